@@ -1,0 +1,419 @@
+package pipeline
+
+import (
+	"math"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"hopper/pipeline/places"
+	"hopper/pipeline/vocabulary"
+)
+
+// A Normalizer brings events into the forms that [Event] names, so that
+// Rybbit finds none of them invalid. It repairs before it rejects, and counts
+// each repair by kind. The zero Normalizer works and limits nothing.
+//
+// A Normalizer is read-only in use: one serves all workers.
+type Normalizer struct {
+	// Limits are those of the wire format.
+	Limits Limits
+	// Namespace is what identifiers that are no UUID are hashed in; it should
+	// name the source and the site, so that two sites' visitor 1 stay two.
+	Namespace uuid.UUID
+	// Hostname is for events without one.
+	Hostname string
+	// Since and Until bound the events kept: at or after Since, before Until.
+	// The zero value is no bound.
+	Since, Until Micros
+	// Now is the start of the migration: later events are rejected, as Rybbit
+	// would skip them. The zero value rejects none. It must not change when a
+	// migration is resumed.
+	Now Micros
+}
+
+// Reasons and kinds that normalization counts under.
+const (
+	RejectNoTime    = "no time"
+	RejectFuture    = "time in the future"
+	RejectNoPage    = "a pageview without a page"
+	RejectNoName    = "a custom event without a name"
+	RejectNoVisitor = "neither a visitor nor a session id"
+
+	OmitBefore   = "before --since"
+	OmitAfter    = "after --until"
+	OmitNoVitals = "a performance event without measurements"
+
+	RepairUTF8        = "invalid UTF-8 replaced"
+	RepairShortened   = " shortened" // after the field's name
+	RepairSession     = "session id derived from visitor and day"
+	RepairVisitor     = "visitor id taken from the session"
+	RepairPath        = "path completed"
+	RepairHostname    = "hostname cleaned"
+	RepairReferrer    = "referrer that is no URL dropped"
+	RepairScreen      = "impossible screen size dropped"
+	RepairLanguage    = "unknown language dropped"
+	RepairCountry     = "unknown country dropped"
+	RepairRegion      = "unknown region dropped"
+	RepairCoordinates = "impossible coordinates dropped"
+	RepairProperties  = "properties beyond the limit dropped"
+	RepairVitals      = "impossible web vital dropped"
+	RepairTarget      = "outbound click without a URL kept as a custom event"
+)
+
+// outcome is what normalization decides of an event; all empty is "keep".
+type outcome struct{ reject, omit string }
+
+func (n *Normalizer) normalize(ev *Event, repaired *Tally) outcome {
+	repair := func(kind string) { repaired.add(kind, ev.Origin) }
+
+	switch {
+	case ev.Time == 0:
+		return outcome{reject: RejectNoTime}
+	case n.Now != 0 && ev.Time > n.Now:
+		return outcome{reject: RejectFuture}
+	case ev.Time < n.Since:
+		return outcome{omit: OmitBefore}
+	case n.Until != 0 && ev.Time >= n.Until:
+		return outcome{omit: OmitAfter}
+	case ev.Visitor == "" && ev.Session == "":
+		return outcome{reject: RejectNoVisitor}
+	}
+	n.validText(ev, repair)
+	n.page(ev, repair)
+
+	switch ev.Kind {
+	case Pageview:
+		if ev.Path == "" {
+			if ev.Hostname == "" {
+				return outcome{reject: RejectNoPage}
+			}
+			ev.Path = "/"
+			repair(RepairPath)
+		}
+	case Custom:
+		if ev.Name == "" {
+			return outcome{reject: RejectNoName}
+		}
+	case Outbound:
+		if !isURL(ev.Target) {
+			ev.Kind = Custom
+			if ev.Name == "" {
+				ev.Name = "outbound"
+			}
+			repair(RepairTarget)
+		}
+	case Vitals:
+		n.vitals(ev, repair)
+		if ev.Vitals == (WebVitals{}) {
+			return outcome{omit: OmitNoVitals}
+		}
+	}
+	n.identity(ev, repair)
+	n.client(ev, repair)
+	n.place(ev, repair)
+	n.shorten(ev, repair)
+	return outcome{}
+}
+
+func (n *Normalizer) validText(ev *Event, repair func(string)) {
+	replaced := false
+	valid := func(s *string) {
+		if !utf8.ValidString(*s) {
+			*s = strings.ToValidUTF8(*s, "\uFFFD")
+			replaced = true
+		}
+	}
+	for _, s := range []*string{
+		&ev.Name, &ev.Visitor, &ev.Session, &ev.Identified, &ev.Hostname, &ev.Path, &ev.Query, &ev.Title, &ev.Referrer,
+		&ev.Browser, &ev.BrowserVersion, &ev.OS, &ev.OSVersion, &ev.Device, &ev.Language, &ev.Country, &ev.Region,
+		&ev.City, &ev.TimeZone, &ev.Target, &ev.TargetText, &ev.Message,
+	} {
+		valid(s)
+	}
+	for _, ps := range [][]Property{ev.Properties, ev.UserProperties} {
+		for i := range ps {
+			valid(&ps[i].Key)
+			valid(&ps[i].Value)
+		}
+	}
+	if replaced {
+		repair(RepairUTF8)
+	}
+}
+
+func (n *Normalizer) page(ev *Event, repair func(string)) {
+	if ev.Hostname == "" {
+		ev.Hostname = n.Hostname
+	}
+	if host := cleanHost(ev.Hostname); host != ev.Hostname {
+		ev.Hostname = host
+		repair(RepairHostname)
+	}
+	ev.Query = strings.TrimPrefix(ev.Query, "?")
+	if path, query, found := strings.Cut(ev.Path, "?"); found {
+		ev.Path = path
+		if ev.Query == "" {
+			ev.Query = query
+		} else if query != "" {
+			ev.Query = query + "&" + ev.Query
+		}
+	}
+	if ev.Path != "" && ev.Path[0] != '/' {
+		ev.Path = "/" + ev.Path
+		repair(RepairPath)
+	}
+	if ev.Referrer != "" {
+		ref, ok := cleanReferrer(ev.Referrer)
+		ev.Referrer = ref
+		if !ok {
+			repair(RepairReferrer)
+		}
+	}
+}
+
+// cleanHost returns host in lower case without scheme, path, port and final dot.
+func cleanHost(host string) string {
+	host = strings.ToLower(strings.TrimSpace(host))
+	if _, rest, found := strings.Cut(host, "://"); found {
+		host = rest
+	}
+	if i := strings.IndexAny(host, "/?#"); i >= 0 {
+		host = host[:i]
+	}
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		host = host[:i]
+	}
+	return strings.TrimSuffix(host, ".")
+}
+
+// cleanReferrer completes a referrer that only lacks its scheme, and reports
+// whether there is anything a browser could have sent as one.
+func cleanReferrer(ref string) (string, bool) {
+	ref = strings.TrimSpace(ref)
+	if isURL(ref) {
+		return ref, true
+	}
+	host := ref
+	if i := strings.IndexAny(host, "/?#"); i >= 0 {
+		host = host[:i]
+	}
+	if strings.Contains(host, ".") && !strings.ContainsAny(host, " \t@:") && host[0] != '.' {
+		return "https://" + ref, true
+	}
+	return "", false
+}
+
+// isURL reports whether s is an absolute URL with a host or an app's name.
+func isURL(s string) bool {
+	scheme, rest, found := strings.Cut(s, "://")
+	if !found || scheme == "" || rest == "" || rest[0] == '/' {
+		return false
+	}
+	for i := range len(scheme) {
+		c := scheme[i] | 0x20
+		if (c < 'a' || c > 'z') && (i == 0 || !strings.ContainsRune("+-.0123456789", rune(scheme[i]))) {
+			return false
+		}
+	}
+	return !strings.ContainsAny(s, " \t\r\n")
+}
+
+func (n *Normalizer) identity(ev *Event, repair func(string)) {
+	if ev.Session == "" {
+		ev.Session = ev.Visitor + "|" + ev.Time.Time().Format(time.DateOnly)
+		repair(RepairSession)
+	}
+	if ev.Visitor == "" {
+		ev.Visitor = ev.Session
+		repair(RepairVisitor)
+	}
+	ev.Visitor = n.uuid("visitor", ev.Visitor)
+	ev.Session = n.uuid("session", ev.Session)
+}
+
+// uuid returns id itself where it is a UUID, else a name-based one (RFC 9562,
+// version 5), which is the same in every run.
+func (n *Normalizer) uuid(kind, id string) string {
+	if isUUID(id) {
+		return strings.ToLower(id)
+	}
+	return uuid.NewSHA1(n.Namespace, []byte(kind+":"+id)).String()
+}
+
+func isUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		switch i {
+		case 8, 13, 18, 23:
+			if c != '-' {
+				return false
+			}
+		default:
+			if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (n *Normalizer) client(ev *Event, repair func(string)) {
+	vocabulary.Normalize(&ev.Browser, &ev.BrowserVersion, &ev.OS, &ev.OSVersion, &ev.Device)
+	if ev.ScreenWidth|ev.ScreenHeight != 0 && (!isScreenSide(ev.ScreenWidth) || !isScreenSide(ev.ScreenHeight)) {
+		ev.ScreenWidth, ev.ScreenHeight = 0, 0
+		repair(RepairScreen)
+	}
+	if ev.Language != "" {
+		tag, ok := places.Language(ev.Language)
+		ev.Language = tag
+		if !ok {
+			repair(RepairLanguage)
+		}
+	}
+}
+
+func isScreenSide(pixels int) bool { return pixels >= 1 && pixels <= math.MaxUint16 }
+
+func (n *Normalizer) place(ev *Event, repair func(string)) {
+	if ev.Country != "" {
+		code, ok := places.Country(ev.Country)
+		ev.Country = code
+		if !ok {
+			repair(RepairCountry)
+		}
+	}
+	if ev.Region != "" {
+		code, ok := places.Region(ev.Country, ev.Region)
+		ev.Region = code
+		if !ok {
+			repair(RepairRegion)
+		}
+	}
+	lat, lon := ev.Latitude, ev.Longitude
+	if lat.Known || lon.Known {
+		if !(lat.Known && lon.Known && math.Abs(lat.Value) <= 90 && math.Abs(lon.Value) <= 180) {
+			ev.Latitude, ev.Longitude = Measure{}, Measure{}
+			repair(RepairCoordinates)
+		}
+	}
+}
+
+func (n *Normalizer) vitals(ev *Event, repair func(string)) {
+	v := &ev.Vitals
+	for _, m := range []*Measure{&v.LCP, &v.INP, &v.FCP, &v.TTFB, &v.CLS} {
+		if m.Known && !(m.Value >= 0 && m.Value <= math.MaxInt32) {
+			*m = Measure{}
+			repair(RepairVitals)
+		}
+	}
+}
+
+func (n *Normalizer) shorten(ev *Event, repair func(string)) {
+	l := &n.Limits
+	cut := func(field string, s *string, limit int, cutter func(string, int) string) {
+		if limit == 0 || len(*s) <= limit {
+			return
+		}
+		if short := cutter(*s, limit); len(short) < len(*s) {
+			*s = short
+			repair(field + RepairShortened)
+		}
+	}
+	cut("name", &ev.Name, l.Name, Cut)
+	cut("identified user", &ev.Identified, l.Identified, Cut)
+	cut("hostname", &ev.Hostname, l.Hostname, Cut)
+	cut("path", &ev.Path, l.Path, cutPath)
+	cut("query", &ev.Query, l.Query, cutQuery)
+	cut("title", &ev.Title, l.Title, Cut)
+	cut("referrer", &ev.Referrer, l.Referrer, cutURL)
+	cut("browser", &ev.Browser, l.Browser, Cut)
+	cut("browser version", &ev.BrowserVersion, l.BrowserVersion, Cut)
+	cut("system", &ev.OS, l.OS, Cut)
+	cut("system version", &ev.OSVersion, l.OSVersion, Cut)
+	cut("device", &ev.Device, l.Device, Cut)
+	cut("language", &ev.Language, l.Language, Cut)
+	cut("city", &ev.City, l.City, Cut)
+	cut("target", &ev.Target, l.Target, cutURL)
+	cut("target text", &ev.TargetText, l.TargetText, Cut)
+	cut("message", &ev.Message, l.Message, Cut)
+	if l.Properties > 0 {
+		if kept := fitProperties(ev.Properties, l.Properties); kept < len(ev.Properties) {
+			ev.Properties = ev.Properties[:kept]
+			repair(RepairProperties)
+		}
+	}
+}
+
+func cutPath(path string, limit int) string { return cutEscaped(Cut(path, limit)) }
+
+// cutURL drops the fragment and the query of a URL that is too long before it
+// cuts into the rest.
+func cutURL(u string, limit int) string {
+	if i := strings.IndexByte(u, '#'); i >= 0 && Units(u) > limit {
+		u = u[:i]
+	}
+	base, query, found := strings.Cut(u, "?")
+	if found && Units(base)+1 < limit {
+		if query = cutQuery(query, limit-Units(base)-1); query != "" {
+			return base + "?" + query
+		}
+	}
+	return cutPath(base, limit)
+}
+
+// fitProperties returns how many of ps fit into a JSON object of limit units.
+func fitProperties(ps []Property, limit int) int {
+	used := len("{}")
+	for i, p := range ps {
+		used += jsonUnits(p.Key) + len(`"":,`)
+		if p.Literal {
+			used += Units(p.Value)
+		} else {
+			used += jsonUnits(p.Value) + len(`""`)
+		}
+		if used > limit {
+			return i
+		}
+	}
+	return len(ps)
+}
+
+// jsonUnits returns the length of s inside a JSON string, with the longest
+// escape that an encoder could choose for a control character.
+func jsonUnits(s string) int {
+	n := Units(s)
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			n++
+		case c < ' ' || c == 0x7F:
+			n += len(`\u0000`) - 1
+		}
+	}
+	return n
+}
+
+// Site returns the namespace for the identifiers of a source's site.
+func Site(source, site string) uuid.UUID {
+	u := url.URL{Scheme: "hopper", Host: source, Path: "/" + site}
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte(u.String()))
+}
+
+// Screen parses "1920x1080". Anything else is 0, 0.
+func Screen(s string) (width, height int) {
+	w, h, _ := strings.Cut(s, "x")
+	width, errW := strconv.Atoi(w)
+	height, errH := strconv.Atoi(h)
+	if errW != nil || errH != nil {
+		return 0, 0
+	}
+	return width, height
+}

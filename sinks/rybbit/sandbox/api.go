@@ -1,0 +1,392 @@
+package sandbox
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+const (
+	// lease is how long an import keeps others out without a batch.
+	lease = 15 * time.Minute
+	// cloudLife is how long an import may stay open on Rybbit Cloud.
+	cloudLife = 2 * time.Hour
+)
+
+// handle answers a request that no fault has answered. An error means that the
+// client is gone, that the server is closing, or that the database failed.
+func (x *exchange) handle(ctx context.Context) (reply, error) {
+	if answer, ok := x.authorize(); !ok {
+		return answer, nil
+	}
+	if x.importID != "" && !isUUID(x.importID) {
+		return invalid("importId is no UUID"), nil
+	}
+	if x.opts.Cloud {
+		if err := x.completeOld(ctx); err != nil {
+			return reply{}, err
+		}
+	}
+	switch x.call {
+	case Create:
+		return x.create(ctx)
+	case Events:
+		return x.events(ctx)
+	case List:
+		return x.list(ctx)
+	default:
+		return x.delete(ctx)
+	}
+}
+
+// authorize checks the key, its budget and the site.
+func (x *exchange) authorize() (reply, bool) {
+	scheme, key, _ := strings.Cut(x.r.Header.Get("Authorization"), " ")
+	canWrite := key == x.opts.Key
+	if !strings.EqualFold(scheme, "Bearer") || !canWrite && (key != x.opts.ReadKey || key == "") {
+		if x.old {
+			return failure(http.StatusForbidden, "Forbidden"), false
+		}
+		return failure(http.StatusUnauthorized, "Unauthorized"), false
+	}
+	if x.opts.Budget > 0 {
+		if wait := x.limiter.take(x.opts.Now(), x.opts.Budget, x.opts.Window); wait > 0 {
+			answer := failure(http.StatusTooManyRequests, "Rate limit exceeded")
+			if x.old {
+				answer = failure(http.StatusForbidden, "Forbidden")
+			}
+			answer.header = x.retryAfter(wait, false)
+			return answer, false
+		}
+	}
+	if x.site != x.opts.Site {
+		if x.old {
+			return failure(http.StatusForbidden, "Forbidden"), false
+		}
+		return failure(http.StatusNotFound, "Site not found"), false
+	}
+	if !canWrite && x.call != List {
+		return reply{status: http.StatusForbidden, body: map[string]string{
+			"error": "Insufficient scope", "required": "sites:write"}}, false
+	}
+	return reply{}, true
+}
+
+// expectJSON checks what the body is said to be.
+func (x *exchange) expectJSON() (reply, bool) {
+	if e := x.r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		return notJSON, false
+	}
+	if media, _, err := mime.ParseMediaType(x.r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		return fastify(http.StatusUnsupportedMediaType, "FST_ERR_CTP_INVALID_MEDIA_TYPE",
+			"Unsupported Media Type: "+x.r.Header.Get("Content-Type")), false
+	}
+	return reply{}, true
+}
+
+var (
+	notJSON = fastify(http.StatusBadRequest, "FST_ERR_CTP_INVALID_JSON_BODY",
+		"Body is not valid JSON but content-type is set to 'application/json'")
+	noBody = fastify(http.StatusBadRequest, "FST_ERR_CTP_EMPTY_JSON_BODY",
+		"Body cannot be empty when content-type is set to 'application/json'")
+)
+
+// malformed answers a body that could not be read as JSON, unless it is reading
+// itself that failed.
+func (x *exchange) malformed() (reply, error) {
+	switch {
+	case x.body.err != nil:
+		return reply{}, x.body.err
+	case x.body.read == 0:
+		return noBody, nil
+	}
+	return notJSON, nil
+}
+
+func (x *exchange) create(ctx context.Context) (reply, error) {
+	if answer, ok := x.expectJSON(); !ok {
+		return answer, nil
+	}
+	content, err := io.ReadAll(x.body)
+	if err != nil {
+		return reply{}, err
+	}
+	if !json.Valid(content) {
+		return x.malformed()
+	}
+	var request map[string]any
+	if json.Unmarshal(content, &request) != nil {
+		return invalid("the body is no object"), nil
+	}
+	platform, _ := request["platform"].(string)
+	if !slices.Contains(x.opts.Platforms, platform) {
+		return invalid("platform is not known"), nil
+	}
+	if err := x.ready(); err != nil {
+		return reply{}, err
+	}
+	now := x.opts.Now().UTC()
+	id := uuid.NewString()
+	busy := false
+	err = x.change(ctx, func(tx *sql.Tx) error {
+		if !x.old {
+			var open int
+			err := tx.QueryRowContext(ctx, `SELECT count(*) FROM imports WHERE completed_at IS NULL AND NOT lease_lost
+				AND last_batch_at > ?`, now.Add(-lease).Format(timeLayout)).Scan(&open)
+			if busy = open > 0; err != nil || busy {
+				return err
+			}
+			_, err = tx.ExecContext(ctx, `UPDATE imports SET lease_lost = 1 WHERE completed_at IS NULL`)
+			if err != nil {
+				return err
+			}
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO imports (import_id, site, platform, started_at, last_batch_at) VALUES (?,?,?,?,?)`,
+			id, x.site, platform, now.Format(timeLayout), now.Format(timeLayout))
+		return err
+	})
+	if err != nil {
+		return reply{}, err
+	}
+	if busy {
+		return failure(http.StatusTooManyRequests, "Another import is running for this organization"), nil
+	}
+	x.importID = id
+	return reply{status: http.StatusOK, body: map[string]any{"data": map[string]any{
+		"importId": id,
+		"allowedDateRange": map[string]string{
+			"earliestAllowedDate": x.opts.Earliest.Format(time.DateOnly),
+			"latestAllowedDate":   now.Format(time.DateOnly),
+		},
+	}}}, nil
+}
+
+// target finds the import of the path. Its reply says why there is none.
+func (x *exchange) target(ctx context.Context, db interface {
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}) (*importRow, reply, error) {
+	row, err := findImport(ctx, db, x.importID)
+	switch {
+	case err != nil:
+		return nil, reply{}, err
+	case row == nil:
+		return nil, failure(http.StatusNotFound, "Import not found"), nil
+	case row.site != x.site:
+		return nil, invalid("the import belongs to another site"), nil
+	}
+	return row, reply{}, nil
+}
+
+func (x *exchange) events(ctx context.Context) (reply, error) {
+	if answer, ok := x.expectJSON(); !ok {
+		return answer, nil
+	}
+	row, answer, err := x.target(ctx, x.db)
+	if err != nil || row == nil {
+		return answer, err
+	}
+	wire, ok := wireFormats[row.platform]
+	if !ok {
+		return reply{}, errors.New("the import's platform is not known")
+	}
+	b, err := decodeBatch(x.body, wire)
+	if errors.Is(err, errShape) {
+		return invalid(err.Error()), nil
+	} else if err != nil {
+		return x.malformed()
+	}
+	if err := x.ready(); err != nil {
+		return reply{}, err
+	}
+	var stored int64
+	err = x.change(ctx, func(tx *sql.Tx) error {
+		var err error
+		answer, stored, err = x.store(ctx, tx, b)
+		return err
+	})
+	if err == nil {
+		x.stored = stored
+	}
+	return answer, err
+}
+
+// store adds a batch to its import, with the counters, and returns what it added to them.
+func (x *exchange) store(ctx context.Context, tx *sql.Tx, b *batch) (reply, int64, error) {
+	row, answer, err := x.target(ctx, tx)
+	if err != nil || row == nil {
+		return answer, 0, err
+	}
+	switch {
+	case row.completed.Valid && !x.old && b.last:
+		return reply{status: http.StatusOK}, 0, nil
+	case row.completed.Valid && !x.old:
+		return failure(http.StatusBadRequest, "Import is already complete"), 0, nil
+	case row.leaseLost && !row.completed.Valid:
+		return failure(http.StatusConflict, "Import lease expired. Start a new import to continue."), 0, nil
+	}
+	now := x.opts.Now().UTC()
+	size := b.size()
+	kept, err := x.allowed(ctx, tx, now, b.events)
+	if err != nil {
+		return reply{}, 0, err
+	}
+	if err := insertEvents(ctx, tx, x.importID, kept); err != nil {
+		return reply{}, 0, err
+	}
+	completed := row.completed
+	if b.last && !completed.Valid {
+		completed = sql.NullString{String: now.Format(timeLayout), Valid: true}
+	}
+	imported := int64(len(kept))
+	_, err = tx.ExecContext(ctx, `UPDATE imports SET imported_events = imported_events + ?, skipped_events = skipped_events + ?,
+		invalid_events = invalid_events + ?, batches = batches + 1, last_batch_at = ?, completed_at = ? WHERE import_id = ?`,
+		imported, size-b.invalid-imported, b.invalid, now.Format(timeLayout), completed, x.importID)
+	return reply{status: http.StatusOK}, size, err
+}
+
+// allowed leaves out what is to be skipped: events in the future, before the
+// allowed range, of no date, or over the month's quota.
+func (x *exchange) allowed(ctx context.Context, tx *sql.Tx, now time.Time, events []event) ([]event, error) {
+	used := make(map[string]int64)
+	if x.opts.MonthlyQuota > 0 {
+		rows, err := tx.QueryContext(ctx, `SELECT substr(timestamp, 1, 7), count(*) FROM events GROUP BY 1`)
+		if err != nil {
+			return nil, err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var month string
+			var n int64
+			if err := rows.Scan(&month, &n); err != nil {
+				return nil, err
+			}
+			used[month] = n
+		}
+		if err := rows.Err(); err != nil {
+			return nil, err
+		}
+	}
+	kept := events[:0]
+	for _, e := range events {
+		if e.noDate || e.at.After(now) || e.at.Before(x.opts.Earliest) {
+			continue
+		}
+		if x.opts.MonthlyQuota > 0 {
+			month := e.at.Format("2006-01")
+			if used[month] >= x.opts.MonthlyQuota {
+				continue
+			}
+			used[month]++
+		}
+		kept = append(kept, e)
+	}
+	return kept, nil
+}
+
+func (x *exchange) list(ctx context.Context) (reply, error) {
+	if err := x.ready(); err != nil {
+		return reply{}, err
+	}
+	rows, err := x.db.QueryContext(ctx, `SELECT `+importColumns+` FROM imports WHERE site = ? ORDER BY started_at DESC, rowid DESC`, x.site)
+	if err != nil {
+		return reply{}, err
+	}
+	defer rows.Close()
+	type item struct {
+		ImportID       string  `json:"importId"`
+		Platform       string  `json:"platform"`
+		ImportedEvents int64   `json:"importedEvents"`
+		SkippedEvents  int64   `json:"skippedEvents"`
+		InvalidEvents  int64   `json:"invalidEvents"`
+		StartedAt      string  `json:"startedAt"`
+		CompletedAt    *string `json:"completedAt"`
+	}
+	list := []item{}
+	for rows.Next() {
+		var row importRow
+		if err := row.scan(rows); err != nil {
+			return reply{}, err
+		}
+		it := item{row.id, row.platform, row.imported, row.skipped, row.invalid, isoTime(row.started), nil}
+		if row.completed.Valid {
+			completed := isoTime(row.completed.String)
+			it.CompletedAt = &completed
+		}
+		list = append(list, it)
+	}
+	return reply{status: http.StatusOK, body: map[string]any{"data": list}}, rows.Err()
+}
+
+// isoTime turns the database's form of a time into the API's.
+func isoTime(s string) string { return strings.Replace(s, " ", "T", 1) + "Z" }
+
+func (x *exchange) delete(ctx context.Context) (reply, error) {
+	if err := x.ready(); err != nil {
+		return reply{}, err
+	}
+	var answer reply
+	err := x.change(ctx, func(tx *sql.Tx) error {
+		row, refused, err := x.target(ctx, tx)
+		switch {
+		case err != nil || row == nil:
+			answer = refused
+			return err
+		case !row.completed.Valid:
+			answer = failure(http.StatusBadRequest, "Cannot delete an active import")
+			return nil
+		}
+		answer = reply{status: http.StatusOK, body: map[string]any{"data": map[string]string{"message": "Import deleted"}}}
+		return deleteImport(ctx, tx, row.id)
+	})
+	return answer, err
+}
+
+// change runs one transaction at a time.
+func (s *Server) change(ctx context.Context, do func(*sql.Tx) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := do(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+// completeOld completes what Rybbit Cloud would have completed by now.
+func (s *Server) completeOld(ctx context.Context) error {
+	now := s.opts.Now().UTC()
+	return s.change(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE imports SET completed_at = ? WHERE completed_at IS NULL AND started_at <= ?`,
+			now.Format(timeLayout), now.Add(-cloudLife).Format(timeLayout))
+		return err
+	})
+}
+
+// meddle does to the request's import what a fault says.
+func (x *exchange) meddle(ctx context.Context, effect Effect) error {
+	return x.change(ctx, func(tx *sql.Tx) error {
+		var err error
+		switch effect {
+		case Complete:
+			_, err = tx.ExecContext(ctx, `UPDATE imports SET completed_at = ? WHERE import_id = ? AND completed_at IS NULL`,
+				x.opts.Now().UTC().Format(timeLayout), x.importID)
+		case Expire:
+			_, err = tx.ExecContext(ctx, `UPDATE imports SET lease_lost = 1 WHERE import_id = ?`, x.importID)
+		case Gone:
+			err = deleteImport(ctx, tx, x.importID)
+		}
+		return err
+	})
+}

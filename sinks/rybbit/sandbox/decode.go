@@ -1,0 +1,191 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+)
+
+// errShape is a body that is JSON but fits no wire format. The whole batch is
+// refused and nothing of it is stored.
+var errShape = errors.New("validation error")
+
+// batch is a decoded body of the events call.
+type batch struct {
+	events  []event // those that kept every rule, in the order sent
+	invalid int64   // the number of those that did not
+	last    bool
+}
+
+func (b *batch) size() int64 { return int64(len(b.events)) + b.invalid }
+
+// fields are the members of one event as sent.
+type fields map[string]any
+
+// get returns a field that is known to be a string.
+func (f fields) get(name string) string {
+	s, _ := f[name].(string)
+	return s
+}
+
+// format is one wire format: the fields that each event must have, and how an
+// event of that format is shown. Its row reports false for an event that breaks a
+// rule, which the server drops and counts as invalid.
+type format struct {
+	names []string
+	row   func(f fields, e *event) bool
+}
+
+// decodeBatch reads a whole body of the events call. The error is errShape when
+// the JSON fits no batch of that format, another when it is no JSON, or whatever
+// reading gave. Broken JSON outweighs a broken shape, because a server parses
+// before it looks.
+func decodeBatch(r io.Reader, wire format) (*batch, error) {
+	dec := json.NewDecoder(r)
+	start, err := dec.Token()
+	if err != nil {
+		return nil, err
+	}
+	b := new(batch)
+	var hasEvents, hasLast bool
+	var shape error
+	if start == json.Delim('[') {
+		shape = fmt.Errorf("%w: the body is no object", errShape)
+		for dec.More() {
+			if err := dec.Decode(new(json.RawMessage)); err != nil {
+				return nil, err
+			}
+		}
+		if _, err := dec.Token(); err != nil {
+			return nil, err
+		}
+	} else if start != json.Delim('{') {
+		shape = fmt.Errorf("%w: the body is no object", errShape)
+	} else {
+		for dec.More() {
+			key, err := dec.Token()
+			if err != nil {
+				return nil, err
+			}
+			switch key {
+			case "events":
+				hasEvents, shape = true, nil
+				b.events, b.invalid = nil, 0
+				if shape, err = b.decodeEvents(dec, wire); err != nil {
+					return nil, err
+				}
+			case "isLastBatch":
+				var v any
+				if err := dec.Decode(&v); err != nil {
+					return nil, err
+				}
+				b.last, hasLast = v.(bool)
+			default:
+				if err := dec.Decode(new(json.RawMessage)); err != nil {
+					return nil, err
+				}
+			}
+		}
+		if _, err := dec.Token(); err != nil {
+			return nil, err
+		}
+		if shape == nil && !hasEvents {
+			shape = fmt.Errorf("%w: events is missing", errShape)
+		}
+		if shape == nil && !hasLast {
+			shape = fmt.Errorf("%w: isLastBatch is missing or no boolean", errShape)
+		}
+	}
+	switch _, err := dec.Token(); {
+	case err == nil:
+		return nil, errors.New("more than one JSON value")
+	case err != io.EOF:
+		return nil, err
+	}
+	if shape != nil {
+		return nil, shape
+	}
+	return b, nil
+}
+
+// decodeEvents reads the array of events. It goes on after a broken shape, to
+// find broken JSON behind it.
+func (b *batch) decodeEvents(dec *json.Decoder, wire format) (shape, err error) {
+	var list json.RawMessage
+	if !dec.More() { // "events": with nothing behind it
+		return nil, dec.Decode(&list)
+	}
+	start, err := dec.Token()
+	if err != nil {
+		return nil, err
+	}
+	if start == json.Delim('{') {
+		for dec.More() {
+			if _, err := dec.Token(); err != nil {
+				return nil, err
+			}
+			if err := dec.Decode(&list); err != nil {
+				return nil, err
+			}
+		}
+		_, err := dec.Token()
+		return fmt.Errorf("%w: events is no array", errShape), err
+	}
+	if start != json.Delim('[') {
+		return fmt.Errorf("%w: events is no array", errShape), nil
+	}
+	f := make(fields)
+	for n := 0; dec.More(); n++ {
+		clear(f)
+		err := dec.Decode(&f)
+		if wrongType := new(json.UnmarshalTypeError); errors.As(err, &wrongType) || err == nil && f == nil {
+			shape = fmt.Errorf("%w: events.%d is no object", errShape, n)
+			f = make(fields)
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		if shape != nil {
+			continue
+		}
+		for _, name := range wire.names {
+			if _, ok := f[name].(string); !ok {
+				shape = fmt.Errorf("%w: events.%d.%s is missing or no string", errShape, n, name)
+				break
+			}
+		}
+		if shape != nil {
+			continue
+		}
+		e := event{props: "{}"}
+		if wire.row(f, &e) {
+			b.events = append(b.events, e)
+		} else {
+			b.invalid++
+		}
+	}
+	_, err = dec.Token()
+	return shape, err
+}
+
+// fits reports whether s has at most limit UTF-16 code units.
+func fits(s string, limit int) bool {
+	if len(s) <= limit { // a code unit takes at least a byte
+		return true
+	}
+	n := 0
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		i += size
+		n++
+		if r > 0xFFFF {
+			n++
+		}
+		if n > limit {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,384 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// reply is an answer that has not been written yet.
+type reply struct {
+	status int
+	body   any // encoded as JSON; nil for none; a string is an HTML page
+	header http.Header
+}
+
+func failure(status int, text string) reply {
+	return reply{status: status, body: map[string]string{"error": text}}
+}
+
+// invalid is the answer to what fits no schema.
+func invalid(what string) reply {
+	return reply{status: http.StatusBadRequest, body: map[string]any{"error": "Validation error", "details": what}}
+}
+
+// fastify is an error of the web framework itself, before the API is reached.
+func fastify(status int, code, message string) reply {
+	body := map[string]any{"statusCode": status, "error": http.StatusText(status), "message": message}
+	if code != "" {
+		body["code"] = code
+	}
+	return reply{status: status, body: body}
+}
+
+// page is what a reverse proxy answers for a server.
+func page(status int) reply {
+	title := strconv.Itoa(status) + " " + http.StatusText(status)
+	return reply{status: status, body: "<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" +
+		title + "</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"}
+}
+
+var (
+	errTooLarge = errors.New("body over the limit")
+	errCut      = errors.New("the connection is to be cut here")
+	errClosing  = errors.New("the server is closing")
+)
+
+// body reads a request's body up to the point where a limit or a fault ends it.
+type body struct {
+	src   io.Reader
+	read  int64
+	limit int64 // more than this is errTooLarge
+	cut   int64 // at this point errCut, unless negative
+	err   error // what ended the reading, if not the end of the body
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	if b.cut >= 0 {
+		if b.read >= b.cut {
+			b.err = errCut
+			return 0, b.err
+		}
+		p = p[:min(int64(len(p)), b.cut-b.read)]
+	}
+	n, err := b.src.Read(p)
+	b.read += int64(n)
+	if b.read > b.limit {
+		err = errTooLarge
+	}
+	if err != nil && err != io.EOF {
+		b.err = err
+	}
+	return n, err
+}
+
+// exchange is one request on its way.
+type exchange struct {
+	*Server
+	w        http.ResponseWriter
+	r        *http.Request
+	call     Call
+	site     string
+	importID string
+	faults   []Fault
+	body     *body
+	tooLarge *Fault // the fault that lowered the limit
+	stored   int64
+	isCut    bool
+}
+
+// ServeHTTP answers a request as Rybbit's API does, unless a fault says otherwise.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	if s.closed {
+		write(w, failure(http.StatusServiceUnavailable, "The sandbox is closed"))
+		return
+	}
+	x := &exchange{Server: s, w: w, r: r, body: &body{src: r.Body, limit: s.opts.MaxBody, cut: -1}}
+	var ok bool
+	if x.call, x.site, x.importID, ok = route(r); !ok {
+		write(w, fastify(http.StatusNotFound, "", "Route "+r.Method+":"+r.URL.Path+" not found"))
+		return
+	}
+	began := time.Now()
+	request := Request{Call: x.call, N: s.counts.next(x.call), Import: x.importID, Length: r.ContentLength}
+	x.faults = s.faults.pick(x.call)
+	if s.opts.Hook != nil {
+		x.faults = append(x.faults, s.opts.Hook(request)...)
+	}
+	answer, err := x.run()
+	switch {
+	case x.body.err != nil, errors.Is(err, errClosing):
+		x.reset()
+	case err != nil: // the database's trouble
+		answer = failure(http.StatusInternalServerError, err.Error())
+	}
+	if s.opts.Observe != nil {
+		seen := Exchange{Request: request, Import: x.importID, Bytes: x.body.read, Stored: x.stored,
+			Status: answer.status, Faults: x.faults, Took: time.Since(began)}
+		if x.isCut {
+			seen.Status = 0
+		}
+		s.opts.Observe(seen)
+	}
+	if !x.isCut {
+		write(w, answer)
+	} else if r.ProtoMajor > 1 {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// route reads the call, the site and the import from the request's line.
+func route(r *http.Request) (call Call, site, importID string, ok bool) {
+	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	if len(parts) < 4 || parts[0] != "api" || parts[1] != "sites" || parts[3] != "imports" {
+		return "", "", "", false
+	}
+	site = parts[2]
+	switch {
+	case len(parts) == 4 && r.Method == http.MethodPost:
+		return Create, site, "", true
+	case len(parts) == 4 && r.Method == http.MethodGet:
+		return List, site, "", true
+	case len(parts) == 5 && r.Method == http.MethodDelete:
+		return Delete, site, parts[4], true
+	case len(parts) == 6 && r.Method == http.MethodPost && parts[5] == "events":
+		return Events, site, parts[4], true
+	}
+	return "", "", "", false
+}
+
+// run carries the request out with its faults. An error means that the connection
+// is to be cut instead of answering.
+func (x *exchange) run() (reply, error) {
+	ctx := context.WithoutCancel(x.r.Context()) // what was sent is stored, whoever listens
+	var instead *reply
+	for i := range x.faults {
+		f := &x.faults[i]
+		switch {
+		case f.Effect == Cut && f.Above > 0, f.Effect == Status && f.Above > 0 && !f.After:
+			if f.Above < x.body.limit {
+				x.body.limit, x.tooLarge = f.Above, f
+			}
+		case f.Effect == Cut:
+			at := f.At
+			if f.AtPercent > 0 {
+				at = x.r.ContentLength * int64(f.AtPercent) / 100
+			}
+			if x.body.cut < 0 || at < x.body.cut {
+				x.body.cut = max(at, 0)
+			}
+		case f.Effect == Status && !f.After && instead == nil:
+			answer := x.status(f)
+			instead = &answer
+		case f.Effect == Complete && !f.After, f.Effect == Expire && !f.After, f.Effect == Gone && !f.After:
+			if err := x.meddle(ctx, f.Effect); err != nil {
+				return reply{}, err
+			}
+		}
+	}
+	if x.body.cut >= 0 {
+		if _, err := io.Copy(io.Discard, x.body); err != nil {
+			return reply{}, err
+		}
+		x.body.err = errCut // the body was shorter
+		return reply{}, errCut
+	}
+	if x.r.ContentLength > x.body.limit {
+		return x.refuseSize()
+	}
+	if instead != nil {
+		return *instead, x.drain()
+	}
+	answer, err := x.handle(ctx)
+	switch {
+	case errors.Is(x.body.err, errTooLarge):
+		return x.refuseSize()
+	case err != nil:
+		return reply{}, err
+	}
+	if err := x.drain(); err != nil {
+		return reply{}, err
+	}
+	return x.after(ctx, answer)
+}
+
+// after applies the faults that come when the request has been carried out.
+func (x *exchange) after(ctx context.Context, answer reply) (reply, error) {
+	replaced := false
+	for i := range x.faults {
+		f := &x.faults[i]
+		switch {
+		case f.Effect == Complete && f.After, f.Effect == Expire && f.After, f.Effect == Gone && f.After:
+			if err := x.meddle(ctx, f.Effect); err != nil {
+				return reply{}, err
+			}
+		case f.Effect == Abort:
+			if err := x.meddle(ctx, Gone); err != nil {
+				return reply{}, err
+			}
+			answer = failure(http.StatusInternalServerError, "Import was aborted because its progress could not be recorded")
+		case f.Effect == Status && f.After && !replaced && x.body.read >= f.Above:
+			answer, replaced = x.status(f), true
+		}
+	}
+	for _, f := range x.faults {
+		switch f.Effect {
+		case Late:
+			if !x.wait(f) {
+				return reply{}, errClosing
+			}
+		case Lost:
+			x.reset()
+		}
+	}
+	return answer, nil
+}
+
+// ready is called when the request has been read and is about to be carried out.
+func (x *exchange) ready() error {
+	for _, f := range x.faults {
+		if f.Effect == Lost && (f.For > 0 || f.Until != nil) {
+			x.reset()
+		} else if f.Effect != Slow {
+			continue
+		}
+		if !x.wait(f) {
+			return errClosing
+		}
+	}
+	return nil
+}
+
+// wait waits as the fault says, and reports false when the server is closed first.
+func (x *exchange) wait(f Fault) bool {
+	var over <-chan time.Time
+	if f.Until == nil {
+		timer := time.NewTimer(f.For)
+		defer timer.Stop()
+		over = timer.C
+	}
+	select {
+	case <-over:
+	case <-f.Until:
+	case <-x.closing.Done():
+		return false
+	}
+	return true
+}
+
+// status is the answer that a fault gives.
+func (x *exchange) status(f *Fault) reply {
+	answer := failure(f.Code, http.StatusText(f.Code))
+	switch {
+	case f.HTML:
+		answer = page(f.Code)
+	case f.Code == http.StatusRequestEntityTooLarge:
+		answer = fastify(f.Code, "FST_ERR_CTP_BODY_TOO_LARGE", "Request body is too large")
+	}
+	if f.Retry != 0 {
+		answer.header = x.retryAfter(max(f.Retry, 0), f.RetryAsDate)
+	}
+	return answer
+}
+
+func (x *exchange) retryAfter(wait time.Duration, asDate bool) http.Header {
+	value := strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10)
+	if asDate {
+		value = x.opts.Now().Add(wait + time.Second - 1).UTC().Format(http.TimeFormat)
+	}
+	return http.Header{"Retry-After": {value}}
+}
+
+// refuseSize refuses a body that is over the limit.
+func (x *exchange) refuseSize() (reply, error) {
+	if f := x.tooLarge; f != nil && f.Effect == Cut || f == nil && x.old {
+		if x.body.err == nil { // its length was announced: let a part of it come
+			at := x.body.limit
+			if f == nil {
+				at = min(at, 1<<20)
+			} else if f.At > 0 {
+				at = f.At
+			}
+			x.body.cut = at
+			_, err := io.Copy(io.Discard, x.body)
+			return reply{}, err
+		}
+		return reply{}, errTooLarge
+	}
+	x.body.err, x.body.limit = nil, 1<<62
+	if err := x.drain(); err != nil {
+		return reply{}, err
+	}
+	if x.tooLarge != nil {
+		return x.status(x.tooLarge), nil
+	}
+	return x.status(&Fault{Code: http.StatusRequestEntityTooLarge, HTML: x.opts.ProxyHTML}), nil
+}
+
+// drain reads what is left of the body, so that an early answer is not lost to a
+// reset. A client that has asked whether to send it is not made to.
+func (x *exchange) drain() error {
+	if x.body.read == 0 && strings.EqualFold(x.r.Header.Get("Expect"), "100-continue") {
+		return nil
+	}
+	_, err := io.Copy(io.Discard, x.body)
+	return err
+}
+
+// reset ends the connection without an answer, abruptly.
+func (x *exchange) reset() {
+	if x.isCut {
+		return
+	}
+	x.isCut = true
+	conn, _, err := http.NewResponseController(x.w).Hijack()
+	if err != nil { // HTTP/2: the handler ends with a panic, which resets the stream
+		return
+	}
+	raw := conn
+	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		raw = secured.NetConn()
+	}
+	if tcp, ok := raw.(*net.TCPConn); ok {
+		tcp.SetLinger(0) // a reset instead of an orderly end
+	}
+	raw.Close()
+}
+
+func write(w http.ResponseWriter, answer reply) {
+	var content []byte
+	switch b := answer.body.(type) {
+	case nil:
+	case string:
+		w.Header().Set("Content-Type", "text/html")
+		content = []byte(b)
+	default:
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		var buf bytes.Buffer
+		enc := json.NewEncoder(&buf)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(b); err != nil {
+			panic(fmt.Sprintf("sandbox: encode an answer: %v", err))
+		}
+		content = bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
+	}
+	for name, values := range answer.header {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+	w.WriteHeader(answer.status)
+	w.Write(content)
+}

@@ -1,0 +1,262 @@
+package sandbox
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
+)
+
+// timeLayout is how times are written into the database: UTC, milliseconds, so
+// that text order is time order.
+const timeLayout = "2006-01-02 15:04:05.000"
+
+const schema = `
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS imports (
+	import_id       TEXT PRIMARY KEY,
+	site            TEXT NOT NULL,
+	platform        TEXT NOT NULL,
+	imported_events INTEGER NOT NULL DEFAULT 0,
+	skipped_events  INTEGER NOT NULL DEFAULT 0,
+	invalid_events  INTEGER NOT NULL DEFAULT 0,
+	batches         INTEGER NOT NULL DEFAULT 0,
+	started_at      TEXT NOT NULL,
+	last_batch_at   TEXT NOT NULL,
+	completed_at    TEXT,
+	lease_lost      INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE TABLE IF NOT EXISTS events (
+	id                       INTEGER PRIMARY KEY,
+	import_id                TEXT NOT NULL,
+	timestamp                TEXT NOT NULL,
+	kind                     TEXT NOT NULL,
+	session_id               TEXT NOT NULL,
+	user_id                  TEXT NOT NULL,
+	identified_user_id       TEXT NOT NULL,
+	hostname                 TEXT NOT NULL,
+	pathname                 TEXT NOT NULL,
+	querystring              TEXT NOT NULL,
+	page_title               TEXT NOT NULL,
+	referrer                 TEXT NOT NULL,
+	browser                  TEXT NOT NULL,
+	browser_version          TEXT NOT NULL,
+	operating_system         TEXT NOT NULL,
+	operating_system_version TEXT NOT NULL,
+	device_type              TEXT NOT NULL,
+	screen_width             INTEGER,
+	screen_height            INTEGER,
+	language                 TEXT NOT NULL,
+	country                  TEXT NOT NULL,
+	region                   TEXT NOT NULL,
+	city                     TEXT NOT NULL,
+	lat                      REAL,
+	lon                      REAL,
+	timezone                 TEXT NOT NULL,
+	event_name               TEXT NOT NULL,
+	props                    TEXT NOT NULL,
+	outbound_url             TEXT NOT NULL,
+	outbound_text            TEXT NOT NULL,
+	lcp                      REAL,
+	cls                      REAL,
+	inp                      REAL,
+	fcp                      REAL,
+	ttfb                     REAL
+);
+CREATE INDEX IF NOT EXISTS events_import ON events (import_id);
+
+CREATE VIEW IF NOT EXISTS sessions AS
+SELECT session_id,
+	max(CASE WHEN nth = 1 THEN user_id END) AS user_id,
+	min(timestamp) AS start,
+	max(timestamp) AS end,
+	round(unixepoch(max(timestamp), 'subsec') - unixepoch(min(timestamp), 'subsec'), 3) AS duration,
+	count(*) AS events,
+	sum(kind = 'pageview') AS pageviews,
+	sum(kind = 'pageview') = 1 AS bounce,
+	coalesce(max(CASE WHEN entry = 1 AND kind = 'pageview' THEN pathname END), '') AS entry_page,
+	coalesce(max(CASE WHEN exit = 1 AND kind = 'pageview' THEN pathname END), '') AS exit_page,
+	max(CASE WHEN nth = 1 THEN hostname END) AS hostname,
+	max(CASE WHEN nth = 1 THEN referrer END) AS referrer,
+	max(CASE WHEN nth = 1 THEN browser END) AS browser,
+	max(CASE WHEN nth = 1 THEN operating_system END) AS operating_system,
+	max(CASE WHEN nth = 1 THEN device_type END) AS device_type,
+	max(CASE WHEN nth = 1 THEN language END) AS language,
+	max(CASE WHEN nth = 1 THEN country END) AS country,
+	max(CASE WHEN nth = 1 THEN region END) AS region,
+	max(CASE WHEN nth = 1 THEN city END) AS city
+FROM (SELECT *,
+	row_number() OVER (PARTITION BY session_id ORDER BY timestamp, id) AS nth,
+	row_number() OVER (PARTITION BY session_id ORDER BY kind <> 'pageview', timestamp, id) AS entry,
+	row_number() OVER (PARTITION BY session_id ORDER BY kind <> 'pageview', timestamp DESC, id DESC) AS exit
+	FROM events)
+GROUP BY session_id;
+
+CREATE VIEW IF NOT EXISTS daily AS
+SELECT day, users, sessions, pageviews, events, coalesce(bounces, 0) AS bounces
+FROM (SELECT substr(timestamp, 1, 10) AS day,
+		count(DISTINCT user_id) AS users,
+		count(DISTINCT session_id) AS sessions,
+		sum(kind = 'pageview') AS pageviews,
+		count(*) AS events
+	FROM events GROUP BY 1)
+LEFT JOIN (SELECT substr(start, 1, 10) AS day, sum(bounce) AS bounces FROM sessions GROUP BY 1) USING (day);
+
+CREATE VIEW IF NOT EXISTS pages AS
+SELECT hostname, pathname,
+	count(*) AS pageviews,
+	count(DISTINCT session_id) AS sessions,
+	count(DISTINCT user_id) AS users
+FROM events WHERE kind = 'pageview' GROUP BY hostname, pathname;
+`
+
+// insertColumns are the columns of an event, in the order of [event.values].
+const insertColumns = `import_id, timestamp, kind, session_id, user_id, identified_user_id, hostname, pathname,
+	querystring, page_title, referrer, browser, browser_version, operating_system, operating_system_version,
+	device_type, screen_width, screen_height, language, country, region, city, lat, lon, timezone, event_name,
+	props, outbound_url, outbound_text, lcp, cls, inp, fcp, ttfb`
+
+// The kinds of events that Rybbit tells apart.
+const (
+	pageview    = "pageview"
+	customEvent = "custom_event"
+	outbound    = "outbound"
+	performance = "performance"
+	errorEvent  = "error"
+)
+
+// event is a row of the table events, before it has been stored.
+type event struct {
+	at     time.Time
+	noDate bool // the time had the right form, but no such day exists: skipped
+
+	kind, session, user, identified           string
+	hostname, pathname, querystring, title    string
+	referrer                                  string
+	browser, browserVersion, os, osVersion    string
+	device, language                          string
+	country, region, city, timezone           string
+	name, props                               string
+	outboundURL, outboundText                 string
+	width, height                             sql.NullInt64
+	lat, lon, lcp, cls, inp, firstPaint, ttfb sql.NullFloat64
+}
+
+func (e *event) values(to []any, importID string) []any {
+	return append(to, importID, e.at.Format(timeLayout), e.kind, e.session, e.user, e.identified, e.hostname, e.pathname,
+		e.querystring, e.title, e.referrer, e.browser, e.browserVersion, e.os, e.osVersion,
+		e.device, e.width, e.height, e.language, e.country, e.region, e.city, e.lat, e.lon, e.timezone, e.name,
+		e.props, e.outboundURL, e.outboundText, e.lcp, e.cls, e.inp, e.firstPaint, e.ttfb)
+}
+
+// openDB opens or creates the database file and returns its instance id.
+func openDB(ctx context.Context, path string) (*sql.DB, string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, "", fmt.Errorf("sandbox: database %s: %w", path, err)
+	}
+	dsn := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(abs), RawQuery: "_pragma=busy_timeout(10000)" +
+		"&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate"}
+	db, err := sql.Open("sqlite", dsn.String())
+	if err != nil {
+		return nil, "", fmt.Errorf("sandbox: open database %s: %w", path, err)
+	}
+	instance := uuid.NewString()
+	if _, err = db.ExecContext(ctx, schema); err == nil {
+		_, err = db.ExecContext(ctx, `INSERT INTO meta VALUES ('instance', ?) ON CONFLICT DO NOTHING`, instance)
+	}
+	if err == nil {
+		err = db.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = 'instance'`).Scan(&instance)
+	}
+	if err != nil {
+		return nil, "", errors.Join(fmt.Errorf("sandbox: prepare database %s (is it a SQLite file of this version?): %w", path, err), db.Close())
+	}
+	return db, instance, nil
+}
+
+// importRow is a row of the table imports.
+type importRow struct {
+	id, site, platform         string
+	imported, skipped, invalid int64
+	started, lastBatch         string
+	completed                  sql.NullString
+	leaseLost                  bool
+}
+
+const importColumns = `import_id, site, platform, imported_events, skipped_events, invalid_events,
+	started_at, last_batch_at, completed_at, lease_lost`
+
+func (i *importRow) scan(row interface{ Scan(...any) error }) error {
+	return row.Scan(&i.id, &i.site, &i.platform, &i.imported, &i.skipped, &i.invalid,
+		&i.started, &i.lastBatch, &i.completed, &i.leaseLost)
+}
+
+// findImport returns the import, or nil when there is none of that id.
+func findImport(ctx context.Context, db interface {
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}, id string) (*importRow, error) {
+	var row importRow
+	err := row.scan(db.QueryRowContext(ctx, `SELECT `+importColumns+` FROM imports WHERE import_id = ?`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return &row, err
+}
+
+// rowsPerInsert trades the cost of a call for the size of a statement.
+const rowsPerInsert = 32
+
+// insertEvents stores the events of one import within tx.
+func insertEvents(ctx context.Context, tx *sql.Tx, importID string, events []event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	columns := strings.Count(insertColumns, ",") + 1
+	tuple := "(?" + strings.Repeat(",?", columns-1) + ")"
+	prepare := func(rows int) (*sql.Stmt, error) {
+		return tx.PrepareContext(ctx, `INSERT INTO events (`+insertColumns+`) VALUES `+tuple+strings.Repeat(","+tuple, rows-1))
+	}
+	values := make([]any, 0, columns*rowsPerInsert)
+	var stmt *sql.Stmt
+	size := 0
+	for len(events) > 0 {
+		rows := min(rowsPerInsert, len(events))
+		if rows != size {
+			if stmt != nil {
+				stmt.Close()
+			}
+			var err error
+			if stmt, err = prepare(rows); err != nil {
+				return err
+			}
+			size = rows
+		}
+		values = values[:0]
+		for i := range events[:rows] {
+			values = events[i].values(values, importID)
+		}
+		if _, err := stmt.ExecContext(ctx, values...); err != nil {
+			return errors.Join(err, stmt.Close())
+		}
+		events = events[rows:]
+	}
+	return stmt.Close()
+}
+
+// deleteImport removes an import and its events.
+func deleteImport(ctx context.Context, tx *sql.Tx, id string) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM events WHERE import_id = ?`, id); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `DELETE FROM imports WHERE import_id = ?`, id)
+	return err
+}

@@ -1,0 +1,55 @@
+package adapters
+
+import (
+	"context"
+	"time"
+
+	"hopper/pipeline"
+)
+
+// An Adapter translates the exports of one analytics product.
+type Adapter interface {
+	// Name is what --from calls the product, "umami".
+	Name() string
+	// Detect reports whether the inputs come from this product, by their names
+	// and heads alone. An export of the product that cannot be used (without
+	// dates, say) is detected too, so that Open can say what to export instead.
+	Detect(inputs []*Input) bool
+	// Open prepares to read the inputs, which are one migration. It may read
+	// them through (for a join or a sort, spilling to opt.TempDir) and must
+	// return early when ctx ends. An error names the input, what was found,
+	// what was expected and what to do.
+	Open(ctx context.Context, inputs []*Input, opt Options) (*Reading, error)
+}
+
+// Options are the choices of a user that change how inputs are read. The zero
+// value is what most users want.
+type Options struct {
+	// Timezone is the zone of sources that give days or times without one; nil is UTC.
+	Timezone *time.Location
+	// TempDir is where a join or a sort spills; empty is the system's.
+	TempDir string
+	// AllEvents keeps the automatic events that record no user's action (--ga-events all).
+	AllEvents bool
+	// Dedupe drops events that a tracker sent twice (--dedupe).
+	Dedupe bool
+}
+
+// Location returns the zone of times without one.
+func (o Options) Location() *time.Location {
+	if o.Timezone == nil {
+		return time.UTC
+	}
+	return o.Timezone
+}
+
+// A Reading is an export that has been recognized and is ready to be read.
+type Reading struct {
+	Source pipeline.Source
+	// Shape and Schema say what was recognized: "Umami Cloud export",
+	// "41 columns, v2.19 or newer".
+	Shape, Schema string
+	// Notes are sentences a user should read before the import: what is
+	// missing and was derived, what an answer depends on.
+	Notes []string
+}

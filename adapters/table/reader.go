@@ -1,0 +1,184 @@
+package table
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"hopper/adapters"
+)
+
+const (
+	// chunkSize is how much text a chunk holds: enough to make the cost of
+	// handing it to a worker vanish, little enough for many to be held.
+	chunkSize = 512 << 10
+	// maxRecord is the longest record that is read.
+	maxRecord = 16 << 20
+)
+
+var buffers = sync.Pool{New: func() any { return new(make([]byte, 0, chunkSize)) }}
+
+// A Reader cuts a table into chunks. It is for one goroutine.
+type Reader struct {
+	table *Table
+	text  io.ReadCloser
+	body  io.Reader
+	rest  []byte // was read and belongs to the next chunk
+	row   int64  // number of the next record
+	done  bool   // the text is at its end
+}
+
+// Open begins to read the records.
+func (t *Table) Open(ctx context.Context) (*Reader, error) {
+	text, err := t.Input.Text(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.CopyN(io.Discard, text, t.start); err != nil && err != io.EOF {
+		text.Close()
+		return nil, err
+	}
+	r := &Reader{table: t, text: text, body: text, row: t.firstRow}
+	if t.end >= 0 {
+		r.body = io.LimitReader(text, t.end-t.start)
+	}
+	return r, nil
+}
+
+// Close ends reading. Chunks stay valid.
+func (r *Reader) Close() error { return r.text.Close() }
+
+// Next returns the next records, at least one, and io.EOF after the last. It
+// fails with an [adapters.Error] where a record exceeds 16 MiB.
+func (r *Reader) Next(ctx context.Context) (*Chunk, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	held := buffers.Get().(*[]byte)
+	buf := append((*held)[:0], r.rest...)
+	r.rest = r.rest[:0]
+	for {
+		for !r.done && len(buf) < cap(buf) {
+			n, err := r.body.Read(buf[len(buf):cap(buf)])
+			buf = buf[:len(buf)+n]
+			if err == io.EOF {
+				r.done = true
+			} else if err != nil {
+				return nil, err
+			}
+		}
+		text := string(buf)
+		end, records := r.table.Dialect.cut(text, r.done)
+		if end > 0 {
+			c := &Chunk{Table: r.table, FirstRow: r.row, text: text[:end]}
+			r.row += records
+			r.rest = append(r.rest, text[end:]...)
+			if cap(buf) <= chunkSize {
+				*held = buf
+				buffers.Put(held)
+			}
+			return c, nil
+		}
+		if r.done { // nothing is left, since at the end all is cut off
+			return nil, io.EOF
+		}
+		if len(buf) >= maxRecord {
+			return nil, &adapters.Error{Input: r.table.Input.Name, Row: r.row,
+				Err: fmt.Errorf("the record that begins here is longer than %d MiB: is a quoted field never closed? Correct or remove it", maxRecord>>20)}
+		}
+		buf = append(make([]byte, 0, 2*cap(buf)), buf...)
+	}
+}
+
+// cut returns where the last whole record of text ends, and how many end
+// before. At the end of the text an unfinished record counts as whole.
+func (d Dialect) cut(text string, atEnd bool) (end int, records int64) {
+	if d.Quoted {
+		end, records = d.cutQuoted(text)
+	} else {
+		end = strings.LastIndexByte(text, '\n') + 1
+		records = int64(strings.Count(text[:end], "\n"))
+	}
+	if atEnd && end < len(text) {
+		return len(text), records + 1
+	}
+	return end, records
+}
+
+// cutQuoted jumps from quote to quote, and counts lines between.
+func (d Dialect) cutQuoted(text string) (end int, records int64) {
+	for at := 0; ; { // outside of quotes, or right behind a closing one
+		open := strings.IndexByte(text[at:], '"')
+		if open < 0 {
+			open = len(text)
+		} else {
+			open += at
+		}
+		switch plain := text[at:open]; len(plain) {
+		case 0:
+		case 1: // a delimiter or a line's end between two quotes
+			if plain[0] == '\n' {
+				end = open
+				records++
+			}
+		default:
+			if last := strings.LastIndexByte(plain, '\n'); last >= 0 {
+				end = at + last + 1
+				records += int64(strings.Count(plain, "\n"))
+			}
+		}
+		if open == len(text) {
+			return end, records
+		}
+		if open > 0 && text[open-1] != d.Delimiter && text[open-1] != '\n' {
+			at = open + 1 // a quote amid a cell is a character
+			continue
+		}
+		closing := d.closing(text, open+1)
+		if closing < 0 || closing+1 == len(text) {
+			return end, records // it may go on in what was not read yet
+		}
+		at = closing + 1
+	}
+}
+
+// closing returns where the quoted cell whose content begins at begin has its
+// closing quote, or -1: the first that is neither doubled nor escaped and
+// stands before a delimiter, a line's end or the end of the text.
+func (d Dialect) closing(text string, begin int) int {
+	for at := begin; ; {
+		n := strings.IndexByte(text[at:], '"')
+		if n < 0 {
+			return -1
+		}
+		at += n
+		if d.Escaped && escapedAt(text[begin:at]) {
+			at++
+			continue
+		}
+		if at+1 == len(text) {
+			return at
+		}
+		switch text[at+1] {
+		case d.Delimiter, '\n':
+			return at
+		case '"':
+			at += 2
+		case '\r':
+			if at+2 == len(text) || text[at+2] == '\n' {
+				return at
+			}
+			at++
+		default:
+			at++
+		}
+	}
+}
+
+// escapedAt reports whether what follows before is escaped by a backslash.
+func escapedAt(before string) bool {
+	n := len(before) - len(strings.TrimRight(before, `\`))
+	return n%2 == 1
+}

@@ -25,7 +25,7 @@ type record struct {
 
 func open(t testing.TB, text string) *adapters.Input {
 	t.Helper()
-	ins, err := adapters.Open(t.Context(), []string{"-"}, strings.NewReader(text), t.TempDir())
+	ins, err := adapters.Open(t.Context(), []string{"-"}, strings.NewReader(text), "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,17 +14,17 @@ var unknown = []string{
 // follow by the tool that uses them.
 var browsers = newNames(
 	[]string{
-		"360", "AOL", "AVG Secure Browser", "Alipay", "Aloha", "Android Browser", "Avast Secure Browser", "Baidu Browser",
+		"360", "AOL", "AVG Secure Browser", "Alipay", "Aloha", "Android Browser", "Avast Secure Browser", "Baidu",
 		"Basilisk", "Beaker", "BlackBerry", "Brave", "Camino", "Chrome", "Chrome Headless", "Chrome WebView", "Chromium", "Cobalt",
 		"Coc Coc", "Dolphin", "Dragon", "DuckDuckGo", "Ecosia", "Edge", "Epiphany", "Facebook", "Falkon", "Fennec", "Firefox",
 		"Firefox Focus", "Firefox Reality", "GSA", "HeyTap", "Honor", "Huawei Browser", "IE", "IEMobile", "IceCat",
-		"IceWeasel", "Instagram", "Iridium", "Iron", "K-Meleon", "KakaoTalk", "Kindle", "Klar", "Konqueror", "LG Browser",
+		"IceWeasel", "Instagram", "Iridium", "Iron", "K-Meleon", "KAKAOTALK", "Kindle", "Klar", "Konqueror", "LG Browser",
 		"LibreWolf", "Line", "LinkedIn", "Lunascape", "Lynx", "MIUI Browser", "Maxthon", "Midori", "Mobile Chrome", "Mobile Firefox",
-		"Mobile Safari", "Mozilla", "Naver", "NetFront", "Netscape", "Nokia Browser", "Obigo", "Oculus Browser", "OmniWeb",
+		"Mobile Safari", "Mozilla", "NAVER", "NetFront", "Netscape", "NokiaBrowser", "Obigo", "Oculus Browser", "OmniWeb",
 		"Opera", "Opera Coast", "Opera GX", "Opera Mini", "Opera Mobi", "Opera Tablet", "Opera Touch", "Otter", "PaleMoon",
 		"PhantomJS", "Pico Browser", "Polaris", "Puffin", "QQBrowser", "QQBrowserLite", "Quark", "QupZilla", "Qwant", "Safari",
 		"Sailfish Browser", "Samsung Internet", "SeaMonkey", "Silk", "Sleipnir", "Slimjet", "Smart Lenovo Browser", "Snapchat",
-		"Sogou Explorer", "Sogou Mobile", "Tesla", "TikTok", "Tizen Browser", "Twitter", "UCBrowser", "Vivaldi", "Vivo Browser",
+		"Sogou Explorer", "Sogou Mobile", "Tesla", "TikTok", "TizenBrowser", "Twitter", "UCBrowser", "Vivaldi", "Vivo Browser",
 		"Waterfox", "WeChat", "WebKit", "Weibo", "Whale", "Wolvic", "Yandex",
 		// Not browsers, or not told which: the words are all there is.
 		"curl", "searchbot", "Mobile App",
@@ -51,6 +51,7 @@ var browsers = newNames(
 		"360 secure browser":         "360",
 		"360 phone browser":          "360",
 		"aloha browser":              "Aloha",
+		"baidu browser":              "Baidu",
 		"blackberry browser":         "BlackBerry",
 		"chrome mobile":              "Mobile Chrome",
 		"chrome mobile ios":          "Mobile Chrome",
@@ -68,6 +69,7 @@ var browsers = newNames(
 		"microsoft edge":             "Edge",
 		"mobile silk":                "Silk",
 		"naver whale":                "Whale",
+		"nokia browser":              "NokiaBrowser",
 		"opera mini ios":             "Opera Mini",
 		"opera mobile":               "Opera Mobi",
 		"pale moon":                  "PaleMoon",
@@ -75,6 +77,7 @@ var browsers = newNames(
 		"qq browser lite":            "QQBrowserLite",
 		"qq browser mini":            "QQBrowserLite",
 		"samsung browser":            "Samsung Internet",
+		"tizen browser":              "TizenBrowser",
 		"samsung browser lite":       "Samsung Internet",
 		"uc browser":                 "UCBrowser",
 		"uc browser hd":              "UCBrowser",
@@ -139,11 +142,11 @@ type system struct{ name, version string }
 var systems = newSystems(
 	[]string{
 		"AIX", "Android", "Arch", "Bada", "BeOS", "BlackBerry", "CentOS", "Chrome OS", "Chromecast", "Debian", "Deepin",
-		"DragonFly", "Fedora", "Firefox OS", "FreeBSD", "Fuchsia", "Gentoo", "Haiku", "HarmonyOS", "iOS", "KaiOS", "Kubuntu",
+		"DragonFly", "Fedora", "Firefox OS", "FreeBSD", "Fuchsia", "Gentoo", "Haiku", "HarmonyOS", "iOS", "KAIOS", "Kubuntu",
 		"Linux", "macOS", "Maemo", "Mageia", "Mandriva", "Manjaro", "MeeGo", "Mint", "NetBSD", "Nintendo", "OpenBSD",
-		"OpenHarmony", "OS/2", "Palm", "PlayStation", "QNX", "Raspbian", "RedHat", "RIM Tablet OS", "Roku", "Sailfish",
+		"OpenHarmony", "OS/2", "Palm", "PlayStation", "QNX", "Raspbian", "Red Hat", "RIM Tablet OS", "Roku", "Sailfish",
 		"Series40", "Slackware", "Solaris", "SUSE", "Symbian", "Tizen", "tvOS", "Ubuntu", "Ubuntu Touch", "Unix", "watchOS",
-		"WebOS", "Windows", "Windows IoT", "Windows Mobile", "Windows Phone", "Xbox", "Xubuntu",
+		"webOS", "Windows", "Windows IoT", "Windows Mobile", "Windows Phone", "Xbox", "Xubuntu",
 	},
 	map[string]system{
 		"amazon os":       {"Android", ""},
@@ -159,7 +162,7 @@ var systems = newSystems(
 		"gnu/linux":       {"Linux", ""},
 		"linux mint":      {"Mint", ""},
 		"arch linux":      {"Arch", ""},
-		"red hat":         {"RedHat", ""},
+		"redhat":          {"Red Hat", ""},
 		"opensuse":        {"SUSE", ""},
 		"harmony os":      {"HarmonyOS", ""},
 		"intel":           {"macOS", ""}, // Google Analytics: "Web" with "Intel 10.15"
@@ -175,7 +178,7 @@ var systems = newSystems(
 		"iphone":          {"iOS", ""},
 		"iphone os":       {"iOS", ""},
 		"ipod":            {"iOS", ""},
-		"kai os":          {"KaiOS", ""},
+		"kai os":          {"KAIOS", ""},
 		"nintendo 3ds":    {"Nintendo", "3DS"},
 		"nintendo ds":     {"Nintendo", "DS"},
 		"nintendo switch": {"Nintendo", "Switch"},
@@ -190,7 +193,7 @@ var systems = newSystems(
 		"sunos":           {"Solaris", ""},
 		"symbian os":      {"Symbian", ""},
 		"symbianos":       {"Symbian", ""},
-		"web os":          {"WebOS", ""},
+		"web os":          {"webOS", ""},
 		"xbox one":        {"Xbox", "One"},
 		"xbox 360":        {"Xbox", "360"},
 

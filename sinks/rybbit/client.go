@@ -1,0 +1,392 @@
+package rybbit
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Key is an API key. Formatting one, in whatever way, never shows it.
+type Key string
+
+// Format implements [fmt.Formatter] for every verb.
+func (Key) Format(f fmt.State, _ rune) { io.WriteString(f, "[key]") }
+
+// MarshalText keeps a key out of JSON.
+func (Key) MarshalText() ([]byte, error) { return []byte("[key]"), nil }
+
+// Client calls the import endpoints of one site. It makes each call once:
+// what may be repeated, and when, is decided by [Upload] and [Retry].
+type Client struct {
+	base    *url.URL
+	site    string
+	key     Key
+	http    *http.Client
+	pace    *rate.Limiter
+	stall   time.Duration
+	agent   string
+	calls   atomic.Int64
+	working atomic.Bool
+}
+
+// ClientOptions are the choices of a [Client]. Zero values are defaults.
+type ClientOptions struct {
+	// PerMinute is the greatest number of requests a minute; 0 is no limit.
+	PerMinute int
+	// Stall is how long a request may make no progress: while its body is
+	// being written, and from its last byte to the answer. 0 is 5 minutes, since
+	// a server needs many seconds for a large batch.
+	Stall time.Duration
+	// Version is told in the User-Agent header.
+	Version string
+}
+
+// NewClient returns a client for a site of the server at base, such as
+// "https://app.rybbit.io". The site is its number or its string identifier.
+func NewClient(base, site string, key Key, opt ClientOptions) (*Client, error) {
+	u, err := url.Parse(strings.TrimRight(strings.TrimSpace(base), "/"))
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("the server's address must look like https://rybbit.example.com, not %q", redactURL(base))
+	case u.User != nil:
+		return nil, errors.New("the server's address must not hold a user name or password; the key alone authorizes")
+	case u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("the server's address must have no query or fragment: %q", redactURL(base))
+	case site == "":
+		return nil, errors.New("no site given: use --site or RYBBIT_SITE (the number or the identifier in the site's settings)")
+	case key == "":
+		return nil, errors.New("no API key given: set RYBBIT_API_KEY or use --api-key-file")
+	case strings.ContainsFunc(string(key), func(r rune) bool { return r <= ' ' || r > '~' }):
+		return nil, errors.New("the API key holds characters that no key has (a space, a line break, a letter beyond ASCII)")
+	}
+	u.Path = strings.TrimSuffix(u.Path, "/api")
+	c := &Client{
+		base: u, site: site, key: key, stall: opt.Stall,
+		agent: "hopper/" + opt.Version,
+		pace:  rate.NewLimiter(rate.Inf, 1),
+	}
+	if c.stall == 0 {
+		c.stall = 5 * time.Minute
+	}
+	if opt.PerMinute > 0 {
+		c.pace = rate.NewLimiter(rate.Limit(float64(opt.PerMinute)/60), 1)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.ForceAttemptHTTP2 = true
+	transport.DisableCompression = true
+	c.http = &http.Client{
+		Transport: transport,
+		// A followed redirect could hand the key to another host, or turn a POST into a GET.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return c, nil
+}
+
+func redactURL(s string) string {
+	if u, err := url.Parse(s); err == nil {
+		u.RawQuery = ""
+		return u.Redacted()
+	}
+	return "an address that cannot be parsed"
+}
+
+// Server is the server's address, as messages and the ledger show it.
+func (c *Client) Server() string { return c.base.String() }
+
+// Site is the site that the client writes to.
+func (c *Client) Site() string { return c.site }
+
+// Calls is how many requests have been made.
+func (c *Client) Calls() int64 { return c.calls.Load() }
+
+// Close closes idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Created is a new import.
+type Created struct {
+	ID string `json:"importId"`
+	// Allowed is the range of days whose events the server will keep.
+	Allowed struct {
+		Earliest string `json:"earliestAllowedDate"`
+		Latest   string `json:"latestAllowedDate"`
+	} `json:"allowedDateRange"`
+}
+
+// Import is what the server tells of an import.
+type Import struct {
+	ID        string  `json:"importId"`
+	Platform  string  `json:"platform"`
+	Imported  int64   `json:"importedEvents"`
+	Skipped   int64   `json:"skippedEvents"`
+	Invalid   int64   `json:"invalidEvents"`
+	Started   string  `json:"startedAt"`
+	Completed *string `json:"completedAt"`
+}
+
+// Total is how many events of the import have landed, kept or not.
+func (i Import) Total() int64 { return i.Imported + i.Skipped + i.Invalid }
+
+// Create opens an import. An unknown platform is a [StatusError] with status 400.
+func (c *Client) Create(ctx context.Context, platform string) (Created, error) {
+	body, err := json.Marshal(map[string]string{"platform": platform})
+	if err != nil {
+		return Created{}, err
+	}
+	var answer struct{ Data Created }
+	if err := c.call(ctx, "create an import", http.MethodPost, "", newBody(body), &answer); err != nil {
+		return Created{}, err
+	}
+	if answer.Data.ID == "" {
+		return Created{}, &LostError{Call: "create an import", Err: errors.New("the answer names no import")}
+	}
+	return answer.Data, nil
+}
+
+// Imports lists the site's imports.
+func (c *Client) Imports(ctx context.Context) ([]Import, error) {
+	var answer struct{ Data *[]Import }
+	if err := c.call(ctx, "list imports", http.MethodGet, "", nil, &answer); err != nil {
+		return nil, err
+	}
+	if answer.Data == nil {
+		return nil, &LostError{Call: "list imports", Err: errors.New("the answer holds no list")}
+	}
+	return *answer.Data, nil
+}
+
+// Delete removes a completed import and its events.
+func (c *Client) Delete(ctx context.Context, id string) error {
+	return c.call(ctx, "delete an import", http.MethodDelete, "/"+url.PathEscape(id), nil, nil)
+}
+
+// Send sends the records of a batch, joined by commas.
+func (c *Client) Send(ctx context.Context, id string, records []byte) error {
+	return c.events(ctx, "send a batch", id, newBody([]byte(batchPrefix), records, []byte(batchSuffix)))
+}
+
+// Complete ends an import by an empty last batch, which may be sent again
+// safely: some servers store a repeated last batch twice (RYBBIT-API, seen
+// on 2.7.0).
+func (c *Client) Complete(ctx context.Context, id string) error {
+	return c.events(ctx, "complete the import", id, newBody([]byte(`{"events":[],"isLastBatch":true}`)))
+}
+
+const (
+	batchPrefix = `{"events":[`
+	batchSuffix = `],"isLastBatch":false}`
+	// batchFrame is how many bytes a batch needs beside its records.
+	batchFrame = len(batchPrefix) + len(batchSuffix)
+)
+
+func (c *Client) events(ctx context.Context, call, id string, body *body) error {
+	return c.call(ctx, call, http.MethodPost, "/"+url.PathEscape(id)+"/events", body, nil)
+}
+
+func (c *Client) call(ctx context.Context, call, method, path string, body *body, answer any) (err error) {
+	if err := c.pace.Wait(ctx); err != nil {
+		return err
+	}
+	ctx, progress := newProgress(ctx, c.stall)
+	defer progress.stop()
+	u := c.base.JoinPath("api", "sites", c.site, "imports").String() + path
+	req, err := http.NewRequestWithContext(ctx, method, u, nil)
+	if err != nil {
+		return err
+	}
+	if body != nil {
+		body.progress = progress
+		defer body.Close()
+		req.Body = body
+		req.ContentLength = int64(body.size)
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("Authorization", "Bearer "+string(c.key))
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", c.agent)
+	c.calls.Add(1)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return c.lost(call, progress, body, err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return c.lost(call, progress, body, err)
+	}
+	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	html := media == "text/html" || bytes.HasPrefix(bytes.TrimSpace(text), []byte("<"))
+	if resp.StatusCode != http.StatusOK {
+		return c.refused(call, resp, text, html)
+	}
+	if html {
+		return &LostError{Call: call, Err: errors.New("a web page came instead of Rybbit's answer; is there a proxy or a login in front of it?")}
+	}
+	if answer != nil {
+		if err := json.Unmarshal(text, answer); err != nil {
+			return &LostError{Call: call, Err: fmt.Errorf("the answer is no JSON that Rybbit gives: %w", err)}
+		}
+	}
+	c.working.Store(true)
+	return nil
+}
+
+// maxAnswer bounds what is read of an answer. A list of imports takes some
+// 250 bytes for each.
+const maxAnswer = 16 << 20
+
+func (c *Client) refused(call string, resp *http.Response, text []byte, html bool) error {
+	e := &StatusError{Call: call, Status: resp.StatusCode, HTML: html, RetryAfter: retryAfter(resp.Header, time.Now())}
+	if location := resp.Header.Get("Location"); location != "" && resp.StatusCode/100 == 3 {
+		if u, err := resp.Location(); err == nil {
+			u.RawQuery, u.Fragment = "", ""
+			e.Location = u.Redacted()
+		}
+	}
+	if !html {
+		var answer struct {
+			Error, Message, Required string
+		}
+		if json.Unmarshal(text, &answer) == nil {
+			e.Message = answer.Error
+			if answer.Message != "" && answer.Message != answer.Error {
+				e.Message = strings.TrimPrefix(e.Message+": "+answer.Message, ": ")
+			}
+			if answer.Required != "" {
+				e.Message += " (required: " + answer.Required + ")"
+			}
+		} else {
+			e.Message = strings.TrimSpace(string(text[:min(len(text), 200)]))
+		}
+		// A server could quote the request.
+		e.Message = strings.ReplaceAll(strings.ToValidUTF8(e.Message, "\uFFFD"), string(c.key), "[key]")
+	}
+	return e
+}
+
+func (c *Client) lost(call string, p *progress, body *body, err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err // the URL says nothing that the call does not
+	}
+	if p.stalled() {
+		err = fmt.Errorf("no answer within %s", c.stall)
+	}
+	e := &LostError{Call: call, Err: err, Stalled: p.stalled()}
+	e.Reset = errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	var dial *net.OpError
+	switch {
+	case errors.As(err, &dial) && dial.Op == "dial":
+		e.Unsent = true
+	case body != nil && body.written() < body.size:
+		// The length was announced: a server never sees such a body as whole.
+		e.Unsent, e.CutAt = true, body.written()
+	}
+	return e
+}
+
+// retryAfter reads the header in both its forms, seconds and a date (RFC 9110,
+// 10.2.3). A negative result means that there is none.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	v := strings.TrimSpace(h.Get("Retry-After"))
+	if seconds, err := strconv.ParseFloat(v, 64); err == nil && seconds >= 0 && seconds < 1e9 {
+		return time.Duration(seconds * float64(time.Second))
+	}
+	if at, err := http.ParseTime(v); err == nil {
+		// The server's own clock counts, where it tells it.
+		if sent, err := http.ParseTime(h.Get("Date")); err == nil {
+			now = sent
+		}
+		return max(0, at.Sub(now))
+	}
+	return -1
+}
+
+// body is a request body in parts that are not copied together. It tells how
+// much of it has been taken. A transport may go on reading after it has
+// returned an answer or an error; once closed, a body leaves the parts alone.
+type body struct {
+	size     int
+	progress *progress
+
+	mu     sync.Mutex
+	parts  [][]byte
+	taken  int
+	closed bool
+}
+
+func newBody(parts ...[]byte) *body {
+	b := &body{parts: parts}
+	for _, p := range parts {
+		b.size += len(p)
+	}
+	return b
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return 0, io.ErrClosedPipe
+	}
+	for len(b.parts) > 0 && len(b.parts[0]) == 0 {
+		b.parts = b.parts[1:]
+	}
+	if len(b.parts) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, b.parts[0])
+	b.parts[0] = b.parts[0][n:]
+	b.taken += n
+	b.progress.made()
+	return n, nil
+}
+
+func (b *body) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	return nil
+}
+
+func (b *body) written() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.taken
+}
+
+// progress ends a request that has stood still for too long.
+type progress struct {
+	timer  *time.Timer
+	limit  time.Duration
+	over   atomic.Bool
+	cancel context.CancelFunc
+}
+
+func newProgress(ctx context.Context, limit time.Duration) (context.Context, *progress) {
+	p := &progress{limit: limit}
+	ctx, p.cancel = context.WithCancel(ctx)
+	p.timer = time.AfterFunc(limit, func() {
+		p.over.Store(true)
+		p.cancel()
+	})
+	return ctx, p
+}
+
+func (p *progress) made()         { p.timer.Reset(p.limit) }
+func (p *progress) stalled() bool { return p.over.Load() }
+func (p *progress) stop()         { p.timer.Stop(); p.cancel() }

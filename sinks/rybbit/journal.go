@@ -1,0 +1,147 @@
+package rybbit
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/gofrs/flock"
+)
+
+// A journal is an append-only file of JSON records, one a line, each behind
+// its checksum. A record is on the disk when add returns. It is plain text so
+// that a user can read what happened, and needs no more than this because one
+// process writes it, from start to end, and reads it once.
+//
+// An advisory lock on the file keeps a second process out; the system drops it
+// when the process ends, however it ends.
+type journal struct {
+	file *os.File
+	lock *flock.Flock
+	path string
+	// failed is the error after which nothing may be appended: what follows
+	// half a record could not be read again.
+	failed error
+}
+
+// errLocked is returned when another process has the journal open.
+var errLocked = errors.New("another hopper is running this migration")
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// openJournal opens or creates the journal at path and calls replay with each
+// record in it, in order.
+func openJournal(path string, replay func(record []byte) error) (_ *journal, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the state directory: %w", err)
+	}
+	j := &journal{path: path, lock: flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))}
+	locked, err := j.lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock the ledger %s: %w", path, err)
+	}
+	if !locked {
+		return nil, fmt.Errorf("%w (ledger %s)", errLocked, path)
+	}
+	defer func() {
+		if err != nil {
+			j.close()
+		}
+	}()
+	if j.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return nil, fmt.Errorf("open the ledger: %w", err)
+	}
+	end, err := readJournal(j.file, replay)
+	if err != nil {
+		return nil, fmt.Errorf("ledger %s: %w", path, err)
+	}
+	// What a crash left of a record that was being written was never acted on.
+	if err := j.file.Truncate(end); err != nil {
+		return nil, fmt.Errorf("ledger %s: %w", path, err)
+	}
+	if _, err := j.file.Seek(end, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("ledger %s: %w", path, err)
+	}
+	return j, syncDir(filepath.Dir(path))
+}
+
+// readJournal calls replay with each record and returns where the last whole
+// one ends. Only the last may be torn.
+func readJournal(r io.Reader, replay func([]byte) error) (end int64, err error) {
+	lines := bufio.NewReader(r)
+	for number := 1; ; number++ {
+		line, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return end, nil // without its line break, a record is torn
+		}
+		if err != nil {
+			return 0, err
+		}
+		record, ok := checked(line)
+		if !ok {
+			if _, err := lines.Peek(1); errors.Is(err, io.EOF) {
+				return end, nil
+			}
+			return 0, fmt.Errorf("line %d is damaged: restore the file from a backup, or move it away to import anew "+
+				"(after deleting what is in Rybbit)", number)
+		}
+		if err := replay(record); err != nil {
+			return 0, fmt.Errorf("line %d: %w", number, err)
+		}
+		end += int64(len(line))
+	}
+}
+
+func checked(line []byte) (record []byte, ok bool) {
+	sum, record, found := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(" "))
+	want, err := strconv.ParseUint(string(sum), 16, 32)
+	return record, found && err == nil && crc32.Checksum(record, castagnoli) == uint32(want)
+}
+
+// add appends a record and returns when it is on the disk.
+func (j *journal) add(record any) error {
+	if j.failed == nil {
+		j.failed = j.append(record)
+	}
+	return j.failed
+}
+
+func (j *journal) append(record any) error {
+	text, err := json.Marshal(record)
+	if err != nil {
+		return err
+	}
+	line := fmt.Appendf(nil, "%08x %s\n", crc32.Checksum(text, castagnoli), text)
+	if _, err := j.file.Write(line); err != nil {
+		return fmt.Errorf("write the ledger %s: %w", j.path, err)
+	}
+	if err := j.file.Sync(); err != nil {
+		return fmt.Errorf("write the ledger %s: %w", j.path, err)
+	}
+	return nil
+}
+
+func (j *journal) close() error {
+	var err error
+	if j.file != nil {
+		err = j.file.Close()
+	}
+	return errors.Join(err, j.lock.Close())
+}
+
+// syncDir makes a new file's name durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

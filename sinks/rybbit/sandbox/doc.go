@@ -1,3 +1,70 @@
-// Package sandbox is a local server that behaves as Rybbit's import API does, for
-// trying hopper out and for tests.
+// Package sandbox is a local server that behaves as Rybbit's import API does: to
+// try hopper on, to see what Rybbit would make of an export, and to test clients
+// against, faults included.
+//
+// [Open] returns a [Server], an [net/http.Handler] that serves the four calls
+// below /api/sites/:site/imports: create, events, list and delete. It knows the
+// five wire formats umami, simple_analytics, plausible, matomo and posthog,
+// checks every field by their rules, drops and counts what is invalid or to be
+// skipped, and stores the rest. A batch, its counters and its completion are
+// stored in one transaction, so that what the list tells is always what is there.
+// A body is read to its end, and is known to be whole, before anything of it is
+// stored. With [Options] it plays an old release, Rybbit Cloud, or a server with
+// few platforms, small bodies or a small budget of requests.
+//
+// It shares no code with hopper's client and none of its judgement: each is
+// written from the description of the API, so that the one's tests find the
+// other's mistakes. Where that description is silent the sandbox takes the
+// stricter reading. Addresses are read as the web's URL standard says: a path in
+// an address comes out percent-encoded.
+//
+// # The database
+//
+// A SQLite file, which stays readable (also while the server runs) with any
+// SQLite tool. Times are UTC text, "2006-01-02 15:04:05.000". Text that is
+// unknown is empty, a number that is unknown is NULL.
+//
+// Table imports: import_id, site, platform, imported_events, skipped_events,
+// invalid_events, batches (accepted ones, empty ones too), started_at,
+// last_batch_at, completed_at (NULL while open), lease_lost (1 when another
+// import has taken over).
+//
+// Table events, in the words in which Rybbit would show them:
+//
+//	id                                         in the order of arrival
+//	import_id
+//	timestamp
+//	kind                                       pageview, custom_event, outbound, performance or error
+//	session_id, user_id, identified_user_id
+//	hostname, pathname, querystring            the query with its "?"
+//	page_title, referrer                       the site's own pages are no referrer
+//	browser, browser_version                   Chrome, Mobile Safari…; the major version
+//	operating_system, operating_system_version macOS, Windows…
+//	device_type                                Desktop, Mobile…
+//	screen_width, screen_height
+//	language, country, region, city            AT, AT-9
+//	lat, lon, timezone
+//	event_name                                 of a custom event; an error's type
+//	props                                      a JSON object, {} for none
+//	outbound_url, outbound_text                of an outbound click
+//	lcp, cls, inp, fcp, ttfb                   of a performance event
+//
+// Three views count as Rybbit's dashboard does: sessions (a row per session id:
+// user_id, start, end, duration in seconds, events, pageviews, bounce, entry_page,
+// exit_page, and from its first event hostname, referrer, browser,
+// operating_system, device_type, language, country, region, city), daily (a row
+// per day: users, sessions, pageviews, events, and the bounces among the sessions
+// that began on it), and pages (a row per hostname and pathname: pageviews,
+// sessions, users). For example:
+//
+//	sqlite3 sandbox.db 'SELECT day, users, sessions, pageviews FROM daily'
+//
+// # Faults
+//
+// A server can be told to misbehave, by [Fault] values or by the text that
+// [ParseFaults] reads: replies that are lost, connections cut before or within a
+// body, refusals of any status before or after the work is done, a proxy's pages,
+// delays during which the client gives up but the server goes on, and imports that
+// are completed, expired, aborted or deleted under the client's hands. They
+// happen on real sockets, as resets.
 package sandbox

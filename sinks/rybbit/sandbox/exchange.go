@@ -112,6 +112,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		write(w, fastify(http.StatusNotFound, "", "Route "+r.Method+":"+r.URL.Path+" not found"))
 		return
 	}
+	// A client that stalls in the middle of its body must not keep the server open.
+	defer context.AfterFunc(s.closing, func() { http.NewResponseController(w).SetReadDeadline(time.Now()) })()
 	began := time.Now()
 	request := Request{Call: x.call, N: s.counts.next(x.call), Import: x.importID, Length: r.ContentLength}
 	x.faults = s.faults.pick(x.call)
@@ -230,7 +232,7 @@ func (x *exchange) after(ctx context.Context, answer reply) (reply, error) {
 				return reply{}, err
 			}
 			answer = failure(http.StatusInternalServerError, "Import was aborted because its progress could not be recorded")
-		case f.Effect == Status && f.After && !replaced && x.body.read >= f.Above:
+		case f.Effect == Status && f.After && !replaced && (f.Above == 0 || x.body.read > f.Above):
 			answer, replaced = x.status(f), true
 		}
 	}
@@ -285,6 +287,8 @@ func (x *exchange) status(f *Fault) reply {
 	switch {
 	case f.HTML:
 		answer = page(f.Code)
+	case f.Code == http.StatusOK:
+		answer = reply{status: f.Code}
 	case f.Code == http.StatusRequestEntityTooLarge:
 		answer = fastify(f.Code, "FST_ERR_CTP_BODY_TOO_LARGE", "Request body is too large")
 	}

@@ -34,6 +34,7 @@ var (
 	countryPattern  = regexp.MustCompile(`^[A-Z]{2}$`)
 	regionPattern   = regexp.MustCompile(`^[A-Z]{2}-[A-Z0-9]{1,3}$`)
 	screenPattern   = regexp.MustCompile(`^([0-9]{1,5})x([0-9]{1,5})$`)
+	isoPattern      = regexp.MustCompile(`^(\d{4}-\d{2}-\d{2})([T ])(\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?)(Z|[+-]\d{2}:\d{2})$`)
 	dateTimePattern = regexp.MustCompile(`^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$`)
 )
 
@@ -51,6 +52,19 @@ func (e *event) dateTime(s string) bool {
 	}
 	at, err := time.Parse(time.DateTime, s)
 	e.at, e.noDate = at, err != nil
+	return true
+}
+
+// isoTime reads ISO 8601 with seconds and "Z" into e; loosely, also with a space
+// for the "T" and any offset from UTC. Days are as with dateTime, and what is
+// finer than milliseconds is cut off.
+func (e *event) isoTime(s string, loosely bool) bool {
+	m := isoPattern.FindStringSubmatch(s)
+	if m == nil || !loosely && (m[2] != "T" || m[4] != "Z") {
+		return false
+	}
+	at, err := time.Parse(time.RFC3339Nano, m[1]+"T"+m[3]+m[4])
+	e.at, e.noDate = at.UTC().Truncate(time.Millisecond), err != nil
 	return true
 }
 

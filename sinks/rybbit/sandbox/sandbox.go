@@ -105,7 +105,7 @@ type Server struct {
 
 // wireFormats are the wire formats by platform.
 var wireFormats = map[string]format{
-	"umami": umami,
+	"umami": umami, "simple_analytics": simpleAnalytics, "plausible": plausible, "matomo": matomo, "posthog": posthog,
 }
 
 // platformOrder is the order in which Rybbit learned its platforms.

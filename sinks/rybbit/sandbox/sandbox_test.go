@@ -221,11 +221,3 @@ func BenchmarkBatch(b *testing.B) {
 		}
 	}
 }
-
-func TestFirstImport(t *testing.T) {
-	b := newBox(t, Options{})
-	id := b.create("umami")
-	b.mustPost(id, false, umamiEvent, with(umamiEvent, "city", strings.Repeat("x", 61)), with(umamiEvent, "created_at", "2024-02-31 00:00:00"))
-	b.mustPost(id, true)
-	b.wantCounters(id, "1 1 1")
-}

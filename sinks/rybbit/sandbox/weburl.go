@@ -18,7 +18,9 @@ type webURL struct{ hostname, pathname, search string }
 // specially (android-app:, mailto:) only the shape is checked and the host read.
 func parseURL(s string) (webURL, bool) {
 	s = strings.TrimFunc(s, func(r rune) bool { return r <= ' ' })
-	s = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(s)
+	if strings.ContainsAny(s, "\t\n\r") {
+		s = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(s)
+	}
 	scheme, rest, ok := strings.Cut(s, ":")
 	if !ok || !isScheme(scheme) {
 		return webURL{}, false

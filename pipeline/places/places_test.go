@@ -114,7 +114,7 @@ func TestRegion(t *testing.T) {
 		{"VN", "Ho Chi Minh", "VN-SG"}, {"VN", "Ho Chi Minh City", "VN-SG"}, {"VN", "Hanoi", "VN-HN"}, {"TH", "Bangkok", "TH-10"}, {"TH", "Chiang Mai", "TH-50"},
 		{"AU", "New South Wales", "AU-NSW"}, {"AU", "Australian Capital Territory", "AU-ACT"}, {"NZ", "Auckland", "NZ-AUK"}, {"CA", "Quebec", "CA-QC"}, {"CA", "Newfoundland and Labrador", "CA-NL"},
 		{"VE", "Zulia", "VE-V"}, {"EC", "Pichincha", "EC-P"}, {"MA", "Casablanca-Settat", "MA-06"}, {"LT", "Vilnius County", "LT-VL"}, {"EE", "Harju County", "EE-37"},
-		{"SK", "Bratislava Region", "SK-BL"}, {"RS", "Vojvodina", "RS-VO"}, {"IR", "Tehran Province", "IR-23"}, {"IR", "Fars Province", "IR-07"}, {"UG", "Zombo", "UG-330"}, {"KZ", "Almaty", "KZ-75"}, {"KZ", "Almaty Region", "KZ-19"}, {"KG", "Osh Region", "KG-O"}, {"UZ", "Tashkent Region", ""}, {"FR", "H", "FR-20R"}, {"CN", "15", "CN-NM"}, {"LU", "Luxembourg", "LU-LU"}, {"QA", "Doha", "QA-DA"},
+		{"SK", "Bratislava Region", "SK-BL"}, {"RS", "Vojvodina", "RS-VO"}, {"IR", "Tehran Province", "IR-23"}, {"IR", "Fars Province", "IR-07"}, {"UG", "Zombo", "UG-330"}, {"BH", "Southern Governorate", "BH-14"}, {"BH", "Northern Governorate", "BH-17"}, {"KH", "Kampong Cham Province", "KH-3"}, {"AU", "West Australia", "AU-WA"}, {"BW", "Southern District", "BW-SO"}, {"KZ", "Almaty", "KZ-75"}, {"KZ", "Almaty Region", "KZ-19"}, {"KG", "Osh Region", "KG-O"}, {"UZ", "Tashkent Region", ""}, {"FR", "H", "FR-20R"}, {"CN", "15", "CN-NM"}, {"LU", "Luxembourg", "LU-LU"}, {"QA", "Doha", "QA-DA"},
 
 		// No answer: no such region, no codes for it, another country's, none said.
 		{"PR", "San Juan", ""}, {"HK", "Kowloon", ""}, {"UA", "California", ""}, {"ES", "New York", ""}, {"MA", "Grand Casablanca", ""},

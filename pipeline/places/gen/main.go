@@ -54,9 +54,13 @@ var sources = map[string]string{
 // ISO's own names count there.
 var reassigned = map[string]bool{"IR": true, "MA": true}
 
-// mistaken are codes whose English names in CLDR 48 are each other's: a district
-// and a division of Bangladesh, two districts of Uganda.
-var mistaken = map[string]bool{"BD-06": true, "BD-A": true, "UG-330": true, "UG-331": true}
+// mistaken are codes whose names are another's, by the rank that errs: in CLDR 48
+// a district and a division of Bangladesh and two districts of Uganda, in
+// iso3166-2-db a governorate of Bahrain and two provinces of Cambodia.
+var mistaken = map[string]int{
+	"BD-06": 0, "BD-A": 0, "UG-330": 0, "UG-331": 0,
+	"BH-17": 2, "KH-3": 2, "KH-6": 2,
+}
 
 // corrected are codes that CLDR 48 writes otherwise than ISO.
 var corrected = map[string]string{"CN-MN": "CN-NM", "FR-COR": "FR-20R"}
@@ -147,6 +151,9 @@ func generate(dir string, w io.Writer) error {
 	exact := map[string]*names{}
 	kinds := map[string]map[string]map[string]bool{} // country+bare name → code → kinds
 	add := func(rank int, code, name string) {
+		if errs, ok := mistaken[code]; ok && errs == rank {
+			return
+		}
 		country := code[:2]
 		if exact[country] == nil {
 			exact[country] = newNames()
@@ -187,7 +194,7 @@ func generate(dir string, w io.Writer) error {
 	}
 	for k, name := range sub.Subdivisions.LocaleDisplayNames.Subdivisions {
 		known[dash(k)] = true
-		if code := now(dash(k)); code != "" && !reassigned[code[:2]] && !mistaken[code] {
+		if code := now(dash(k)); code != "" && !reassigned[code[:2]] {
 			add(0, code, name)
 		}
 	}

@@ -111,7 +111,7 @@ var manners = map[string]bool{
 // "state of sao paulo" is "sao paulo", "state"; "osaka prefecture" is "osaka",
 // "prefecture". Compass words lose their "-ern". Where several words tell the
 // kind, [City] wins ("sofia city province"), else the outermost. A name without
-// such a word has an empty kind; a name of such words alone stays whole.
+// such a word has an empty kind; the last word is never taken for one.
 func Kind(name string) (bare, kind string) {
 	words := make([]string, 0, 8)
 	words = append(words, strings.Fields(name)...)
@@ -147,9 +147,6 @@ func Kind(name string) (bare, kind string) {
 		}
 	}
 	words = words[:n]
-	if kind == "" {
-		return name, ""
-	}
 	for i, w := range words {
 		for _, compass := range [...]string{"north", "south", "east", "west"} {
 			if strings.HasSuffix(w, compass+"ern") {

@@ -77,110 +77,144 @@ func main() {
 }
 
 func generate(dir string, w io.Writer) error {
-	p := packages{dir: dir}
-	isoCountries := p.js("iso", "1.js")
-	isoRegions := p.js("iso", "2.js")
-	reserved := p.js("iso", "1-reserved.js")
-	var alias struct {
+	src, err := read(dir)
+	if err != nil {
+		return err
+	}
+	countries := src.countryNames()
+	lines := src.countryLines(countries)
+	lines = append(lines, src.regionLines(countries)...)
+	lines = append(lines, src.languageLines()...)
+	slices.Sort(lines)
+	for _, l := range slices.Compact(lines) { // two withdrawn codes can be one: Burma's
+		if _, err := fmt.Fprintln(w, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// source is what the packages hold.
+type source struct {
+	isoCountries, isoRegions, reserved     []map[string]string
+	territories, oldTerritories, languages map[string]string
+	alias                                  struct {
 		Supplemental struct {
 			Metadata struct {
 				Alias struct{ TerritoryAlias, SubdivisionAlias map[string]replacement }
 			}
 		}
 	}
-	p.json("core", "supplemental/aliases.json", &alias)
-	var i18n struct{ Countries map[string]oneOrMore }
-	p.json("i18n", "langs/en.json", &i18n)
-	var sub struct {
+	subdivisions struct {
 		Subdivisions struct {
 			LocaleDisplayNames struct{ Subdivisions map[string]string }
 		}
 	}
-	p.json("sub", "subdivisions/en/en.json", &sub)
-	var db map[string]struct {
+	i18n struct{ Countries map[string]oneOrMore }
+	db   map[string]struct {
 		Regions []struct {
 			ISO, Name string
 			Names     struct{ En, Geonames string }
 		}
 	}
-	p.json("db", "data/iso3166-2.json", &db)
-	territories, oldTerritories := p.cldr("names", "territories"), p.cldr("old", "territories")
-	languages := p.cldr("names", "languages")
-	if p.err != nil {
-		return p.err
-	}
+}
 
-	// Countries. Kosovo has a code by the user's assignment that everyone uses.
-	alpha3 := map[string]string{"XK": "XKX"}
-	countries := newNames()
-	for _, e := range isoCountries {
-		alpha3[e["alpha2"]] = e["alpha3"]
-		countries.add(1, e["name"], e["alpha2"])
+func read(dir string) (*source, error) {
+	p := packages{dir: dir}
+	s := &source{
+		isoCountries:   p.js("iso", "1.js"),
+		isoRegions:     p.js("iso", "2.js"),
+		reserved:       p.js("iso", "1-reserved.js"),
+		territories:    p.cldr("names", "territories"),
+		oldTerritories: p.cldr("old", "territories"),
+		languages:      p.cldr("names", "languages"),
 	}
-	for rank, m := range []map[string]string{territories, oldTerritories} {
-		for k, name := range m {
-			if code, _, _ := strings.Cut(k, "-"); alpha3[code] != "" {
-				countries.add(2*rank, name, code)
-			}
+	p.json("core", "supplemental/aliases.json", &s.alias)
+	p.json("sub", "subdivisions/en/en.json", &s.subdivisions)
+	p.json("i18n", "langs/en.json", &s.i18n)
+	p.json("db", "data/iso3166-2.json", &s.db)
+	return s, p.err
+}
+
+// alpha3 maps the alpha-2 codes of all countries to their alpha-3 codes. Kosovo
+// has them by a user's assignment that everyone follows.
+func (s *source) alpha3() map[string]string {
+	codes := map[string]string{"XK": "XKX"}
+	for _, e := range s.isoCountries {
+		codes[e["alpha2"]] = e["alpha3"]
+	}
+	return codes
+}
+
+func (s *source) countryNames() *names {
+	alpha3 := s.alpha3()
+	n := newNames()
+	add := func(rank int, name, code string) {
+		if alpha3[code] != "" {
+			n.add(rank, name, code)
 		}
 	}
-	for code, names := range i18n.Countries {
+	cldr := func(rank int, territories map[string]string) {
+		for k, name := range territories {
+			code, _, _ := strings.Cut(k, "-alt-")
+			add(rank, name, code)
+		}
+	}
+	cldr(0, s.territories)
+	for _, e := range s.isoCountries {
+		add(1, e["name"], e["alpha2"])
+	}
+	cldr(2, s.oldTerritories)
+	for code, names := range s.i18n.Countries {
 		for _, name := range names {
-			if alpha3[code] != "" {
-				countries.add(3, name, code)
-			}
+			add(3, name, code)
 		}
 	}
-	lines := []string{}
-	byCode := countries.byCode()
+	return n
+}
+
+func (s *source) countryLines(n *names) []string {
+	var lines []string
+	alpha3, byCode := s.alpha3(), n.byCode()
 	for code, a3 := range alpha3 {
-		lines = append(lines, strings.Join(append([]string{"C", code, a3}, byCode[code]...), "\t"))
+		lines = append(lines, line("C", append([]string{code, a3}, byCode[code]...)...))
 	}
-	for _, e := range reserved {
+	for _, e := range s.reserved {
 		if e["state"] == "indeterminately-reserved" || e["state"] == "formerly-assigned" {
 			continue // road signs, and codes withdrawn before the web
 		}
-		if to := alias.Supplemental.Metadata.Alias.TerritoryAlias[e["alpha2"]].Replacement; alpha3[to] != "" {
-			lines = append(lines, "F\t"+e["alpha2"]+"\t"+to)
+		if to := s.alias.Supplemental.Metadata.Alias.TerritoryAlias[e["alpha2"]].Replacement; alpha3[to] != "" {
+			lines = append(lines, line("F", e["alpha2"], to))
 		}
 	}
+	return lines
+}
 
-	// Subdivisions, by rank as in the package comment.
+func (s *source) languageLines() []string {
+	n := newNames()
+	for k, name := range s.languages {
+		tag, variant, _ := strings.Cut(k, "-alt-")
+		if tag != "und" && tag != "mul" && tag != "zxx" {
+			n.add(len(variant), name, tag) // an alternative ranks lower
+		}
+	}
+	var lines []string
+	for tag, keys := range n.byCode() {
+		lines = append(lines, line("L", append([]string{tag}, keys...)...))
+	}
+	return lines
+}
+
+func (s *source) regionLines(countries *names) []string {
 	known := map[string]bool{}   // codes that ISO assigns or once did
 	current := map[string]bool{} // codes that ISO assigns
-	exact := map[string]*names{}
-	kinds := map[string]map[string]map[string]bool{} // country+bare name → code → kinds
-	add := func(rank int, code, name string) {
-		if errs, ok := mistaken[code]; ok && errs == rank {
-			return
-		}
-		country := code[:2]
-		if exact[country] == nil {
-			exact[country] = newNames()
-		}
-		for _, v := range variants(name) {
-			exact[country].add(rank, v, code)
-			bare, kind := fold.Kind(fold.String(v))
-			if bare == "" {
-				continue
-			}
-			k := country + bare
-			if kinds[k] == nil {
-				kinds[k] = map[string]map[string]bool{}
-			}
-			if kinds[k][code] == nil {
-				kinds[k][code] = map[string]bool{}
-			}
-			kinds[k][code][kind] = true
-		}
+	for _, e := range s.isoRegions {
+		known[e["code"]], current[e["code"]] = true, true
 	}
 	successor := maps.Clone(corrected)
-	for from, to := range alias.Supplemental.Metadata.Alias.SubdivisionAlias {
+	for from, to := range s.alias.Supplemental.Metadata.Alias.SubdivisionAlias {
 		code := dash(to.Replacement)
 		successor[dash(from)] = cmp.Or(corrected[code], code)
-	}
-	for _, e := range isoRegions {
-		known[e["code"]], current[e["code"]] = true, true
 	}
 	// now is the assigned code for one that may be withdrawn, or none.
 	now := func(code string) string {
@@ -192,24 +226,21 @@ func generate(dir string, w io.Writer) error {
 		}
 		return code
 	}
-	for k, name := range sub.Subdivisions.LocaleDisplayNames.Subdivisions {
+
+	n := regionNames{exact: map[string]*names{}, kinds: map[string]map[string]map[string]bool{}}
+	for k, name := range s.subdivisions.Subdivisions.LocaleDisplayNames.Subdivisions {
 		known[dash(k)] = true
 		if code := now(dash(k)); code != "" && !reassigned[code[:2]] {
-			add(0, code, name)
+			n.add(0, code, name)
 		}
 	}
-	for _, e := range isoRegions {
-		add(1, e["code"], e["name"])
+	for _, e := range s.isoRegions {
+		n.add(1, e["code"], e["name"])
 	}
 	// An alias must not contradict what the better ranks say in other words:
 	// "Region of Murcia" is Murcia's region, not its province.
-	better := map[string]string{} // country, key → code
-	for k, codes := range kinds {
-		for key, code := range bareKeys(k[2:], codes) {
-			better[k[:2]+key] = code
-		}
-	}
-	for country, c := range db {
+	better := n.bareKeys()
+	for country, c := range s.db {
 		for _, r := range c.Regions {
 			code := now(country + "-" + r.ISO)
 			if code == "" || reassigned[country] {
@@ -218,62 +249,98 @@ func generate(dir string, w io.Writer) error {
 			for _, name := range []string{r.Names.En, r.Names.Geonames, r.Name} {
 				bare, kind := fold.Kind(fold.String(name))
 				if said := better[country+bare+"#"+kind]; kind == "" || said == "" || said == code {
-					add(2, code, name)
+					n.add(2, code, name)
 				}
 			}
 		}
 	}
-	keys := map[string][]string{}
-	for _, n := range exact {
-		for code, k := range n.byCode() {
-			keys[code] = append(keys[code], k...)
-		}
-	}
-	for k, codes := range kinds {
-		country, bare := k[:2], k[2:]
-		named := exact[country].resolve(bare)
-		if named == "" && countries.resolve(bare) == country {
-			continue // "Capital Region of Denmark" does not make Denmark a region
-		}
-		for key, code := range bareKeys(bare, codes) {
-			if key == "*"+bare && named == code {
-				i := slices.Index(keys[code], bare)
-				keys[code][i] += "*"
-			} else if key != bare+"#" || named != code {
-				keys[code] = append(keys[code], key)
-			}
-		}
-	}
+
+	var lines []string
+	keys := n.byCode(countries)
 	for code := range known {
-		slices.Sort(keys[code])
-		lines = append(lines, strings.Join(append([]string{"R", code}, keys[code]...), "\t"))
+		lines = append(lines, line("R", append([]string{code}, keys[code]...)...))
 	}
 	for from := range successor {
 		if to := now(from); to != "" && to != from {
-			lines = append(lines, "A\t"+from+"\t"+to)
+			lines = append(lines, line("A", from, to))
 		}
 	}
+	return lines
+}
 
-	// Languages.
-	langs := newNames()
-	for k, name := range languages {
-		tag, variant, _ := strings.Cut(k, "-alt-")
-		if tag != "und" && tag != "mul" && tag != "zxx" {
-			langs.add(len(variant), name, tag)
-		}
-	}
-	for tag, k := range langs.byCode() {
-		lines = append(lines, strings.Join(append([]string{"L", tag}, k...), "\t"))
-	}
+func line(kind string, fields ...string) string {
+	return kind + "\t" + strings.Join(fields, "\t")
+}
 
-	slices.Sort(lines)
-	lines = slices.Compact(lines) // two withdrawn codes can be one: Burma's
-	for _, l := range lines {
-		if _, err := fmt.Fprintln(w, l); err != nil {
-			return err
+// regionNames collects the names of all countries' regions.
+type regionNames struct {
+	exact map[string]*names                     // by country
+	kinds map[string]map[string]map[string]bool // country and bare name → code → kinds
+}
+
+func (n *regionNames) add(rank int, code, name string) {
+	if errs, ok := mistaken[code]; ok && errs == rank {
+		return
+	}
+	country := code[:2]
+	if n.exact[country] == nil {
+		n.exact[country] = newNames()
+	}
+	for _, v := range variants(name) {
+		n.exact[country].add(rank, v, code)
+		bare, kind := fold.Kind(fold.String(v))
+		if bare == "" {
+			continue
+		}
+		codes := n.kinds[country+bare]
+		if codes == nil {
+			codes = map[string]map[string]bool{}
+			n.kinds[country+bare] = codes
+		}
+		if codes[code] == nil {
+			codes[code] = map[string]bool{}
+		}
+		codes[code][kind] = true
+	}
+}
+
+// bareKeys maps country and key, see the function of this name, to a code.
+func (n *regionNames) bareKeys() map[string]string {
+	all := map[string]string{}
+	for k, codes := range n.kinds {
+		for key, code := range bareKeys(k[2:], codes) {
+			all[k[:2]+key] = code
 		}
 	}
-	return nil
+	return all
+}
+
+// byCode returns each region's keys in order. A whole name that is also the bare
+// name for any kind is one key, "name*".
+func (n *regionNames) byCode(countries *names) map[string][]string {
+	keys := map[string][]string{}
+	for _, names := range n.exact {
+		maps.Copy(keys, names.byCode())
+	}
+	for k, code := range n.bareKeys() {
+		country, key := k[:2], k[2:]
+		name, _, _ := strings.Cut(strings.TrimPrefix(key, "*"), "#")
+		whole := n.exact[country].resolve(name)
+		switch {
+		case whole == "" && countries.resolve(name) == country:
+			// "Capital Region of Denmark" does not make Denmark a region.
+		case whole == code && key == "*"+name:
+			keys[code][slices.Index(keys[code], name)] += "*"
+		case whole == code && key == name+"#":
+			// The whole name says as much.
+		default:
+			keys[code] = append(keys[code], key)
+		}
+	}
+	for _, k := range keys {
+		slices.Sort(k)
+	}
+	return keys
 }
 
 // bareKeys tells under which keys the regions of one country that share a bare

@@ -1,0 +1,258 @@
+package spill
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"container/heap"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"slices"
+)
+
+// DefaultLimit is how much memory a [Sorter] takes before it spills.
+const DefaultLimit = 64 << 20
+
+const (
+	entrySize = 16      // of an entry, in memory
+	minBuffer = 4 << 10 // of a run's reader
+	maxBuffer = 256 << 10
+)
+
+// A Sorter sorts any number of records by key, in memory up to a limit and
+// on disk beyond it. Records of equal keys keep the order in which they were
+// added. The zero Sorter is ready for use, by one goroutine.
+type Sorter struct {
+	// Dir is where it spills; empty means the system's directory for temporary files.
+	Dir string
+	// Limit is the memory to take in bytes; 0 means DefaultLimit.
+	Limit int
+
+	records []byte // each as appendRecord writes it
+	entries []entry
+	runs    []run
+	file    *File
+	size    int64 // of what was spilled
+	n       int64
+}
+
+// entry is a record in memory: a key's first bytes decide most comparisons.
+type entry struct {
+	prefix uint64
+	at     uint32 // in records, which is why a limit cannot exceed 4 GiB
+}
+
+// run is a sorted part of the file.
+type run struct{ start, end int64 }
+
+// Add copies a record.
+func (s *Sorter) Add(key, value []byte) error {
+	limit := s.Limit
+	if limit == 0 {
+		limit = DefaultLimit
+	}
+	if len(s.entries) > 0 && len(s.records)+len(s.entries)*entrySize+len(key)+len(value) > limit {
+		if err := s.spill(); err != nil {
+			return err
+		}
+	}
+	s.entries = append(s.entries, entry{prefix(key), uint32(len(s.records))})
+	s.records = appendRecord(s.records, key, value)
+	s.n++
+	return nil
+}
+
+// Len returns the number of records added.
+func (s *Sorter) Len() int64 { return s.n }
+
+func prefix(key []byte) uint64 {
+	if len(key) >= 8 {
+		return binary.BigEndian.Uint64(key)
+	}
+	var b [8]byte
+	copy(b[:], key)
+	return binary.BigEndian.Uint64(b[:])
+}
+
+func appendRecord(b, key, value []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(key)))
+	b = binary.AppendUvarint(b, uint64(len(value)))
+	b = append(b, key...)
+	return append(b, value...)
+}
+
+// parseRecord returns the record that b begins with, and its length.
+func parseRecord(b []byte) (key, value []byte, size int) {
+	k, n := binary.Uvarint(b)
+	v, m := binary.Uvarint(b[n:])
+	begin := n + m
+	mid, end := begin+int(k), begin+int(k)+int(v)
+	return b[begin:mid:mid], b[mid:end:end], end
+}
+
+func (s *Sorter) sort() {
+	slices.SortFunc(s.entries, func(a, b entry) int {
+		if a.prefix != b.prefix {
+			return cmp.Compare(a.prefix, b.prefix)
+		}
+		ak, _, _ := parseRecord(s.records[a.at:])
+		bk, _, _ := parseRecord(s.records[b.at:])
+		if c := bytes.Compare(ak, bk); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.at, b.at)
+	})
+}
+
+// spill appends what is in memory to the file, as one more run.
+func (s *Sorter) spill() error {
+	if s.file == nil {
+		f, err := Temp(s.Dir)
+		if err != nil {
+			return err
+		}
+		s.file = f
+	}
+	s.sort()
+	w := bufio.NewWriterSize(io.NewOffsetWriter(s.file, s.size), maxBuffer)
+	r := run{start: s.size, end: s.size}
+	for _, e := range s.entries {
+		_, _, size := parseRecord(s.records[e.at:])
+		if _, err := w.Write(s.records[e.at : int(e.at)+size]); err != nil {
+			return err
+		}
+		r.end += int64(size)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	s.size = r.end
+	s.runs = append(s.runs, r)
+	s.records, s.entries = s.records[:0], s.entries[:0]
+	return nil
+}
+
+// Sorted yields a Sorter's records in order.
+type Sorted struct {
+	s     *Sorter
+	at    int   // next entry, where all is in memory
+	heads heads // runs with records left, else
+}
+
+// Sort ends adding and begins reading.
+func (s *Sorter) Sort() (*Sorted, error) {
+	if len(s.runs) == 0 {
+		s.sort()
+		return &Sorted{s: s}, nil
+	}
+	if err := s.spill(); err != nil {
+		return nil, err
+	}
+	limit := s.Limit
+	if limit == 0 {
+		limit = DefaultLimit
+	}
+	s.records, s.entries = nil, nil
+	buffer := min(max(limit/len(s.runs), minBuffer), maxBuffer)
+	sorted := &Sorted{s: s}
+	for i, r := range s.runs {
+		h := &head{run: i, r: bufio.NewReaderSize(io.NewSectionReader(s.file, r.start, r.end-r.start), buffer)}
+		switch err := h.next(); {
+		case err == nil:
+			sorted.heads = append(sorted.heads, h)
+		case !errors.Is(err, io.EOF):
+			return nil, err
+		}
+	}
+	heap.Init(&sorted.heads)
+	return sorted, nil
+}
+
+// Next returns the next record, which is valid until the next call, and
+// io.EOF after the last. It returns early with ctx's error when ctx ends.
+func (s *Sorted) Next(ctx context.Context) (key, value []byte, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	if len(s.s.runs) == 0 {
+		if s.at == len(s.s.entries) {
+			return nil, nil, io.EOF
+		}
+		key, value, _ = parseRecord(s.s.records[s.s.entries[s.at].at:])
+		s.at++
+		return key, value, nil
+	}
+	// The record returned last is overwritten only now.
+	if s.at > 0 && len(s.heads) > 0 {
+		switch err := s.heads[0].next(); {
+		case err == nil:
+			heap.Fix(&s.heads, 0)
+		case errors.Is(err, io.EOF):
+			heap.Pop(&s.heads)
+		default:
+			return nil, nil, err
+		}
+	}
+	s.at = 1
+	if len(s.heads) == 0 {
+		return nil, nil, io.EOF
+	}
+	return s.heads[0].key, s.heads[0].value, nil
+}
+
+// Close gives up all memory and disk space.
+func (s *Sorter) Close() error {
+	s.records, s.entries = nil, nil
+	if s.file == nil {
+		return nil
+	}
+	f := s.file
+	s.file = nil
+	return f.Close()
+}
+
+// head is a run's next record.
+type head struct {
+	run        int
+	r          *bufio.Reader
+	record     []byte
+	key, value []byte
+}
+
+func (h *head) next() error {
+	k, err := binary.ReadUvarint(h.r)
+	if err != nil {
+		return err
+	}
+	v, err := binary.ReadUvarint(h.r)
+	if err != nil {
+		return err
+	}
+	h.record = slices.Grow(h.record[:0], int(k+v))[:k+v]
+	if _, err := io.ReadFull(h.r, h.record); err != nil {
+		return err
+	}
+	h.key, h.value = h.record[:k], h.record[k:]
+	return nil
+}
+
+// heads is a heap; of equal keys the earlier run's comes first.
+type heads []*head
+
+func (h heads) Len() int { return len(h) }
+func (h heads) Less(i, j int) bool {
+	if c := bytes.Compare(h[i].key, h[j].key); c != 0 {
+		return c < 0
+	}
+	return h[i].run < h[j].run
+}
+func (h heads) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *heads) Push(x any)   { *h = append(*h, x.(*head)) }
+func (h *heads) Pop() any {
+	old := *h
+	last := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return last
+}

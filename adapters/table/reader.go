@@ -72,7 +72,7 @@ func (r *Reader) Next(ctx context.Context) (*Chunk, error) {
 		text := string(buf)
 		end, records := r.table.Dialect.cut(text, r.done)
 		if end > 0 {
-			c := &Chunk{Table: r.table, FirstRow: r.row, text: text[:end]}
+			c := &Chunk{Table: r.table, FirstRow: r.row, EndRow: r.row + records, text: text[:end]}
 			r.row += records
 			r.rest = append(r.rest, text[end:]...)
 			if cap(buf) <= chunkSize {

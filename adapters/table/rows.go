@@ -11,8 +11,9 @@ import (
 // A Chunk is some records of a table, in order.
 type Chunk struct {
 	Table *Table
-	// FirstRow is the first record's number.
-	FirstRow int64
+	// FirstRow is the first record's number, and EndRow the number after the
+	// last one's.
+	FirstRow, EndRow int64
 
 	text string
 }

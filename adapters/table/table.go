@@ -81,11 +81,10 @@ func Find(ctx context.Context, in *adapters.Input) ([]*Table, error) {
 	default:
 		return nil, adapters.Errorf(in.Name, "holds %s, where a table as text (CSV or TSV with a header, or a pg_dump) was expected", f)
 	}
-	head := in.TextHead()
-	if isSQL(head) {
+	if IsSQL(in) {
 		return findBlocks(ctx, in)
 	}
-	t, err := sniff(string(head))
+	t, err := sniff(string(in.TextHead()))
 	if err != nil {
 		return nil, &adapters.Error{Input: in.Name, Row: 1, Err: err}
 	}
@@ -216,9 +215,10 @@ func mysqlEscapes(text string, delimiter byte) bool {
 	}
 }
 
-// isSQL recognizes a dump by how its first lines begin.
-func isSQL(head []byte) bool {
-	for line := range bytes.Lines(head) {
+// IsSQL reports by an input's first line whether it is a database's dump,
+// which Find reads through.
+func IsSQL(in *adapters.Input) bool {
+	for line := range bytes.Lines(in.TextHead()) {
 		line = bytes.TrimSpace(line)
 		if len(line) == 0 {
 			continue

@@ -1,0 +1,616 @@
+package ga
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"strconv"
+	"strings"
+	"time"
+
+	"hopper/adapters/ga/record"
+	"hopper/pipeline"
+)
+
+// A row is a GA4 event as its exports tell it, whatever their form.
+type row struct {
+	at    pipeline.Origin
+	input int // index of the input, which orders events of different ones
+	raw   string
+
+	date, name string
+	time       string // as written
+	user       string // user_id
+	pseudo     string // user_pseudo_id
+	session    string // ga_session_id
+
+	location, path, title, referrer string // path is of exports without the location
+	device                          device
+	browserVersion, language        string
+	hostname                        string
+	country, region, city           string
+	platform, stream, app           string
+	screen                          string // of an app
+
+	collected traffic // collected_traffic_source
+	params    traffic // what the event's parameters say of the same
+
+	linkURL, linkDomain, linkText string
+	outbound                      bool
+
+	properties     []pipeline.Property
+	userProperties []pipeline.Property
+	items          *record.Value
+
+	// bundle, page, order and index tell an event from a repetition of it.
+	bundle, page, order, index string
+}
+
+func (r *row) reset() {
+	*r = row{properties: r.properties[:0], userProperties: r.userProperties[:0]}
+}
+
+// A setter takes a column's text.
+type setter func(*row, string)
+
+// columns are the fields of the BigQuery schema that are not repeated, by path.
+var columns = map[string]setter{
+	"event_date":                func(r *row, s string) { r.date = s },
+	"event_timestamp":           func(r *row, s string) { r.time = s },
+	"event_name":                func(r *row, s string) { r.name = s },
+	"event_bundle_sequence_id":  func(r *row, s string) { r.bundle = s },
+	"batch_page_id":             func(r *row, s string) { r.page = s },
+	"batch_ordering_id":         func(r *row, s string) { r.order = s },
+	"batch_event_index":         func(r *row, s string) { r.index = s },
+	"user_id":                   func(r *row, s string) { r.user = clean(s) },
+	"user_pseudo_id":            func(r *row, s string) { r.pseudo = clean(s) },
+	"stream_id":                 func(r *row, s string) { r.stream = s },
+	"platform":                  func(r *row, s string) { r.platform = s },
+	"device.category":           func(r *row, s string) { r.device.category = clean(s) },
+	"device.mobile_brand_name":  func(r *row, s string) { r.device.brand = s },
+	"device.mobile_model_name":  func(r *row, s string) { r.device.model = s },
+	"device.operating_system":   func(r *row, s string) { r.device.os = s },
+	"device.language":           func(r *row, s string) { r.language = clean(s) },
+	"device.browser":            func(r *row, s string) { r.setBrowser(s) },
+	"device.browser_version":    func(r *row, s string) { r.setBrowserVersion(s) },
+	"geo.country":               func(r *row, s string) { r.country = clean(s) },
+	"geo.region":                func(r *row, s string) { r.region = clean(s) },
+	"geo.city":                  func(r *row, s string) { r.city = clean(s) },
+	"app_info.id":               func(r *row, s string) { r.app = clean(s) },
+	"event_dimensions.hostname": func(r *row, s string) { r.setHostname(s) },
+
+	"device.operating_system_version": func(r *row, s string) { r.device.osVersion = s },
+	"device.web_info.browser":         func(r *row, s string) { r.setBrowser(s) },
+	"device.web_info.browser_version": func(r *row, s string) { r.setBrowserVersion(s) },
+	"device.web_info.hostname":        func(r *row, s string) { r.setHostname(s) },
+
+	"collected_traffic_source.manual_campaign_id":   func(r *row, s string) { r.collected.campaignID = s },
+	"collected_traffic_source.manual_campaign_name": func(r *row, s string) { r.collected.campaign = s },
+	"collected_traffic_source.manual_source":        func(r *row, s string) { r.collected.source = s },
+	"collected_traffic_source.manual_medium":        func(r *row, s string) { r.collected.medium = s },
+	"collected_traffic_source.manual_term":          func(r *row, s string) { r.collected.term = s },
+	"collected_traffic_source.manual_content":       func(r *row, s string) { r.collected.content = s },
+	"collected_traffic_source.gclid":                func(r *row, s string) { r.collected.gclid = s },
+	"collected_traffic_source.dclid":                func(r *row, s string) { r.collected.dclid = s },
+	"collected_traffic_source.srsltid":              func(r *row, s string) { r.collected.srsltid = s },
+
+	"ecommerce.transaction_id":      func(r *row, s string) { r.addFact("transaction_id", clean(s), false) },
+	"ecommerce.purchase_revenue":    func(r *row, s string) { r.addFact("purchase_revenue", s, true) },
+	"ecommerce.refund_value":        func(r *row, s string) { r.addFact("refund_value", s, true) },
+	"ecommerce.shipping_value":      func(r *row, s string) { r.addFact("shipping_value", s, true) },
+	"ecommerce.tax_value":           func(r *row, s string) { r.addFact("tax_value", s, true) },
+	"ecommerce.total_item_quantity": func(r *row, s string) { r.addFact("total_item_quantity", s, true) },
+}
+
+// nested are the columns of the schema's groups, by group and member.
+var nested = func() map[string]map[string]setter {
+	groups := make(map[string]map[string]setter)
+	for path, set := range columns {
+		if i := strings.LastIndexByte(path, '.'); i >= 0 {
+			group := groups[path[:i]]
+			if group == nil {
+				group = make(map[string]setter)
+				groups[path[:i]] = group
+			}
+			group[path[i+1:]] = set
+		}
+	}
+	return groups
+}()
+
+// needless are fields of the schema that say nothing that an event of Rybbit
+// could hold, or that repeat what others say. The first touch of a visitor
+// (traffic_source) and the session's attribution to an earlier click
+// (session_traffic_source_last_click) are not where this visit came from.
+var needless = map[string]bool{
+	"event_previous_timestamp": true, "event_value_in_usd": true, "event_server_timestamp_offset": true,
+	"privacy_info": true, "user_first_touch_timestamp": true, "user_ltv": true,
+	"device.mobile_marketing_name": true, "device.mobile_os_hardware_model": true, "device.vendor_id": true,
+	"device.advertising_id": true, "device.is_limited_ad_tracking": true, "device.time_zone_offset_seconds": true,
+	"geo.continent": true, "geo.sub_continent": true, "geo.metro": true,
+	"app_info.version": true, "app_info.install_store": true, "app_info.firebase_app_id": true, "app_info.install_source": true,
+	"traffic_source": true, "session_traffic_source_last_click": true, "is_active_user": true, "publisher": true,
+	"cross_channel_campaign": true,
+}
+
+// wantedOfGA4 says which columns of the BigQuery schema are read.
+func wantedOfGA4(path string) bool { return !needless[path] }
+
+func (r *row) setBrowser(s string) {
+	if s = clean(s); s != "" {
+		r.device.browser = s
+	}
+}
+
+func (r *row) setBrowserVersion(s string) {
+	if s = clean(s); s != "" {
+		r.browserVersion = s
+	}
+}
+
+func (r *row) setHostname(s string) {
+	if s = clean(s); s != "" {
+		r.hostname = s
+	}
+}
+
+// addFact adds a property unless it says nothing or a parameter says it.
+func (r *row) addFact(key, text string, isNumber bool) {
+	if f, err := strconv.ParseFloat(text, 64); text == "" || isNumber && err == nil && f == 0 {
+		return
+	}
+	for _, p := range r.properties {
+		if p.Key == key {
+			return
+		}
+	}
+	r.properties = append(r.properties, property(key, text, isNumber))
+}
+
+// record fills r from a record: of the BigQuery schema or flat.
+func (r *row) record(root *record.Value) {
+	for i := range root.Kids {
+		field := &root.Kids[i]
+		switch {
+		case field.Key == "event_params":
+			r.eachParam(field, (*row).param)
+		case field.Key == "user_properties":
+			r.eachParam(field, (*row).userProperty)
+		case field.Key == "items":
+			r.setItems(field)
+		case field.Kind == record.Object:
+			if !needless[field.Key] {
+				r.group(field.Key, field)
+			}
+		case field.Kind == record.Bool, field.Kind == record.Number, field.Kind == record.Text:
+			if set := columns[field.Key]; set != nil {
+				set(r, field.Text)
+			} else {
+				r.flat(columnOf(field.Key), field.Text)
+			}
+		}
+	}
+}
+
+func (r *row) group(path string, group *record.Value) {
+	setters := nested[path]
+	for i := range group.Kids {
+		field := &group.Kids[i]
+		if field.Kind == record.Object {
+			r.group(path+"."+field.Key, field)
+		} else if set := setters[field.Key]; set != nil && field.Text != "" {
+			set(r, field.Text)
+		}
+	}
+}
+
+// eachParam calls set for what a list of parameters holds: the schema's
+// repeated key and value, the same as JSON text in a cell, or an object of
+// names and values.
+func (r *row) eachParam(list *record.Value, set func(r *row, key, text string, isNumber bool)) {
+	if list.Kind == record.Text {
+		parsed, err := record.Parse(list.Text)
+		if err != nil {
+			return
+		}
+		list = parsed
+	}
+	elements := list.Elements()
+	for i := range elements {
+		e := &elements[i]
+		key := e.Get("key").String()
+		if key == "" {
+			continue
+		}
+		value := e.Get("value")
+		if value == nil {
+			value = e // {"key": …, "string_value": …}
+		}
+		text, isNumber := paramValue(value)
+		set(r, key, text, isNumber)
+	}
+	if elements == nil && list.Kind == record.Object {
+		for i := range list.Kids {
+			text, isNumber := paramValue(&list.Kids[i])
+			set(r, list.Kids[i].Key, text, isNumber)
+		}
+	}
+}
+
+// paramValue reads a parameter's value: the schema's group of one member for
+// each type, all but one of them null, or the bare value that some tools write.
+func paramValue(v *record.Value) (text string, isNumber bool) {
+	switch v.Kind {
+	case record.Number:
+		return v.Text, true
+	case record.Bool:
+		return v.Text, false
+	case record.Text:
+		switch v.Text {
+		case "string_value", "int_value", "float_value", "double_value":
+			return "", false // a tool that wrote the type's name for the value
+		}
+		return v.Text, false
+	case record.Object:
+		for i := range v.Kids {
+			kid := &v.Kids[i]
+			if kid.Key == "key" || kid.Key == "set_timestamp_micros" {
+				continue
+			}
+			if text, isNumber = paramValue(kid); text != "" {
+				typed := strings.HasPrefix(kid.Key, "int") || strings.HasPrefix(kid.Key, "float") || strings.HasPrefix(kid.Key, "double")
+				return text, isNumber || typed
+			}
+		}
+	}
+	return "", false
+}
+
+// param takes one of event_params. What an event has a field for goes there,
+// Google's own bookkeeping nowhere, and the rest becomes a property.
+func (r *row) param(key, text string, isNumber bool) {
+	switch key {
+	case "page_location":
+		r.location = clean(text)
+	case "page_path":
+		r.path = clean(text)
+	case "page_title":
+		r.title = clean(text)
+	case "page_referrer":
+		r.referrer = cleanReferrer(text)
+	case "ga_session_id":
+		r.session = strings.TrimSuffix(clean(text), ".0")
+	case "batch_page_id":
+		r.page = text
+	case "batch_ordering_id":
+		r.order = text
+	case "batch_event_index":
+		r.index = text
+	case "source":
+		r.params.source = text
+	case "medium":
+		r.params.medium = text
+	case "campaign":
+		r.params.campaign = text
+	case "campaign_id":
+		r.params.campaignID = text
+	case "term":
+		r.params.term = text
+	case "content":
+		r.params.content = text
+	case "gclid":
+		r.params.gclid = text
+	case "dclid":
+		r.params.dclid = text
+	case "srsltid":
+		r.params.srsltid = text
+	case "firebase_screen":
+		r.screen = clean(text)
+	case "firebase_screen_class":
+		if r.screen == "" {
+			r.screen = clean(text)
+		}
+	case "outbound":
+		r.outbound = text == "true" || text == "1"
+	case "link_url":
+		r.linkURL = text
+	case "link_domain":
+		r.linkDomain = text
+	case "link_text":
+		r.linkText = text
+	case "ga_session_number", "session_engaged", "engaged_session_event", "entrances", "debug_mode",
+		"ignore_referrer", "gclsrc", "firebase_screen_id", "firebase_event_origin", "firebase_previous_id",
+		"firebase_previous_screen", "firebase_previous_class", "firebase_conversion", "ga_error", "ga_error_value":
+		// Google's own bookkeeping.
+	default:
+		if text != "" {
+			r.properties = append(r.properties, property(key, text, isNumber))
+		}
+	}
+}
+
+func (r *row) userProperty(key, text string, isNumber bool) {
+	switch key {
+	case "", "ga_session_id", "ga_session_number", "first_open_time", "last_gclid":
+		return
+	}
+	if text != "" {
+		r.userProperties = append(r.userProperties, property(key, text, isNumber))
+	}
+}
+
+func (r *row) setItems(v *record.Value) {
+	if v.Kind == record.Text {
+		parsed, err := record.Parse(v.Text)
+		if err != nil {
+			return
+		}
+		v = parsed
+	}
+	if len(v.Elements()) > 0 {
+		r.items = v
+	}
+}
+
+// itemNumbers are the members of items that are numbers in the schema; in
+// BigQuery's JSON some of them are text.
+var itemNumbers = map[string]bool{
+	"price_in_usd": true, "price": true, "quantity": true, "item_revenue_in_usd": true, "item_revenue": true,
+	"item_refund_in_usd": true, "item_refund": true,
+}
+
+// itemsProperty adds the products of an event, without members that say
+// nothing.
+func itemsProperty(ps []pipeline.Property, items *record.Value) []pipeline.Property {
+	var l list
+	member := func(key, text string, isNumber bool) {
+		if isNumber {
+			l.number(key, text)
+		} else {
+			l.text(key, text)
+		}
+	}
+	elements := items.Elements()
+	for i := range elements {
+		l.open()
+		for k := range elements[i].Kids {
+			field := &elements[i].Kids[k]
+			if field.Key != "item_params" {
+				member(field.Key, clean(field.Text), itemNumbers[field.Key])
+				continue
+			}
+			for _, p := range field.Elements() {
+				if value := p.Get("value"); value != nil {
+					text, isNumber := paramValue(value)
+					member(p.Get("key").String(), text, isNumber)
+				}
+			}
+		}
+		l.close()
+	}
+	return l.property(ps, "items")
+}
+
+// automatic are the events that GA4 collects by itself and that record no
+// user's action but the state of a session or of an app, each with the reason
+// under which it is omitted. A scroll is among them because GA4 sends it once
+// a page, at 90 % of its height.
+var automatic = func() map[string]string {
+	reasons := make(map[string]string)
+	for _, name := range []string{
+		"session_start", "first_visit", "first_open", "user_engagement", "scroll",
+		"app_update", "os_update", "app_background", "app_clear_data", "firebase_campaign",
+		"ad_query", "ad_exposure", "adunit_exposure", "ad_activeview", "notification_receive",
+	} {
+		reasons[name] = "automatic event: " + name
+	}
+	return reasons
+}()
+
+// Kinds of repairs, and reasons, that are Google Analytics' own.
+const (
+	repairUserVisitor = "visitor id missing (consent mode): stand-in from the user id"
+	repairVisitor     = "visitor id missing (consent mode): stand-in from day, device and place"
+	repairSession     = "session id missing (consent mode): stand-in from visitor and hour"
+	repairDuplicate   = "duplicate kept (--dedupe drops it)"
+	repairLoneSession = "session of automatic events alone, left out"
+
+	omitDuplicate = "duplicate (--dedupe)"
+
+	rejectNoName = "no event_name"
+	rejectTime   = "event_timestamp is no time"
+)
+
+// A ga4 translates rows into events. It is read-only in use.
+type ga4 struct {
+	zone      *time.Location
+	allEvents bool
+}
+
+// visit is which visitor and session an event belongs to.
+type visit struct {
+	visitor, session   string
+	noVisitor, noVisit string // kinds of the repairs where stand-ins were made
+}
+
+// visit finds who sent r and when it began. GA4's session ids repeat over
+// users. Where consent mode withholds ids, stand-ins come from what there is:
+// a day's events of the same device in the same place are one visitor, an
+// hour's events of a visitor one session. They are the same in every run.
+func (r *row) visit(at pipeline.Micros) visit {
+	var v visit
+	v.visitor = r.pseudo
+	if v.visitor == "" {
+		if r.user != "" {
+			v.visitor, v.noVisitor = "user "+r.user, repairUserVisitor
+		} else {
+			day := r.date
+			if day == "" {
+				day = at.Time().Format("20060102")
+			}
+			v.visitor = strings.Join([]string{
+				"anonymous", day, r.stream, r.platform, r.device.category, r.device.brand, r.device.model, r.device.os,
+				r.device.osVersion, r.device.browser, r.browserVersion, r.language, r.country, r.region, r.city,
+			}, "|")
+			v.noVisitor = repairVisitor
+		}
+	}
+	if r.session != "" {
+		v.session = v.visitor + "." + r.session
+	} else {
+		v.session = v.visitor + "@" + at.Time().Format("2006010215")
+		v.noVisit = repairSession
+	}
+	return v
+}
+
+// digest tells an event from all others but its own repetitions.
+func (r *row) digest() (d [16]byte) {
+	b := make([]byte, 0, 512)
+	for _, s := range [...]string{
+		r.pseudo, r.user, r.time, r.name, r.bundle, r.page, r.order, r.index, r.session, r.location, r.path, r.title, r.referrer,
+		r.linkURL, r.linkText, r.screen,
+	} {
+		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
+	}
+	for _, p := range r.properties {
+		b = append(binary.AppendUvarint(b, uint64(len(p.Key))), p.Key...)
+		b = append(binary.AppendUvarint(b, uint64(len(p.Value))), p.Value...)
+	}
+	sum := sha256.Sum256(b)
+	return [16]byte(sum[:])
+}
+
+// emit hands r to out as what it becomes. Ev is space to work in.
+func (g *ga4) emit(r *row, ev *pipeline.Event, out sink, seen *seen) {
+	omit, reject, v := g.event(r, ev)
+	if reject != "" {
+		out.Reject(r.at, reject, r.raw)
+		return
+	}
+	if omit == "" && seen.duplicate(r) {
+		omit = omitDuplicate
+	}
+	// A dropped duplicate's session is kept by the first of its kind.
+	seen.session(v.session, omit == "")
+	if omit != "" {
+		out.Omit(r.at, omit)
+		return
+	}
+	for _, kind := range [...]string{v.noVisitor, v.noVisit} {
+		if kind != "" {
+			out.Repair(r.at, kind)
+		}
+	}
+	out.Event(ev)
+}
+
+// event translates r into ev and says under which reason it is to be omitted
+// or rejected instead, if any.
+func (g *ga4) event(r *row, ev *pipeline.Event) (omit, reject string, v visit) {
+	*ev = pipeline.Event{Properties: ev.Properties[:0], UserProperties: ev.UserProperties[:0], Origin: r.at, Raw: r.raw}
+	if r.time == "" {
+		return "", pipeline.RejectNoTime, v
+	}
+	var ok bool
+	if ev.Time, ok = parseTime(r.time, g.zone); !ok {
+		return "", rejectTime, v
+	}
+	v = r.visit(ev.Time)
+	if r.name == "" {
+		return "", rejectNoName, v
+	}
+	if reason := automatic[r.name]; reason != "" && !g.allEvents {
+		return reason, "", v
+	}
+	ev.Name = r.name
+	ev.Visitor, ev.Session, ev.Identified = v.visitor, v.session, r.user
+	r.pageOf(ev)
+	ev.Title, ev.Referrer = r.title, r.referrer
+	ev.Device, ev.Browser, ev.BrowserVersion, ev.Language = r.device.category, r.device.browser, r.browserVersion, r.language
+	ev.OS, ev.OSVersion = r.device.system()
+	ev.Country, ev.Region, ev.City = r.country, r.region, r.city
+
+	from := r.collected
+	if from == (traffic{}) {
+		from = r.params
+	} else {
+		// collected_traffic_source repeats the parameters, in newer exports.
+		for _, f := range [...]struct{ to, or *string }{
+			{&from.source, &r.params.source}, {&from.medium, &r.params.medium}, {&from.campaign, &r.params.campaign},
+			{&from.term, &r.params.term}, {&from.content, &r.params.content}, {&from.campaignID, &r.params.campaignID},
+			{&from.gclid, &r.params.gclid}, {&from.dclid, &r.params.dclid}, {&from.srsltid, &r.params.srsltid},
+		} {
+			if *f.to == "" {
+				*f.to = *f.or
+			}
+		}
+	}
+	from.into(ev, ev.Hostname)
+
+	ev.Properties = append(ev.Properties, r.properties...)
+	ev.Properties = itemsProperty(ev.Properties, r.items)
+	ev.UserProperties = append(ev.UserProperties, r.userProperties...)
+	r.kindOf(ev)
+	return "", "", v
+}
+
+// pageOf sets where an event happened: a page's address, or an app's screen
+// as a page of a site that is named as the app.
+func (r *row) pageOf(ev *pipeline.Event) {
+	ev.Hostname, ev.Path, ev.Query = splitURL(r.location)
+	if ev.Path == "" && r.path != "" {
+		_, ev.Path, ev.Query = splitURL(r.path)
+	}
+	if ev.Hostname == "" {
+		ev.Hostname = r.hostname
+	}
+	if r.screen != "" && ev.Path == "" {
+		ev.Path = "/" + strings.TrimPrefix(r.screen, "/")
+		if ev.Hostname == "" {
+			ev.Hostname = r.app
+		}
+		if r.title == "" {
+			r.title = r.screen
+		}
+	}
+}
+
+// kindOf decides what kind of event r is. Names are those that GA4's tags and
+// SDKs send by themselves or that Google's guide recommends.
+func (r *row) kindOf(ev *pipeline.Event) {
+	ev.Kind = pipeline.Custom
+	link := true // the link is not told elsewhere
+	switch r.name {
+	case "page_view", "screen_view":
+		ev.Kind, ev.Name = pipeline.Pageview, ""
+	case "click":
+		if r.outbound && (r.linkURL != "" || r.linkDomain != "") {
+			ev.Kind, ev.Name = pipeline.Outbound, ""
+			if ev.Target = r.linkURL; ev.Target == "" {
+				ev.Target = "https://" + r.linkDomain
+			}
+			ev.TargetText = r.linkText
+			link = false
+		}
+	case "exception", "app_exception":
+		ev.Kind = pipeline.Error
+		for i, p := range ev.Properties {
+			if p.Key == "description" || p.Key == "message" {
+				ev.Message = p.Value
+				ev.Properties = append(ev.Properties[:i], ev.Properties[i+1:]...)
+				break
+			}
+		}
+	}
+	if !link {
+		return
+	}
+	for _, p := range [...]pipeline.Property{{Key: "link_url", Value: r.linkURL}, {Key: "link_domain", Value: r.linkDomain}, {Key: "link_text", Value: r.linkText}} {
+		if p.Value != "" {
+			ev.Properties = append(ev.Properties, p)
+		}
+	}
+	if r.outbound {
+		ev.Properties = append(ev.Properties, pipeline.Property{Key: "outbound", Value: "true", Literal: true})
+	}
+}

@@ -1,0 +1,366 @@
+// Package ga reads exports of Google Analytics: events of GA4 and hits of
+// Universal Analytics as BigQuery exports them, tables that a query flattened
+// them to, and reports.
+//
+// # Events
+//
+// The best source is GA4's BigQuery export, the tables events_YYYYMMDD, as
+// newline-delimited JSON, JSON arrays, Parquet or Avro, in any number of
+// shards. Package [hopper/adapters/ga/record] makes the same tree of a row
+// whatever its container, so that the translation exists once and all forms
+// give the same events. Tables that a query flattened are read by their
+// columns' names: one row an event, or one row a parameter, whose rows of one
+// event must stand together.
+//
+// A page_view (in apps a screen_view) becomes a pageview, a click with
+// outbound an outbound click, exception and app_exception an error, and
+// anything else a custom event of that name with its parameters and items as
+// properties. GA4's automatic events that record no user's action
+// (session_start, user_engagement, scroll and others) are omitted and counted
+// by name unless [adapters.Options.AllEvents] keeps them; sessions that held
+// nothing else are counted, not invented.
+//
+// A session is user_pseudo_id and ga_session_id together. Where consent mode
+// withholds them, stable stand-ins are made and counted. A campaign that the
+// event carries (collected_traffic_source or its parameters) goes into the
+// query as UTM parameters and click ids where the page's address lacks them;
+// the visitor's first touch (traffic_source) does not, as it is not where this
+// visit came from.
+//
+// Events that GA4 delivered twice (equal in visitor, time, name, batch ids,
+// page and parameters) are counted, and dropped but for the first with
+// [adapters.Options.Dedupe], which reads the inputs twice. Both are exact over
+// all inputs.
+//
+// # Universal Analytics
+//
+// A row of ga_sessions_YYYYMMDD is a session with its hits. PAGE hits become
+// pageviews, EVENT hits custom events named by their action with category,
+// label and value as properties, EXCEPTION hits errors, other types custom
+// events of their name. Products and promotions that were clicked, added or
+// bought become properties; those that were only shown are counted.
+package ga
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"hopper/adapters"
+	"hopper/adapters/ga/record"
+	"hopper/adapters/table"
+	"hopper/pipeline"
+)
+
+// Adapter reads exports of Google Analytics. Its zero value is ready.
+type Adapter struct{}
+
+var _ adapters.Adapter = Adapter{}
+
+// Name returns "ga".
+func (Adapter) Name() string { return "ga" }
+
+// shape is what an input is.
+type shape int
+
+const (
+	unknown    shape = iota
+	empty            // nothing at all
+	bigQuery         // GA4's schema, nested
+	flattened        // one row an event, or a parameter
+	universal        // ga_sessions
+	usersTable       // GA4's tables of users, without events
+	report           // aggregates
+)
+
+var shapeNames = map[shape]string{
+	bigQuery:  "GA4 BigQuery export",
+	flattened: "GA4 events flattened by a query",
+	universal: "Universal Analytics BigQuery export",
+	report:    "Google Analytics report",
+}
+
+// recognized is an input and what it is.
+type recognized struct {
+	in     *adapters.Input
+	shape  shape
+	fields []string
+	tables []*flatTable
+}
+
+// Detect reports whether any input is Google Analytics' in one of the shapes
+// that Open reads or explains.
+func (Adapter) Detect(inputs []*adapters.Input) bool {
+	return slices.ContainsFunc(inputs, func(in *adapters.Input) bool {
+		r, err := recognize(context.Background(), in)
+		return err == nil && r.shape != unknown && r.shape != empty
+	})
+}
+
+// recognize finds out what an input is.
+func recognize(ctx context.Context, in *adapters.Input) (recognized, error) {
+	r := recognized{in: in}
+	switch in.Format() {
+	case adapters.Empty:
+		r.shape = empty
+		return r, nil
+	case adapters.JSON, adapters.Avro, adapters.Parquet:
+		var err error
+		if r.fields, err = record.Fields(ctx, in); err != nil {
+			return r, err
+		}
+		r.shape = shapeOfFields(r.fields)
+		return r, nil
+	case adapters.Text:
+		if isReport(in.TextHead()) {
+			r.shape = report
+			return r, nil
+		}
+		tables, err := table.Find(ctx, in)
+		if err != nil {
+			return r, err
+		}
+		for _, t := range tables {
+			if f := newFlatTable(t); f != nil {
+				r.shape = flattened
+				r.tables = append(r.tables, f)
+				r.fields = append(r.fields, t.Columns...)
+			}
+		}
+	}
+	return r, nil
+}
+
+func shapeOfFields(fields []string) shape {
+	has := func(name string) bool { return slices.Contains(fields, name) }
+	switch {
+	case has("event_name") && has("event_params"), has("event_name") && has("event_timestamp") && has("device"):
+		return bigQuery
+	case has("hits") && (has("fullVisitorId") || has("visitId") || has("visitStartTime")):
+		return universal
+	case has("pseudo_user_id") && has("user_info"), has("user_id") && has("user_info") && has("audiences"):
+		return usersTable
+	case has("dimensionHeaders"):
+		return report
+	}
+	columns := make(map[string]bool, len(fields))
+	for _, name := range fields {
+		columns[columnOf(name)] = true
+	}
+	if eventColumns(func(name string) bool { return columns[name] }) {
+		return flattened
+	}
+	return unknown
+}
+
+// Open prepares to read inputs of any mixture of shapes but reports.
+func (Adapter) Open(ctx context.Context, inputs []*adapters.Input, opt adapters.Options) (*adapters.Reading, error) {
+	var (
+		reading = new(adapters.Reading)
+		kept    []recognized
+	)
+	for _, in := range inputs {
+		r, err := recognize(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		switch r.shape {
+		case unknown:
+			return nil, adapters.Errorf(in.Name, "is not recognized as an export of Google Analytics; expected GA4's BigQuery export (JSON, Parquet or Avro with event_name and event_params), a table with event_name and event_timestamp, ga_sessions of Universal Analytics, or a report with dates%s", found(r.fields))
+		case empty:
+			reading.Notes = append(reading.Notes, in.Name+" is empty.")
+		case usersTable:
+			reading.Notes = append(reading.Notes, in.Name+" is a table of users, which holds no events; it is not read.")
+		default:
+			kept = append(kept, r)
+		}
+	}
+	kept, superseded := withoutSuperseded(kept)
+	for _, name := range superseded {
+		reading.Notes = append(reading.Notes, name+" holds the events of a day whose final table is an input too; it is not read.")
+	}
+	if len(kept) == 0 {
+		return nil, fmt.Errorf("no input holds events; export the tables events_YYYYMMDD (GA4) or ga_sessions_YYYYMMDD (Universal Analytics)")
+	}
+	reading.Shape, reading.Schema = describe(kept)
+	reading.Notes = append(reading.Notes, notes(kept)...)
+
+	g := &ga4{zone: opt.Location(), allEvents: opt.AllEvents}
+	src := &source{seen: newTally(opt.TempDir)}
+	for _, r := range kept {
+		if opt.Dedupe && r.shape != universal {
+			if err := r.in.Spool(ctx); err != nil {
+				return nil, err
+			}
+		}
+		src.inputs = append(src.inputs, g.inputs(r)...)
+	}
+	if opt.Dedupe {
+		first := &source{inputs: src.inputs, seen: src.seen}
+		if err := src.seen.learn(ctx, first); err != nil {
+			first.close()
+			src.Close()
+			return nil, err
+		}
+	}
+	reading.Source = src
+	return reading, nil
+}
+
+// found lists the fields that were found instead.
+func found(fields []string) string {
+	if len(fields) == 0 {
+		return ""
+	}
+	if len(fields) > 12 {
+		fields = append(slices.Clone(fields[:12]), "…")
+	}
+	return "; found " + strings.Join(fields, ", ")
+}
+
+// inputs returns how the tables of an input are read.
+func (g *ga4) inputs(r recognized) []input {
+	switch {
+	case r.shape == universal:
+		return []input{{r.in.Name, func(ctx context.Context, _ int) (reader, error) {
+			return openRecords(ctx, r.in, wantedOfUA, uaSession)
+		}}}
+	case r.tables == nil:
+		return []input{{r.in.Name, func(ctx context.Context, index int) (reader, error) {
+			return openRecords(ctx, r.in, wantedOfGA4, g.record(index))
+		}}}
+	}
+	var all []input
+	for _, t := range r.tables {
+		all = append(all, input{r.in.Name, func(ctx context.Context, index int) (reader, error) { return openFlat(ctx, t, g, index) }})
+	}
+	return all
+}
+
+func openRecords(ctx context.Context, in *adapters.Input, wanted func(string) bool, each translate) (reader, error) {
+	records, err := record.Open(ctx, in, wanted)
+	if err != nil {
+		return nil, err
+	}
+	return &recordReader{Reader: records, each: each, in: in}, nil
+}
+
+// record translates the records of an input, nested or flat.
+func (g *ga4) record(index int) translate {
+	return func(rec *record.Record, at pipeline.Origin, out sink, seen *seen) {
+		var (
+			r  row
+			ev pipeline.Event
+		)
+		r.at, r.input, r.raw = at, index, rec.Text()
+		r.record(rec.Root)
+		g.emit(&r, &ev, out, seen)
+	}
+}
+
+// dayTable matches the names of GA4's tables, in files' names too.
+var dayTable = regexp.MustCompile(`events_(intraday_|fresh_)?(\d{8})`)
+
+// withoutSuperseded leaves out tables that GA4 keeps of a day (intraday, fresh)
+// until the day's own, final one is there, where that is an input too: they
+// hold the same events.
+func withoutSuperseded(all []recognized) (kept []recognized, superseded []string) {
+	final := make(map[string]bool)
+	for _, r := range all {
+		if m := dayTable.FindStringSubmatch(r.in.Name); m != nil && m[1] == "" {
+			final[m[2]] = true
+		}
+	}
+	for _, r := range all {
+		if m := dayTable.FindStringSubmatch(r.in.Name); m != nil && m[1] != "" && final[m[2]] {
+			superseded = append(superseded, r.in.Name)
+			continue
+		}
+		kept = append(kept, r)
+	}
+	return kept, superseded
+}
+
+// describe says what the inputs are, for people.
+func describe(all []recognized) (name, schema string) {
+	var names, schemas []string
+	for _, r := range all {
+		n := shapeNames[r.shape]
+		s := fmt.Sprintf("%s, %d fields", r.in.Format(), len(r.fields))
+		switch r.shape {
+		case bigQuery:
+			s += ", " + ageOf(r.fields)
+		case flattened:
+			s = fmt.Sprintf("%d columns", len(r.fields))
+			for _, t := range r.tables {
+				if t.params != nil {
+					s += ", one row a parameter"
+				}
+			}
+		}
+		if !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+		if !slices.Contains(schemas, s) {
+			schemas = append(schemas, s)
+		}
+	}
+	return strings.Join(names, " and "), strings.Join(schemas, "; ")
+}
+
+// ageOf tells a schema's age by the fields that were added over the years.
+func ageOf(fields []string) string {
+	for _, f := range [...]struct{ field, age string }{
+		{"session_traffic_source_last_click", "2024 or newer"},
+		{"batch_event_index", "2024 or newer"},
+		{"is_active_user", "2023 or newer"},
+		{"collected_traffic_source", "2023 or newer"},
+	} {
+		if slices.Contains(fields, f.field) {
+			return "schema of " + f.age
+		}
+	}
+	return "schema of before 2023, or empty fields left out"
+}
+
+// notes says what the inputs lack that a user could have exported.
+func notes(all []recognized) []string {
+	var notes []string
+	add := func(n string) {
+		if !slices.Contains(notes, n) {
+			notes = append(notes, n)
+		}
+	}
+	for _, r := range all {
+		for _, t := range r.tables {
+			set := make(map[string]bool)
+			for _, name := range t.table.Columns {
+				name = columnOf(name)
+				if to := aliases[name]; to != "" {
+					name = columnOf(to)
+				}
+				set[name[strings.LastIndexByte(name, '.')+1:]] = true
+			}
+			var missing []string
+			for _, need := range [...]string{"user_pseudo_id", "ga_session_id", "page_location"} {
+				if !set[need] && !set["event_params_"+need] && !set["event_params"] && t.params == nil {
+					missing = append(missing, need)
+				}
+			}
+			if missing != nil {
+				add(fmt.Sprintf("%s lacks %s: visitors, sessions or pages are made up from what it has. Add the columns to the query, or export the tables themselves.", r.in.Name, strings.Join(missing, ", ")))
+			}
+			if t.params != nil {
+				add(r.in.Name + " has one row a parameter: the rows of an event must stand together, as UNNEST writes them without ORDER BY.")
+			}
+		}
+	}
+	return notes
+}
+
+// isReport tells a report by its comment lines.
+func isReport(head []byte) bool {
+	return strings.HasPrefix(strings.TrimLeft(string(head[:min(len(head), 64)]), "\"\r\n\t "), "# ")
+}

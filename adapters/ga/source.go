@@ -1,0 +1,136 @@
+package ga
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"hopper/adapters"
+	"hopper/adapters/ga/record"
+	"hopper/pipeline"
+)
+
+// A sink takes what a chunk holds: a [pipeline.Emitter], or nobody while
+// duplicates are looked for.
+type sink interface {
+	Rows(n int)
+	Event(ev *pipeline.Event)
+	Reject(at pipeline.Origin, reason, raw string)
+	Omit(at pipeline.Origin, reason string)
+	Repair(at pipeline.Origin, kind string)
+}
+
+// nobody is the sink of a first reading.
+type nobody struct{}
+
+func (nobody) Rows(int)                               {}
+func (nobody) Event(*pipeline.Event)                  {}
+func (nobody) Reject(pipeline.Origin, string, string) {}
+func (nobody) Omit(pipeline.Origin, string)           {}
+func (nobody) Repair(pipeline.Origin, string)         {}
+
+// decode hands what a chunk holds to out.
+type decode func(out sink, seen *seen) error
+
+// A reader cuts one input into chunks. Next returns io.EOF after the last.
+type reader interface {
+	Next(ctx context.Context) (decode, error)
+	Close() error
+}
+
+// source reads inputs one after the other.
+type source struct {
+	inputs []input
+	seen   *tally
+
+	current reader
+	next    int  // input
+	ended   bool // the tally has been handed out
+}
+
+// An input is one file or table, with how it is opened. Its index is that in
+// source.inputs.
+type input struct {
+	name string
+	open func(ctx context.Context, index int) (reader, error)
+}
+
+// chunk returns the next chunk of the inputs.
+func (s *source) chunk(ctx context.Context) (decode, error) {
+	for {
+		if s.current == nil {
+			if s.next == len(s.inputs) {
+				return nil, io.EOF
+			}
+			r, err := s.inputs[s.next].open(ctx, s.next)
+			if err != nil {
+				return nil, err
+			}
+			s.current = r
+			s.next++
+		}
+		d, err := s.current.Next(ctx)
+		if !errors.Is(err, io.EOF) {
+			return d, err
+		}
+		if err := s.close(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (s *source) close() error {
+	if s.current == nil {
+		return nil
+	}
+	err := s.current.Close()
+	s.current = nil
+	return err
+}
+
+func (s *source) Next(ctx context.Context) (pipeline.Chunk, error) {
+	if s.ended {
+		return nil, io.EOF
+	}
+	d, err := s.chunk(ctx)
+	if errors.Is(err, io.EOF) {
+		s.ended = true
+		return s.seen.summarize(ctx, s.inputs)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.seen.chunk(d), nil
+}
+
+func (s *source) Close() error {
+	return errors.Join(s.close(), s.seen.close())
+}
+
+// recordReader reads nested records.
+type recordReader struct {
+	record.Reader
+	each translate
+	in   *adapters.Input
+}
+
+// translate hands a record that could be read to out as the events it is.
+type translate func(rec *record.Record, at pipeline.Origin, out sink, seen *seen)
+
+func (r *recordReader) Next(ctx context.Context) (decode, error) {
+	c, err := r.Reader.Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func(out sink, seen *seen) error {
+		return c.Read(func(rec *record.Record) {
+			out.Rows(1)
+			at := pipeline.Origin{Input: r.in.Name, Row: rec.Row}
+			if rec.Err != nil {
+				out.Reject(at, rec.Err.Error(), rec.Raw())
+				return
+			}
+			r.each(rec, at, out, seen)
+		})
+	}, nil
+}

@@ -1,0 +1,363 @@
+package ga
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"hopper/adapters/ga/record"
+	"hopper/pipeline"
+)
+
+// Kinds of repairs and reasons that are Universal Analytics' own.
+const (
+	repairImpression = "product that was only shown, left out"
+	repairPromotion  = "promotion that was only shown, left out"
+
+	omitNoHits = "session without hits"
+
+	rejectNoVisitStart = "neither visitStartTime nor visitId is a time"
+	rejectHitTime      = "a hit's time is no milliseconds since its session's start"
+)
+
+// needlessOfUA are fields of a ga_sessions table that say nothing that an
+// event could hold, or that repeat what others say.
+var needlessOfUA = map[string]bool{
+	"totals": true, "visitNumber": true, "date": true, "channelGrouping": true, "socialEngagementType": true, "privacyInfo": true,
+	"hits.publisher": true, "hits.publisher_infos": true, "hits.latencyTracking": true, "hits.contentInfo": true, "hits.sourcePropertyInfo": true,
+	"hits.dataSource": true, "hits.page.pagePathLevel1": true, "hits.page.pagePathLevel2": true, "hits.page.pagePathLevel3": true,
+	"hits.page.pagePathLevel4": true, "hits.appInfo.landingScreenName": true, "hits.appInfo.exitScreenName": true,
+}
+
+// maxSeconds and maxHit bound times, so that damaged ones do not overflow: a
+// year of five digits, and the hours that a session can last.
+const (
+	maxSeconds = 1e11
+	maxHit     = 7 * 24 * 60 * 60 * 1000
+)
+
+func wantedOfUA(path string) bool { return !needlessOfUA[path] }
+
+// A session translates a row of ga_sessions into the events of its hits.
+type session struct {
+	root  *record.Value
+	start int64 // Unix seconds
+	base  pipeline.Event
+	from  traffic
+	path  string // of the referring page
+	out   sink
+
+	properties []pipeline.Property // of every hit: the session's and the user's custom dimensions
+}
+
+// uaSession translates a record. The sum of its hits is the sum of its events.
+func uaSession(rec *record.Record, at pipeline.Origin, out sink, _ *seen) {
+	s := session{root: rec.Root, out: out}
+	visitor := first(s.text("fullVisitorId"), s.text("clientId"), s.text("visitorId"))
+	visit := s.text("visitId")
+	start := first(s.text("visitStartTime"), visit)
+	seconds, ok := parseInt(start)
+	if !ok || seconds <= 0 || seconds > maxSeconds {
+		out.Reject(at, rejectNoVisitStart, rec.Raw())
+		return
+	}
+	s.start = seconds
+	if visitor == "" {
+		out.Reject(at, pipeline.RejectNoVisitor, rec.Raw())
+		return
+	}
+	hits := rec.Root.Get("hits").Elements()
+	if len(hits) == 0 {
+		out.Omit(at, omitNoHits)
+		return
+	}
+	s.base = pipeline.Event{
+		Visitor: visitor, Session: visitor + "." + first(visit, start), Identified: s.text("userId"), Origin: at,
+	}
+	s.client()
+	s.origin()
+	s.properties = customProperties(nil, rec.Root.Get("customDimensions"), "dimension", false)
+	for i := range hits {
+		s.hit(&hits[i], i == 0)
+	}
+}
+
+func first(texts ...string) string {
+	for _, s := range texts {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// text returns a field of the session.
+func (s *session) text(path ...string) string { return textAt(s.root, path...) }
+
+func textAt(v *record.Value, path ...string) string {
+	for _, key := range path {
+		v = v.Get(key)
+	}
+	return clean(v.String())
+}
+
+func (s *session) client() {
+	d := device{
+		category: s.text("device", "deviceCategory"), brand: s.text("device", "mobileDeviceBranding"), model: s.text("device", "mobileDeviceModel"),
+		os: s.text("device", "operatingSystem"), osVersion: s.text("device", "operatingSystemVersion"), browser: s.text("device", "browser"),
+	}
+	if d.category == "" && s.text("device", "isMobile") == "true" {
+		d.category = "mobile"
+	}
+	s.base.Device, s.base.Browser, s.base.BrowserVersion = d.category, d.browser, s.text("device", "browserVersion")
+	if d.os != "" {
+		s.base.OS, s.base.OSVersion = d.system()
+	}
+	s.base.Language = s.text("device", "language")
+	if w, h, found := strings.Cut(s.text("device", "screenResolution"), "x"); found {
+		s.base.ScreenWidth, s.base.ScreenHeight = pixels(w), pixels(h)
+		if s.base.ScreenWidth == 0 || s.base.ScreenHeight == 0 {
+			s.base.ScreenWidth, s.base.ScreenHeight = 0, 0
+		}
+	}
+	s.base.Country, s.base.Region, s.base.City = s.text("geoNetwork", "country"), s.text("geoNetwork", "region"), s.text("geoNetwork", "city")
+	latitude, err1 := strconv.ParseFloat(s.text("geoNetwork", "latitude"), 64)
+	longitude, err2 := strconv.ParseFloat(s.text("geoNetwork", "longitude"), 64)
+	if err1 == nil && err2 == nil && (latitude != 0 || longitude != 0) { // 0, 0 is how an unknown place is written
+		s.base.Latitude, s.base.Longitude = pipeline.Known(latitude), pipeline.Known(longitude)
+	}
+}
+
+func pixels(s string) int {
+	n, err := strconv.Atoi(strings.TrimSpace(s))
+	if err != nil || n < 1 || n > math.MaxUint16 {
+		return 0
+	}
+	return n
+}
+
+func (s *session) origin() {
+	at := func(key string) string { return s.text("trafficSource", key) }
+	s.from = traffic{
+		source: at("source"), medium: at("medium"), campaign: at("campaign"), term: at("keyword"), content: at("adContent"), campaignID: at("campaignCode"),
+		gclid: s.text("trafficSource", "adwordsClickInfo", "gclId"),
+	}
+	s.path = at("referralPath")
+}
+
+// hit translates one hit; the session's first carries where it came from.
+func (s *session) hit(h *record.Value, entry bool) {
+	ev := s.base
+	ms, ok := parseInt(first(h.Get("time").String(), "0"))
+	if !ok || ms < 0 || ms > maxHit {
+		s.out.Reject(ev.Origin, rejectHitTime, string(h.AppendJSON(nil)))
+		return
+	}
+	ev.Time = pipeline.Micros(s.start*1e6 + ms*1e3)
+	_, ev.Path, ev.Query = splitURL(textAt(h, "page", "pagePath"))
+	ev.Hostname = textAt(h, "page", "hostname")
+	ev.Title = textAt(h, "page", "pageTitle")
+	ev.Referrer = textAt(h, "referer")
+	if entry {
+		referred := ev.Referrer != ""
+		if s.from.into(&ev, ev.Hostname); !referred && ev.Referrer != "" {
+			ev.Referrer += s.path
+		}
+	}
+	if screen := textAt(h, "appInfo", "screenName"); ev.Path == "" && screen != "" {
+		ev.Path = "/" + strings.TrimPrefix(screen, "/")
+		ev.Title = first(ev.Title, screen)
+		ev.Hostname = first(ev.Hostname, textAt(h, "appInfo", "appId"), textAt(h, "appInfo", "appName"))
+	}
+	s.kind(h, &ev)
+	ev.Properties = append(ev.Properties, s.properties...)
+	ev.Properties = customProperties(ev.Properties, h.Get("customDimensions"), "dimension", false)
+	ev.Properties = customProperties(ev.Properties, h.Get("customMetrics"), "metric", true)
+	for _, v := range h.Get("customVariables").Elements() {
+		ev.Properties = textProperty(ev.Properties, textAt(&v, "customVarName"), textAt(&v, "customVarValue"))
+	}
+	s.commerce(h, &ev)
+	s.out.Event(&ev)
+}
+
+// kind decides what a hit becomes. An event of Universal Analytics has no name
+// but three words; its action is the name that Google's guide to GA4 makes of
+// it. The exceptionInfo of other hits than exceptions says nothing.
+func (s *session) kind(h *record.Value, ev *pipeline.Event) {
+	ev.Kind = pipeline.Custom
+	add := func(key string, path ...string) {
+		ev.Properties = textProperty(ev.Properties, key, textAt(h, path...))
+	}
+	switch kind := h.Get("type").String(); kind {
+	case "PAGE", "APPVIEW", "SCREENVIEW":
+		ev.Kind = pipeline.Pageview
+		add("search_term", "page", "searchKeyword")
+		add("search_category", "page", "searchCategory")
+		for n := '1'; n <= '5'; n++ {
+			add("content_group"+string(n), "contentGroup", "contentGroup"+string(n))
+		}
+	case "EVENT":
+		ev.Name = first(strings.TrimSpace(h.Get("eventInfo").Get("eventAction").String()), "(not set)")
+		add("category", "eventInfo", "eventCategory")
+		add("label", "eventInfo", "eventLabel")
+		if value := textAt(h, "eventInfo", "eventValue"); value != "" {
+			ev.Properties = append(ev.Properties, property("value", value, true))
+		}
+	case "EXCEPTION":
+		ev.Kind, ev.Name = pipeline.Error, "exception"
+		ev.Message = textAt(h, "exceptionInfo", "description")
+		if fatal := textAt(h, "exceptionInfo", "isFatal"); fatal == "true" || fatal == "false" {
+			ev.Properties = append(ev.Properties, pipeline.Property{Key: "fatal", Value: fatal, Literal: true})
+		}
+	case "SOCIAL":
+		ev.Name = first(textAt(h, "social", "socialInteractionAction"), "social")
+		add("network", "social", "socialInteractionNetwork")
+		add("target", "social", "socialInteractionTarget")
+	case "":
+		ev.Name = "(not set)"
+	default: // TRANSACTION and ITEM, whose facts commerce adds
+		ev.Name = strings.ToLower(kind)
+	}
+}
+
+func textProperty(ps []pipeline.Property, key, value string) []pipeline.Property {
+	if key == "" || value == "" {
+		return ps
+	}
+	return append(ps, pipeline.Property{Key: key, Value: value})
+}
+
+// customProperties adds custom dimensions or metrics, named by their index.
+func customProperties(ps []pipeline.Property, list *record.Value, name string, isNumber bool) []pipeline.Property {
+	for _, d := range list.Elements() {
+		index, value := textAt(&d, "index"), textAt(&d, "value")
+		if index != "" && value != "" {
+			ps = append(ps, property(name+index, value, isNumber))
+		}
+	}
+	return ps
+}
+
+// actions are the steps of enhanced e-commerce by eCommerceAction.action_type.
+var actions = map[string]string{
+	"1": "click", "2": "detail", "3": "add", "4": "remove", "5": "checkout", "6": "purchase", "7": "refund", "8": "checkout_option",
+}
+
+// commerce adds what was done to products and promotions. Those that a page
+// merely showed, hundreds at times, are counted and left out.
+func (s *session) commerce(h *record.Value, ev *pipeline.Event) {
+	action := actions[h.Get("eCommerceAction").Get("action_type").String()]
+	if action != "" {
+		ev.Properties = append(ev.Properties, pipeline.Property{Key: "ecommerce_action", Value: action})
+	}
+	var products, promotions list
+	for _, p := range h.Get("product").Elements() {
+		if action == "" || p.Get("isImpression").String() == "true" {
+			s.out.Repair(ev.Origin, repairImpression)
+			continue
+		}
+		products.open()
+		products.text("id", textAt(&p, "productSKU"))
+		products.text("name", textAt(&p, "v2ProductName"))
+		products.text("brand", textAt(&p, "productBrand"))
+		products.text("category", textAt(&p, "v2ProductCategory"))
+		products.text("variant", textAt(&p, "productVariant"))
+		products.number("price", micros(textAt(&p, "productPrice")))
+		products.number("quantity", textAt(&p, "productQuantity"))
+		products.number("revenue", micros(textAt(&p, "productRevenue")))
+		products.text("coupon", textAt(&p, "productCouponCode"))
+		products.text("list", textAt(&p, "productListName"))
+		products.close()
+	}
+	ev.Properties = products.property(ev.Properties, "products")
+
+	clicked := h.Get("promotionActionInfo").Get("promoIsClick").String() == "true"
+	for _, p := range h.Get("promotion").Elements() {
+		if !clicked {
+			s.out.Repair(ev.Origin, repairPromotion)
+			continue
+		}
+		promotions.open()
+		promotions.text("id", textAt(&p, "promoId"))
+		promotions.text("name", textAt(&p, "promoName"))
+		promotions.text("creative", textAt(&p, "promoCreative"))
+		promotions.text("position", textAt(&p, "promoPosition"))
+		promotions.close()
+	}
+	ev.Properties = promotions.property(ev.Properties, "promotions")
+
+	transaction, item := h.Get("transaction"), h.Get("item")
+	id := first(textAt(transaction, "transactionId"), textAt(item, "transactionId"))
+	if id == "" {
+		return
+	}
+	ev.Properties = textProperty(ev.Properties, "transaction_id", id)
+	ev.Properties = textProperty(ev.Properties, "affiliation", textAt(transaction, "affiliation"))
+	ev.Properties = textProperty(ev.Properties, "currency", first(textAt(transaction, "currencyCode"), textAt(item, "currencyCode")))
+	for _, f := range [...]struct{ key, text string }{
+		{"revenue", micros(textAt(transaction, "transactionRevenue"))}, {"tax", micros(textAt(transaction, "transactionTax"))},
+		{"shipping", micros(textAt(transaction, "transactionShipping"))},
+		{"item_revenue", micros(textAt(item, "itemRevenue"))}, {"item_quantity", textAt(item, "itemQuantity")},
+	} {
+		if f.text != "" {
+			ev.Properties = append(ev.Properties, property(f.key, f.text, true))
+		}
+	}
+	ev.Properties = textProperty(ev.Properties, "item_id", textAt(item, "productSku"))
+	ev.Properties = textProperty(ev.Properties, "item_name", textAt(item, "productName"))
+	ev.Properties = textProperty(ev.Properties, "item_category", textAt(item, "productCategory"))
+}
+
+// micros converts an amount of money, which Universal Analytics multiplies by
+// 10^6.
+func micros(s string) string {
+	n, ok := parseInt(s)
+	if !ok {
+		return ""
+	}
+	return record.FormatFloat(float64(n) / 1e6)
+}
+
+// A list writes objects as a JSON array.
+type list struct {
+	b     []byte
+	first bool // no member of the current object is written yet
+}
+
+func (l *list) open() {
+	if l.b != nil {
+		l.b = append(l.b, ',')
+	}
+	l.b, l.first = append(l.b, '{'), true
+}
+
+func (l *list) close() { l.b = append(l.b, '}') }
+
+func (l *list) key(key string) {
+	if !l.first {
+		l.b = append(l.b, ',')
+	}
+	l.first = false
+	l.b = append(record.AppendQuoted(l.b, key), ':')
+}
+
+func (l *list) text(key, value string) {
+	if value != "" {
+		l.key(key)
+		l.b = record.AppendQuoted(l.b, value)
+	}
+}
+
+func (l *list) number(key, value string) {
+	if p := property(key, value, true); p.Literal {
+		l.key(key)
+		l.b = append(l.b, p.Value...)
+	}
+}
+
+func (l *list) property(ps []pipeline.Property, key string) []pipeline.Property {
+	if l.b == nil {
+		return ps
+	}
+	return append(ps, pipeline.Property{Key: key, Value: "[" + string(l.b) + "]", Literal: true})
+}

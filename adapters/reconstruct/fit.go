@@ -1,0 +1,517 @@
+package reconstruct
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// drawSingles gives the bounces and event-only visits of visitors with one
+// visit their rows: any order of what is left keeps all sums.
+func (b *builder) drawSingles(d *dim, from, to int) {
+	var labels []int32
+	if left := b.left(d, from < b.bounces); left != nil {
+		for r, k := range left {
+			for range k {
+				labels = append(labels, int32(r))
+			}
+		}
+	}
+	b.rng.Shuffle(len(labels), func(i, j int) { labels[i], labels[j] = labels[j], labels[i] })
+	for v := from; v < to; v++ {
+		if d.row[v] < 0 {
+			d.row[v] = labels[0]
+			labels = labels[1:]
+		}
+	}
+}
+
+// left returns how many visits of a kind each row has yet to get.
+func (b *builder) left(d *dim, bounces bool) []int {
+	counts, from, to := slices.Clone(d.engaged), b.bounces, b.visits()
+	if bounces {
+		counts, from, to = slices.Clone(d.bounces), 0, b.bounces
+	}
+	for v := from; v < to; v++ {
+		if d.row[v] >= 0 {
+			counts[d.row[v]]--
+		}
+	}
+	return counts
+}
+
+// align gives the paged visits of visitors with one visit their rows such
+// that rows of long visits meet: each table's open places are ordered by a
+// length drawn around their row's mean, the closer the fewer visits the row
+// has, and the visit of rank k gets the place of rank k.
+func (b *builder) align(d *dim) {
+	type place struct {
+		score float64
+		row   int32
+	}
+	var places []place
+	for r, k := range b.left(d, false) {
+		mean := 0.0
+		spread := 1.5 * math.Sqrt(1-1/float64(max(1, d.engaged[r])))
+		switch m := float64(max(1, d.engaged[r])); {
+		case d.target[seconds] != nil:
+			mean = math.Log(float64(d.target[seconds][r])/m + 0.5)
+		case d.target[views] != nil:
+			mean = math.Log(float64(d.target[views][r])/m + 0.5)
+		}
+		for range k {
+			places = append(places, place{mean + spread*(b.rng.NormFloat64()-spread/2), int32(r)})
+		}
+	}
+	slices.SortFunc(places, func(a, b place) int {
+		return cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(a.row, b.row))
+	})
+	for v := b.bounces; v < b.bounces+b.paged; v++ {
+		if d.row[v] < 0 {
+			d.row[v] = places[0].row
+			places = places[1:]
+		}
+	}
+}
+
+// fitter distributes the fitted measures over the paged visits (numbered from
+// 0 here) and moves visits between rows where that brings sums closer.
+type fitter struct {
+	b      *builder
+	dims   []*fitDim
+	extra  [2][]int32 // what each visit has beyond its floor
+	limit  int32      // most seconds beyond the floor
+	weight [3]float64 // of one pageview, second, visitor in the wrong row
+	group  []int32    // of a visit, -1 for visitors with one visit
+}
+
+type fitDim struct {
+	*dim
+	row   []int32 // the dim's rows of paged visits
+	start []int32 // row r has slots start[r] to start[r+1]
+	slot  []int32 // the visit in a slot
+	pos   []int32 // the slot of a visit
+	off   [2][]int
+	again []int // repeats too many, nil when unknown
+}
+
+func (b *builder) fit() float64 {
+	f := &fitter{b: b, limit: int32(b.seconds - 1 - b.floor[seconds])}
+	f.weight = [3]float64{1 / float64(max(1, b.pageviews)), 1 / (2 * float64(max(1, b.duration))), 2 / float64(b.persons)}
+	f.group = make([]int32, b.visits())
+	for v := range f.group {
+		f.group[v] = -1
+	}
+	for i, g := range b.groups {
+		for k := range g.size() {
+			f.group[g.visit(k)] = int32(i)
+		}
+	}
+	for i := range b.dims {
+		f.dims = append(f.dims, b.newFitDim(&b.dims[i]))
+	}
+	totals := [2]int{b.pageviews - b.bounces - 2*b.paged, b.duration - b.floor[seconds]*b.paged}
+	for m := range 2 {
+		f.extra[m] = f.rake(m, totals[m])
+	}
+	f.search()
+	b.extra = f.extra
+	return f.cost()
+}
+
+// cost weighs what is left in wrong rows.
+func (f *fitter) cost() float64 {
+	c := 0.0
+	for _, d := range f.dims {
+		for m := range 2 {
+			for _, e := range d.off[m] {
+				c += float64(abs(e)) * f.weight[m]
+			}
+		}
+		for _, e := range d.again {
+			c += float64(abs(e)) * f.weight[2]
+		}
+	}
+	return c
+}
+
+func (b *builder) newFitDim(d *dim) *fitDim {
+	fd := &fitDim{dim: d, row: d.row[b.bounces : b.bounces+b.paged]}
+	fd.start = make([]int32, len(d.engaged)+1)
+	for _, r := range fd.row {
+		fd.start[r+1]++
+	}
+	for r := range d.engaged {
+		fd.start[r+1] += fd.start[r]
+	}
+	next := slices.Clone(fd.start)
+	fd.slot, fd.pos = make([]int32, b.paged), make([]int32, b.paged)
+	for v, r := range fd.row {
+		fd.slot[next[r]], fd.pos[v] = int32(v), next[r]
+		next[r]++
+	}
+	if d.repeats != nil {
+		fd.again = make([]int, len(d.repeats))
+		for r, k := range d.repeats {
+			fd.again[r] = -k
+		}
+		for _, g := range b.groups {
+			for i := 1; i < g.size(); i++ {
+				r := d.row[g.visit(i)]
+				for j := range i {
+					if r >= 0 && d.row[g.visit(j)] == r {
+						fd.again[r]++
+						break
+					}
+				}
+			}
+		}
+	}
+	return fd
+}
+
+func (d *fitDim) size(r int32) int { return int(d.start[r+1] - d.start[r]) }
+
+// rake finds, by iterative proportional fitting, what each visit should have
+// of a measure for every row to have its sum, and rounds that to integers.
+func (f *fitter) rake(m, total int) []int32 {
+	n := f.b.paged
+	out := make([]int32, n)
+	if total <= 0 || n == 0 {
+		return out
+	}
+	var dims []*fitDim
+	for _, d := range f.dims {
+		if d.target[m] != nil {
+			dims = append(dims, d)
+		}
+	}
+	// Coarse tables first, so that the finest has the last word.
+	slices.SortStableFunc(dims, func(a, b *fitDim) int { return f.used(a) - f.used(b) })
+	mean := float64(total) / float64(n)
+	x := make([]float64, n)
+	for v := range x {
+		s, w := math.Log(mean)*0.01, 0.01
+		for _, d := range dims {
+			r := d.row[v]
+			k := float64(d.size(r))
+			s += math.Log(float64(d.target[m][r])/k+0.05) / k
+			w += 1 / k
+		}
+		x[v] = math.Exp(s / w)
+	}
+	sums := []float64{}
+	for range 12 {
+		for _, d := range dims {
+			sums = append(sums[:0], make([]float64, len(d.engaged))...)
+			for v, r := range d.row {
+				sums[r] += x[v]
+			}
+			for r := range sums {
+				if sums[r] > 0 {
+					sums[r] = (float64(d.target[m][r]) + 1e-6) / sums[r]
+				}
+			}
+			for v, r := range d.row {
+				x[v] *= sums[r]
+			}
+		}
+	}
+	all := 0.0
+	for _, y := range x {
+		all += y
+	}
+	// Rounding carries the error on along the finest table's rows.
+	order := make([]int32, n)
+	if len(dims) > 0 {
+		copy(order, dims[len(dims)-1].slot)
+	} else {
+		for v := range order {
+			order[v] = int32(v)
+		}
+	}
+	limit := int(f.limit)
+	if m == views {
+		limit = math.MaxInt32
+	}
+	carry, done := 0.0, 0
+	for _, v := range order {
+		carry += x[v] * float64(total) / all
+		k := min(max(int(carry+0.5)-done, 0), limit, total-done)
+		out[v] = int32(k)
+		done += k
+	}
+	for _, v := range order {
+		k := min(total-done, limit-int(out[v]))
+		out[v] += int32(k)
+		done += k
+	}
+	return out
+}
+
+func (f *fitter) used(d *fitDim) int {
+	n := 0
+	for r := range d.engaged {
+		if d.start[r+1] > d.start[r] {
+			n++
+		}
+	}
+	return n
+}
+
+// search improves the fit by moves that keep every visit, bounce and total
+// where they are: a pageview or some seconds go from a visit to another, or
+// two visits trade their rows of one table. Moves are drawn between a row
+// with too much and one with too little, and made when they help.
+func (f *fitter) search() {
+	n := f.b.paged
+	if n < 2 {
+		return
+	}
+	for _, d := range f.dims {
+		for m := range 2 {
+			if d.target[m] == nil {
+				continue
+			}
+			d.off[m] = make([]int, len(d.engaged))
+			for r, t := range d.target[m] {
+				d.off[m][r] = -t
+			}
+			for v, r := range d.row {
+				d.off[m][r] += int(f.extra[m][v])
+			}
+		}
+	}
+	budget := 300_000 + 12*n
+	var over, under []int32
+	for idle := 0; budget > 0 && idle < 25_000; {
+		gain, before := 0.0, budget
+		budget -= 20
+		for _, d := range f.dims {
+			for m := range 2 {
+				if d.off[m] == nil {
+					continue
+				}
+				over, under = over[:0], under[:0]
+				for r, e := range d.off[m] {
+					switch {
+					case d.start[r+1] == d.start[r]:
+					case e > 0:
+						over = append(over, int32(r))
+					case e < 0:
+						under = append(under, int32(r))
+					}
+				}
+				budget -= 20
+				if len(over) == 0 || len(under) == 0 {
+					continue
+				}
+				for range 4 * max(len(over), len(under)) {
+					r, s := over[f.b.rng.IntN(len(over))], under[f.b.rng.IntN(len(under))]
+					if d.off[m][r] <= 0 || d.off[m][s] >= 0 {
+						budget--
+						continue
+					}
+					for range 6 {
+						budget--
+						if g := f.try(d, m, r, s); g > 0 {
+							gain += g
+							break
+						}
+					}
+				}
+			}
+		}
+		if idle += before - budget; gain > 1e-4 {
+			idle = 0
+		}
+	}
+}
+
+// try draws a visit of row r and one of row s, makes the best move between
+// them and returns what it gained.
+func (f *fitter) try(d *fitDim, m int, r, s int32) float64 {
+	i := d.slot[int(d.start[r])+f.b.rng.IntN(d.size(r))]
+	j := d.slot[int(d.start[s])+f.b.rng.IntN(d.size(s))]
+	shift := int32(min(d.off[m][r], -d.off[m][s], int(f.extra[m][i])))
+	if m == seconds {
+		shift = min(shift, f.limit-f.extra[m][j])
+	}
+	byShift := 0.0
+	if shift > 0 {
+		byShift = f.shiftGain(m, i, j, int(shift))
+		if shift > 1 {
+			if g := f.shiftGain(m, i, j, int(shift+1)/2); g > byShift {
+				byShift, shift = g, (shift+1)/2
+			}
+		}
+	}
+	byTrade := 0.0
+	if f.mayTrade(d, i, j) {
+		byTrade = f.tradeGain(d, i, j)
+	}
+	const least = 1e-12
+	switch {
+	case byTrade > least && byTrade >= byShift:
+		f.trade(d, i, j)
+		return byTrade
+	case byShift > least:
+		f.shift(m, i, j, int(shift))
+		return byShift
+	}
+	return 0
+}
+
+func abs(x int) int {
+	if x < 0 {
+		return -x
+	}
+	return x
+}
+
+func (f *fitter) shiftGain(m int, i, j int32, k int) float64 {
+	gain := 0
+	for _, d := range f.dims {
+		r, s := d.row[i], d.row[j]
+		if r == s || d.off[m] == nil {
+			continue
+		}
+		e, g := d.off[m][r], d.off[m][s]
+		gain += abs(e) - abs(e-k) + abs(g) - abs(g+k)
+	}
+	return float64(gain) * f.weight[m]
+}
+
+func (f *fitter) shift(m int, i, j int32, k int) {
+	f.extra[m][i] -= int32(k)
+	f.extra[m][j] += int32(k)
+	for _, d := range f.dims {
+		if d.off[m] != nil {
+			d.off[m][d.row[i]] -= k
+			d.off[m][d.row[j]] += k
+		}
+	}
+}
+
+// mayTrade tells whether visits may trade rows: in a table of visitors' traits
+// all visits of their visitors trade, who must have as many of each kind.
+func (f *fitter) mayTrade(d *fitDim, i, j int32) bool {
+	if !d.perVisitor {
+		return true
+	}
+	a, b := f.whose(i), f.whose(j)
+	last := f.b.bounces + f.b.paged
+	return a.bounces == b.bounces && a.others == b.others && a.other+a.others <= last && b.other+b.others <= last
+}
+
+// whose returns all visits that trade a visitor's trait together with v.
+func (f *fitter) whose(v int32) group {
+	if g := f.groupOf(v); g >= 0 {
+		return f.b.groups[g]
+	}
+	return group{other: int(v) + f.b.bounces, others: 1}
+}
+
+// excess returns by how much a trade of i's and j's rows in d moves a measure.
+func (f *fitter) excess(d *fitDim, m int, i, j int32) int {
+	if !d.perVisitor {
+		return int(f.extra[m][i] - f.extra[m][j])
+	}
+	a, b := f.whose(i), f.whose(j)
+	k := 0
+	for v := range a.others {
+		k += int(f.extra[m][a.other+v-f.b.bounces] - f.extra[m][b.other+v-f.b.bounces])
+	}
+	return k
+}
+
+func (f *fitter) groupOf(v int32) int32 { return f.group[int(v)+f.b.bounces] }
+
+func (f *fitter) tradeGain(d *fitDim, i, j int32) float64 {
+	r, s := d.row[i], d.row[j]
+	gain := 0.0
+	for m := range 2 {
+		if d.off[m] == nil {
+			continue
+		}
+		k := f.excess(d, m, i, j)
+		e, g := d.off[m][r], d.off[m][s]
+		gain += float64(abs(e)-abs(e-k)+abs(g)-abs(g+k)) * f.weight[m]
+	}
+	if d.again != nil && !d.perVisitor {
+		dr, ds := f.againChange(d, i, j)
+		e, g := d.again[r], d.again[s]
+		gain += float64(abs(e)-abs(e+dr)+abs(g)-abs(g+ds)) * f.weight[2]
+	}
+	return gain
+}
+
+// againChange returns how the repeats of i's and of j's row change by a trade.
+func (f *fitter) againChange(d *fitDim, i, j int32) (dr, ds int) {
+	gi, gj := f.groupOf(i), f.groupOf(j)
+	if gi == gj {
+		return 0, 0
+	}
+	r, s := d.row[i], d.row[j]
+	for _, c := range []struct {
+		group    int32
+		from, to int32
+		df, dt   *int
+	}{{gi, r, s, &dr, &ds}, {gj, s, r, &ds, &dr}} {
+		if c.group < 0 {
+			continue
+		}
+		g := f.b.groups[c.group]
+		had, has := 0, 0
+		for k := range g.size() {
+			switch d.dim.row[g.visit(k)] {
+			case c.from:
+				had++
+			case c.to:
+				has++
+			}
+		}
+		if had > 1 {
+			*c.df--
+		}
+		if has > 0 {
+			*c.dt++
+		}
+	}
+	return dr, ds
+}
+
+func (f *fitter) trade(d *fitDim, i, j int32) {
+	r, s := d.row[i], d.row[j]
+	if d.again != nil && !d.perVisitor {
+		dr, ds := f.againChange(d, i, j)
+		d.again[r] += dr
+		d.again[s] += ds
+	}
+	for m := range 2 {
+		if d.off[m] != nil {
+			k := f.excess(d, m, i, j)
+			d.off[m][r] -= k
+			d.off[m][s] += k
+		}
+	}
+	if !d.perVisitor {
+		d.swap(i, j)
+		return
+	}
+	a, b := f.whose(i), f.whose(j)
+	for k := range a.bounces {
+		d.dim.row[a.bounce+k], d.dim.row[b.bounce+k] = s, r
+	}
+	for k := range a.others {
+		d.swap(int32(a.other+k-f.b.bounces), int32(b.other+k-f.b.bounces))
+	}
+}
+
+// swap exchanges two visits' rows.
+func (d *fitDim) swap(i, j int32) {
+	d.row[i], d.row[j] = d.row[j], d.row[i]
+	pi, pj := d.pos[i], d.pos[j]
+	d.slot[pi], d.slot[pj] = j, i
+	d.pos[i], d.pos[j] = pj, pi
+}

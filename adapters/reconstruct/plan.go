@@ -1,0 +1,334 @@
+package reconstruct
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// builder holds one day's reconstruction. Visits are numbered with the bounces
+// first, then the visits with two or more pageviews, then those with events alone.
+type builder struct {
+	day     *Day
+	rng     *rand.Rand
+	seconds int // the day's length
+
+	bounces, paged, eventOnly      int
+	persons                        int
+	pageviews, duration, numEvents int
+
+	dims     []dim // Day.Tables, then entry and exit pages
+	pages    []string
+	views    []int // pageviews per page, the last for pages that no table tells
+	distinct []int // visits per page, 0 where unknown
+
+	visitor []int32 // of a visit
+	groups  []group // the visitors with several visits, numbered first
+	taken   int     // visits in a row that has not so many
+	extra   [2][]int32
+	floor   [2]int // what each paged visit has of a measure beyond extra
+}
+
+// The measures that are fitted: pageviews beyond a paged visit's first two,
+// and seconds beyond its first.
+const (
+	views = iota
+	seconds
+)
+
+// dim is a dimension of visits with its margins made consistent with the day:
+// its last row stands for visits that no row covers.
+type dim struct {
+	perVisitor bool
+	page       bool // entry or exit: rows are pages, visits without pageviews have none
+	bounces    []int
+	engaged    []int // visits that are no bounces
+	repeats    []int // visits of visitors who are in the row already; nil when unknown
+	target     [2][]int
+	row        []int32 // of a visit, -1 while open
+}
+
+func (b *builder) visits() int  { return b.bounces + b.paged + b.eventOnly }
+func (b *builder) engaged() int { return b.paged + b.eventOnly }
+
+// plan settles the day's totals and every table's margins.
+func plan(day *Day) (*builder, error) {
+	b := &builder{day: day, seconds: int(day.End.Sub(day.Start) / time.Second)}
+	if b.seconds < 1 {
+		return nil, fmt.Errorf("day %s to %s has no length", day.Start, day.End)
+	}
+	b.rng = rand.New(rand.NewPCG(uint64(day.Start.Unix()), 0x9e3779b97f4a7c15))
+	t := b.totals()
+	if n := t.Visits + t.Pageviews + b.numEvents; n > MaxHits {
+		return nil, fmt.Errorf("day %s has %d visits, pageviews and events, more than %d: the export is damaged",
+			day.Start.Format(time.DateOnly), n, MaxHits)
+	}
+	b.classes(t)
+	b.persons = min(max(t.Visitors, 1), b.visits())
+	b.pageviews = max(t.Pageviews, b.bounces+2*b.paged)
+	if b.paged == 0 {
+		b.pageviews = b.bounces
+	}
+	b.duration = min(t.Duration, b.paged*(b.seconds-1))
+	if b.paged == 0 {
+		b.duration = t.Duration
+	}
+	b.floor = [2]int{2, 0}
+	if b.duration >= b.paged {
+		b.floor[seconds] = 1
+	}
+	for i := range day.Tables {
+		b.dims = append(b.dims, b.margins(&day.Tables[i]))
+	}
+	b.pageMargins()
+	return b, nil
+}
+
+const maxCount = 1 << 40 // of one cell: sums of a table's rows cannot overflow
+
+func clip(n int) int { return min(max(n, 0), maxCount) }
+
+// totals returns the day's sums, those unknown taken from the tables.
+func (b *builder) totals() Sums {
+	day := b.day
+	best := Sums{}
+	seen := Measure(0)
+	take := func(t *Table) {
+		var s Sums
+		for _, r := range t.Rows {
+			s.Visits += clip(r.Visits)
+			s.Bounces += clip(r.Bounces)
+			s.Visitors += clip(r.Visitors)
+			s.Pageviews += clip(r.Pageviews)
+			s.Duration += clip(r.Duration)
+		}
+		seen |= t.Has
+		if t.Has&Visits != 0 {
+			best.Visits = max(best.Visits, s.Visits)
+		}
+		if t.Has&Bounces != 0 {
+			best.Bounces = max(best.Bounces, s.Bounces)
+		}
+		if t.Has&Visitors != 0 && t.PerVisitor {
+			best.Visitors = max(best.Visitors, s.Visitors)
+		}
+		if t.Has&Pageviews != 0 {
+			best.Pageviews = max(best.Pageviews, s.Pageviews)
+		}
+		if t.Has&Duration != 0 {
+			best.Duration = max(best.Duration, s.Duration)
+		}
+	}
+	for i := range day.Tables {
+		take(&day.Tables[i])
+	}
+	take(&day.Entries)
+	take(&day.Exits)
+	views, pageVisits := 0, 0
+	for _, p := range day.Pages {
+		views += clip(p.Pageviews)
+		pageVisits = max(pageVisits, clip(p.Visits), clip(p.Visitors))
+	}
+	for _, e := range day.Events {
+		b.numEvents += clip(e.Events)
+	}
+	pick := func(m Measure, told, derived int) int {
+		if day.Has&m != 0 {
+			return clip(told)
+		}
+		return derived
+	}
+	var t Sums
+	t.Pageviews = pick(Pageviews, day.Totals.Pageviews, max(best.Pageviews, views))
+	visits := max(best.Visits, pageVisits)
+	if visits == 0 && t.Pageviews+b.numEvents > 0 {
+		visits = max(1, min(best.Visitors, t.Pageviews))
+	}
+	t.Visits = pick(Visits, day.Totals.Visits, visits)
+	visitors := t.Visits
+	if best.Visitors > 0 {
+		visitors = best.Visitors
+	}
+	t.Visitors = pick(Visitors, day.Totals.Visitors, visitors)
+	if t.Visits == 0 && t.Pageviews+b.numEvents > 0 {
+		// Visits that began the day before: their hits need one.
+		t.Visits = max(1, min(t.Visitors, t.Pageviews))
+	}
+	if day.Has&Pageviews == 0 {
+		t.Pageviews = max(t.Pageviews, t.Visits)
+	}
+	bounces := best.Bounces
+	if seen&Bounces == 0 {
+		bounces = max(0, 2*t.Visits-t.Pageviews)
+	}
+	t.Bounces = min(pick(Bounces, day.Totals.Bounces, bounces), t.Visits)
+	t.Duration = pick(Duration, day.Totals.Duration, best.Duration)
+	return t
+}
+
+// classes splits the day's visits into bounces, paged visits and visits with
+// events alone, the latter only as far as pageviews are short and events there.
+func (b *builder) classes(t Sums) {
+	engaged := t.Visits - t.Bounces
+	spare := max(0, t.Pageviews-t.Bounces)
+	if engaged == 0 && spare > 0 && t.Bounces > 0 {
+		// Pageviews that no visit can hold, as after midnight.
+		engaged, spare = 1, spare+1
+	}
+	b.eventOnly = max(0, engaged-spare/2)
+	if spare%2 == 1 && b.eventOnly == engaged && engaged > 0 {
+		b.eventOnly--
+	}
+	b.eventOnly = min(b.eventOnly, b.numEvents)
+	// Visits with a single pageview that is no bounce to the source: to Rybbit it is one.
+	single := min(max(0, 2*(engaged-b.eventOnly)-spare), engaged-b.eventOnly)
+	b.paged = engaged - b.eventOnly - single
+	b.bounces = t.Visits - engaged + single
+}
+
+// margins makes a table's rows agree with the day's visits and bounces.
+func (b *builder) margins(t *Table) dim {
+	n := len(t.Rows)
+	want := Sums{Visits: b.visits()}
+	visits, bounces := make([]int, n), make([]int, n)
+	for i, r := range t.Rows {
+		switch {
+		case t.Has&Visits != 0:
+			visits[i] = clip(r.Visits)
+		case t.Has&Visitors != 0:
+			visits[i] = clip(r.Visitors)
+		case t.Has&Pageviews != 0:
+			visits[i] = clip(r.Pageviews)
+		}
+		bounces[i] = clip(r.Bounces)
+	}
+	told := sum(visits)
+	scaled := told > want.Visits || (t.Has&Visits == 0 && told > 0)
+	if scaled {
+		visits = apportion(want.Visits, visits, nil)
+	}
+	bounces = b.splitBounces(visits, bounces, t.Has&Bounces != 0, b.engaged())
+	d := dim{perVisitor: t.PerVisitor, bounces: append(bounces, 0), engaged: make([]int, n+1)}
+	for i := range visits {
+		d.engaged[i] = visits[i] - bounces[i]
+	}
+	d.bounces[n] = b.bounces - sum(bounces)
+	d.engaged[n] = b.engaged() - sum(d.engaged)
+	b.repeats(&d, t, scaled)
+	b.targets(&d, t, t.Rows)
+	return d
+}
+
+// splitBounces returns how many of each row's visits are bounces: as told,
+// as long as the day has that many bounces and that many other visits.
+func (b *builder) splitBounces(visits, told []int, known bool, engaged int) []int {
+	total := sum(visits)
+	low, high := max(0, total-engaged), min(b.bounces, total)
+	if !known {
+		part := 0
+		if all := b.bounces + engaged; all > 0 {
+			part = int(float64(b.bounces) * float64(total) / float64(all))
+		}
+		return apportion(min(max(part, low), high), visits, visits)
+	}
+	bounces := make([]int, len(told))
+	rest := make([]int, len(told))
+	for i := range told {
+		bounces[i] = min(told[i], visits[i])
+		rest[i] = visits[i] - bounces[i]
+	}
+	switch s := sum(bounces); {
+	case s > high:
+		bounces = apportion(high, bounces, bounces)
+	case s < low:
+		rest = apportion(total-low, rest, rest)
+		for i := range rest {
+			bounces[i] = visits[i] - rest[i]
+		}
+	}
+	return bounces
+}
+
+// repeats derives how many of each row's visits belong to visitors whom the
+// row has already. In a table of visitors' own traits they add up to the day's.
+func (b *builder) repeats(d *dim, t *Table, scaled bool) {
+	n := len(t.Rows)
+	caps := make([]int, n+1)
+	for i := range caps {
+		caps[i] = max(0, d.bounces[i]+d.engaged[i]-1)
+	}
+	want := b.visits() - b.persons
+	if t.Has&Visitors == 0 {
+		if d.perVisitor {
+			d.repeats = apportion(want, caps, caps)
+		}
+		return
+	}
+	d.repeats = make([]int, n+1)
+	for i, r := range t.Rows {
+		v := d.bounces[i] + d.engaged[i]
+		w := clip(r.Visitors)
+		if scaled && r.Visits > 0 {
+			w = int(float64(w)*float64(v)/float64(clip(r.Visits)) + 0.5)
+		}
+		d.repeats[i] = min(max(0, v-w), caps[i])
+	}
+	if !d.perVisitor {
+		return
+	}
+	have := sum(d.repeats)
+	if have > want {
+		d.repeats = apportion(want, d.repeats, d.repeats)
+		return
+	}
+	d.repeats[n] = min(want-have, caps[n])
+	have += d.repeats[n]
+	for i := range caps {
+		caps[i] -= d.repeats[i]
+	}
+	for i, more := range apportion(want-have, caps, caps) {
+		d.repeats[i] += more
+	}
+}
+
+// targets sets what each row's paged visits should sum to of the fitted
+// measures, so that a dimension's rows sum to what the day has.
+func (b *builder) targets(d *dim, t *Table, rows []Row) {
+	if t.Has&Pageviews != 0 {
+		d.target[views] = b.target(d, b.pageviews-b.bounces-2*b.paged, func(i int) int {
+			return clip(rows[i].Pageviews) - d.bounces[i] - 2*d.engaged[i]
+		})
+	}
+	if t.Has&Duration != 0 {
+		f := b.floor[seconds]
+		d.target[seconds] = b.target(d, b.duration-f*b.paged, func(i int) int {
+			return clip(rows[i].Duration) - f*d.engaged[i]
+		})
+	}
+}
+
+func (b *builder) target(d *dim, total int, told func(int) int) []int {
+	n := len(d.engaged)
+	out := make([]int, n)
+	have := 0
+	for i := range n - 1 {
+		if d.engaged[i] > 0 {
+			out[i] = max(0, told(i))
+			have += out[i]
+		}
+	}
+	if b.paged == 0 || total < 0 {
+		return nil
+	}
+	if have < total && d.engaged[n-1] > 0 {
+		out[n-1] = total - have
+		have = total
+	}
+	if have == 0 {
+		return nil
+	}
+	if have != total {
+		out = apportion(total, out, nil)
+	}
+	return out
+}

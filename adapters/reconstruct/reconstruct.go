@@ -1,0 +1,215 @@
+package reconstruct
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+)
+
+// Reconstruct makes visits from a day's sums; see the package comment for what
+// of the sums the result keeps. The same day gives the same result. It takes
+// any day whose End is at least a second after Start and whose numbers stay
+// below [MaxHits]; inconsistent sums are no error, but show in the report.
+// Reconstruct may be called concurrently; it does not keep or change day.
+func Reconstruct(day *Day) (*Result, error) {
+	b, err := plan(day)
+	if err != nil {
+		return nil, err
+	}
+	res := &Result{Pages: b.pages}
+	if b.visits() > 0 {
+		b.best()
+		b.assemble(res, b.paths())
+	}
+	res.Report = b.report(res)
+	return res, nil
+}
+
+// best assigns and fits; on small days, where chance decides how well the few
+// visits can fit all tables, several times, to keep the best.
+func (b *builder) best() {
+	const work = 3000 // visits in all attempts together
+	attempts := min(max(1, work/b.visits()), 12)
+	var kept builder
+	least := math.Inf(1)
+	for range attempts {
+		b.assign()
+		cost := b.fit() + float64(b.taken)*100/float64(b.visits())
+		if cost < least {
+			least, kept = cost, *b
+			kept.dims = slices.Clone(b.dims)
+		}
+		if cost < 1e-3 {
+			break
+		}
+	}
+	*b = kept
+}
+
+// assign gives every visit its visitor and its row in each dimension.
+func (b *builder) assign() {
+	// Few visits can fail to fit by chance; forming visitors again is cheap.
+	for range max(1, 40_000/b.visits()) {
+		if b.taken = b.formVisitors(); b.taken == 0 {
+			break
+		}
+	}
+	entry, exit := &b.dims[len(b.dims)-2], &b.dims[len(b.dims)-1]
+	for i := range b.dims {
+		d := &b.dims[i]
+		if d == exit {
+			copy(exit.row[:b.bounces], entry.row[:b.bounces])
+		}
+		if !d.perVisitor {
+			b.shareRows(d)
+		}
+		if d != exit {
+			b.drawSingles(d, 0, b.bounces)
+		} else {
+			copy(exit.row[:b.bounces], entry.row[:b.bounces])
+		}
+		if !d.page {
+			b.drawSingles(d, b.bounces+b.paged, b.visits())
+		}
+		b.align(d)
+	}
+	b.visitor = make([]int32, b.visits())
+	for v := range b.visitor {
+		b.visitor[v] = -1
+	}
+	for i, g := range b.groups {
+		for k := range g.size() {
+			b.visitor[g.visit(k)] = int32(i)
+		}
+	}
+	next := int32(len(b.groups))
+	for v := range b.visitor {
+		if b.visitor[v] < 0 {
+			b.visitor[v] = next
+			next++
+		}
+	}
+}
+
+// assemble places visits and their hits in time.
+func (b *builder) assemble(res *Result, inner [][]int32) {
+	n := b.visits()
+	entry, exit := &b.dims[len(b.dims)-2], &b.dims[len(b.dims)-1]
+	events := b.placeEvents()
+	length := b.lengths(events)
+	start := b.starts(length)
+
+	rows := make([]int32, n*len(b.day.Tables))
+	hits := make([]Hit, 0, b.pageviews+b.numEvents)
+	res.Visits = make([]Visit, n)
+	res.Persons = b.persons
+	for v := range n {
+		visit := Visit{Visitor: int(b.visitor[v]), Rows: rows[:len(b.day.Tables):len(b.day.Tables)]}
+		rows = rows[len(b.day.Tables):]
+		for i := range b.day.Tables {
+			r := b.dims[i].row[v]
+			if int(r) == len(b.day.Tables[i].Rows) {
+				r = -1
+			}
+			visit.Rows[i] = r
+		}
+		from := len(hits)
+		hit := func(at time.Duration, page, event int32) {
+			hits = append(hits, Hit{At: at, Page: page, Event: event})
+		}
+		at, long := time.Duration(start[v])*time.Second, time.Duration(length[v])*time.Second
+		page := func(p int32) int32 {
+			if int(p) == len(b.pages) {
+				return -1
+			}
+			return p
+		}
+		switch i := v - b.bounces; {
+		case i < 0:
+			p := page(entry.row[v])
+			hit(at, p, -1)
+			b.spread(events[v], at, long, p, hit)
+		case i < b.paged:
+			p := page(entry.row[v])
+			hit(at, p, -1)
+			steps := time.Duration(len(inner[i])+len(events[v])) + 1
+			step := func(k int) time.Duration {
+				return at + (long * time.Duration(k) / steps).Truncate(time.Millisecond)
+			}
+			// Events stand between the pageviews, spread among them.
+			k, e := 1, 0
+			for j := 0; j <= len(inner[i]); j++ {
+				for e < len(events[v])*(j+1)/(len(inner[i])+1) {
+					hit(step(k), p, events[v][e])
+					k++
+					e++
+				}
+				if j < len(inner[i]) {
+					p = page(inner[i][j])
+					hit(step(k), p, -1)
+					k++
+				}
+			}
+			hit(at+long, page(exit.row[v]), -1)
+		default:
+			b.spread(events[v], at, long, -1, hit)
+		}
+		visit.Hits = hits[from:len(hits):len(hits)]
+		res.Visits[v] = visit
+	}
+	b.placeProperties(res.Visits)
+	slices.SortStableFunc(res.Visits, func(x, y Visit) int { return cmp.Compare(x.Hits[0].At, y.Hits[0].At) })
+}
+
+// spread places the events of a visit that has at most one pageview, the last
+// at the visit's end.
+func (b *builder) spread(events []int32, at, long time.Duration, page int32, hit func(time.Duration, int32, int32)) {
+	for k, e := range events {
+		hit(at+(long*time.Duration(k+1)/time.Duration(len(events))).Truncate(time.Millisecond), page, e)
+	}
+}
+
+// lengths returns the visits' seconds.
+func (b *builder) lengths(events [][]int32) []int32 {
+	out := make([]int32, b.visits())
+	if b.paged > 0 {
+		for i, s := range b.extra[seconds] {
+			out[b.bounces+i] = s + int32(b.floor[seconds])
+		}
+		return out
+	}
+	// Without paged visits only events can make a visit last.
+	left := b.duration
+	var carriers []int
+	for v, e := range events {
+		if len(e) > 1 || len(e) == 1 && v < b.bounces {
+			carriers = append(carriers, v)
+		}
+	}
+	for k, v := range carriers {
+		part := min((left+len(carriers)-k-1)/(len(carriers)-k), b.seconds-1)
+		out[v] = int32(part)
+		left -= part
+	}
+	return out
+}
+
+// starts spreads the visits evenly over the day, in an order of no meaning,
+// each as late as it can be and still end in the day. A visitor's visits
+// follow one another at equal distances.
+func (b *builder) starts(length []int32) []int32 {
+	out := make([]int32, len(length))
+	place := b.rng.Perm(len(length))
+	at := func(v int, u float64) int32 { return int32(u * float64(b.seconds-int(length[v]))) }
+	for v := range length {
+		out[v] = at(v, (float64(place[v])+0.5)/float64(len(length)))
+	}
+	for _, g := range b.groups {
+		u := (float64(place[g.visit(0)]) + 0.5) / float64(len(length))
+		for k := range g.size() {
+			out[g.visit(k)] = at(g.visit(k), (u+float64(k))/float64(g.size()))
+		}
+	}
+	return out
+}

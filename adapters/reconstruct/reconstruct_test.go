@@ -1,0 +1,294 @@
+package reconstruct
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+var firstDay = time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)
+
+// check fails where a result breaks what holds for every day, however
+// inconsistent: visits within the day, hits in order, one trait per visitor.
+func check(t *testing.T, d *Day, res *Result) {
+	t.Helper()
+	seen := make([][]int32, res.Persons)
+	for i, v := range res.Visits {
+		if len(v.Hits) == 0 {
+			t.Fatalf("visit %d is empty", i)
+		}
+		if first, last := v.Hits[0].At, v.Hits[len(v.Hits)-1].At; first < 0 || last >= d.End.Sub(d.Start) {
+			t.Fatalf("visit %d, from %s to %s, is not within its day", i, first, last)
+		}
+		for j := 1; j < len(v.Hits); j++ {
+			if v.Hits[j].At < v.Hits[j-1].At {
+				t.Fatalf("visit %d: hit %d is before the one before it", i, j)
+			}
+		}
+		if seen[v.Visitor] == nil {
+			seen[v.Visitor] = v.Rows
+			continue
+		}
+		for k := range d.Tables {
+			if d.Tables[k].PerVisitor && seen[v.Visitor][k] != v.Rows[k] {
+				t.Fatalf("visitor %d has two rows of %s", v.Visitor, d.Tables[k].Name)
+			}
+		}
+	}
+	for v := range seen {
+		if seen[v] == nil {
+			t.Fatalf("visitor %d has no visit", v)
+		}
+	}
+}
+
+// exact lists what a consistent export's reconstruction keeps to the last one.
+func exact(measure string) bool {
+	table, m, _ := strings.Cut(measure, " ")
+	if i := strings.LastIndex(measure, " "); i >= 0 {
+		table, m = measure[:i], measure[i+1:]
+	}
+	switch table {
+	case "day":
+		return true
+	case "pages":
+		return m == "pageviews"
+	case "events", "properties":
+		return m == "visits"
+	}
+	return m == "visits" || m == "bounces"
+}
+
+func tolerance(measure string) float64 {
+	switch {
+	case strings.HasSuffix(measure, "visitors"):
+		return 0.03
+	case strings.HasSuffix(measure, "pageviews"):
+		return 0.05
+	case strings.HasSuffix(measure, "duration"):
+		return 0.15
+	}
+	return 1
+}
+
+func TestConsistentDaysCountTheSame(t *testing.T) {
+	// The tolerances hold for a month; the sums that are exact, every day.
+	for _, size := range []struct{ visits, days, months int }{{1, 30, 1}, {3, 30, 1}, {20, 30, 2}, {133, 30, 2}, {2000, 3, 1}} {
+		for month := range size.months {
+			t.Run(fmt.Sprintf("%d visits a day, month %d", size.visits, month), func(t *testing.T) {
+				off := map[string]float64{}
+				for day := range size.days {
+					seed := uint64(1000*month + day)
+					want := aggregate(simulate(seed, size.visits))
+					d := dayOf(firstDay.AddDate(0, month, day), want)
+					res, err := Reconstruct(d)
+					if err != nil {
+						t.Fatal(err)
+					}
+					check(t, d, res)
+					for k, x := range offs(want, aggregate(visitsOf(d, res))) {
+						if x > 0 && exact(k) {
+							t.Errorf("seed %d: %s is off by %.2f %%", seed, k, 100*x)
+						}
+						off[k] += x / float64(size.days)
+					}
+				}
+				for k, x := range off {
+					if x > tolerance(k) {
+						t.Errorf("%s is off by %.2f %%", k, 100*x)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestSameDayGivesSameVisits(t *testing.T) {
+	d := dayOf(firstDay, aggregate(simulate(7, 400)))
+	a, err := Reconstruct(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := Reconstruct(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(a, b) {
+		t.Error("two reconstructions of one day differ")
+	}
+}
+
+// totals returns what the dashboard would show for the day.
+func totals(d *Day, res *Result) Sums {
+	if day := aggregate(visitsOf(d, res))["day"]; day != nil {
+		return *day.sums[""]
+	}
+	return Sums{}
+}
+
+func TestInconsistentDaysKeepTheirTotals(t *testing.T) {
+	drop := func(rows []Row, r *rand.Rand) []Row {
+		return rows[:r.IntN(len(rows)+1)]
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*Day, *rand.Rand)
+	}{
+		{"tables cut off", func(d *Day, r *rand.Rand) {
+			for i := range d.Tables {
+				d.Tables[i].Rows = drop(d.Tables[i].Rows, r)
+			}
+			d.Entries.Rows, d.Exits.Rows = drop(d.Entries.Rows, r), drop(d.Exits.Rows, r)
+			d.Pages = d.Pages[:r.IntN(len(d.Pages)+1)]
+		}},
+		{"tables missing", func(d *Day, r *rand.Rand) {
+			d.Tables = d.Tables[:r.IntN(len(d.Tables)+1)]
+			if r.IntN(2) == 0 {
+				d.Entries = Table{}
+			}
+			if r.IntN(2) == 0 {
+				d.Exits = Table{}
+			}
+			if r.IntN(2) == 0 {
+				d.Pages = nil
+			}
+		}},
+		{"only totals", func(d *Day, r *rand.Rand) {
+			*d = Day{Start: d.Start, End: d.End, Has: d.Has, Totals: d.Totals}
+		}},
+		{"sampled: rows scaled and rounded", func(d *Day, r *rand.Rand) {
+			for i := range d.Tables {
+				for j := range d.Tables[i].Rows {
+					s := &d.Tables[i].Rows[j].Sums
+					for _, n := range []*int{&s.Visits, &s.Bounces, &s.Visitors, &s.Pageviews, &s.Duration} {
+						*n = int(float64(*n)*(0.8+0.4*r.Float64()) + 0.5)
+					}
+				}
+			}
+			for j := range d.Pages {
+				d.Pages[j].Pageviews = int(float64(d.Pages[j].Pageviews)*(0.8+0.4*r.Float64()) + 0.5)
+			}
+		}},
+		{"pageviews over midnight", func(d *Day, r *rand.Rand) {
+			for j := range d.Pages {
+				if k := r.IntN(3) - 1; d.Pages[j].Pageviews+k > 0 {
+					d.Pages[j].Pageviews += k
+					d.Totals.Pageviews += k
+				}
+			}
+		}},
+		{"an entry page that pages lacks", func(d *Day, r *rand.Rand) {
+			d.Pages = d.Pages[1:]
+			d.Totals.Pageviews = 0
+			for _, p := range d.Pages {
+				d.Totals.Pageviews += p.Pageviews
+			}
+			d.Totals.Pageviews = max(d.Totals.Pageviews, 2*d.Totals.Visits)
+		}},
+		{"visitors that no rows explain", func(d *Day, r *rand.Rand) {
+			d.Totals.Visitors = 1 + r.IntN(d.Totals.Visits)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for seed := range uint64(40) {
+				r := rand.New(rand.NewPCG(seed, 2))
+				d := dayOf(firstDay, aggregate(simulate(seed, 10+int(seed)*5)))
+				c.change(d, r)
+				res, err := Reconstruct(d)
+				if err != nil {
+					t.Fatal(err)
+				}
+				check(t, d, res)
+				if got := totals(d, res); got != d.Totals {
+					t.Fatalf("seed %d: got %+v, want %+v", seed, got, d.Totals)
+				}
+			}
+		})
+	}
+}
+
+func TestAnyNumbersGiveAReconstruction(t *testing.T) {
+	for seed := range uint64(400) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		n := func() int {
+			switch r.IntN(12) {
+			case 0:
+				return -r.IntN(5)
+			case 1:
+				return r.IntN(300)
+			}
+			return r.IntN(9)
+		}
+		sums := func() Sums { return Sums{n(), n(), n(), n(), n() * n()} }
+		rows := func() []Row {
+			var out []Row
+			for i := range r.IntN(6) {
+				out = append(out, Row{fmt.Sprint("/", i), sums()})
+			}
+			return out
+		}
+		d := &Day{Start: firstDay, End: firstDay.Add(time.Duration(1+r.IntN(90_000)) * time.Second),
+			Has: Measure(r.IntN(32)), Totals: sums(),
+			Entries: Table{Has: Measure(r.IntN(32)), Rows: rows()},
+			Exits:   Table{Has: Measure(r.IntN(32)), Rows: rows()}}
+		for range r.IntN(4) {
+			d.Tables = append(d.Tables, Table{Has: Measure(r.IntN(32)), PerVisitor: r.IntN(2) == 0, Rows: rows()})
+		}
+		for i := range r.IntN(6) {
+			d.Pages = append(d.Pages, Page{fmt.Sprint("/", i), n(), n(), n()})
+		}
+		for i := range r.IntN(4) {
+			d.Events = append(d.Events, Event{fmt.Sprint("e", i), n(), n()})
+			d.Properties = append(d.Properties, Property{fmt.Sprint("p", i%2), fmt.Sprint(i), n(), n()})
+		}
+		res, err := Reconstruct(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, d, res)
+		if d.Has&Visits != 0 && d.Totals.Visits > 0 && len(res.Visits) != d.Totals.Visits {
+			t.Fatalf("seed %d: %d visits, want %d", seed, len(res.Visits), d.Totals.Visits)
+		}
+		events := 0
+		for _, e := range d.Events {
+			events += max(0, e.Events)
+		}
+		for _, v := range res.Visits {
+			for _, h := range v.Hits {
+				if h.Event >= 0 {
+					events--
+				}
+			}
+		}
+		if events != 0 {
+			t.Fatalf("seed %d: %d custom events are lost", seed, events)
+		}
+	}
+}
+
+func TestImpossibleNumbersAreRefused(t *testing.T) {
+	for name, d := range map[string]*Day{
+		"no length":        {Start: firstDay, End: firstDay},
+		"too many visits":  {Start: firstDay, End: firstDay.AddDate(0, 0, 1), Has: Visits, Totals: Sums{Visits: 1 << 60}},
+		"too many events":  {Start: firstDay, End: firstDay.AddDate(0, 0, 1), Events: []Event{{Key: "e", Events: 1 << 61}, {Key: "f", Events: 1 << 61}}},
+		"too many in rows": {Start: firstDay, End: firstDay.AddDate(0, 0, 1), Tables: []Table{{Has: Visits, Rows: []Row{{Key: "a", Sums: Sums{Visits: 1 << 62}}}}}},
+	} {
+		if _, err := Reconstruct(d); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func BenchmarkReconstruct(b *testing.B) {
+	d := dayOf(firstDay, aggregate(simulate(1, 100_000)))
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		if _, err := Reconstruct(d); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

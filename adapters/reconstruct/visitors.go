@@ -1,0 +1,434 @@
+package reconstruct
+
+import (
+	"cmp"
+	"slices"
+)
+
+// group is a visitor with several visits: two runs of visit numbers, among the
+// bounces and among the others.
+type group struct {
+	bounce, bounces int
+	other, others   int
+}
+
+func (g group) size() int { return g.bounces + g.others }
+
+// visit returns the group's i-th visit, bounces first.
+func (g group) visit(i int) int {
+	if i < g.bounces {
+		return g.bounce + i
+	}
+	return g.other + i - g.bounces
+}
+
+// pool counts what a dimension's rows have left to give while visitors are formed.
+type pool struct {
+	dim     *dim
+	bounces []int
+	engaged []int
+	repeats []int
+	labels  []int32 // rows, as often as they have repeats, shuffled
+	rows    []int32 // those with any visits
+}
+
+// visitors left that a row holds besides repeats.
+func (p *pool) heads(r int32) int { return p.bounces[r] + p.engaged[r] - p.repeats[r] }
+
+// grouping forms the visitors with several visits.
+type grouping struct {
+	b                *builder
+	pools            []*pool
+	visits, repeats  int // left
+	nextBounce, next int
+	lastBounce, last int
+	row              []int32 // the visitor in the making: its row in each pool
+	taken            int     // visits that rows had to take from others
+}
+
+// formVisitors makes as many visits repeat ones as the day has more visits
+// than visitors, each visitor in one row of every table of visitors' traits,
+// such that rows get their repeats. It sets the rows of those visits and
+// returns how many visits stand in a row that has not so many.
+func (b *builder) formVisitors() int {
+	n := b.visits()
+	for i := range b.dims {
+		d := &b.dims[i]
+		d.row = make([]int32, n)
+		for v := range d.row {
+			d.row[v] = -1
+		}
+	}
+	g := &grouping{b: b, visits: n, repeats: n - b.persons, next: b.bounces, lastBounce: b.bounces, last: n}
+	for i := range b.dims {
+		if b.dims[i].perVisitor {
+			g.pools = append(g.pools, b.newPool(&b.dims[i]))
+		}
+	}
+	b.groups = nil
+	if g.repeats == 0 {
+		return 0
+	}
+	if len(g.pools) == 0 {
+		all := dim{bounces: []int{b.bounces}, engaged: []int{b.engaged()}, repeats: []int{g.repeats}, row: make([]int32, n)}
+		g.pools = []*pool{b.newPool(&all)}
+	}
+	g.row = make([]int32, len(g.pools))
+
+	// Rows with fewer visitors than repeats first: they need long chains.
+	type tight struct {
+		pool int
+		row  int32
+		rate float64
+	}
+	var tights []tight
+	for i, p := range g.pools {
+		for _, r := range p.rows {
+			if h := p.heads(r); p.repeats[r] > h {
+				tights = append(tights, tight{i, r, float64(p.repeats[r]) / float64(max(h, 1))})
+			}
+		}
+	}
+	slices.SortStableFunc(tights, func(a, b tight) int { return cmp.Compare(b.rate, a.rate) })
+	for _, t := range tights {
+		p := g.pools[t.pool]
+		for p.repeats[t.row] > 0 && p.heads(t.row) > 0 {
+			chain := (p.repeats[t.row] + p.heads(t.row) - 1) / p.heads(t.row)
+			for chain > 0 && !g.form(chain, t.pool, t.row) {
+				chain /= 2
+			}
+			if chain == 0 {
+				break
+			}
+		}
+	}
+	// Then pairs, from the rows with the fewest visits on, of every table in
+	// turn, while the others still have room.
+	type start struct {
+		pool int
+		row  int32
+		n    int
+	}
+	var starts []start
+	for i, p := range g.pools {
+		for _, r := range p.rows {
+			if p.repeats[r] > 0 {
+				starts = append(starts, start{i, r, p.bounces[r] + p.engaged[r]})
+			}
+		}
+	}
+	slices.SortStableFunc(starts, func(a, b start) int { return cmp.Compare(a.n, b.n) })
+	for _, s := range starts {
+		p := g.pools[s.pool]
+		for p.repeats[s.row] > 0 && p.heads(s.row) > 0 {
+			chain := 1
+			if p.heads(s.row) == 1 {
+				chain = p.repeats[s.row]
+			}
+			if !g.form(chain, s.pool, s.row) {
+				break
+			}
+		}
+	}
+	for g.repeats > 0 {
+		g.force()
+	}
+	return g.taken
+}
+
+func (b *builder) newPool(d *dim) *pool {
+	p := &pool{dim: d, bounces: slices.Clone(d.bounces), engaged: slices.Clone(d.engaged), repeats: slices.Clone(d.repeats)}
+	for r, k := range p.repeats {
+		for range k {
+			p.labels = append(p.labels, int32(r))
+		}
+		if p.bounces[r]+p.engaged[r] > 0 {
+			p.rows = append(p.rows, int32(r))
+		}
+	}
+	b.rng.Shuffle(len(p.labels), func(i, j int) { p.labels[i], p.labels[j] = p.labels[j], p.labels[i] })
+	return p
+}
+
+// form makes a visitor with the given number of repeat visits in the given
+// row, if rows of the other tables can be found that still want as many.
+func (g *grouping) form(repeats, at int, row int32) bool {
+	if repeats > g.repeats || (g.visits-g.repeats == 1 && repeats < g.repeats) {
+		return false
+	}
+	// The counters are runs of visit numbers.
+	bounces, engaged := g.lastBounce-g.nextBounce, g.last-g.next
+	fits := func(p *pool, r int32) bool {
+		return p.repeats[r] >= repeats && (p.heads(r) > 1 || p.repeats[r] == repeats && p.heads(r) == 1) &&
+			min(bounces, p.bounces[r])+min(engaged, p.engaged[r]) > repeats
+	}
+	take := func(i int, r int32) {
+		g.row[i] = r
+		bounces = min(bounces, g.pools[i].bounces[r])
+		engaged = min(engaged, g.pools[i].engaged[r])
+	}
+	if !fits(g.pools[at], row) {
+		return false
+	}
+	take(at, row)
+	for i, p := range g.pools {
+		if i == at {
+			continue
+		}
+		found := false
+		for tries := 0; tries < 48 && len(p.labels) > 0; tries++ {
+			k := g.b.rng.IntN(len(p.labels))
+			r := p.labels[k]
+			if p.repeats[r] == 0 {
+				p.labels[k] = p.labels[len(p.labels)-1]
+				p.labels = p.labels[:len(p.labels)-1]
+				continue
+			}
+			if fits(p, r) {
+				take(i, r)
+				found = true
+				break
+			}
+		}
+		if !found {
+			return false
+		}
+	}
+	g.add(repeats, bounces, engaged)
+	return true
+}
+
+// add takes a visitor's visits, at most so many of each kind, as likely a
+// bounce each as what is left.
+func (g *grouping) add(repeats, bounces, engaged int) {
+	size := repeats + 1
+	n := 0
+	left := g.lastBounce - g.nextBounce
+	for range size {
+		if g.b.rng.IntN(g.visits) < left {
+			n++
+		}
+	}
+	n = min(max(n, size-engaged), bounces, size)
+	gr := group{g.nextBounce, n, g.next, size - n}
+	g.nextBounce += n
+	g.next += size - n
+	g.visits -= size
+	g.repeats -= repeats
+	g.b.groups = append(g.b.groups, gr)
+	for i, p := range g.pools {
+		r := g.row[i]
+		g.taken += max(0, gr.bounces-p.bounces[r]) + max(0, gr.others-p.engaged[r])
+		p.bounces[r] = p.take(p.bounces, r, gr.bounces)
+		p.engaged[r] = p.take(p.engaged, r, gr.others)
+		p.repeats[r] = max(0, p.repeats[r]-repeats)
+		for k := range size {
+			p.dim.row[gr.visit(k)] = r
+		}
+	}
+}
+
+// take returns what row r has left after giving n, others giving what it lacks.
+func (p *pool) take(counts []int, r int32, n int) int {
+	left := counts[r] - n
+	for k := len(p.rows) - 1; left < 0 && k >= 0; k-- {
+		s := p.rows[k]
+		if s == r {
+			continue
+		}
+		part := min(-left, counts[s])
+		counts[s] -= part
+		left += part
+		if p.bounces[s]+p.engaged[s] == 0 && s != r {
+			p.rows = slices.Delete(p.rows, k, k+1)
+		}
+	}
+	return left
+}
+
+// force makes a visitor though no rows fit, for the day's visitors come first:
+// in each table in the best of some rows, which takes from others what it lacks.
+func (g *grouping) force() {
+	heads := g.visits - g.repeats
+	repeats := (g.repeats + heads - 1) / heads
+	// Rows with enough visits first, whatever repeats they want.
+	for range 64 {
+		bounces, engaged := g.lastBounce-g.nextBounce, g.last-g.next
+		for i, p := range g.pools {
+			r := p.rows[g.b.rng.IntN(len(p.rows))]
+			g.row[i] = r
+			bounces, engaged = min(bounces, p.bounces[r]), min(engaged, p.engaged[r])
+		}
+		if bounces+engaged > repeats {
+			g.add(repeats, bounces, engaged)
+			return
+		}
+	}
+	for i, p := range g.pools {
+		best, score := p.rows[0], -1
+		for range 24 {
+			r := p.rows[g.b.rng.IntN(len(p.rows))]
+			s := 2*min(p.bounces[r]+p.engaged[r], repeats+1) + min(p.repeats[r], repeats)
+			if s > score {
+				best, score = r, s
+			}
+		}
+		g.row[i] = best
+	}
+	bounces, engaged := g.lastBounce-g.nextBounce, g.last-g.next
+	for i, p := range g.pools {
+		r := g.row[i]
+		if b, e := min(bounces, p.bounces[r]), min(engaged, p.engaged[r]); b+e > repeats {
+			bounces, engaged = b, e
+		}
+	}
+	g.add(repeats, bounces, engaged)
+}
+
+// shareRows gives the visits of visitors with several their rows in a table
+// that is no trait of visitors: as many of them equal as the table has
+// repeats, the others different. Rows already set (a bounce's exit) count.
+func (b *builder) shareRows(d *dim) {
+	bounces, engaged := slices.Clone(d.bounces), slices.Clone(d.engaged)
+	for v, r := range d.row {
+		if r < 0 {
+			continue
+		}
+		if v < b.bounces {
+			bounces[r]--
+		} else {
+			engaged[r]--
+		}
+	}
+	left := func(v int) []int {
+		if v < b.bounces {
+			return bounces
+		}
+		return engaged
+	}
+	skip := func(v int) bool { return d.page && v >= b.bounces+b.paged }
+	set := func(v int, r int32) {
+		d.row[v] = r
+		left(v)[r]--
+	}
+	if d.repeats != nil {
+		b.shareEqual(d, left, set, skip)
+	}
+	// The rest: rows drawn from what is left, different within a visitor.
+	for kind, counts := range [2][]int{bounces, engaged} {
+		var labels []int32
+		for r, k := range counts {
+			for range k {
+				labels = append(labels, int32(r))
+			}
+		}
+		for _, g := range b.groups {
+			for i := range g.size() {
+				v := g.visit(i)
+				if d.row[v] >= 0 || skip(v) || (v < b.bounces) != (kind == 0) {
+					continue
+				}
+				pick := b.rng.IntN(len(labels))
+				for tries := 0; tries < 16 && g.has(d, labels[pick]); tries++ {
+					pick = b.rng.IntN(len(labels))
+				}
+				d.row[v] = labels[pick]
+				labels[pick] = labels[len(labels)-1]
+				labels = labels[:len(labels)-1]
+			}
+		}
+	}
+}
+
+func (g group) has(d *dim, row int32) bool {
+	for i := range g.size() {
+		if d.row[g.visit(i)] == row {
+			return true
+		}
+	}
+	return false
+}
+
+// shareEqual gives visits of one visitor equal rows until each row has its repeats.
+func (b *builder) shareEqual(d *dim, left func(int) []int, set func(int, int32), skip func(int) bool) {
+	want := slices.Clone(d.repeats)
+	// Repeats that set rows make already.
+	for _, g := range b.groups {
+		for i := 1; i < g.size(); i++ {
+			r := d.row[g.visit(i)]
+			for j := range i {
+				if r >= 0 && d.row[g.visit(j)] == r {
+					want[r] = max(0, want[r]-1)
+					break
+				}
+			}
+		}
+	}
+	rows := make([]int32, 0, len(want))
+	for r, k := range want {
+		if k > 0 {
+			rows = append(rows, int32(r))
+		}
+	}
+	rate := func(r int32) float64 {
+		v := d.bounces[r] + d.engaged[r]
+		return float64(want[r]) / float64(max(1, v-d.repeats[r]))
+	}
+	slices.SortStableFunc(rows, func(a, b int32) int { return cmp.Compare(rate(b), rate(a)) })
+	order := b.rng.Perm(len(b.groups))
+	slices.SortStableFunc(order, func(i, j int) int { return b.groups[j].size() - b.groups[i].size() })
+	// Visitors are tried from where the last row stopped; one that cannot
+	// serve a row is left for the next.
+	begin := 0
+	for _, r := range rows {
+		heads := max(1, d.bounces[r]+d.engaged[r]-d.repeats[r])
+		chain := (want[r]+heads-1)/heads + 1
+		for begin < len(order) && order[begin] < 0 {
+			begin++
+		}
+		misses := 0
+		for k := begin; k < len(order) && want[r] > 0 && misses < 64; k++ {
+			if order[k] < 0 {
+				continue
+			}
+			g := b.groups[order[k]]
+			first, n := -1, 0
+			if g.has(d, r) {
+				n = 1
+			}
+			open := 0
+			for i := range g.size() {
+				v := g.visit(i)
+				if d.row[v] >= 0 || skip(v) {
+					continue
+				}
+				open++
+				if want[r] == 0 || n >= chain || left(v)[r] == 0 {
+					continue
+				}
+				if n > 0 {
+					if first >= 0 {
+						set(first, r)
+						first = -1
+						open--
+					}
+					if left(v)[r] == 0 {
+						break
+					}
+					set(v, r)
+					want[r]--
+					open--
+				} else {
+					first = v
+				}
+				n++
+			}
+			if n < 2 {
+				misses++
+			}
+			if open < 1 {
+				order[k] = -1
+			}
+		}
+	}
+}

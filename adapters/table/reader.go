@@ -182,3 +182,27 @@ func escapedAt(before string) bool {
 	n := len(before) - len(strings.TrimRight(before, `\`))
 	return n%2 == 1
 }
+
+// Sample returns the table's first records, for a look at what they hold. It
+// needs no more than the input's head, or for a COPY block one chunk of it.
+func (t *Table) Sample(ctx context.Context) (*Chunk, error) {
+	if t.block {
+		r, err := t.Open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer r.Close()
+		c, err := r.Next(ctx)
+		if err == io.EOF {
+			return &Chunk{Table: t, FirstRow: t.firstRow, EndRow: t.firstRow}, nil
+		}
+		return c, err
+	}
+	text := string(t.Input.TextHead())
+	text = text[min(int(t.start), len(text)):]
+	end, records := t.Dialect.cut(text, false)
+	if end == 0 { // a single record, perhaps without a line's end
+		end, records = t.Dialect.cut(text, true)
+	}
+	return &Chunk{Table: t, FirstRow: t.firstRow, EndRow: t.firstRow + records, text: text[:end]}, nil
+}

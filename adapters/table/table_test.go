@@ -168,6 +168,27 @@ func TestDump(t *testing.T) {
 	}
 }
 
+func TestSample(t *testing.T) {
+	for text, want := range map[string]string{
+		"a,b\nx,y\n,z": "2 x,", // the last record may go on
+		"a,b\nx,y":     "2 x,",
+		"a,b\n":        "",
+		dump:           "10 s1,11 s2,",
+	} {
+		c, err := find(t, text)[0].Sample(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for row := range c.Rows() {
+			got += fmt.Sprintf("%d %s,", row.Number, row.Cells[0])
+		}
+		if got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestNoTable(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"inserts":       {"-- MySQL dump\nINSERT INTO `session` VALUES (1);\n", "INSERT commands"},

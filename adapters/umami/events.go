@@ -1,0 +1,463 @@
+package umami
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"hopper/adapters"
+	"hopper/adapters/spill"
+	"hopper/adapters/table"
+	"hopper/pipeline"
+)
+
+// Why events are omitted and rejected, and what is repaired.
+const (
+	OmitLink    = "a hit on one of Umami's short links, which is no page of the site"
+	OmitPixel   = "a hit on one of Umami's pixels, which is no page of the site"
+	OmitUnknown = "an event of a type that is not known and has no name"
+
+	RejectTime    = "created_at is no time"
+	RejectVisitor = "no session_id"
+
+	RepairUTF8    = "invalid UTF-8 replaced"
+	RepairScreen  = "unknown screen size dropped"
+	RepairVital   = "web vital that is no number dropped"
+	RepairSession = "no row in session: browser, system, device and country unknown"
+)
+
+// eventTable is a table of events with its columns' positions; -1 is absent.
+type eventTable struct {
+	*table.Table
+	kind   eventsKind
+	derive bool // visits are to be found
+
+	eventID, sessionID, visitID, createdAt           int
+	hostname, path, query, title                     int
+	referrer, referrerDomain, referrerPath, refQuery int
+	kindColumn, name, value, tag, distinctID         int
+	browser, os, device, screen, language            int
+	country, region, city                            int
+	lcp, inp, cls, fcp, ttfb                         int
+	campaign                                         []campaignColumn
+}
+
+// eventsKind is how a table's rows are to be understood.
+type eventsKind uint8
+
+const (
+	modern      eventsKind = iota // website_event, since version 2
+	v1Pageviews                   // pageview of version 1
+	v1Events                      // event of version 1
+)
+
+// campaignColumn is a column that holds a parameter of the query.
+type campaignColumn struct {
+	parameter string
+	column    int
+}
+
+// campaignParameters stand in columns of their own, and no longer in the query
+// in some exports. They go back in this order.
+var campaignParameters = []string{
+	"utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
+	"gclid", "fbclid", "msclkid", "ttclid", "li_fat_id", "twclid",
+}
+
+func newEventTable(t *table.Table, kind eventsKind) *eventTable {
+	at := t.Column
+	e := &eventTable{
+		Table: t, kind: kind,
+		eventID: at("event_id"), sessionID: at("session_id"), visitID: at("visit_id"), createdAt: at("created_at"),
+		hostname: at("hostname"), path: at("url_path", "url"), query: at("url_query"), title: at("page_title"),
+		referrer: at("referrer"), referrerDomain: at("referrer_domain"), referrerPath: at("referrer_path"), refQuery: at("referrer_query"),
+		kindColumn: at("event_type"), name: at("event_name"), value: at("event_value"), tag: at("tag"), distinctID: at("distinct_id"),
+		browser: at("browser"), os: at("os"), device: at("device"), screen: at("screen"), language: at("language"),
+		country: at("country"), region: at("region", "subdivision1"), city: at("city"),
+		lcp: at("lcp"), inp: at("inp"), cls: at("cls"), fcp: at("fcp"), ttfb: at("ttfb"),
+	}
+	for _, parameter := range campaignParameters {
+		if i := at(parameter); i >= 0 {
+			e.campaign = append(e.campaign, campaignColumn{parameter, i})
+		}
+	}
+	return e
+}
+
+// wide reports whether the events hold what else the session table holds.
+func (e *eventTable) wide() bool { return e.browser >= 0 || e.os >= 0 || e.country >= 0 }
+
+// source yields the events of all tables.
+type source struct {
+	opt      adapters.Options
+	tables   []*eventTable
+	sessions *sessions    // nil without such a table
+	data     *spill.Index // properties of events
+	userData *spill.Index // properties of sessions' users
+	visits   *visits      // nil where all tables tell them
+	rejects  *rejects
+
+	told   bool // the rejects were handed over
+	at     int  // table to read
+	reader *table.Reader
+}
+
+// Next returns the next chunk, see [pipeline.Source].
+func (s *source) Next(ctx context.Context) (pipeline.Chunk, error) {
+	if !s.told {
+		s.told = true
+		if len(s.rejects.list) > 0 {
+			return s.rejects, nil
+		}
+	}
+	for ; s.at < len(s.tables); s.at++ {
+		t := s.tables[s.at]
+		if s.reader == nil {
+			r, err := t.Open(ctx)
+			if err != nil {
+				return nil, err
+			}
+			s.reader = r
+		}
+		rows, err := s.reader.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			err := s.reader.Close()
+			s.reader = nil
+			if err != nil {
+				return nil, &adapters.Error{Input: t.Input.Name, Err: err}
+			}
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		c := &chunk{source: s, table: t, rows: rows}
+		if t.derive {
+			if c.visits, err = s.visits.take(ctx, s.at, rows.EndRow); err != nil {
+				return nil, adapters.Errorf(t.Input.Name, "reading what was sorted on disk: %w", err)
+			}
+		}
+		return c, nil
+	}
+	return nil, io.EOF
+}
+
+// Close releases temporary files.
+func (s *source) Close() error {
+	var errs []error
+	if s.reader != nil {
+		errs = append(errs, s.reader.Close())
+	}
+	for _, ix := range []*spill.Index{s.data, s.userData} {
+		if ix != nil {
+			errs = append(errs, ix.Close())
+		}
+	}
+	if s.visits != nil {
+		errs = append(errs, s.visits.Close())
+	}
+	return errors.Join(errs...)
+}
+
+type chunk struct {
+	source *source
+	table  *eventTable
+	rows   *table.Chunk
+	visits []visit // of the rows, in order
+}
+
+// Decode makes an event of each row, see [pipeline.Chunk].
+func (c *chunk) Decode(out *pipeline.Emitter) error {
+	d := decoder{chunk: c, out: out}
+	for row := range c.rows.Rows() {
+		out.Rows(1)
+		d.at = pipeline.Origin{Input: c.table.Input.Name, Row: row.Number}
+		if row.Replaced {
+			out.Repair(d.at, RepairUTF8)
+		}
+		if row.Err != nil {
+			out.Reject(d.at, row.Err.Error(), row.Raw)
+			continue
+		}
+		if err := d.decode(row); err != nil {
+			return &adapters.Error{Input: d.at.Input, Row: d.at.Row, Err: err}
+		}
+	}
+	return nil
+}
+
+// decoder turns the rows of one chunk into events.
+type decoder struct {
+	*chunk
+	out *pipeline.Emitter
+	at  pipeline.Origin
+	// Reused from row to row.
+	properties, userProperties []pipeline.Property
+}
+
+func (d *decoder) decode(row *table.Row) error {
+	t, get := d.table, cells(row.Cells)
+	// visits has a row's entry where the row has a time and a visitor.
+	var began *visit
+	if len(d.visits) > 0 && d.visits[0].row == row.Number {
+		began = &d.visits[0]
+		d.visits = d.visits[1:]
+	}
+	created, ok := parseTime(get.at(t.createdAt), d.source.opt.Location())
+	if !ok {
+		d.out.Reject(d.at, RejectTime, row.Raw)
+		return nil
+	}
+	visitor := get.at(t.sessionID)
+	if visitor == "" {
+		d.out.Reject(d.at, RejectVisitor, row.Raw)
+		return nil
+	}
+	kind, omit := t.eventKind(get)
+	if omit != "" {
+		d.out.Omit(d.at, omit)
+		return nil
+	}
+	ev := pipeline.Event{
+		Time:       created,
+		Kind:       kind,
+		Visitor:    visitor,
+		Session:    get.at(t.visitID),
+		Identified: get.at(t.distinctID),
+		Hostname:   get.at(t.hostname),
+		Path:       get.at(t.path),
+		Query:      get.at(t.query),
+		Title:      get.at(t.title),
+		Browser:    get.at(t.browser),
+		OS:         get.at(t.os),
+		Device:     get.at(t.device),
+		Language:   get.at(t.language),
+		Country:    get.at(t.country),
+		Region:     get.at(t.region),
+		City:       get.at(t.city),
+		Origin:     d.at,
+		Raw:        row.Raw,
+	}
+	d.properties, d.userProperties = d.properties[:0], d.userProperties[:0]
+	if noVisit(ev.Session) {
+		ev.Session = ""
+		if began != nil {
+			ev.Session = visitor + "@" + strconv.FormatInt(int64(began.start), 10)
+		}
+	}
+	d.name(&ev, get)
+	d.page(&ev, get)
+	screen := get.at(t.screen)
+	if d.source.sessions != nil {
+		d.session(&ev, &screen)
+	}
+	if screen != "" {
+		d.screen(&ev, screen)
+	}
+	d.vitals(&ev.Vitals, get)
+	if err := d.attach(&ev, get); err != nil {
+		return err
+	}
+	d.out.Event(&ev)
+	return nil
+}
+
+// eventKind returns a row's kind, or why the row is omitted.
+//
+// A hit on a short link or a pixel (version 3) belongs to a "website" of its
+// own, and tells neither a page nor where the link leads. Only one with a
+// name can be shown, as a custom event.
+func (t *eventTable) eventKind(get cells) (kind pipeline.Kind, omit string) {
+	if t.kind != modern {
+		if t.kind == v1Events {
+			return pipeline.Custom, ""
+		}
+		return pipeline.Pageview, ""
+	}
+	named := get.at(t.name) != ""
+	switch get.at(t.kindColumn) {
+	case "1":
+		return pipeline.Pageview, ""
+	case "2":
+		return pipeline.Custom, ""
+	case "5":
+		return pipeline.Vitals, ""
+	case "3":
+		omit = OmitLink
+	case "4":
+		omit = OmitPixel
+	case "":
+		if !named {
+			return pipeline.Pageview, ""
+		}
+	default:
+		omit = OmitUnknown
+	}
+	if named {
+		return pipeline.Custom, ""
+	}
+	return 0, omit
+}
+
+// name sets a custom event's name. Version 1 first had a type ("click") and
+// a value (the name given to it), then a name alone.
+func (d *decoder) name(ev *pipeline.Event, get cells) {
+	if ev.Kind != pipeline.Custom {
+		return
+	}
+	ev.Name = get.at(d.table.name)
+	if d.table.kind != v1Events || ev.Name != "" {
+		return
+	}
+	kind := get.at(d.table.kindColumn)
+	if ev.Name = get.at(d.table.value); ev.Name == "" {
+		ev.Name = kind
+	} else if kind != "" {
+		d.properties = append(d.properties, pipeline.Property{Key: "event_type", Value: kind})
+	}
+}
+
+// page sets what tells which page and whence.
+func (d *decoder) page(ev *pipeline.Event, get cells) {
+	t := d.table
+	if t.query < 0 { // version 1 has one column for both
+		ev.Path, ev.Query, _ = strings.Cut(ev.Path, "?")
+	}
+	for _, c := range t.campaign {
+		if value := get[c.column]; value != "" && !hasParameter(ev.Query, c.parameter) {
+			ev.Query = addParameter(ev.Query, c.parameter, value)
+		}
+	}
+	if t.referrer >= 0 {
+		if ref := get[t.referrer]; !strings.HasPrefix(ref, "/") { // else it is a page of the site
+			ev.Referrer = ref
+		}
+		return
+	}
+	ev.Referrer = referrer(get.at(t.referrerDomain), get.at(t.referrerPath), get.at(t.refQuery))
+}
+
+// referrer puts a referrer's parts together. A path without a domain is a
+// page of the site itself, which is no referrer, or all of an app's address.
+func referrer(domain, path, query string) string {
+	if domain == "" && (path == "" || path[0] == '/') {
+		return ""
+	}
+	if domain != "" {
+		if path != "" && path[0] != '/' {
+			path = "/" + path
+		}
+		if !strings.Contains(domain, "://") {
+			domain = "https://" + domain
+		}
+	}
+	if query == "" {
+		return domain + path
+	}
+	return domain + path + "?" + strings.TrimPrefix(query, "?")
+}
+
+func hasParameter(query, parameter string) bool {
+	for query != "" {
+		at := strings.Index(query, parameter)
+		if at < 0 {
+			return false
+		}
+		end := at + len(parameter)
+		if (at == 0 || query[at-1] == '&' || query[at-1] == '?') && (end == len(query) || query[end] == '=' || query[end] == '&') {
+			return true
+		}
+		query = query[end:]
+	}
+	return false
+}
+
+func addParameter(query, parameter, value string) string {
+	if query != "" {
+		query += "&"
+	}
+	return query + parameter + "=" + url.QueryEscape(value)
+}
+
+// session fills in from the session table what the event does not tell.
+func (d *decoder) session(ev *pipeline.Event, screen *string) {
+	s, found := d.source.sessions.find(idOf(ev.Visitor))
+	if !found {
+		if !d.table.wide() {
+			d.out.Repair(d.at, RepairSession)
+		}
+		return
+	}
+	c, p := &d.source.sessions.clients.values[s.client], &d.source.sessions.places.values[s.place]
+	fill := func(field *string, value string) {
+		if *field == "" {
+			*field = value
+		}
+	}
+	fill(&ev.Browser, c.browser)
+	fill(&ev.OS, c.os)
+	fill(&ev.Device, c.device)
+	fill(screen, c.screen)
+	fill(&ev.Language, c.language)
+	fill(&ev.Hostname, p.hostname)
+	if ev.Country == "" && ev.Region == "" && ev.City == "" {
+		ev.Country, ev.Region, ev.City = p.country, p.region, p.city
+	}
+	fill(&ev.Identified, d.source.sessions.users.values[s.user])
+}
+
+// screen reads "1920x1080".
+func (d *decoder) screen(ev *pipeline.Event, screen string) {
+	w, h, _ := strings.Cut(screen, "x")
+	width, err1 := strconv.ParseUint(w, 10, 31)
+	height, err2 := strconv.ParseUint(h, 10, 31)
+	if err1 != nil || err2 != nil {
+		d.out.Repair(d.at, RepairScreen)
+		return
+	}
+	ev.ScreenWidth, ev.ScreenHeight = int(width), int(height)
+}
+
+func (d *decoder) vitals(v *pipeline.WebVitals, get cells) {
+	t := d.table
+	if t.lcp < 0 && t.cls < 0 && t.inp < 0 && t.fcp < 0 && t.ttfb < 0 {
+		return
+	}
+	measure := func(column int) pipeline.Measure {
+		text := get.at(column)
+		if text == "" {
+			return pipeline.Measure{}
+		}
+		value, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			d.out.Repair(d.at, RepairVital)
+			return pipeline.Measure{}
+		}
+		return pipeline.Known(value)
+	}
+	*v = pipeline.WebVitals{LCP: measure(t.lcp), INP: measure(t.inp), CLS: measure(t.cls), FCP: measure(t.fcp), TTFB: measure(t.ttfb)}
+}
+
+// attach sets the properties that other tables hold, and the tag.
+func (d *decoder) attach(ev *pipeline.Event, get cells) (err error) {
+	if d.source.data != nil {
+		if key := get.at(d.table.eventID); key != "" {
+			if d.properties, err = lookup(d.source.data, idOf(key), d.properties); err != nil {
+				return err
+			}
+		}
+	}
+	if tag := get.at(d.table.tag); tag != "" {
+		d.properties = append(d.properties, pipeline.Property{Key: "tag", Value: tag})
+	}
+	if d.source.userData != nil {
+		if d.userProperties, err = lookup(d.source.userData, idOf(ev.Visitor), d.userProperties); err != nil {
+			return err
+		}
+	}
+	ev.Properties, ev.UserProperties = d.properties, d.userProperties
+	return nil
+}

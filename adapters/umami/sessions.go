@@ -1,0 +1,190 @@
+package umami
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"slices"
+	"sort"
+	"strings"
+
+	"hopper/adapters/table"
+)
+
+// id is a UUID, or a name for any other identifier (the integers of version 1).
+type id [16]byte
+
+func idOf(s string) id {
+	var u id
+	if len(s) != 36 {
+		return hashed(s)
+	}
+	n := 0
+	for i := 0; i < len(s); {
+		if i == 8 || i == 13 || i == 18 || i == 23 {
+			if s[i] != '-' {
+				return hashed(s)
+			}
+			i++
+			continue
+		}
+		high, low := hexDigits[s[i]], hexDigits[s[i+1]]
+		if high == 0 || low == 0 {
+			return hashed(s)
+		}
+		u[n] = (high-1)<<4 | (low - 1)
+		n++
+		i += 2
+	}
+	return u
+}
+
+func hashed(s string) id {
+	sum := sha256.Sum256([]byte(s))
+	return id(sum[:16])
+}
+
+// hexDigits holds each digit's value and one more, so that 0 is no digit.
+var hexDigits = func() (t [256]byte) {
+	for i := range byte(10) {
+		t['0'+i] = i + 1
+	}
+	for i := range byte(6) {
+		t['a'+i], t['A'+i] = i+11, i+11
+	}
+	return t
+}()
+
+// client is what a session tells of a visitor's browser.
+type client struct{ browser, os, device, screen, language string }
+
+// place is what it tells of where the visitor is, and of the site.
+type place struct{ country, region, city, hostname string }
+
+// sessions is the session table in memory, for the join with the events. A
+// session takes 28 bytes. Distinct clients, places and identified users take
+// some 200 bytes each, once: 10 million sessions are about 300 MB.
+type sessions struct {
+	buckets [256][]session // by the id's first byte, each sorted by id
+	clients interned[client]
+	places  interned[place]
+	users   interned[string] // the first is the empty one
+}
+
+type session struct {
+	id                  id
+	client, place, user uint32
+}
+
+// interned gives equal values one number.
+type interned[T comparable] struct {
+	values  []T
+	numbers map[T]uint32
+}
+
+func (in *interned[T]) number(v T, clone func(T) T) uint32 {
+	n, known := in.numbers[v]
+	if !known {
+		v = clone(v)
+		if in.numbers == nil {
+			in.numbers = map[T]uint32{}
+		}
+		n = uint32(len(in.values))
+		in.numbers[v] = n
+		in.values = append(in.values, v)
+	}
+	return n
+}
+
+// load adds a session table.
+func (s *sessions) load(ctx context.Context, t *table.Table, rejects *rejects) error {
+	at := func(names ...string) int { return t.Column(names...) }
+	var (
+		key                   = at("session_id")
+		browser, os, device   = at("browser"), at("os"), at("device")
+		screen, language      = at("screen"), at("language")
+		country, region, city = at("country"), at("region", "subdivision1"), at("city")
+		hostname, distinct    = at("hostname"), at("distinct_id")
+		words                 interned[string]
+	)
+	word := func(w string) string { return words.values[words.number(w, strings.Clone)] }
+	s.users.number("", strings.Clone)
+	return each(ctx, t, rejects, func(row *table.Row) error {
+		get := cells(row.Cells)
+		if get.at(key) == "" {
+			rejects.add(t, row, "a session without session_id")
+			return nil
+		}
+		u := idOf(get.at(key))
+		s.buckets[u[0]] = append(s.buckets[u[0]], session{
+			id: u,
+			client: s.clients.number(client{get.at(browser), get.at(os), get.at(device), get.at(screen), get.at(language)}, func(c client) client {
+				return client{word(c.browser), word(c.os), word(c.device), word(c.screen), word(c.language)}
+			}),
+			place: s.places.number(place{get.at(country), get.at(region), get.at(city), get.at(hostname)}, func(p place) place {
+				return place{word(p.country), word(p.region), word(p.city), word(p.hostname)}
+			}),
+			user: s.users.number(get.at(distinct), strings.Clone),
+		})
+		return nil
+	})
+}
+
+// sort ends loading.
+func (s *sessions) sort() {
+	for _, bucket := range s.buckets {
+		// Of a session in two dumps, the one that was read last is the newer.
+		slices.SortStableFunc(bucket, func(a, b session) int { return bytes.Compare(a.id[:], b.id[:]) })
+	}
+	s.clients.numbers, s.places.numbers, s.users.numbers = nil, nil, nil
+}
+
+// find returns the session with that id.
+func (s *sessions) find(u id) (session, bool) {
+	bucket := s.buckets[u[0]]
+	after := sort.Search(len(bucket), func(i int) bool { return bytes.Compare(bucket[i].id[:], u[:]) > 0 })
+	if after == 0 || bucket[after-1].id != u {
+		return session{}, false
+	}
+	return bucket[after-1], true
+}
+
+// cells are a row's, of which an absent column's are empty.
+type cells []string
+
+func (c cells) at(i int) string {
+	if i < 0 {
+		return ""
+	}
+	return c[i]
+}
+
+// each reads a table through, row by row.
+func each(ctx context.Context, t *table.Table, rejects *rejects, do func(*table.Row) error) error {
+	r, err := t.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for {
+		chunk, err := r.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for row := range chunk.Rows() {
+			if row.Err != nil {
+				rejects.add(t, row, row.Err.Error())
+			} else if err := do(row); err != nil {
+				return err
+			}
+		}
+		if err := rejects.tooMany(); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,133 @@
+// Package umami reads what Umami exports: the Cloud's ZIP, dumps of the
+// tables of a self-hosted PostgreSQL, MySQL or ClickHouse as delimited text,
+// and pg_dump files; of all versions from 1 on.
+//
+// # Tables
+//
+// Tables are told by their columns, whatever the files are called and in
+// whatever order they come. Columns are found by name, and any that is not
+// needed may be absent.
+//
+//   - website_event, one row an event: pageview and event in version 1.
+//     ClickHouse has all there is in it. Several are one migration.
+//   - session has the visitors' browsers and places in PostgreSQL and MySQL.
+//     It is held in memory, 28 bytes a session.
+//   - event_data and session_data have the properties of events and visitors,
+//     one row each. They are sorted and looked up on disk.
+//
+// Events are read in a stream, in the order of the input, and decoded in
+// parallel. Only where visits are not told is the input read once more before,
+// to find them.
+//
+// # Meaning
+//
+// Umami's session is a visitor and its visit is Rybbit's session. Where
+// visit_id is missing, events of a visitor with a pause of 30 minutes or more
+// between them are different visits, named by visitor and start. A row with an
+// empty visit_id in a table whose first rows have one is left to
+// normalization, which makes one visit of a visitor's day.
+//
+// UTM values and click identifiers that stand in columns and not in the query
+// go back into it. The tag becomes a property of that name. An event's
+// properties keep their types. Hits on short links and pixels (event types 3
+// and 4) are omitted unless they have a name.
+package umami
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"hopper/adapters"
+	"hopper/adapters/spill"
+	"hopper/adapters/table"
+)
+
+// Adapter is the [adapters.Adapter] for Umami.
+type Adapter struct{}
+
+// Name is "umami".
+func (Adapter) Name() string { return "umami" }
+
+// Detect looks for a table of Umami's, or a name of one.
+func (Adapter) Detect(inputs []*adapters.Input) bool {
+	if isAggregates(inputs) {
+		return true
+	}
+	return slices.ContainsFunc(inputs, func(in *adapters.Input) bool {
+		if strings.HasPrefix(in.Base, "website_event") {
+			return true // even where it is broken, Open can say how
+		}
+		if in.Format() != adapters.Text {
+			return false
+		}
+		if table.IsSQL(in) {
+			head := string(in.TextHead())
+			return strings.Contains(head, "website_event") || strings.Contains(head, "pageview") && strings.Contains(head, "session")
+		}
+		found, err := table.Find(context.Background(), in) // reads no more than the head
+		return err == nil && slices.ContainsFunc(found, func(t *table.Table) bool { return roleOf(t) != other })
+	})
+}
+
+// Open reads the tables that are joined to the events, and the events where
+// visits must be found.
+func (Adapter) Open(ctx context.Context, inputs []*adapters.Input, opt adapters.Options) (_ *adapters.Reading, err error) {
+	found, err := find(ctx, inputs)
+	if err != nil {
+		return nil, err
+	}
+	src := &source{opt: opt, tables: found.events, rejects: new(rejects)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, src.Close())
+		}
+	}()
+	if len(found.sessions) > 0 {
+		src.sessions = new(sessions)
+		for _, t := range found.sessions {
+			if err := src.sessions.load(ctx, t, src.rejects); err != nil {
+				return nil, err
+			}
+		}
+		src.sessions.sort()
+	}
+	if src.data, err = index(ctx, found.eventData, opt, src.rejects, "website_event_id", "event_id"); err != nil {
+		return nil, err
+	}
+	if src.userData, err = index(ctx, found.sessionData, opt, src.rejects, "session_id"); err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(found.events, func(t *eventTable) bool { return t.derive }) {
+		for _, t := range found.events {
+			if err := t.Input.Spool(ctx); err != nil {
+				return nil, err
+			}
+		}
+		if src.visits, err = findVisits(ctx, found.events, opt); err != nil {
+			return nil, err
+		}
+	}
+	return &adapters.Reading{Source: src, Shape: found.shape(), Schema: found.schema(), Notes: found.notes()}, nil
+}
+
+// index sorts the properties in tables into an index by the column owner.
+func index(ctx context.Context, tables []*table.Table, opt adapters.Options, rejects *rejects, owner ...string) (*spill.Index, error) {
+	if len(tables) == 0 {
+		return nil, nil
+	}
+	sorter := &spill.Sorter{Dir: opt.TempDir}
+	defer sorter.Close()
+	for _, t := range tables {
+		if err := loadData(ctx, t, t.Column(owner...), opt.Location(), sorter, rejects); err != nil {
+			return nil, err
+		}
+	}
+	ix, err := spill.NewIndex(ctx, sorter)
+	if err != nil && ctx.Err() == nil {
+		return nil, fmt.Errorf("sorting %s on disk: %w", tables[0].Input.Name, err)
+	}
+	return ix, err
+}

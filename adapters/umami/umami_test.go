@@ -1,0 +1,386 @@
+package umami_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hopper/adapters"
+	"hopper/adapters/umami"
+	"hopper/pipeline"
+)
+
+var update = flag.Bool("update", false, "write golden files anew")
+
+const fixtures = "../../fixtures/umami/"
+
+type result struct {
+	*adapters.Reading
+	events  []pipeline.Event
+	stats   pipeline.Stats
+	rejects []pipeline.Reject
+}
+
+func translate(t testing.TB, stdin io.Reader, opt adapters.Options, args ...string) (result, error) {
+	t.Helper()
+	opt.TempDir = t.TempDir()
+	ins, err := adapters.Open(t.Context(), args, stdin, opt.TempDir)
+	if err != nil {
+		return result{}, err
+	}
+	defer ins.Close()
+	reading, err := umami.Adapter{}.Open(t.Context(), ins.Files, opt)
+	if err != nil {
+		return result{}, err
+	}
+	r := result{Reading: reading}
+	r.events, r.stats, r.rejects, err = pipeline.Collect(t.Context(), reading.Source)
+	if err := errors.Join(err, reading.Source.Close()); err != nil {
+		return result{}, err
+	}
+	if n := r.stats.Events + r.stats.Rejected.Total() + r.stats.Omitted.Total(); n != r.stats.Rows {
+		t.Errorf("%d rows became %d events, rejects and omissions", r.stats.Rows, n)
+	}
+	return r, nil
+}
+
+func fixture(t testing.TB, names ...string) result {
+	t.Helper()
+	for i := range names {
+		names[i] = fixtures + names[i]
+	}
+	r, err := translate(t, nil, adapters.Options{}, names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// compact leaves out what is empty.
+func compact(v reflect.Value) any {
+	switch v.Kind() {
+	case reflect.Struct:
+		if m, ok := v.Interface().(pipeline.Measure); ok {
+			return m.Value
+		}
+		out := map[string]any{}
+		for i := range v.NumField() {
+			if f := v.Field(i); !f.IsZero() {
+				out[v.Type().Field(i).Name] = compact(f)
+			}
+		}
+		return out
+	case reflect.Slice:
+		out := []any{}
+		for i := range v.Len() {
+			out = append(out, compact(v.Index(i)))
+		}
+		return out
+	}
+	switch x := v.Interface().(type) {
+	case pipeline.Micros:
+		return x.Time().Format(time.RFC3339Nano)
+	case pipeline.Kind:
+		return x.String()
+	default:
+		return x
+	}
+}
+
+func golden(r result) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.Encode(map[string]any{
+		"shape": r.Shape, "schema": r.Schema, "notes": r.Notes, "rows": r.stats.Rows,
+		"rejected": r.stats.Rejected.Counts(), "repaired": r.stats.Repaired.Counts(), "omitted": r.stats.Omitted.Counts(),
+	})
+	for _, x := range r.rejects {
+		enc.Encode(compact(reflect.ValueOf(x)))
+	}
+	for i := range r.events {
+		ev := r.events[i]
+		ev.Raw = ""
+		enc.Encode(compact(reflect.ValueOf(ev)))
+	}
+	return bytes.ReplaceAll(b.Bytes(), []byte(fixtures), nil)
+}
+
+func TestGolden(t *testing.T) {
+	for _, name := range []string{"cloud-2024.zip", "cloud-2026.zip", "clickhouse.csv", "clickhouse-2.10.csv", "postgres", "postgres-2.10", "v1", "broken/rows.csv"} {
+		t.Run(name, func(t *testing.T) {
+			got := golden(fixture(t, name))
+			path := filepath.Join("testdata", strings.NewReplacer("/", "-", ".", "-").Replace(name)+".golden")
+			if *update {
+				if err := os.WriteFile(path, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// bare is events without what differs between forms of the same export.
+func bare(events []pipeline.Event, properties bool) []pipeline.Event {
+	out := slices.Clone(events)
+	for i := range out {
+		out[i].Origin, out[i].Raw = pipeline.Origin{}, ""
+		if !properties {
+			out[i].Properties = slices.DeleteFunc(slices.Clone(out[i].Properties), func(p pipeline.Property) bool { return p.Key != "tag" })
+		}
+		if len(out[i].Properties) == 0 {
+			out[i].Properties = nil
+		}
+	}
+	return out
+}
+
+func TestFormsAgree(t *testing.T) {
+	want := fixture(t, "postgres").events
+	for name, c := range map[string]struct {
+		inputs     []string
+		properties bool
+	}{
+		"semicolon":        {[]string{"postgres-semicolon"}, false},
+		"tab":              {[]string{"postgres-tab"}, false},
+		"pipe":             {[]string{"postgres-pipe"}, false},
+		"packed":           {[]string{"postgres-packed"}, true},
+		"dump":             {[]string{"pg_dump.sql"}, true},
+		"in another order": {[]string{"postgres/session.csv", "postgres/website_event.csv", "postgres/event_data.csv"}, true},
+		"mixed":            {[]string{"postgres-packed/event_data.csv", "postgres-tab/website_event.tsv", "postgres-pipe/session.txt"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := fixture(t, c.inputs...).events
+			if diff := cmp.Diff(bare(want, c.properties), bare(got, c.properties)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// What encoding/csv reads of the Cloud's export is what arrives.
+func TestAsEncodingCSV(t *testing.T) {
+	for _, name := range []string{"cloud-2024.zip", "cloud-2026.zip"} {
+		t.Run(name, func(t *testing.T) {
+			got := fixture(t, name)
+			z, err := zip.OpenReader(fixtures + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer z.Close()
+			f, err := z.Open("website_event.csv")
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows, err := csv.NewReader(f).ReadAll()
+			if err != nil {
+				t.Fatal(err)
+			}
+			column := map[string]int{}
+			for i, c := range rows[0] {
+				column[c] = i
+			}
+			var want, have []string
+			for _, r := range rows[1:] {
+				get := func(c string) string { return strings.Replace(r[column[c]], `\N`, "", 1) }
+				if kind := get("event_type"); kind != "3" && kind != "4" {
+					want = append(want, fmt.Sprintf("%q", []string{get("session_id"), get("visit_id"), get("created_at"), get("url_path"), get("page_title"), get("event_name"), get("browser"), get("city")}))
+				}
+			}
+			for _, ev := range got.events {
+				have = append(have, fmt.Sprintf("%q", []string{ev.Visitor, ev.Session, ev.Time.Time().Format(time.DateTime), ev.Path, ev.Title, ev.Name, ev.Browser, ev.City}))
+			}
+			if diff := cmp.Diff(want, have); diff != "" || len(want) == 0 {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestCannotBeRead(t *testing.T) {
+	for name, want := range map[string]string{
+		"aggregates.zip":            "sums without dates",
+		"broken/truncated.zip":      "cut off or damaged",
+		"broken/junk.csv":           "holds binary data",
+		"broken/empty.csv":          "is empty",
+		"broken/missing-column.csv": `missing-column.csv: row 1: field "created_at": is missing from the header`,
+		"broken/headless.csv":       "has values where a header",
+		"broken/session.csv":        "give website_event",
+		"generate.go":               "holds no table of Umami's",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := translate(t, nil, adapters.Options{}, fixtures+name)
+			var positioned *adapters.Error
+			if !errors.As(err, &positioned) || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want something with %q", err, want)
+			}
+		})
+	}
+}
+
+func TestDetect(t *testing.T) {
+	for name, want := range map[string]bool{
+		"cloud-2024.zip": true, "cloud-2026.zip": true, "clickhouse.csv": true, "postgres": true, "postgres-tab": true, "postgres-packed": true,
+		"pg_dump.sql": true, "v1": true, "aggregates.zip": true, "broken/session.csv": true, "broken/missing-column.csv": true,
+		"generate.go": false, "broken/junk.csv": false,
+	} {
+		ins, err := adapters.Open(t.Context(), []string{fixtures + name}, nil, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := (umami.Adapter{}).Detect(ins.Files); got != want {
+			t.Errorf("%s: got %t", name, got)
+		}
+		ins.Close()
+	}
+}
+
+const header = "session_id,visit_id,created_at,url_path,url_query,referrer_domain,referrer_path,referrer_query,event_type,event_name,page_title,screen,utm_source,gclid,tag,lcp,cls\n"
+
+// one translates a single row of that header.
+func one(t *testing.T, row string) result {
+	t.Helper()
+	r, err := translate(t, strings.NewReader(header+row+"\n"), adapters.Options{}, "-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestMeaning(t *testing.T) {
+	const start = "s,v,2024-05-01 10:00:00,"
+	for row, want := range map[string]pipeline.Event{
+		start + "/p,,,,,1,,,,,,,,":                                     {},
+		start + "/p,,www.x.org,/a,b=c,1,,,,,,,,":                       {Referrer: "https://www.x.org/a?b=c"},
+		start + "/p,,x.org,,,1,,,,,,,,":                                {Referrer: "https://x.org"},
+		start + "/p,,,/own,q=1,1,,,,,,,,":                              {},
+		start + "/p,,,android-app://com.google.android.gm/,,1,,,,,,,,": {Referrer: "android-app://com.google.android.gm/"},
+		start + "/p,a=1,,,,1,,,,X & Y,g1,,,":                           {Query: "a=1&utm_source=X+%26+Y&gclid=g1"},
+		start + "/p,utm_source=x,,,,1,,,,y,,,,":                        {Query: "utm_source=x"},
+		start + "/p,my_utm_source=x,,,,1,,,,y,,,,":                     {Query: "my_utm_source=x&utm_source=y"},
+		start + "/p,,,,,2,buy,T,1920x1080,,,spring,,":                  {Kind: pipeline.Custom, Name: "buy", Title: "T", ScreenWidth: 1920, ScreenHeight: 1080, Properties: []pipeline.Property{{Key: "tag", Value: "spring"}}},
+		start + "/p,,,,,5,,,,,,,1200.5,0.1":                            {Kind: pipeline.Vitals, Vitals: pipeline.WebVitals{LCP: pipeline.Known(1200.5), CLS: pipeline.Known(0.1)}},
+		start + "/p,,,,,3,download,,,,,,,":                             {Kind: pipeline.Custom, Name: "download"},
+		start + "/p,,,,,,,,,,,,,":                                      {},
+		start + "/p,,,,,,named,,,,,,,":                                 {Kind: pipeline.Custom, Name: "named"},
+	} {
+		want.Time, want.Visitor, want.Session, want.Path = 1714557600000000, "s", "v", "/p"
+		if got := bare(one(t, row).events, true); len(got) != 1 || !reflect.DeepEqual(got[0], want) {
+			t.Errorf("%s\n%s", row, cmp.Diff([]pipeline.Event{want}, got))
+		}
+	}
+	for row, want := range map[string]string{
+		start + "/p,,,,,3,,,,,,,,":                 umami.OmitLink,
+		start + "/p,,,,,4,,,,,,,,":                 umami.OmitPixel,
+		start + "/p,,,,,9,,,,,,,,":                 umami.OmitUnknown,
+		"s,v,,/p,,,,,1,,,,,,,,":                    umami.RejectTime,
+		"s,v,2024-02-30 10:00:00,/p,,,,,1,,,,,,,,": umami.RejectTime,
+		",v,2024-05-01 10:00:00,/p,,,,,1,,,,,,,,":  umami.RejectVisitor,
+		"s,v": "has 2 cells, the header 17",
+	} {
+		r := one(t, row)
+		got := append(r.stats.Omitted.Kinds(), r.stats.Rejected.Kinds()...)
+		if len(r.events) != 0 || !slices.Equal(got, []string{want}) {
+			t.Errorf("%s: got %q", row, got)
+		}
+	}
+	for row, want := range map[string]string{
+		start + "/p,,,,,1,,,wide,,,,,": umami.RepairScreen,
+		start + "/p,,,,,5,,,,,,,fast,": umami.RepairVital,
+		start + "/p\xff,,,,,1,,,,,,,,": umami.RepairUTF8,
+	} {
+		r := one(t, row)
+		if len(r.events) != 1 || !slices.Equal(r.stats.Repaired.Kinds(), []string{want}) {
+			t.Errorf("%s: got %q", row, r.stats.Repaired.Kinds())
+		}
+	}
+}
+
+func TestSecondsOfVisits(t *testing.T) {
+	text := "session_id,created_at,url_path,url_query,referrer_path,page_title\n"
+	// In no order: a pauses for 30 minutes before 11:00 and less before 11:29.
+	for _, r := range []string{"a,11:29:59", "a,11:00:00", "b,10:30:00", "a,10:00:00", "a,10:30:00", "b,10:59:59", "a,10:29:59", "a,", "a,11:59:59"} {
+		visitor, clock, _ := strings.Cut(r, ",")
+		text += visitor + ",2024-05-01 " + clock + ",/,,,\n"
+	}
+	begin := func(visitor string, clock string) string {
+		at, _ := time.Parse(time.DateTime, "2024-05-01 "+clock)
+		return visitor + "@" + strconv.FormatInt(at.UnixMicro(), 10)
+	}
+	want := []string{
+		begin("a", "11:00:00"), begin("a", "11:00:00"), begin("b", "10:30:00"), begin("a", "10:00:00"), begin("a", "10:00:00"),
+		begin("b", "10:30:00"), begin("a", "10:00:00"), begin("a", "11:59:59"),
+	}
+	for name, stdin := range map[string]io.Reader{"file": strings.NewReader(text), "pipe": iotest.HalfReader(strings.NewReader(text))} {
+		r, err := translate(t, stdin, adapters.Options{}, "-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, ev := range r.events {
+			got = append(got, ev.Session)
+		}
+		if !slices.Equal(got, want) || len(r.rejects) != 1 {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestTimezone(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skip(err)
+	}
+	text := header + "s,v,2024-07-01 12:00:00,/,,,,,1,,,,,,,,\ns,v,2024-07-01 12:00:00+00,/,,,,,1,,,,,,,,\n"
+	r, err := translate(t, strings.NewReader(text), adapters.Options{Timezone: berlin}, "-")
+	if err != nil || len(r.events) != 2 {
+		t.Fatal(err, len(r.events))
+	}
+	if d := r.events[1].Time - r.events[0].Time; d != 2*3600*1e6 {
+		t.Errorf("got %d µs between noon in Berlin and noon UTC", d)
+	}
+}
+
+func TestNotes(t *testing.T) {
+	for name, want := range map[string]string{
+		"postgres/website_event.csv":      `session table is missing.*\\copy session`,
+		"postgres-2.10":                   "Visits are not told",
+		"clickhouse-2.10.csv":             "Visits are not told",
+		"cloud-2024.zip":                  "^$",
+		"postgres-2.10/website_event.csv": "--hostname",
+	} {
+		if notes := strings.Join(fixture(t, name).Notes, "\n"); !regexp.MustCompile(want).MatchString(notes) {
+			t.Errorf("%s: got %q, want %q", name, notes, want)
+		}
+	}
+	two := header[:len(header)-1] + ",website_id\ns,v,2024-07-01 12:00:00,/,,,,,1,,,,,,,,,w1\ns,v,2024-07-01 12:00:00,/,,,,,1,,,,,,,,,w2\n"
+	r, err := translate(t, strings.NewReader(two), adapters.Options{}, "-")
+	if err != nil || !strings.Contains(strings.Join(r.Notes, "\n"), "2 websites") {
+		t.Errorf("two websites: got %q, %v", r.Notes, err)
+	}
+}

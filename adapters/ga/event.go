@@ -3,6 +3,7 @@ package ga
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,6 +39,7 @@ type row struct {
 	outbound                      bool
 
 	properties     []pipeline.Property
+	facts          []pipeline.Property // of a purchase, which parameters can repeat
 	userProperties []pipeline.Property
 	items          *record.Value
 
@@ -46,7 +48,7 @@ type row struct {
 }
 
 func (r *row) reset() {
-	*r = row{properties: r.properties[:0], userProperties: r.userProperties[:0]}
+	*r = row{properties: r.properties[:0], facts: r.facts[:0], userProperties: r.userProperties[:0]}
 }
 
 // A setter takes a column's text.
@@ -93,12 +95,12 @@ var columns = map[string]setter{
 	"collected_traffic_source.dclid":                func(r *row, s string) { r.collected.dclid = s },
 	"collected_traffic_source.srsltid":              func(r *row, s string) { r.collected.srsltid = s },
 
-	"ecommerce.transaction_id":      func(r *row, s string) { r.addFact("transaction_id", clean(s), false) },
-	"ecommerce.purchase_revenue":    func(r *row, s string) { r.addFact("purchase_revenue", s, true) },
-	"ecommerce.refund_value":        func(r *row, s string) { r.addFact("refund_value", s, true) },
-	"ecommerce.shipping_value":      func(r *row, s string) { r.addFact("shipping_value", s, true) },
-	"ecommerce.tax_value":           func(r *row, s string) { r.addFact("tax_value", s, true) },
-	"ecommerce.total_item_quantity": func(r *row, s string) { r.addFact("total_item_quantity", s, true) },
+	"ecommerce.transaction_id":      func(r *row, s string) { r.fact("transaction_id", clean(s), false) },
+	"ecommerce.purchase_revenue":    func(r *row, s string) { r.fact("purchase_revenue", s, true) },
+	"ecommerce.refund_value":        func(r *row, s string) { r.fact("refund_value", s, true) },
+	"ecommerce.shipping_value":      func(r *row, s string) { r.fact("shipping_value", s, true) },
+	"ecommerce.tax_value":           func(r *row, s string) { r.fact("tax_value", s, true) },
+	"ecommerce.total_item_quantity": func(r *row, s string) { r.fact("total_item_quantity", s, true) },
 }
 
 // nested are the columns of the schema's groups, by group and member.
@@ -153,21 +155,17 @@ func (r *row) setHostname(s string) {
 	}
 }
 
-// addFact adds a property unless it says nothing or a parameter says it.
-func (r *row) addFact(key, text string, isNumber bool) {
+// fact takes a fact of a purchase, unless it says nothing.
+func (r *row) fact(key, text string, isNumber bool) {
 	if f, err := strconv.ParseFloat(text, 64); text == "" || isNumber && err == nil && f == 0 {
 		return
 	}
-	for _, p := range r.properties {
-		if p.Key == key {
-			return
-		}
-	}
-	r.properties = append(r.properties, property(key, text, isNumber))
+	r.facts = append(r.facts, property(key, text, isNumber))
 }
 
-// record fills r from a record: of the BigQuery schema or flat.
-func (r *row) record(root *record.Value) {
+// record fills r from a record: of the BigQuery schema or flat, with setters
+// by name.
+func (r *row) record(root *record.Value, flat map[string]setter) {
 	for i := range root.Kids {
 		field := &root.Kids[i]
 		switch {
@@ -182,10 +180,15 @@ func (r *row) record(root *record.Value) {
 				r.group(field.Key, field)
 			}
 		case field.Kind == record.Bool, field.Kind == record.Number, field.Kind == record.Text:
-			if set := columns[field.Key]; set != nil {
+			set := columns[field.Key]
+			if set == nil {
+				set = flat[field.Key]
+			}
+			if set == nil { // not in the first record
+				set = setterOf(columnOf(field.Key))
+			}
+			if field.Text != "" {
 				set(r, field.Text)
-			} else {
-				r.flat(columnOf(field.Key), field.Text)
 			}
 		}
 	}
@@ -472,7 +475,7 @@ func (r *row) digest() (d [16]byte) {
 	} {
 		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
 	}
-	for _, p := range r.properties {
+	for _, p := range slices.Concat(r.properties, r.facts) {
 		b = append(binary.AppendUvarint(b, uint64(len(p.Key))), p.Key...)
 		b = append(binary.AppendUvarint(b, uint64(len(p.Value))), p.Value...)
 	}
@@ -524,8 +527,8 @@ func (g *ga4) event(r *row, ev *pipeline.Event) (omit, reject string, v visit) {
 	}
 	ev.Name = r.name
 	ev.Visitor, ev.Session, ev.Identified = v.visitor, v.session, r.user
-	r.pageOf(ev)
 	ev.Title, ev.Referrer = r.title, r.referrer
+	r.pageOf(ev)
 	ev.Device, ev.Browser, ev.BrowserVersion, ev.Language = r.device.category, r.device.browser, r.browserVersion, r.language
 	ev.OS, ev.OSVersion = r.device.system()
 	ev.Country, ev.Region, ev.City = r.country, r.region, r.city
@@ -548,6 +551,11 @@ func (g *ga4) event(r *row, ev *pipeline.Event) (omit, reject string, v visit) {
 	from.into(ev, ev.Hostname)
 
 	ev.Properties = append(ev.Properties, r.properties...)
+	for _, fact := range r.facts {
+		if !slices.ContainsFunc(r.properties, func(p pipeline.Property) bool { return p.Key == fact.Key }) {
+			ev.Properties = append(ev.Properties, fact)
+		}
+	}
 	ev.Properties = itemsProperty(ev.Properties, r.items)
 	ev.UserProperties = append(ev.UserProperties, r.userProperties...)
 	r.kindOf(ev)
@@ -569,8 +577,8 @@ func (r *row) pageOf(ev *pipeline.Event) {
 		if ev.Hostname == "" {
 			ev.Hostname = r.app
 		}
-		if r.title == "" {
-			r.title = r.screen
+		if ev.Title == "" {
+			ev.Title = r.screen
 		}
 	}
 }

@@ -34,26 +34,19 @@ var aliases = map[string]string{
 	"utm_term": "term", "utm_content": "content", "utm_id": "campaign_id",
 }
 
-// ambiguous are last parts of paths that mean something else by themselves.
-var ambiguous = map[string]bool{"id": true, "manual_source": false, "platform": false}
-
-// flatColumns are the setters of flat columns by name.
+// flatColumns are the schema's fields by the names that flat columns have
+// without an alias.
 var flatColumns = func() map[string]setter {
 	flat := make(map[string]setter)
 	for path, set := range columns {
 		flat[columnOf(path)] = set
-		if last := path[strings.LastIndexByte(path, '.')+1:]; !ambiguous[last] {
+		// A click id of its own column is what the parameter of that name says,
+		// and an id by itself anything.
+		switch last := path[strings.LastIndexByte(path, '.')+1:]; last {
+		case "id", "gclid", "dclid", "srsltid":
+		default:
 			flat[last] = set
 		}
-	}
-	for name, path := range aliases {
-		if set := columns[path]; set != nil {
-			flat[name] = set
-		}
-	}
-	// A click id of its own column is what the parameter of that name says.
-	for _, name := range []string{"gclid", "dclid", "srsltid"} {
-		delete(flat, name)
 	}
 	for path := range needless {
 		flat[columnOf(path)] = ignore
@@ -78,6 +71,29 @@ func columnOf(name string) string {
 	return strings.NewReplacer(".", "_", " ", "_", "-", "_").Replace(strings.ToLower(strings.TrimSpace(name)))
 }
 
+// bind returns what each of a table's columns sets. An alias stands for its
+// field only where no column has the field's own name and no earlier one is an
+// alias of it: beside event_timestamp, timestamp is a parameter.
+func bind(names []string) []setter {
+	has := make(map[string]bool, len(names))
+	for _, name := range names {
+		has[columnOf(name)] = true
+	}
+	setters := make([]setter, len(names))
+	for i, name := range names {
+		column := columnOf(name)
+		to, isAlias := aliases[column]
+		if isAlias && flatColumns[column] == nil {
+			if own := columnOf(to); !has[own] && !has[to[strings.LastIndexByte(to, '.')+1:]] {
+				has[own] = true
+				column = own
+			}
+		}
+		setters[i] = setterOf(column)
+	}
+	return setters
+}
+
 // setterOf returns what a flat column of that name sets. A name that is no
 // field of the schema is a parameter's.
 func setterOf(column string) setter {
@@ -97,24 +113,14 @@ func setterOf(column string) setter {
 	case "items":
 		return func(r *row, s string) { r.setItems(&record.Value{Kind: record.Text, Text: s}) }
 	}
+	if key, found := strings.CutPrefix(column, "user_properties_"); found {
+		return func(r *row, s string) { r.userProperty(key, s, looksNumber(key, s)) }
+	}
 	key := column
 	for _, prefix := range []string{"event_params_", "event_param_", "params_", "param_", "ep_"} {
 		key = strings.TrimPrefix(key, prefix)
 	}
-	if user, found := strings.CutPrefix(key, "user_properties_"); found {
-		return func(r *row, s string) { r.userProperty(user, s, looksNumber(user, s)) }
-	}
-	if to := aliases[key]; to != "" && columns[to] == nil {
-		key = to
-	}
 	return func(r *row, s string) { r.param(key, s, looksNumber(key, s)) }
-}
-
-// flat sets a flat column of a record.
-func (r *row) flat(column, text string) {
-	if text != "" {
-		setterOf(column)(r, text)
-	}
 }
 
 // looksNumber guesses the type that a parameter had before it was flattened:
@@ -152,7 +158,7 @@ type paramColumns struct{ key, text, integer, float, double, value int }
 
 // newFlatTable binds t's columns, and returns nil where they are no events'.
 func newFlatTable(t *table.Table) *flatTable {
-	f := &flatTable{table: t, setters: make([]setter, len(t.Columns))}
+	f := &flatTable{table: t, setters: bind(t.Columns)}
 	index := make(map[string]int, len(t.Columns))
 	for i, name := range t.Columns {
 		name = columnOf(name)
@@ -181,9 +187,6 @@ func newFlatTable(t *table.Table) *flatTable {
 	}
 	if p.key >= 0 && (p.text >= 0 || p.integer >= 0 || p.value >= 0) {
 		f.params = &p
-	}
-	for i, name := range t.Columns {
-		f.setters[i] = setterOf(columnOf(name))
 	}
 	if f.params != nil {
 		for _, i := range []int{p.key, p.text, p.integer, p.float, p.double, p.value} {

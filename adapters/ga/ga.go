@@ -229,7 +229,7 @@ func (g *ga4) inputs(r recognized) []input {
 		}}}
 	case r.tables == nil:
 		return []input{{r.in.Name, func(ctx context.Context, index int) (reader, error) {
-			return openRecords(ctx, r.in, wantedOfGA4, g.record(index))
+			return openRecords(ctx, r.in, wantedOfGA4, g.record(index, r.fields))
 		}}}
 	}
 	var all []input
@@ -247,15 +247,20 @@ func openRecords(ctx context.Context, in *adapters.Input, wanted func(string) bo
 	return &recordReader{Reader: records, each: each, in: in}, nil
 }
 
-// record translates the records of an input, nested or flat.
-func (g *ga4) record(index int) translate {
+// record translates the records of an input, nested or flat, whose first has
+// these fields.
+func (g *ga4) record(index int, fields []string) translate {
+	flat := make(map[string]setter)
+	for i, set := range bind(fields) {
+		flat[fields[i]] = set
+	}
 	return func(rec *record.Record, at pipeline.Origin, out sink, seen *seen) {
 		var (
 			r  row
 			ev pipeline.Event
 		)
 		r.at, r.input, r.raw = at, index, rec.Text()
-		r.record(rec.Root)
+		r.record(rec.Root, flat)
 		g.emit(&r, &ev, out, seen)
 	}
 }

@@ -100,7 +100,7 @@ func (s *source) Next(ctx context.Context) (pipeline.Chunk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.seen.chunk(d), nil
+	return s.seen.chunk(d)
 }
 
 func (s *source) Close() error {

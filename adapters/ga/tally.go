@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"hopper/adapters/spill"
 	"hopper/pipeline"
@@ -21,7 +22,8 @@ import (
 // temporary files beyond some megabytes. Chunks may be decoded in any order;
 // what comes out depends on the inputs alone.
 type tally struct {
-	pending sync.WaitGroup // chunks that are handed out and not yet decoded
+	open    []*chunk       // handed out and not yet claimed, of the sequential stage alone
+	pending sync.WaitGroup // handed out and not yet added
 
 	mu       sync.Mutex
 	events   spill.Sorter // by digest and position
@@ -46,6 +48,8 @@ type seen struct {
 	events   []byte          // keys of events
 	sessions map[uint64]bool // by hash, whether an event of it is kept
 }
+
+func newSeen(t *tally) *seen { return &seen{tally: t, sessions: make(map[uint64]bool)} }
 
 const (
 	digestSize   = 16
@@ -78,7 +82,7 @@ func (s *seen) duplicate(r *row) bool {
 
 // run decodes a chunk into out and adds what it has seen.
 func (t *tally) run(d decode, out sink) error {
-	s := &seen{tally: t, sessions: make(map[uint64]bool)}
+	s := newSeen(t)
 	if err := d(out, s); err != nil {
 		return err
 	}
@@ -103,45 +107,75 @@ func (t *tally) run(d decode, out sink) error {
 	return nil
 }
 
-// A chunk is a [pipeline.Chunk] that reports to a tally.
+// A chunk is a [pipeline.Chunk] that is added to a tally once, either while it
+// is decoded or, where a resumed run skips it, by the tally itself.
 type chunk struct {
-	decode decode
-	tally  *tally
+	decode  decode
+	tally   *tally
+	claimed atomic.Bool // somebody adds it to the tally, or has
 }
 
-// chunk makes d a chunk that the summary waits for.
-func (t *tally) chunk(d decode) pipeline.Chunk {
+// maxOpen is how many chunks may wait for being decoded before the tally takes
+// them for skipped. Taking one too early costs time and nothing else.
+const maxOpen = 256
+
+// chunk hands out d.
+func (t *tally) chunk(d decode) (pipeline.Chunk, error) {
+	t.open = slices.DeleteFunc(t.open, func(c *chunk) bool { return c.claimed.Load() })
+	for len(t.open) >= maxOpen {
+		if err := t.addSkipped(t.open[0]); err != nil {
+			return nil, err
+		}
+		t.open = slices.Delete(t.open, 0, 1)
+	}
+	c := &chunk{decode: d, tally: t}
+	t.open = append(t.open, c)
 	t.pending.Add(1)
-	return chunk{d, t}
+	return c, nil
 }
 
-func (c chunk) Decode(out *pipeline.Emitter) error {
+func (t *tally) addSkipped(c *chunk) error {
+	if !c.claimed.CompareAndSwap(false, true) {
+		return nil
+	}
+	defer t.pending.Done()
+	return t.run(c.decode, nobody{})
+}
+
+func (c *chunk) Decode(out *pipeline.Emitter) error {
+	if !c.claimed.CompareAndSwap(false, true) {
+		return c.decode(out, newSeen(c.tally))
+	}
 	defer c.tally.pending.Done()
 	return c.tally.run(c.decode, out)
 }
 
-// summarize waits until all chunks are decoded, and returns one more that counts
-// what they had in common. It holds no rows and no events.
+// summarize adds what was skipped, waits for the chunks that are being decoded
+// and returns one more that counts what all had in common. It holds no rows and
+// no events.
 func (t *tally) summarize(ctx context.Context, inputs []input) (pipeline.Chunk, error) {
-	decoded := make(chan struct{})
-	go func() {
-		t.pending.Wait()
-		close(decoded)
-	}()
-	select {
-	case <-decoded:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	for _, c := range t.open {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := t.addSkipped(c); err != nil {
+			return nil, err
+		}
 	}
-	duplicates, err := t.findDuplicates(ctx)
-	if err != nil {
-		return nil, err
+	t.open = nil
+	t.pending.Wait()
+	var kept []uint64 // duplicates; those that are known are dropped
+	if !t.known {
+		var err error
+		if kept, err = t.findDuplicates(ctx); err != nil {
+			return nil, err
+		}
 	}
 	lone, err := t.countLone(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return summary{inputs, duplicates, lone}, nil
+	return summary{inputs, kept, lone}, nil
 }
 
 // A summary is the last chunk.

@@ -284,7 +284,8 @@ func (f *fitter) search() {
 	}
 	budget := 300_000 + 12*n
 	var over, under []int32
-	for idle := 0; budget > 0 && idle < 25_000; {
+	patience := min(2_000+40*n, 25_000)
+	for idle := 0; budget > 0 && idle < patience; {
 		gain, before := 0.0, budget
 		budget -= 20
 		for _, d := range f.dims {

@@ -29,8 +29,8 @@ func Reconstruct(day *Day) (*Result, error) {
 // best assigns and fits; on small days, where chance decides how well the few
 // visits can fit all tables, several times, to keep the best.
 func (b *builder) best() {
-	const work = 3000 // visits in all attempts together
-	attempts := min(max(1, work/b.visits()), 12)
+	const work = 600 // visits in all attempts together
+	attempts := min(max(1, work/b.visits()), 4)
 	var kept builder
 	least := math.Inf(1)
 	for range attempts {
@@ -50,7 +50,11 @@ func (b *builder) best() {
 // assign gives every visit its visitor and its row in each dimension.
 func (b *builder) assign() {
 	// Few visits can fail to fit by chance; forming visitors again is cheap.
-	for range max(1, 40_000/b.visits()) {
+	tries := max(1, 8_000/b.visits())
+	if b.taken > 0 {
+		tries = 1 // the attempt before has found no way
+	}
+	for range tries {
 		if b.taken = b.formVisitors(); b.taken == 0 {
 			break
 		}

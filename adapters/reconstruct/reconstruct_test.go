@@ -76,7 +76,7 @@ func tolerance(measure string) float64 {
 
 func TestConsistentDaysCountTheSame(t *testing.T) {
 	// The tolerances hold for a month; the sums that are exact, every day.
-	for _, size := range []struct{ visits, days, months int }{{1, 30, 1}, {3, 30, 1}, {20, 30, 2}, {133, 30, 2}, {2000, 3, 1}} {
+	for _, size := range []struct{ visits, days, months int }{{1, 30, 1}, {3, 30, 1}, {20, 30, 2}, {133, 20, 1}, {2000, 2, 1}} {
 		for month := range size.months {
 			t.Run(fmt.Sprintf("%d visits a day, month %d", size.visits, month), func(t *testing.T) {
 				off := map[string]float64{}
@@ -193,9 +193,9 @@ func TestInconsistentDaysKeepTheirTotals(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			for seed := range uint64(40) {
+			for seed := range uint64(15) {
 				r := rand.New(rand.NewPCG(seed, 2))
-				d := dayOf(firstDay, aggregate(simulate(seed, 10+int(seed)*5)))
+				d := dayOf(firstDay, aggregate(simulate(seed, 10+int(seed)*8)))
 				c.change(d, r)
 				res, err := Reconstruct(d)
 				if err != nil {
@@ -211,7 +211,7 @@ func TestInconsistentDaysKeepTheirTotals(t *testing.T) {
 }
 
 func TestAnyNumbersGiveAReconstruction(t *testing.T) {
-	for seed := range uint64(400) {
+	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		n := func() int {
 			switch r.IntN(12) {
@@ -291,4 +291,96 @@ func BenchmarkReconstruct(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+func TestOnePageVisitsWithEventsKeepTheBounces(t *testing.T) {
+	for seed := range uint64(8) {
+		visits := simulate(seed, 60)
+		for i := range visits {
+			if v := &visits[i]; len(v.hits) == 1 && i%3 == 0 {
+				v.hits = append(v.hits, simHit{at: v.hits[0].at + 9*time.Second, event: "Signup"})
+			}
+		}
+		d := dayOf(firstDay, aggregateBy(visits, func(v simVisit, _ int) bool { return len(v.hits) == 1 }))
+		res, err := Reconstruct(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, d, res)
+		if got := totals(d, res); got != d.Totals {
+			t.Errorf("seed %d: got %+v, want %+v", seed, got, d.Totals)
+		}
+	}
+}
+
+func TestFewPageviewsLeaveVisitsOfEventsAlone(t *testing.T) {
+	d := &Day{Start: firstDay, End: firstDay.AddDate(0, 0, 1), Has: everything,
+		Totals: Sums{Visits: 10, Bounces: 5, Visitors: 10, Pageviews: 10, Duration: 100},
+		Events: []Event{{Key: "Signup", Events: 5, Visitors: 5}}}
+	res, err := Reconstruct(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, d, res)
+	if got := totals(d, res); got != d.Totals {
+		t.Errorf("got %+v, want %+v", got, d.Totals)
+	}
+}
+
+func TestVisitsEndWithinShortDays(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, date := range []time.Time{time.Date(2024, 3, 31, 0, 0, 0, 0, berlin), time.Date(2024, 10, 27, 0, 0, 0, 0, berlin)} {
+		d := dayOf(date, aggregate(simulate(1, 50)))
+		d.Totals.Duration = 30 * 80_000
+		res, err := Reconstruct(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, d, res)
+	}
+}
+
+func TestReportTellsWhatIsOff(t *testing.T) {
+	d := dayOf(firstDay, aggregate(simulate(3, 50)))
+	d.Pages = append(d.Pages, Page{Key: "/never", Pageviews: 1000})
+	res, err := Reconstruct(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range res.Report.Lines {
+		switch {
+		case l.Table == "day" && l.Off != 0:
+			t.Errorf("the day's %s are off by %d", l.Measure, l.Off)
+		case l.Table == "pages" && l.Measure == "pageviews" && (l.Want-l.Got != 1000 || l.Off != 1000 || l.Rows == 0):
+			t.Errorf("pages: %+v", l)
+		}
+	}
+}
+
+func ExampleReconstruct() {
+	res, err := Reconstruct(&Day{
+		Start:  time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC),
+		End:    time.Date(2024, 3, 2, 0, 0, 0, 0, time.UTC),
+		Has:    Visits | Bounces | Visitors | Pageviews | Duration,
+		Totals: Sums{Visits: 2, Bounces: 1, Visitors: 2, Pageviews: 4, Duration: 90},
+		Pages:  []Page{{Key: "/", Pageviews: 2}, {Key: "/docs", Pageviews: 2}},
+		Exits: Table{Has: Visits | Bounces, Rows: []Row{
+			{Key: "/", Sums: Sums{Visits: 1, Bounces: 1}},
+			{Key: "/docs", Sums: Sums{Visits: 1}},
+		}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, v := range res.Visits {
+		first, last := v.Hits[0], v.Hits[len(v.Hits)-1]
+		fmt.Println(len(v.Hits), "pageviews, last", res.Pages[last.Page], "after", last.At-first.At)
+	}
+	// Unordered output:
+	// 1 pageviews, last / after 0s
+	// 3 pageviews, last /docs after 1m30s
 }

@@ -141,6 +141,11 @@ func (t *tally) keys() []string {
 // aggregate sums visits as Plausible's export queries do and Rybbit's
 // dashboard counts: by distinct ids, in one tally a table.
 func aggregate(visits []simVisit) map[string]*tally {
+	return aggregateBy(visits, func(v simVisit, pageviews int) bool { return pageviews == 1 })
+}
+
+// aggregateBy is aggregate with another notion of a bounce.
+func aggregateBy(visits []simVisit, bounce func(simVisit, int) bool) map[string]*tally {
 	all := map[string]*tally{}
 	add := func(table, key string, visitor int, s Sums) {
 		if all[table] == nil {
@@ -172,7 +177,7 @@ func aggregate(visits []simVisit) map[string]*tally {
 			saw[h.page] = true
 			add("pages", h.page, v.visitor, Sums{Visits: first, Pageviews: 1})
 		}
-		if s.Pageviews == 1 {
+		if bounce(v, s.Pageviews) {
 			s.Bounces = 1
 		}
 		add("day", "", v.visitor, s)

@@ -50,14 +50,18 @@ func (t *Table) Open(ctx context.Context) (*Reader, error) {
 // Close ends reading. Chunks stay valid.
 func (r *Reader) Close() error { return r.text.Close() }
 
-// Next returns the next records, at least one, and io.EOF after the last. It
-// fails with an [adapters.Error] where a record exceeds 16 MiB.
+// Next returns the next records, at least one, and io.EOF after the last. The
+// same text is always cut in the same places. It fails with an [adapters.Error] where a record exceeds 16 MiB.
 func (r *Reader) Next(ctx context.Context) (*Chunk, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	held := buffers.Get().(*[]byte)
-	buf := append((*held)[:0], r.rest...)
+	buf := (*held)[:0]
+	if len(r.rest) >= cap(buf) { // behind a very long record
+		buf = make([]byte, 0, 2*len(r.rest))
+	}
+	buf = append(buf, r.rest...)
 	r.rest = r.rest[:0]
 	for {
 		for !r.done && len(buf) < cap(buf) {

@@ -2,7 +2,6 @@ package table
 
 import (
 	"errors"
-	"fmt"
 	"iter"
 	"strings"
 	"unicode/utf8"
@@ -29,13 +28,19 @@ type Row struct {
 	Cells []string
 	// Raw is the record as read, without the line's end.
 	Raw string
-	// Err says why the record is not what the header promises.
+	// Err is ErrFewCells, ErrManyCells, ErrUnclosed or nil.
 	Err error
 	// Replaced says that bytes that are no UTF-8 became U+FFFD in Cells.
 	Replaced bool
 }
 
-var errUnclosed = errors.New("a quoted field is not closed before the end of the file, which may be cut off")
+// Why a record is not what the header promises. There are few such texts, so
+// that they can be counted.
+var (
+	ErrFewCells  = errors.New("fewer cells than the header")
+	ErrManyCells = errors.New("more cells than the header")
+	ErrUnclosed  = errors.New("a quoted field is not closed before the end of the file, which may be cut off")
+)
 
 // Rows yields the chunk's records. Blank lines and psql's "(12 rows)" are
 // none. Any goroutine may call it.
@@ -53,8 +58,12 @@ func (c *Chunk) Rows() iter.Seq[*Row] {
 			if row.Raw == "" || len(row.Cells) == 1 && columns > 1 && isNone(row.Raw) {
 				continue
 			}
-			if row.Err == nil && len(row.Cells) != columns {
-				row.Err = fmt.Errorf("has %d cells, the header %d", len(row.Cells), columns)
+			switch {
+			case row.Err != nil:
+			case len(row.Cells) < columns:
+				row.Err = ErrFewCells
+			case len(row.Cells) > columns:
+				row.Err = ErrManyCells
 			}
 			row.Replaced = !valid && !utf8.ValidString(row.Raw)
 			if row.Replaced {
@@ -99,7 +108,7 @@ func (s *splitter) split(row *Row, text string) int {
 		if s.Quoted && at < len(text) && text[at] == '"' {
 			closing := s.closing(text, at+1)
 			if closing < 0 {
-				row.Err = errUnclosed
+				row.Err = ErrUnclosed
 				closing = len(text)
 			}
 			cell = s.quoted(text[at+1 : closing])

@@ -96,7 +96,7 @@ func TestDialects(t *testing.T) {
 		"backslash at the end": {"\"a\",\"b\"\n\"C:\\\",\"{\"\"k\"\":\"\"v\\\"\"\"\"}\"\n", []string{"a", "b"}, []record{{2, []string{`C:\`, `{"k":"v\""}`}, ""}}},
 		"quoted line ends":     {"a,b\n\"x\ny\",\"1,2\"\nz,\"\"\"\"\n", []string{"a", "b"}, []record{{2, []string{"x\ny", "1,2"}, ""}, {3, []string{"z", `"`}, ""}}},
 		"stray quotes":         {"a,b\nsay \"hi\",\"say \"hi\" now\"\nx,5\" disk\n", []string{"a", "b"}, []record{{2, []string{`say "hi"`, `say "hi" now`}, ""}, {3, []string{"x", `5" disk`}, ""}}},
-		"too few, too many":    {"a,b\nx\nx,y\nx,y,z\n", []string{"a", "b"}, []record{{2, []string{"x"}, "has 1 cells, the header 2"}, {3, []string{"x", "y"}, ""}, {4, []string{"x", "y", "z"}, "has 3 cells, the header 2"}}},
+		"too few, too many":    {"a,b\nx\nx,y\nx,y,z\n", []string{"a", "b"}, []record{{2, []string{"x"}, "fewer cells than the header"}, {3, []string{"x", "y"}, ""}, {4, []string{"x", "y", "z"}, "more cells than the header"}}},
 		"never closed":         {"a,b\nx,\"y\n", []string{"a", "b"}, []record{{2, []string{"x", "y\n"}, "a quoted field is not closed before the end of the file, which may be cut off"}}},
 		"one column":           {"a\nx\n(1 row)\n", []string{"a"}, []record{{2, []string{"x"}, ""}, {3, []string{"(1 row)"}, ""}}},
 		"invalid UTF-8":        {"a,b\nx\xff,y\n", []string{"a", "b"}, []record{{2, []string{"x\uFFFD", "y"}, ""}}},

@@ -238,7 +238,7 @@ func (f *tables) shape() string {
 	switch {
 	case e.kind != modern:
 		return "Umami version 1, tables pageview and event"
-	case e.wide() && (e.Column("job_id") >= 0 || len(f.eventData) > 0):
+	case e.wide() && strings.Contains(e.Input.Name, ".zip/"):
 		return "Umami Cloud export"
 	case e.wide():
 		return "Umami, ClickHouse table website_event"

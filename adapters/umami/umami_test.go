@@ -3,6 +3,7 @@ package umami_test
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"hopper/adapters"
+	"hopper/adapters/table"
 	"hopper/adapters/umami"
 	"hopper/pipeline"
 )
@@ -82,7 +84,7 @@ func compact(v reflect.Value) any {
 		}
 		out := map[string]any{}
 		for i := range v.NumField() {
-			if f := v.Field(i); !f.IsZero() {
+			if f := v.Field(i); !f.IsZero() && !(f.Kind() == reflect.Slice && f.Len() == 0) {
 				out[v.Type().Field(i).Name] = compact(f)
 			}
 		}
@@ -301,7 +303,7 @@ func TestMeaning(t *testing.T) {
 		"s,v,,/p,,,,,1,,,,,,,,":                    umami.RejectTime,
 		"s,v,2024-02-30 10:00:00,/p,,,,,1,,,,,,,,": umami.RejectTime,
 		",v,2024-05-01 10:00:00,/p,,,,,1,,,,,,,,":  umami.RejectVisitor,
-		"s,v": "has 2 cells, the header 17",
+		"s,v": table.ErrFewCells.Error(),
 	} {
 		r := one(t, row)
 		got := append(r.stats.Omitted.Kinds(), r.stats.Rejected.Kinds()...)
@@ -382,5 +384,127 @@ func TestNotes(t *testing.T) {
 	r, err := translate(t, strings.NewReader(two), adapters.Options{}, "-")
 	if err != nil || !strings.Contains(strings.Join(r.Notes, "\n"), "2 websites") {
 		t.Errorf("two websites: got %q, %v", r.Notes, err)
+	}
+}
+
+// zipped is an export's tables as they are on standard input.
+func zipped(t testing.TB, members ...string) io.Reader {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for i := 0; i < len(members); i += 2 {
+		m, err := w.Create(members[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(m, members[i+1])
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return bytes.NewReader(b.Bytes())
+}
+
+func TestTypesOfProperties(t *testing.T) {
+	const events = "event_id,session_id,visit_id,created_at,url_path,url_query,page_title,event_type,event_name\ne,s,v,2024-05-01 10:00:00,/,,,2,buy\n"
+	for name, c := range map[string]struct {
+		data string
+		want []pipeline.Property
+	}{
+		"PostgreSQL": {"website_event_id,data_key,string_value,number_value,date_value,data_type\n" +
+			"e,a,x,,,1\ne,b,,19.9000,,2\ne,c,false,,,3\ne,d,,,2024-05-01 12:00:00+02,4\ne,f,\"[1,2]\",,,5\ne,a,later,,,1\nother,z,z,,,1\n",
+			[]pipeline.Property{{Key: "a", Value: "later"}, {Key: "b", Value: "19.9", Literal: true}, {Key: "c", Value: "false", Literal: true},
+				{Key: "d", Value: "2024-05-01T10:00:00Z"}, {Key: "f", Value: "[1,2]", Literal: true}}},
+		"version 1": {"event_id,event_key,event_string_value,event_numeric_value,event_date_value,event_data_type\ne,a,x,,,1\ne,b,,10.0,,2\n",
+			[]pipeline.Property{{Key: "a", Value: "x"}, {Key: "b", Value: "10", Literal: true}}},
+		"one column": {"event_data_id,event_id,event_data\n1,e,\"{\"\"b\"\":1.5,\"\"a\"\":\"\"x\"\",\"\"c\"\":null}\"\n",
+			[]pipeline.Property{{Key: "a", Value: "x"}, {Key: "b", Value: "1.5", Literal: true}, {Key: "c", Value: "null", Literal: true}}},
+		"not what their type says": {"event_id,data_key,string_value,number_value,date_value,data_type\ne,a,1e,,,2\ne,b,perhaps,,,3\ne,c,soon,,,4\ne,d,[1,,,5\ne,f,x,,,9\ne,g,,7,,\n",
+			[]pipeline.Property{{Key: "a", Value: "1e"}, {Key: "b", Value: "perhaps"}, {Key: "c", Value: "soon"}, {Key: "d", Value: "[1"}, {Key: "f", Value: "x"}, {Key: "g", Value: "7", Literal: true}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := translate(t, zipped(t, "website_event.csv", events, "event_data.csv", c.data), adapters.Options{}, "-")
+			if err != nil || len(r.events) != 1 {
+				t.Fatal(len(r.events), err)
+			}
+			if diff := cmp.Diff(c.want, r.events[0].Properties); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestBadRowsOfJoinedTables(t *testing.T) {
+	const events = "event_id,session_id,visit_id,created_at,url_path,url_query,page_title,event_type,event_name\ne,s,v,2024-05-01 10:00:00,/,,,1,\ne,t,v,2024-05-01 10:00:00,/,,,1,\n"
+	const sessions = "session_id,browser,os,device\ns,chrome,Linux,desktop\n,chrome,Linux,desktop\nx,y\n"
+	r, err := translate(t, zipped(t, "website_event.csv", events, "session.csv", sessions), adapters.Options{}, "-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int64{"a session without session_id": 1, table.ErrFewCells.Error(): 1}
+	if len(r.events) != 2 || !reflect.DeepEqual(r.stats.Rejected.Counts(), want) || r.stats.Repaired.Counts()[umami.RepairSession] != 1 {
+		t.Errorf("got %d events, %v, %v", len(r.events), r.stats.Rejected.Counts(), r.stats.Repaired.Counts())
+	}
+	_, err = translate(t, zipped(t, "website_event.csv", events, "session.csv", sessions+strings.Repeat("x\n", 10000)), adapters.Options{}, "-")
+	if err == nil || !strings.Contains(err.Error(), "more than 10000 records cannot be read") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func FuzzUmami(f *testing.F) {
+	for _, name := range []string{"postgres", "postgres-2.10", "v1"} {
+		var tables []string
+		for _, table := range []string{"website_event.csv", "session.csv", "event_data.csv", "pageview.csv"} {
+			text, _ := os.ReadFile(fixtures + name + "/" + table)
+			lines := strings.SplitAfterN(string(text), "\n", 6)
+			tables = append(tables, strings.Join(lines[:min(len(lines), 5)], ""))
+		}
+		f.Add(tables[0]+tables[3], tables[1], tables[2])
+	}
+	f.Add(header+"s,v,2024-05-01 10:00:00,/p,,,,,1,,,,,,,,\n", "", "")
+	f.Fuzz(func(t *testing.T, events, sessions, data string) {
+		r, err := translate(t, zipped(t, "a.csv", events, "b.csv", sessions, "c.csv", data), adapters.Options{}, "-")
+		if err != nil {
+			var positioned *adapters.Error
+			if !errors.As(err, &positioned) {
+				t.Fatalf("%v says not where", err)
+			}
+			return
+		}
+		for _, ev := range r.events {
+			if ev.Visitor == "" || ev.Origin.Row < 2 {
+				t.Fatalf("%+v", ev)
+			}
+		}
+	})
+}
+
+// wide repeats a row as ClickHouse exports it.
+func wide(rows int) string {
+	var b strings.Builder
+	b.WriteString(`"website_id","session_id","visit_id","event_id","hostname","browser","os","device","screen","language","country","region","city","url_path","url_query","utm_source","referrer_path","referrer_domain","page_title","event_type","event_name","created_at"` + "\n")
+	for i := range rows {
+		fmt.Fprintf(&b, `"1fd7751f-80f6-5a85-bca9-26f540482e23","6c1c77a2-c723-50b2-9268-%012x","6cfb97a3-f72f-5643-8d9e-%012x","ff2ad331-ade6-500f-8692-%012x","garden.example","chrome","Windows 10","desktop","1920x1080","de-DE","DE","DE-BY","München","/diary/%d","utm_source=letter","letter","/search","www.google.com","Spring bulbs","1","","2024-05-01 10:%02d:%02d"`+"\n", i/9, i/3, i, i%50, i/60%60, i%60)
+	}
+	return b.String()
+}
+
+func BenchmarkDecode(b *testing.B) {
+	text := wide(20000)
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		ins, err := adapters.Open(b.Context(), []string{"-"}, strings.NewReader(text), "")
+		if err != nil {
+			b.Fatal(err)
+		}
+		reading, err := umami.Adapter{}.Open(b.Context(), ins.Files, adapters.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		run := pipeline.Translation{Encoder: pipeline.Nowhere{}}
+		stats, err := run.Run(b.Context(), reading.Source, pipeline.Mark{}, func(context.Context, pipeline.Mark, *pipeline.Encoded) error { return nil })
+		if err != nil || stats.Events != 20000 {
+			b.Fatal(stats.Events, err)
+		}
 	}
 }

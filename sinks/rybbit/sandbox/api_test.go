@@ -71,14 +71,17 @@ func TestCreate(t *testing.T) {
 		{Options{Platforms: []string{"umami"}}, newest[:1]},
 		{Options{Release: "2.7", Platforms: newest}, newest},
 	} {
+		b := newBox(t, tt.opts)
 		for _, p := range append(newest, "google", "") {
-			b := newBox(t, tt.opts)
 			a := b.do("POST", "", `{"platform":"`+p+`"}`)
 			switch known := slices.Contains(tt.known, p); {
 			case known && a.status != 200:
 				t.Errorf("%+v: %s: %+v", tt.opts, p, a)
 			case !known && (a.status != 400 || !strings.Contains(a.body, `"error":"Validation error"`)):
 				t.Errorf("%+v: %s: %+v", tt.opts, p, a)
+			}
+			for _, l := range b.list() {
+				b.mustPost(l.ImportID, true)
 			}
 		}
 	}

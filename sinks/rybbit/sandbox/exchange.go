@@ -231,6 +231,7 @@ func (x *exchange) after(ctx context.Context, answer reply) (reply, error) {
 			if err := x.meddle(ctx, Gone); err != nil {
 				return reply{}, err
 			}
+			x.stored = 0
 			answer = failure(http.StatusInternalServerError, "Import was aborted because its progress could not be recorded")
 		case f.Effect == Status && f.After && !replaced && (f.Above == 0 || x.body.read > f.Above):
 			answer, replaced = x.status(f), true

@@ -66,7 +66,7 @@ func (b *box) send(method, path string, body io.Reader, header http.Header) answ
 		req.Header.Set("Content-Type", "application/json")
 	}
 	maps.Copy(req.Header, header)
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, ExpectContinueTimeout: time.Minute}}
 	resp, err := client.Do(req)
 	if err != nil {
 		return answer{err: err}

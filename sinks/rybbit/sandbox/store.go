@@ -171,7 +171,7 @@ func openDB(ctx context.Context, path string) (*sql.DB, string, error) {
 		return nil, "", fmt.Errorf("sandbox: open database %s: %w", path, err)
 	}
 	instance := uuid.NewString()
-	if _, err = db.ExecContext(ctx, schema); err == nil {
+	if _, err = db.ExecContext(ctx, "BEGIN IMMEDIATE;"+schema+"COMMIT;"); err == nil {
 		_, err = db.ExecContext(ctx, `INSERT INTO meta VALUES ('instance', ?) ON CONFLICT DO NOTHING`, instance)
 	}
 	if err == nil {

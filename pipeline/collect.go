@@ -83,12 +83,17 @@ func cloneProperties(ps []Property) []Property {
 	return ps
 }
 
+// Replay returns a source of events, in one chunk.
+func Replay(events []Event) Source {
+	return &surveyed{ahead: []Chunk{&collector{events: events}}}
+}
+
 // Survey reads the first chunks of src, up to n, and returns their events as
 // the adapter made them, together with a source that yields all that src
 // would have yielded, in the same chunks. Closing it closes src.
 func Survey(ctx context.Context, src Source, n int) ([]Event, Source, error) {
 	var sample []Event
-	s := &surveyed{Source: src}
+	s := &surveyed{rest: src}
 	for range n {
 		chunk, err := src.Next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -108,15 +113,25 @@ func Survey(ctx context.Context, src Source, n int) ([]Event, Source, error) {
 }
 
 type surveyed struct {
-	Source
 	ahead []Chunk
+	rest  Source // nil is none
 }
 
 func (s *surveyed) Next(ctx context.Context) (Chunk, error) {
-	if len(s.ahead) == 0 {
-		return s.Source.Next(ctx)
+	if len(s.ahead) > 0 {
+		chunk := s.ahead[0]
+		s.ahead = s.ahead[1:]
+		return chunk, nil
 	}
-	chunk := s.ahead[0]
-	s.ahead = s.ahead[1:]
-	return chunk, nil
+	if s.rest == nil {
+		return nil, io.EOF
+	}
+	return s.rest.Next(ctx)
+}
+
+func (s *surveyed) Close() error {
+	if s.rest == nil {
+		return nil
+	}
+	return s.rest.Close()
 }

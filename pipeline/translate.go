@@ -20,6 +20,19 @@ type Encoder interface {
 	Refuses(ev *Event) string
 }
 
+// Nowhere is an encoder that takes every event and writes nothing, for runs
+// that only count.
+type Nowhere struct{}
+
+// Append returns dst.
+func (Nowhere) Append(dst []byte, _ *Event) []byte { return dst }
+
+// Limits returns none.
+func (Nowhere) Limits() Limits { return Limits{} }
+
+// Refuses refuses nothing.
+func (Nowhere) Refuses(*Event) string { return "" }
+
 // Encoded is a chunk's events in a wire format.
 type Encoded struct {
 	// Body holds the records back to back; record i ends before Ends[i].
@@ -71,14 +84,14 @@ type Observer interface {
 	Done()
 }
 
-// Run translates src to its end and calls emit with each chunk in order. The
-// chunks before from are cut from the input and neither decoded nor emitted;
-// emit gets the mark that stands before each chunk, whose memory it may use
-// until it returns.
+// Run translates src to its end, calls emit with each chunk in order, and
+// returns what was counted in all. The chunks before from are cut from the input
+// and neither decoded nor emitted; emit gets the mark that stands before each
+// chunk, and may use the memory of both until it returns.
 func (t *Translation) Run(
 	ctx context.Context, src Source, from Mark,
 	emit func(ctx context.Context, before Mark, chunk *Encoded) error,
-) error {
+) (Stats, error) {
 	pool := sync.Pool{New: func() any { return new(Encoded) }}
 	type output struct {
 		encoded  *Encoded
@@ -88,14 +101,14 @@ func (t *Translation) Run(
 	for range from.Chunk {
 		_, err := next(ctx)
 		if errors.Is(err, io.EOF) {
-			return ErrShort
+			return Stats{}, ErrShort
 		}
 		if err != nil {
-			return err
+			return Stats{}, err
 		}
 	}
 	mark := Mark{Chunk: from.Chunk, Stats: from.Stats.Clone()}
-	return Ordered(ctx, t.Jobs, next,
+	err := Ordered(ctx, t.Jobs, next,
 		func(chunk Chunk) (output, error) {
 			out := output{encoded: pool.Get().(*Encoded)}
 			if t.Observe != nil {
@@ -113,6 +126,7 @@ func (t *Translation) Run(
 			pool.Put(out.encoded)
 			return err
 		})
+	return mark.Stats, err
 }
 
 func (t *Translation) translate(chunk Chunk, out *Encoded, observer Observer) error {

@@ -31,8 +31,14 @@ type journal struct {
 	failed error
 }
 
-// errLocked is returned when another process has the journal open.
-var errLocked = errors.New("another hopper is running this migration")
+var (
+	// ErrLocked is returned when another process has the ledger open.
+	ErrLocked = errors.New("another hopper is running this migration")
+	// ErrLedger is returned when the ledger cannot be written, as when the disk
+	// is full. Nothing is sent then, and the same command goes on once there
+	// is room.
+	ErrLedger = errors.New("the ledger cannot be written, so nothing more is sent")
+)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -48,7 +54,7 @@ func openJournal(path string, replay func(record []byte) error) (_ *journal, err
 		return nil, fmt.Errorf("lock the ledger %s: %w", path, err)
 	}
 	if !locked {
-		return nil, fmt.Errorf("%w (ledger %s)", errLocked, path)
+		return nil, fmt.Errorf("%w (ledger %s)", ErrLocked, path)
 	}
 	defer func() {
 		if err != nil {
@@ -108,7 +114,9 @@ func checked(line []byte) (record []byte, ok bool) {
 // add appends a record and returns when it is on the disk.
 func (j *journal) add(record any) error {
 	if j.failed == nil {
-		j.failed = j.append(record)
+		if err := j.append(record); err != nil {
+			j.failed = fmt.Errorf("%w: %w", ErrLedger, err)
+		}
 	}
 	return j.failed
 }
@@ -120,12 +128,9 @@ func (j *journal) append(record any) error {
 	}
 	line := fmt.Appendf(nil, "%08x %s\n", crc32.Checksum(text, castagnoli), text)
 	if _, err := j.file.Write(line); err != nil {
-		return fmt.Errorf("write the ledger %s: %w", j.path, err)
+		return err
 	}
-	if err := j.file.Sync(); err != nil {
-		return fmt.Errorf("write the ledger %s: %w", j.path, err)
-	}
-	return nil
+	return j.file.Sync()
 }
 
 func (j *journal) close() error {

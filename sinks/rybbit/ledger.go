@@ -31,11 +31,14 @@ type Migration struct {
 	Until string `json:"until,omitempty"`
 }
 
+// Stdin is the name of standard input, which is the only one that says nothing
+// of what is in it.
+const Stdin = "standard input"
+
 // InputID tells an input by its content.
 type InputID struct {
-	Name string `json:"name"`
-	// Size is in bytes; -1 for a stream, which is told by its beginning.
-	Size   int64  `json:"size"`
+	Name   string `json:"name"`
+	Size   int64  `json:"size"` // bytes
 	SHA256 string `json:"sha256"`
 }
 
@@ -75,7 +78,6 @@ type entry struct {
 
 	Stats  *pipeline.Stats `json:"stats,omitempty"`  // end
 	Counts *Counts         `json:"counts,omitempty"` // end
-	Stream string          `json:"stream,omitempty"` // end: the whole digest of a stream
 }
 
 // The types of entries. A ledger is the sequence
@@ -142,6 +144,7 @@ type Ledger struct {
 	migration Migration
 	version   string
 	started   time.Time
+	platform  string
 	imports   []*ledgerImport
 	creating  *entry
 	pending   *entry // a send without outcome
@@ -164,7 +167,10 @@ type LedgerOptions struct {
 // migrations is where the ledgers lie in a state directory.
 func migrations(dir string) string { return filepath.Join(dir, "migrations") }
 
-const journalSuffix = ".journal"
+const (
+	journalSuffix = ".journal"
+	rejectsSuffix = ".rejects.ndjson"
+)
 
 // OpenLedger opens the ledger of m, or begins one. It refuses, with an
 // [OverlapError], inputs that another ledger of the same site overlaps with.
@@ -222,7 +228,7 @@ func (l *Ledger) Path() string { return l.journal.path }
 
 // Rejects is where the rejects of the migration go by default.
 func (l *Ledger) Rejects() string {
-	return strings.TrimSuffix(l.journal.path, journalSuffix) + ".rejects.ndjson"
+	return strings.TrimSuffix(l.journal.path, journalSuffix) + rejectsSuffix
 }
 
 // Started is when the migration began. It stays the same when it is resumed.
@@ -232,29 +238,16 @@ func (l *Ledger) Started() time.Time { return l.started }
 func (l *Ledger) Resumed() bool { return l.resumed }
 
 // Platform is the wire format of the migration's imports, empty before the first.
-func (l *Ledger) Platform() string {
-	if len(l.imports) == 0 {
-		return ""
-	}
-	return l.imports[len(l.imports)-1].platform
-}
+func (l *Ledger) Platform() string { return l.platform }
 
 // Complete returns what a complete migration came to.
 func (l *Ledger) Complete() (Summary, bool) {
 	if l.end == nil {
 		return Summary{}, false
 	}
-	s := l.summary()
+	s := l.Summary()
 	s.Stats, s.Counts = *l.end.Stats, *l.end.Counts
 	return s, true
-}
-
-// Stream is the digest of the whole stream that a complete migration was read from.
-func (l *Ledger) Stream() string {
-	if l.end == nil {
-		return ""
-	}
-	return l.end.Stream
 }
 
 // add records e and applies it.
@@ -278,7 +271,7 @@ func (l *Ledger) apply(e entry) error {
 	case entryCreating:
 		l.creating = &e
 	case entryImport:
-		l.creating = nil
+		l.creating, l.platform = nil, e.Platform
 		l.imports = append(l.imports, &ledgerImport{id: e.Import, platform: e.Platform, open: true})
 	case entrySend:
 		if e.batchEntry == nil || l.find(e.Import) == nil {
@@ -388,7 +381,9 @@ type Summary struct {
 	Bytes    int64
 }
 
-func (l *Ledger) summary() Summary {
+// Summary returns what is settled so far. Its stats are empty until the
+// migration is complete.
+func (l *Ledger) Summary() Summary {
 	s := Summary{Platform: l.Platform()}
 	for _, i := range l.imports {
 		s.Imports = append(s.Imports, i.id)
@@ -427,7 +422,7 @@ func overlap(dir string, m Migration) error {
 				switch {
 				case in.SHA256 == other.SHA256:
 					e.Reason = "this input has been imported already, with other options or together with other inputs"
-				case in.Name == other.Name && in.Size >= 0:
+				case in.Name == other.Name && in.Name != Stdin:
 					e.Reason = fmt.Sprintf("this input has changed since it was imported (it had %d bytes, it has %d)", other.Size, in.Size)
 				default:
 					continue

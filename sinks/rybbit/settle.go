@@ -111,7 +111,7 @@ func (u *Upload) reconcile(ctx context.Context) error {
 	}
 	_, err := u.compare(ctx)
 	if isRewind(err) {
-		return nil // From begins before what is gone
+		return nil // the next pass begins before what is gone
 	}
 	return err
 }

@@ -54,13 +54,9 @@ const (
 	DefaultGrace = 20 * time.Second
 )
 
-// An Upload brings the events of one migration into Rybbit, each exactly once.
-//
-// Use one like this: [NewUpload]; [Upload.Open] to learn the wire format;
-// run a [pipeline.Translation] in that format from [Upload.From], with
-// [Upload.Chunk] to take its chunks; [Upload.Finish]. When one of these
-// returns a [RewindError], events that were stored are no longer there:
-// run the translation again, from the new [Upload.From].
+// An Upload brings the events of one migration into Rybbit, each exactly
+// once: [NewUpload], then [Upload.Open] to learn the wire format, then
+// [Upload.Run] with the translation into it.
 //
 // The context given to these methods ends the run softly: a request in flight
 // may end, for a time, and what became of it is recorded. Whatever the
@@ -125,44 +121,81 @@ func (e *RewindError) Error() string {
 	return fmt.Sprintf("import %s and its events are gone (%s): they must be sent again", e.Import, e.Reason)
 }
 
-// Open brings the ledger and the server into agreement and makes sure that an
-// import is open. Platforms are tried in the order given until the server
-// knows one; once an import of the migration exists, its platform stays. It
-// returns the platform of the import.
+// Open brings the ledger and the server into agreement and returns the
+// platform, and so the wire format, of the migration. When it has no import
+// yet, one is opened: platforms are tried in the order given until the server
+// knows one.
 func (u *Upload) Open(ctx context.Context, platforms []string) (string, error) {
 	if err := u.reconcile(ctx); err != nil {
 		return "", err
 	}
-	if p := u.ledger.Platform(); p != "" {
-		platforms = []string{p}
-	}
-	if u.ledger.current() == nil {
+	if u.ledger.Platform() == "" {
 		if err := u.create(ctx, platforms); err != nil {
 			return "", err
 		}
 	}
-	u.begin()
 	return u.ledger.Platform(), nil
 }
 
-// begin prepares for a translation from From.
-func (u *Upload) begin() {
-	u.queue = pipeline.Queue{}
-	u.stored = u.ledger.stored()
-	u.check = nil
-	if _, batch := resume(u.stored); batch != nil {
-		u.check = &checker{want: *batch, sum: sha256.New()}
+// A Run is what [Upload.Run] works on.
+type Run struct {
+	// Open opens the source, from its beginning. It is called again when
+	// stored events are lost and must be read anew.
+	Open func(context.Context) (pipeline.Source, error)
+	// Translation makes events of it in the wire format that [Upload.Open] chose.
+	Translation *pipeline.Translation
+	// Each, if set, sees each chunk before its events are sent.
+	Each func(before pipeline.Mark, chunk *pipeline.Encoded) error
+}
+
+// Run sends what is not yet stored, ends the import and compares the server's
+// counts with the ledger.
+func (u *Upload) Run(ctx context.Context, run Run) (Summary, error) {
+	for {
+		summary, err := u.pass(ctx, run)
+		if !isRewind(err) {
+			return summary, err
+		}
+		if err := u.reconcile(ctx); err != nil {
+			return Summary{}, err
+		}
 	}
 }
 
-// From is where the translation must begin.
-func (u *Upload) From() pipeline.Mark {
-	from, _ := resume(u.ledger.stored())
-	return from
+// pass reads the inputs once. It ends early in a [RewindError] when events that
+// it does not come by any more are gone.
+func (u *Upload) pass(ctx context.Context, run Run) (_ Summary, err error) {
+	u.queue = pipeline.Queue{}
+	u.stored = u.ledger.stored()
+	u.check = nil
+	from, batch := resume(u.stored)
+	if batch != nil {
+		u.check = &checker{want: *batch, sum: sha256.New()}
+	}
+	src, err := run.Open(ctx)
+	if err != nil {
+		return Summary{}, err
+	}
+	defer func() { err = errors.Join(err, src.Close()) }()
+	stats, err := run.Translation.Run(ctx, src, from, func(ctx context.Context, before pipeline.Mark, chunk *pipeline.Encoded) error {
+		if run.Each != nil {
+			if err := run.Each(before, chunk); err != nil {
+				return err
+			}
+		}
+		return u.chunk(ctx, before, chunk)
+	})
+	if errors.Is(err, pipeline.ErrShort) {
+		return Summary{}, u.changed(err)
+	}
+	if err != nil {
+		return Summary{}, err
+	}
+	return u.finish(ctx, stats)
 }
 
-// Chunk takes the next chunk of the translation and sends what batches it fills.
-func (u *Upload) Chunk(ctx context.Context, before pipeline.Mark, chunk *pipeline.Encoded) error {
+// chunk takes the next chunk of the translation and sends what batches it fills.
+func (u *Upload) chunk(ctx context.Context, before pipeline.Mark, chunk *pipeline.Encoded) error {
 	u.queue.Mark(before)
 	index := before.Stats.Events
 	for i := range chunk.Ends {
@@ -206,10 +239,9 @@ func (u *Upload) flush(ctx context.Context) error {
 	return nil
 }
 
-// Finish sends what is left, ends the import and compares the server's counts
-// with the ledger. The stats are those of the whole migration; stream is the
-// digest of a streamed input, or empty.
-func (u *Upload) Finish(ctx context.Context, stats pipeline.Stats, stream string) (Summary, error) {
+// finish sends what is left, ends the import and compares the server's counts
+// with the ledger. The stats are those of the whole migration.
+func (u *Upload) finish(ctx context.Context, stats pipeline.Stats) (Summary, error) {
 	if err := u.flush(ctx); err != nil {
 		return Summary{}, err
 	}
@@ -228,7 +260,7 @@ func (u *Upload) Finish(ctx context.Context, stats pipeline.Stats, stream string
 	if err != nil {
 		return Summary{}, err
 	}
-	if err := u.ledger.add(entry{Type: entryEnd, Stats: &stats, Counts: &counts, Stream: stream}); err != nil {
+	if err := u.ledger.add(entry{Type: entryEnd, Stats: &stats, Counts: &counts}); err != nil {
 		return Summary{}, err
 	}
 	summary, _ := u.ledger.Complete()
@@ -240,7 +272,7 @@ func (u *Upload) changed(err error) error {
 	return fmt.Errorf("the inputs no longer give the events that were sent from them (%w): "+
 		"an input has been changed, or hopper has (%s began this migration). "+
 		"Finish it with the same inputs and the same hopper, or delete its imports (%s) with `hopper imports delete` and run again",
-		err, u.ledger.version, strings.Join(u.ledger.summary().Imports, ", "))
+		err, u.ledger.version, strings.Join(u.ledger.Summary().Imports, ", "))
 }
 
 // send delivers one batch from the front of the queue. It returns nil when the

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"hopper/sinks/rybbit"
+)
+
+// connection are the flags that say which site of which server is meant.
+type connection struct {
+	url, site, keyFile string
+	perMinute          int
+}
+
+func (c *connection) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&c.url, "url", "", "`ADDRESS` of the Rybbit server (env RYBBIT_URL, default https://app.rybbit.io)")
+	f.StringVar(&c.site, "site", "", "`SITE`, its number or identifier (env RYBBIT_SITE)")
+	f.StringVar(&c.keyFile, "api-key-file", "", "`FILE` that holds the API key (default: env RYBBIT_API_KEY)")
+	f.IntVar(&c.perMinute, "max-requests-per-minute", 0, "make no more requests a minute than `N`")
+}
+
+func (c *connection) client() (*rybbit.Client, error) {
+	key, err := c.key()
+	if err != nil {
+		return nil, err
+	}
+	if c.perMinute < 0 {
+		return nil, usagef("--max-requests-per-minute must not be negative")
+	}
+	client, err := rybbit.NewClient(
+		cmp.Or(c.url, os.Getenv("RYBBIT_URL"), "https://app.rybbit.io"), cmp.Or(c.site, os.Getenv("RYBBIT_SITE")), key,
+		rybbit.ClientOptions{PerMinute: c.perMinute, Version: version},
+	)
+	if err != nil {
+		return nil, usagef("%w", err)
+	}
+	return client, nil
+}
+
+func (c *connection) key() (rybbit.Key, error) {
+	if c.keyFile == "" {
+		return rybbit.Key(os.Getenv("RYBBIT_API_KEY")), nil
+	}
+	text, err := os.ReadFile(c.keyFile)
+	if err != nil {
+		return "", usagef("--api-key-file: %w", err)
+	}
+	key := rybbit.Key(bytes.TrimSpace(text))
+	if key == "" {
+		return "", usagef("--api-key-file: %s is empty", c.keyFile)
+	}
+	return key, nil
+}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"hopper/sinks/rybbit"
+)
+
+func newImports(g *global) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "imports",
+		Short: "List, close and delete what the server holds",
+		Args:  args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return usagef("imports needs one of list, close, delete, clean")
+		},
+	}
+	cmd.AddCommand(newImportsList(g), newImportsClose(g), newImportsDelete(g), newImportsClean(g))
+	return cmd
+}
+
+// importRow is an import as the server and as the ledger see it.
+type importRow struct {
+	rybbit.Import
+	Ledger *rybbit.Record `json:"ledger,omitempty"`
+	// Gone marks an import that the ledger knows and the server does not.
+	Gone bool `json:"gone,omitempty"`
+}
+
+func newImportsList(g *global) *cobra.Command {
+	var conn connection
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List a site's imports, as the server and as the ledgers see them",
+		Args:  args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			state, err := g.stateDir()
+			if err != nil {
+				return err
+			}
+			client, err := conn.client()
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			rows, err := listImports(cmd.Context(), client, state)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), rows)
+			}
+			return printImports(cmd.OutOrStdout(), rows)
+		},
+	}
+	conn.flags(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func listImports(ctx context.Context, client *rybbit.Client, state string) ([]importRow, error) {
+	imports, err := client.Imports(ctx)
+	if err != nil {
+		return nil, err
+	}
+	records, err := rybbit.Records(state, client.Server(), client.Site())
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]importRow, 0, len(imports))
+	known := make(map[string]*rybbit.Record)
+	for i := range records {
+		known[records[i].Import] = &records[i]
+	}
+	for _, imp := range imports {
+		rows = append(rows, importRow{Import: imp, Ledger: known[imp.ID]})
+		delete(known, imp.ID)
+	}
+	for i := range records {
+		if r := &records[i]; known[r.Import] != nil {
+			rows = append(rows, importRow{Import: rybbit.Import{ID: r.Import, Platform: r.Platform}, Ledger: r, Gone: true})
+		}
+	}
+	return rows, nil
+}
+
+func printImports(out io.Writer, rows []importRow) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "IMPORT\tWIRE\tSTARTED\tSTATUS\tIMPORTED\tSKIPPED\tINVALID\tLEDGER\tINPUTS")
+	for _, r := range rows {
+		status := "complete"
+		switch {
+		case r.Gone:
+			status = "gone"
+		case r.Completed == nil:
+			status = "open"
+		}
+		ledger, inputs := "-", "-"
+		if r.Ledger != nil {
+			ledger = humanize.Comma(r.Ledger.Stored)
+			switch {
+			case r.Ledger.Pending > 0:
+				ledger += fmt.Sprintf(" + %s unsettled", humanize.Comma(r.Ledger.Pending))
+			case r.Ledger.Stored != r.Total() && !r.Gone:
+				ledger += " (differs)"
+			}
+			inputs = strings.Join(r.Ledger.Inputs, " ")
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Platform, r.Started, status,
+			humanize.Comma(r.Imported), humanize.Comma(r.Skipped), humanize.Comma(r.Invalid), ledger, inputs)
+	}
+	return table.Flush()
+}
+
+func newImportsClose(g *global) *cobra.Command {
+	return newImportsAction(g, "close", "Close open imports, keeping their events", "closed",
+		func(ctx context.Context, client *rybbit.Client, state, id string) error {
+			if err := client.Complete(ctx, id); err != nil {
+				return err
+			}
+			return rybbit.Closed(state, client.Server(), client.Site(), id)
+		})
+}
+
+func newImportsDelete(g *global) *cobra.Command {
+	return newImportsAction(g, "delete", "Delete imports and their events; an open one is closed first", "deleted",
+		func(ctx context.Context, client *rybbit.Client, state, id string) error {
+			err := client.Delete(ctx, id)
+			var refused *rybbit.StatusError
+			if errors.As(err, &refused) && refused.Status == 400 {
+				// The server deletes no import that is open.
+				if err := client.Complete(ctx, id); err != nil {
+					return err
+				}
+				err = client.Delete(ctx, id)
+			}
+			if err != nil {
+				return err
+			}
+			return rybbit.Deleted(state, client.Server(), client.Site(), id)
+		})
+}
+
+func newImportsAction(
+	g *global, name, short, past string,
+	act func(ctx context.Context, client *rybbit.Client, state, id string) error,
+) *cobra.Command {
+	var conn connection
+	cmd := &cobra.Command{
+		Use: name + " IMPORT...", Short: short, Args: args(1, -1),
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			state, err := g.stateDir()
+			if err != nil {
+				return err
+			}
+			log, err := g.logger(newScreen(cmd.ErrOrStderr()))
+			if err != nil {
+				return err
+			}
+			client, err := conn.client()
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			for _, id := range ids {
+				if err := act(cmd.Context(), client, state, id); err != nil {
+					return fmt.Errorf("import %s: %w", id, err)
+				}
+				log.Info(past, slog.String("import", id))
+			}
+			return nil
+		},
+	}
+	conn.flags(cmd)
+	return cmd
+}
+
+func newImportsClean(g *global) *cobra.Command {
+	var age string
+	cmd := &cobra.Command{
+		Use:   "clean",
+		Short: "Remove the ledgers of migrations that were complete long ago",
+		Long: `Remove the ledgers and rejects of complete migrations from the state directory.
+Nothing in Rybbit changes, but importing the same inputs again would store
+their events twice.`,
+		Args: args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			days, err := parseAge(age)
+			if err != nil {
+				return err
+			}
+			state, err := g.stateDir()
+			if err != nil {
+				return err
+			}
+			removed, err := rybbit.Clean(state, time.Now().Add(-days))
+			for _, path := range removed {
+				fmt.Fprintln(cmd.OutOrStdout(), path)
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&age, "older-than", "90d", "`AGE` in days (90d) or hours (12h)")
+	return cmd
+}
+
+func parseAge(s string) (time.Duration, error) {
+	unit := time.Hour
+	number, isDays := strings.CutSuffix(s, "d")
+	if isDays {
+		unit = 24 * time.Hour
+	} else {
+		number = strings.TrimSuffix(s, "h")
+	}
+	var n int
+	if _, err := fmt.Sscanf(number, "%d", &n); err != nil || n < 0 || number != fmt.Sprint(n) || s == number {
+		return 0, usagef("--older-than: %q is no age such as 90d or 12h", s)
+	}
+	return time.Duration(n) * unit, nil
+}

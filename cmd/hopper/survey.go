@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"hopper/pipeline"
+	"hopper/sinks/rybbit"
+)
+
+// surveyor adds up what the wire formats make of a translation's events.
+type surveyor struct{ all rybbit.Survey }
+
+func (s *surveyor) observe() pipeline.Observer { return &chunkSurvey{total: s} }
+
+// chunkSurvey is what one worker sees of one chunk.
+type chunkSurvey struct {
+	rybbit.Survey
+	total *surveyor
+}
+
+// Event counts one event.
+func (c *chunkSurvey) Event(ev *pipeline.Event) { c.Add(ev) }
+
+// Done adds the chunk to the total.
+func (c *chunkSurvey) Done() { c.total.all.Merge(&c.Survey) }
+
+func nothing(context.Context, pipeline.Mark, *pipeline.Encoded) error { return nil }
+
+// warnOfLosses says in one line what the wire format loses of the events, and
+// which one would not.
+func (r *importRun) warnOfLosses(survey *rybbit.Survey, wire rybbit.Wire) {
+	lost := survey.Loses(wire)
+	if len(lost) == 0 {
+		return
+	}
+	names := make([]string, len(lost))
+	for i, f := range lost {
+		names[i] = f.String()
+	}
+	advice := "no wire format keeps more"
+	if best := survey.Rank()[0]; best.Platform() != wire.Platform() {
+		advice = fmt.Sprintf("--wire %s would keep more", best.Platform())
+		if r.wire == "auto" {
+			advice += ", with a newer Rybbit"
+		}
+	}
+	r.log.Warn(fmt.Sprintf("the wire format %s loses or shortens %s; %s; see hopper inspect",
+		wire.Platform(), strings.Join(names, ", "), advice))
+}

@@ -328,6 +328,8 @@ type jsonReader struct {
 
 	lines bool
 	scan  scanner
+
+	chunk, limit int // chunkSize and MaxRecord
 }
 
 func openJSON(ctx context.Context, in *adapters.Input) (Reader, error) {
@@ -335,7 +337,7 @@ func openJSON(ctx context.Context, in *adapters.Input) (Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &jsonReader{in: in.Name, r: r, lines: lineDelimited(in.TextHead())}, nil
+	return &jsonReader{in: in.Name, r: r, lines: lineDelimited(in.TextHead()), chunk: chunkSize, limit: MaxRecord}, nil
 }
 
 // lineDelimited tells a record a line from an array and from records that
@@ -363,7 +365,7 @@ func (j *jsonReader) Next(ctx context.Context) (Chunk, error) {
 		}
 		end, records := j.cut()
 		if end == 0 && !j.eof {
-			if len(j.rest) > MaxRecord {
+			if len(j.rest) > j.limit {
 				return nil, &adapters.Error{Input: j.in, Row: j.row + 1, Err: fmt.Errorf("%w: a bracket or quote that is never closed?", errTooLong)}
 			}
 			continue
@@ -373,6 +375,7 @@ func (j *jsonReader) Next(ctx context.Context) (Chunk, error) {
 		}
 		if end == 0 { // what is left is a record that ends with the input
 			end, records = len(j.rest), 1
+			j.scan = scanner{}
 		}
 		c := &jsonChunk{text: string(j.rest[:end]), row: j.row, lines: j.lines}
 		j.rest = append(j.rest[:0], j.rest[end:]...)
@@ -383,9 +386,9 @@ func (j *jsonReader) Next(ctx context.Context) (Chunk, error) {
 
 // fill reads on until there is one more chunk's worth of text.
 func (j *jsonReader) fill() error {
-	for want := len(j.rest) + chunkSize; !j.eof && len(j.rest) < want; {
-		if cap(j.rest)-len(j.rest) < chunkSize/8 {
-			j.rest = append(make([]byte, 0, 2*cap(j.rest)+2*chunkSize), j.rest...)
+	for want := len(j.rest) + j.chunk; !j.eof && len(j.rest) < want; {
+		if cap(j.rest) == len(j.rest) {
+			j.rest = append(make([]byte, 0, 2*cap(j.rest)+2*j.chunk), j.rest...)
 		}
 		n, err := j.r.Read(j.rest[len(j.rest):min(cap(j.rest), want)])
 		j.rest = j.rest[:len(j.rest)+n]
@@ -401,7 +404,14 @@ func (j *jsonReader) fill() error {
 // cut returns how much of the rest is whole records, and how many.
 func (j *jsonReader) cut() (end int, records int64) {
 	if j.lines {
-		end = bytes.LastIndexByte(j.rest, '\n') + 1
+		// What was searched in vain is not searched again.
+		end = bytes.LastIndexByte(j.rest[j.scan.at:], '\n') + 1
+		if end == 0 {
+			j.scan.at = len(j.rest)
+			return 0, 0
+		}
+		end += j.scan.at
+		j.scan.at = 0
 		return end, int64(bytes.Count(j.rest[:end], []byte("\n")))
 	}
 	// The scanner goes on where it stopped when the last cut found no end.

@@ -63,29 +63,30 @@ type cell struct {
 }
 
 func openParquetFile(ctx context.Context, in *adapters.Input) (f *adapters.File, p *parquet.File, err error) {
-	f, err = in.File(ctx)
+	file, err := in.File(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
+	// A damaged file makes the library panic in places.
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%v", r)
 		}
 		if err != nil {
-			f.Close()
-			err = damaged(in.Name, adapters.Parquet, 0, err)
+			file.Close()
+			f, p, err = nil, nil, damaged(in.Name, adapters.Parquet, 0, err)
 		}
 	}()
 	// The footer's length is checked here, as it is reserved before it is read.
 	var tail [8]byte
-	if _, err := f.ReadAt(tail[:], f.Size()-8); f.Size() < 12 || err != nil && !errors.Is(err, io.EOF) {
+	if _, err := file.ReadAt(tail[:], max(0, file.Size()-8)); file.Size() < 12 || err != nil && !errors.Is(err, io.EOF) {
 		return nil, nil, errors.New("it is cut off")
 	}
-	if string(tail[4:]) != "PAR1" || int64(binary.LittleEndian.Uint32(tail[:])) > f.Size()-12 {
+	if string(tail[4:]) != "PAR1" || int64(binary.LittleEndian.Uint32(tail[:])) > file.Size()-12 {
 		return nil, nil, errors.New("it is cut off: the end of a Parquet file is missing")
 	}
-	p, err = parquet.OpenFile(f, f.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(64<<10))
-	return f, p, err
+	p, err = parquet.OpenFile(file, file.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(64<<10))
+	return file, p, err
 }
 
 func openParquet(ctx context.Context, in *adapters.Input, wanted func(string) bool) (Reader, error) {

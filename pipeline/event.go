@@ -109,6 +109,9 @@ type Event struct {
 	Browser, BrowserVersion string
 	OS, OSVersion           string
 	Device                  string
+	// ClientApart says that browser, system and device were counted apart from
+	// each other: none may be named by what the others are.
+	ClientApart bool
 
 	ScreenWidth, ScreenHeight int // pixels, 1 to 65535; 0 is unknown
 

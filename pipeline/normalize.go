@@ -266,7 +266,13 @@ func isUUID(s string) bool {
 }
 
 func (n *Normalizer) client(ev *Event, repair func(string)) {
-	vocabulary.Normalize(&ev.Browser, &ev.BrowserVersion, &ev.OS, &ev.OSVersion, &ev.Device)
+	if ev.ClientApart {
+		var none string
+		vocabulary.Normalize(&ev.Browser, &ev.BrowserVersion, &none, &none, &ev.Device)
+		vocabulary.Normalize(&none, &none, &ev.OS, &ev.OSVersion, &none)
+	} else {
+		vocabulary.Normalize(&ev.Browser, &ev.BrowserVersion, &ev.OS, &ev.OSVersion, &ev.Device)
+	}
 	if ev.ScreenWidth|ev.ScreenHeight != 0 && (!isScreenSide(ev.ScreenWidth) || !isScreenSide(ev.ScreenHeight)) {
 		ev.ScreenWidth, ev.ScreenHeight = 0, 0
 		repair(RepairScreen)

@@ -52,7 +52,8 @@ type Table struct {
 	// always is. It must be set before Open; it is ignored in COPY blocks.
 	NullWord bool
 
-	start, end int64 // byte range of the records in Input's text; end -1 is its end
+	header     int64 // where the header begins in Input's text
+	start, end int64 // byte range of the records; end -1 is the text's end
 	firstRow   int64 // number of the first record
 	block      bool  // is a COPY block
 }
@@ -65,6 +66,15 @@ func (t *Table) Column(names ...string) int {
 		}
 	}
 	return -1
+}
+
+// Headless returns the table for text whose first line is a record and no
+// header, with columns in its place.
+func (t *Table) Headless(columns []string) *Table {
+	h := *t
+	h.Columns, h.start = columns, t.header
+	h.firstRow = t.firstRow - 1
+	return &h
 }
 
 // Find returns the tables that an input holds, and fails with an
@@ -107,6 +117,7 @@ func sniff(head string) (*Table, error) {
 	header, rest := body[:size], body[size:]
 	t := &Table{
 		Dialect:  d,
+		header:   int64(len(skipped)),
 		start:    int64(len(skipped) + size),
 		end:      -1,
 		firstRow: int64(strings.Count(skipped, "\n")) + 2,

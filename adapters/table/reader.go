@@ -57,6 +57,7 @@ func (r *Reader) Next(ctx context.Context) (*Chunk, error) {
 		return nil, err
 	}
 	held := buffers.Get().(*[]byte)
+	defer buffers.Put(held)
 	buf := (*held)[:0]
 	if len(r.rest) >= cap(buf) { // behind a very long record
 		buf = make([]byte, 0, 2*len(r.rest))
@@ -79,10 +80,6 @@ func (r *Reader) Next(ctx context.Context) (*Chunk, error) {
 			c := &Chunk{Table: r.table, FirstRow: r.row, EndRow: r.row + records, text: text[:end]}
 			r.row += records
 			r.rest = append(r.rest, text[end:]...)
-			if cap(buf) <= chunkSize {
-				*held = buf
-				buffers.Put(held)
-			}
 			return c, nil
 		}
 		if r.done { // nothing is left, since at the end all is cut off
@@ -111,41 +108,35 @@ func (d Dialect) cut(text string, atEnd bool) (end int, records int64) {
 	return end, records
 }
 
-// cutQuoted jumps from quote to quote, and counts lines between.
+// cutQuoted goes from quoted cell to quoted cell, and counts lines between.
 func (d Dialect) cutQuoted(text string) (end int, records int64) {
-	for at := 0; ; { // outside of quotes, or right behind a closing one
-		open := strings.IndexByte(text[at:], '"')
-		if open < 0 {
-			open = len(text)
-		} else {
-			open += at
-		}
-		switch plain := text[at:open]; len(plain) {
-		case 0:
-		case 1: // a delimiter or a line's end between two quotes
-			if plain[0] == '\n' {
-				end = open
+	for at := 0; at < len(text); {
+		if text[at] == '"' && (at == 0 || text[at-1] == d.Delimiter || text[at-1] == '\n') {
+			closing := d.closing(text, at+1)
+			if closing < 0 || closing+1 == len(text) {
+				return end, records // it may go on in what was not read yet
+			}
+			at = closing + 2
+			if text[closing+1] == '\n' {
+				end = at
 				records++
+			} else if text[closing+1] == '\r' {
+				at = closing + 1
 			}
-		default:
-			if last := strings.LastIndexByte(plain, '\n'); last >= 0 {
-				end = at + last + 1
-				records += int64(strings.Count(plain, "\n"))
-			}
-		}
-		if open == len(text) {
-			return end, records
-		}
-		if open > 0 && text[open-1] != d.Delimiter && text[open-1] != '\n' {
-			at = open + 1 // a quote amid a cell is a character
 			continue
 		}
-		closing := d.closing(text, open+1)
-		if closing < 0 || closing+1 == len(text) {
-			return end, records // it may go on in what was not read yet
+		// Up to the next quote, except for one amid a cell, which is a character.
+		plain := text[at:]
+		if next := strings.IndexByte(plain[1:], '"'); next >= 0 {
+			plain = plain[:1+next]
 		}
-		at = closing + 1
+		if last := strings.LastIndexByte(plain, '\n'); last >= 0 {
+			end = at + last + 1
+			records += int64(strings.Count(plain, "\n"))
+		}
+		at += len(plain)
 	}
+	return end, records
 }
 
 // closing returns where the quoted cell whose content begins at begin has its

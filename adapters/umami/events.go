@@ -195,6 +195,7 @@ type decoder struct {
 	out *pipeline.Emitter
 	at  pipeline.Origin
 	// Reused from row to row.
+	ev                         pipeline.Event
 	properties, userProperties []pipeline.Property
 }
 
@@ -221,7 +222,8 @@ func (d *decoder) decode(row *table.Row) error {
 		d.out.Omit(d.at, omit)
 		return nil
 	}
-	ev := pipeline.Event{
+	ev := &d.ev
+	*ev = pipeline.Event{
 		Time:       created,
 		Kind:       kind,
 		Visitor:    visitor,
@@ -248,20 +250,20 @@ func (d *decoder) decode(row *table.Row) error {
 			ev.Session = visitor + "@" + strconv.FormatInt(int64(began.start), 10)
 		}
 	}
-	d.name(&ev, get)
-	d.page(&ev, get)
+	d.name(ev, get)
+	d.page(ev, get)
 	screen := get.at(t.screen)
 	if d.source.sessions != nil {
-		d.session(&ev, &screen)
+		d.session(ev, &screen)
 	}
 	if screen != "" {
-		d.screen(&ev, screen)
+		d.screen(ev, screen)
 	}
 	d.vitals(&ev.Vitals, get)
-	if err := d.attach(&ev, get); err != nil {
+	if err := d.attach(ev, get); err != nil {
 		return err
 	}
-	d.out.Event(&ev)
+	d.out.Event(ev)
 	return nil
 }
 

@@ -72,7 +72,7 @@ type entry struct {
 	Platform string   `json:"platform,omitempty"` // creating, import
 	Known    []string `json:"known,omitempty"`    // creating: the imports before it
 
-	*batchEntry // send
+	Batch *batchEntry `json:"batch,omitempty"` // send
 
 	Reason string `json:"reason,omitempty"` // unsent, closed, gone
 
@@ -274,7 +274,7 @@ func (l *Ledger) apply(e entry) error {
 		l.creating, l.platform = nil, e.Platform
 		l.imports = append(l.imports, &ledgerImport{id: e.Import, platform: e.Platform, open: true})
 	case entrySend:
-		if e.batchEntry == nil || l.find(e.Import) == nil {
+		if e.Batch == nil || l.find(e.Import) == nil {
 			return errors.New("a batch without its import")
 		}
 		l.pending = &e
@@ -282,7 +282,7 @@ func (l *Ledger) apply(e entry) error {
 		if l.pending == nil {
 			return errors.New("an outcome without its batch")
 		}
-		l.find(l.pending.Import).store(*l.pending.batchEntry)
+		l.find(l.pending.Import).store(*l.pending.Batch)
 		l.pending = nil
 	case entryUnsent:
 		l.pending = nil

@@ -36,7 +36,7 @@ func Records(dir, server, site string) ([]Record, error) {
 				r.Inputs = append(r.Inputs, in.Name)
 			}
 			if l.pending != nil && l.pending.Import == imp.id {
-				r.Pending = int64(l.pending.Events)
+				r.Pending = int64(l.pending.Batch.Events)
 			}
 			records = append(records, r)
 		}

@@ -58,7 +58,7 @@ func (u *Upload) settle(ctx context.Context, imp *ledgerImport, batch pipeline.B
 // ledger's pending batch is stored. It returns a [RewindError] when the import
 // is gone.
 func (u *Upload) outcome(ctx context.Context, imp *ledgerImport, size int, waited time.Duration) (stored bool, err error) {
-	pending := u.ledger.pending
+	pending := u.ledger.pending.Batch
 	// Measured on a real server: 45 MB in 7 seconds.
 	rate := max(u.rate, 7.0/45e6)
 	pause := max(u.opt.SettleAfter, time.Duration(2*rate*float64(size)*float64(time.Second)), waited/2)
@@ -124,8 +124,8 @@ func isRewind(err error) bool {
 func (u *Upload) settlePending(ctx context.Context, p *entry) error {
 	imp := u.ledger.find(p.Import)
 	u.log.Warn("the last run stopped while a batch was on its way; looking whether it was stored",
-		"first", p.First+1, "events", p.Events)
-	stored, err := u.outcome(ctx, imp, p.Bytes, 0)
+		"first", p.Batch.First+1, "events", p.Batch.Events)
+	stored, err := u.outcome(ctx, imp, p.Batch.Bytes, 0)
 	if err != nil {
 		return err
 	}

@@ -298,7 +298,7 @@ func (u *Upload) send(ctx context.Context) error {
 		First: batch.First, Events: batch.Events, Bytes: len(batch.Body) + batchFrame,
 		SHA256: hex.EncodeToString(sum[:]), Mark: batch.Mark,
 	}
-	if err := u.ledger.add(entry{Type: entrySend, Import: imp.id, batchEntry: &sent}); err != nil {
+	if err := u.ledger.add(entry{Type: entrySend, Import: imp.id, Batch: &sent}); err != nil {
 		return err
 	}
 	begun := time.Now()

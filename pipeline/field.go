@@ -71,7 +71,7 @@ func (ev *Event) Has(f Field) bool {
 	case FieldKind:
 		return ev.Kind != Pageview && ev.Kind != Custom
 	case FieldName:
-		return ev.Name != ""
+		return ev.Name != "" && (ev.Kind == Custom || ev.Kind == Error)
 	case FieldVisitor:
 		return ev.Visitor != ""
 	case FieldSession:

@@ -10,9 +10,9 @@ import (
 // matomoWire writes one object for each action of a visit.
 //
 // Matomo's visitor ids are 64 bits, so the visitor's UUID is hashed: as many
-// users as before, under other ids. An event is named by its category; its
-// action, name and value become properties of those names, so properties that
-// are called so come through as they are, and any others as one JSON text in "name".
+// users as before, under other ids. An event is named by its category, and has
+// an action, a name and a value that become properties: its own properties
+// arrive as one JSON text, the name.
 type matomoWire struct{}
 
 func (matomoWire) Platform() string { return "matomo" }
@@ -62,19 +62,19 @@ func (matomoWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	dst = append(dst, `","eventCategory":"`...)
 	if ev.Kind != pipeline.Pageview && !outlink {
 		dst = appendEventName(dst, ev, maxUnitsName)
-		dst = append(dst, `","eventAction":"`...)
-		dst = appendMatomoProperties(dst, ev)
-	} else {
-		dst = append(dst, `","eventAction":"","eventName":"","eventValue":"`...)
 	}
-	dst = append(dst, `","timestamp":"`...)
+	dst = append(dst, `","eventAction":"","eventName":"`...)
+	if ev.Kind != pipeline.Pageview && !outlink {
+		dst = appendProperties(dst, ev)
+	}
+	dst = append(dst, `","eventValue":"","timestamp":"`...)
 	dst = strconv.AppendInt(dst, int64(min(max(ev.Time, firstTime), lastTime)/1e6), 10)
 	dst = append(dst, `","referrerUrl":"`...)
 	dst = appendCut(dst, ev.Referrer, maxUnitsURL)
 	dst = append(dst, `","browserName":"`...)
 	dst = appendCut(dst, ev.Browser, maxUnitsBrowser)
 	dst = append(dst, `","browserVersion":"`...)
-	dst = appendCut(dst, ev.BrowserVersion, maxUnitsBrowserVersion)
+	dst = append(dst, browserVersion(ev)...)
 	dst = append(dst, `","operatingSystemName":"`...)
 	dst = appendCut(dst, ev.OS, maxUnitsOS)
 	dst = append(dst, `","operatingSystemVersion":"`...)
@@ -102,7 +102,8 @@ func (matomoWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	return append(dst, `"}`...)
 }
 
-func isOutlink(ev *pipeline.Event) bool { return ev.Kind == pipeline.Outbound && ev.Target != "" }
+// isOutlink reports whether ev is a click whose target the importer surely takes.
+func isOutlink(ev *pipeline.Event) bool { return ev.Kind == pipeline.Outbound && isAddress(ev.Target) }
 
 // appendVisitorHash appends 16 hex digits that are the same for the same
 // visitor in every run: 64-bit FNV-1a with MurmurHash3's finalizer, which
@@ -120,70 +121,6 @@ func appendVisitorHash(dst []byte, visitor string) []byte {
 		dst = append(dst, hex[h>>shift&15])
 	}
 	return dst
-}
-
-// appendMatomoProperties appends the rest of an event's fields, beginning
-// inside eventAction and ending inside eventValue.
-func appendMatomoProperties(dst []byte, ev *pipeline.Event) []byte {
-	if ev.Kind == pipeline.Custom {
-		if action, name, value, ok := matomoProperties(ev); ok {
-			dst = appendText(dst, action)
-			dst = append(dst, `","eventName":"`...)
-			dst = appendText(dst, name)
-			dst = append(dst, `","eventValue":"`...)
-			return append(dst, value...)
-		}
-	}
-	dst = append(dst, `","eventName":"`...)
-	facts, n := kindProperties(ev)
-	if n+len(ev.Properties) > 0 {
-		o := newNestedObject(dst, unlimited)
-		for i := range facts[:n] {
-			o.property("", &facts[i])
-		}
-		for i := range ev.Properties {
-			o.property("", &ev.Properties[i])
-		}
-		dst = o.end()
-	}
-	return append(dst, `","eventValue":"`...)
-}
-
-// matomoProperties returns ev's properties when they are the three that Matomo has.
-func matomoProperties(ev *pipeline.Event) (action, name, value string, ok bool) {
-	for i := range ev.Properties {
-		p := &ev.Properties[i]
-		switch {
-		case p.Key == "action" && !p.Literal && p.Value != "":
-			action = p.Value
-		case p.Key == "name" && !p.Literal && p.Value != "":
-			name = p.Value
-		case p.Key == "value" && p.Literal && isDecimal(p.Value):
-			value = p.Value
-		default:
-			return "", "", "", false
-		}
-	}
-	return action, name, value, true
-}
-
-// isDecimal reports whether s is digits, perhaps with a sign before and a fraction after.
-func isDecimal(s string) bool {
-	if s != "" && s[0] == '-' {
-		s = s[1:]
-	}
-	digits, dot := 0, -1
-	for i := range len(s) {
-		switch {
-		case isDigit(s[i]):
-			digits++
-		case s[i] == '.' && dot < 0 && i > 0 && i < len(s)-1:
-			dot = i
-		default:
-			return false
-		}
-	}
-	return digits > 0
 }
 
 // appendMatomoLanguage appends what of a language tag the importer takes: a
@@ -229,7 +166,7 @@ func (matomoWire) Carries(f pipeline.Field, ev *pipeline.Event) Fidelity {
 	case pipeline.FieldVisitor:
 		return Derived
 	case pipeline.FieldName:
-		return customName(ev, &matomoLimits)
+		return customName(ev)
 	case pipeline.FieldIdentified:
 		if trimmed := strings.TrimSpace(ev.Identified); trimmed != ev.Identified { // the importer trims it
 			return Derived
@@ -237,10 +174,12 @@ func (matomoWire) Carries(f pipeline.Field, ev *pipeline.Event) Fidelity {
 	case pipeline.FieldHostname, pipeline.FieldPath, pipeline.FieldQuery:
 		return pageURLCarries(f, ev, maxUnitsURL)
 	case pipeline.FieldTarget:
-		if outlink {
-			return fits(ev.Target, maxUnitsURL)
+		switch {
+		case ev.Kind != pipeline.Outbound:
+			return Lost
+		case !outlink:
+			return max(Derived, fits(ev.Target, maxUnitsURL))
 		}
-		return Lost
 	case pipeline.FieldMessage:
 		if ev.Kind != pipeline.Error {
 			return Lost
@@ -250,8 +189,7 @@ func (matomoWire) Carries(f pipeline.Field, ev *pipeline.Event) Fidelity {
 		if ev.Kind == pipeline.Pageview || outlink {
 			return Lost
 		}
-		_, _, _, ok := matomoProperties(ev)
-		return keptIf(ok && ev.Kind == pipeline.Custom, Derived)
+		return Derived
 	case pipeline.FieldOS:
 		if ev.OS == "Windows Mobile" { // which the importer calls Windows Phone
 			return Derived

@@ -2,6 +2,7 @@ package rybbit
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -38,11 +39,8 @@ func escapeSet(chars string) (set [256]bool) {
 
 // appendPageURL appends the URL of ev's page, in at most limit bytes of ASCII
 // that need no JSON escape. The query gives way before the path. An event
-// that tells no page has none.
+// that tells no path gets "/", since no URL is without.
 func appendPageURL(dst []byte, ev *pipeline.Event, limit int) []byte {
-	if !hasPage(ev) {
-		return dst
-	}
 	end := len(dst) + limit
 	if isURLHost(ev.Hostname) {
 		dst = append(dst, "https://"...)
@@ -53,16 +51,12 @@ func appendPageURL(dst []byte, ev *pipeline.Event, limit int) []byte {
 	if !strings.HasPrefix(ev.Path, "/") {
 		dst = append(dst, '/')
 	}
-	dst, _ = appendPercent(dst, ev.Path, &escapedInPath, end-len(dst))
-	if ev.Query != "" && len(dst) < end-1 {
+	dst, whole := appendPercent(dst, ev.Path, &escapedInPath, end-len(dst))
+	if whole && ev.Query != "" && len(dst) < end-1 {
 		dst = append(dst, '?')
 		dst, _ = appendPercent(dst, ev.Query, &escapedInQuery, end-len(dst))
 	}
 	return dst
-}
-
-func hasPage(ev *pipeline.Event) bool {
-	return ev.Hostname != "" || ev.Path != "" || ev.Kind == pipeline.Pageview
 }
 
 // appendPercent appends s with the characters of set percent-encoded, as much
@@ -127,12 +121,12 @@ func pageURLCarries(f pipeline.Field, ev *pipeline.Event, limit int) Fidelity {
 	}
 	path, rest := percentCarries(ev.Path, &escapedInPath, limit)
 	if f == pipeline.FieldPath {
-		if path == Kept && (hasDotSegment(ev.Path) || ev.Path[0] != '/') {
+		if path == Kept && (hasDotSegment(ev.Path) || !strings.HasPrefix(ev.Path, "/")) {
 			return Derived
 		}
 		return path
 	}
-	if !hasPage(ev) || rest < len("?")+1 {
+	if rest < len("?")+1 {
 		return Lost
 	}
 	query, _ := percentCarries(ev.Query, &escapedInQuery, rest-len("?"))
@@ -214,9 +208,9 @@ func isURLHost(host string) bool {
 	return err == nil && addr.Is4()
 }
 
-// isClickable reports whether a URL parser surely takes target as an absolute URL.
-func isClickable(target string) bool {
-	scheme, rest, found := strings.Cut(target, "://")
+// isAddress reports whether s surely is an absolute URL to a URL parser.
+func isAddress(s string) bool {
+	scheme, rest, found := strings.Cut(s, "://")
 	if !found || scheme == "" {
 		return false
 	}
@@ -233,7 +227,7 @@ func isClickable(target string) bool {
 	if i := strings.LastIndexByte(rest, ':'); i >= 0 && !strings.HasSuffix(rest, "]") {
 		port := rest[i+1:]
 		rest = rest[:i]
-		if len(port) > 4 || strings.Trim(port, "0123456789") != "" {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil && port != "" {
 			return false
 		}
 	}

@@ -44,11 +44,13 @@ func (plausibleWire) Append(dst []byte, ev *pipeline.Event) []byte {
 		dst = appendCut(dst, ev.Query, plausibleLimits.Query)
 	}
 	dst = append(dst, `","referrer":"`...)
-	dst = appendCut(dst, ev.Referrer, maxUnitsURL)
+	if isAddress(ev.Referrer) {
+		dst = appendCut(dst, ev.Referrer, maxUnitsURL)
+	}
 	dst = append(dst, `","browser":"`...)
 	dst = appendCut(dst, ev.Browser, maxUnitsBrowser)
 	dst = append(dst, `","browser_version":"`...)
-	dst = appendCut(dst, ev.BrowserVersion, maxUnitsBrowserVersion)
+	dst = append(dst, browserVersion(ev)...)
 	dst = append(dst, `","operating_system":"`...)
 	dst = appendCut(dst, ev.OS, maxUnitsOS)
 	dst = append(dst, `","operating_system_version":"`...)
@@ -91,43 +93,16 @@ func plausibleProperties(o *nestedObject, ev *pipeline.Event) (ofKind, own int) 
 	return ofKind, own
 }
 
-// kindProperties returns what an outbound click or an error has to say, as
-// properties of the custom event that stands for it. "url" is Plausible's own
-// name for a click's target.
-func kindProperties(ev *pipeline.Event) (facts [2]pipeline.Property, n int) {
-	add := func(key, value string, limit int) {
-		if value != "" {
-			facts[n] = pipeline.Property{Key: key, Value: pipeline.Cut(value, limit)}
-			n++
-		}
-	}
-	switch ev.Kind {
-	case pipeline.Outbound:
-		add("url", ev.Target, maxUnitsURL)
-		add("text", ev.TargetText, maxUnitsTitle)
-	case pipeline.Error:
-		add("message", ev.Message, maxUnitsTitle)
-	}
-	return facts, n
-}
-
-// kindPrefix keeps a property apart from one of kindProperties.
-func kindPrefix(ev *pipeline.Event, key string) string {
-	if ev.Kind == pipeline.Outbound && (key == "url" || key == "text") || ev.Kind == pipeline.Error && key == "message" {
-		return renamed
-	}
-	return ""
-}
-
-// renamed is put before a name that would otherwise be taken for another or dropped.
-const renamed = "_"
-
 func (plausibleWire) Carries(f pipeline.Field, ev *pipeline.Event) Fidelity {
 	switch f {
 	case pipeline.FieldKind:
 		return Derived
 	case pipeline.FieldName:
-		return customName(ev, &plausibleLimits)
+		return customName(ev)
+	case pipeline.FieldReferrer:
+		if !isAddress(ev.Referrer) {
+			return Lost
+		}
 	case pipeline.FieldTarget, pipeline.FieldTargetText, pipeline.FieldMessage, pipeline.FieldProperties:
 		return plausiblePropsCarries(f, ev)
 	case pipeline.FieldPrecision, pipeline.FieldIdentified, pipeline.FieldTitle, pipeline.FieldScreen, pipeline.FieldLanguage,
@@ -153,21 +128,4 @@ func plausiblePropsCarries(f pipeline.Field, ev *pipeline.Event) Fidelity {
 		return max(Derived, fits(ev.Message, maxUnitsTitle))
 	}
 	return Lost
-}
-
-// propertiesCarried says what became of ev's properties when the first written
-// of them were, each with the prefix that prefixOf gives its key.
-func propertiesCarried(written int, ev *pipeline.Event, prefixOf func(*pipeline.Event, string) string) Fidelity {
-	if written < len(ev.Properties) {
-		if written == 0 {
-			return Lost
-		}
-		return Shortened
-	}
-	for i := range ev.Properties {
-		if prefixOf(ev, ev.Properties[i].Key) != "" {
-			return Derived
-		}
-	}
-	return Kept
 }

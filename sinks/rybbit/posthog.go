@@ -89,7 +89,7 @@ func (posthogWire) Append(dst []byte, ev *pipeline.Event) []byte {
 		o.key("$is_identified")
 		o.dst = append(o.dst, "true"...)
 	}
-	if hasPage(ev) {
+	if ev.Hostname != "" || ev.Path != "" || ev.Query != "" || kind == pipeline.Pageview {
 		o.key("$current_url")
 		o.dst = append(o.dst, `\"`...)
 		o.dst = appendPageURL(o.dst, ev, maxUnitsURL)
@@ -97,7 +97,7 @@ func (posthogWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	}
 	o.text("$referrer", pipeline.Cut(ev.Referrer, maxUnitsURL))
 	o.text("$browser", pipeline.Cut(ev.Browser, maxUnitsBrowser))
-	o.text("$browser_version", pipeline.Cut(ev.BrowserVersion, maxUnitsBrowserVersion))
+	o.text("$browser_version", browserVersion(ev))
 	o.text("$os", pipeline.Cut(ev.OS, maxUnitsOS))
 	o.text("$os_version", pipeline.Cut(ev.OSVersion, maxUnitsOSVersion))
 	o.text("$device_type", pipeline.Cut(ev.Device, maxUnitsDevice))
@@ -128,7 +128,7 @@ func posthogFacts(o *nestedObject, ev *pipeline.Event, kind pipeline.Kind) {
 	case pipeline.Pageview:
 		o.text("title", pipeline.Cut(ev.Title, maxUnitsTitle))
 	case pipeline.Outbound:
-		o.text("$external_click_url", ev.Target)
+		o.text("$external_click_url", pipeline.Cut(ev.Target, maxUnitsURL))
 		o.text("$el_text", ev.TargetText)
 	case pipeline.Vitals:
 		for _, m := range []struct {
@@ -180,7 +180,7 @@ func isZone(s string) bool {
 // posthogKind returns the kind that ev has in this format: an outbound click
 // whose target is no URL for the importer is a custom event.
 func posthogKind(ev *pipeline.Event) pipeline.Kind {
-	if ev.Kind == pipeline.Outbound && (!isClickable(ev.Target) || len(ev.Target) > maxUnitsURL) {
+	if ev.Kind == pipeline.Outbound && !isOutlink(ev) {
 		return pipeline.Custom
 	}
 	return ev.Kind
@@ -214,7 +214,7 @@ func (posthogWire) Carries(f pipeline.Field, ev *pipeline.Event) Fidelity {
 		case kind == pipeline.Error:
 			return fits(ev.Name, maxUnitsName)
 		}
-		return customName(ev, &posthogLimits)
+		return customName(ev)
 	case pipeline.FieldHostname, pipeline.FieldPath, pipeline.FieldQuery:
 		return pageURLCarries(f, ev, maxUnitsURL)
 	case pipeline.FieldTitle:

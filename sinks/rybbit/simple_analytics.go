@@ -94,7 +94,7 @@ func (simpleAnalyticsWire) Carries(f pipeline.Field, ev *pipeline.Event) Fidelit
 		if ev.Kind == pipeline.Custom && ev.Name == pageviewDatapoint {
 			return Derived
 		}
-		return customName(ev, &simpleAnalyticsLimits)
+		return customName(ev)
 	case pipeline.FieldBrowser, pipeline.FieldBrowserVersion, pipeline.FieldOS, pipeline.FieldOSVersion, pipeline.FieldDevice:
 		return userAgentCarries(f, ev)
 	case pipeline.FieldPrecision, pipeline.FieldIdentified, pipeline.FieldTitle, pipeline.FieldRegion, pipeline.FieldCity,

@@ -106,32 +106,12 @@ func umamiTellsVersion(ev *pipeline.Event) bool {
 	return ev.OS == "Windows" && (ev.OSVersion == "10" || ev.OSVersion == "7")
 }
 
-// appendEventName appends the name that ev has as a custom event.
-func appendEventName(dst []byte, ev *pipeline.Event, limit int) []byte {
-	switch ev.Kind {
-	case pipeline.Outbound:
-		return append(dst, outboundEvent...)
-	case pipeline.Error:
-		dst = append(dst, errorEvent...)
-		if ev.Name == "" {
-			return dst
-		}
-		dst = append(dst, ": "...)
-		limit -= len(errorEvent) + len(": ")
-	case pipeline.Custom:
-		if ev.Name == "" {
-			return append(dst, "(unnamed)"...)
-		}
-	}
-	return appendCut(dst, ev.Name, limit)
-}
-
 func (umamiWire) Carries(f pipeline.Field, ev *pipeline.Event) Fidelity {
 	switch f {
 	case pipeline.FieldKind:
 		return Derived
 	case pipeline.FieldName:
-		return customName(ev, &umamiLimits)
+		return customName(ev)
 	case pipeline.FieldReferrer:
 		_, path := umamiReferrer(ev.Referrer)
 		return fits(path, maxUnitsURL)
@@ -143,15 +123,4 @@ func (umamiWire) Carries(f pipeline.Field, ev *pipeline.Event) Fidelity {
 		return Lost
 	}
 	return withinLimits(f, ev, &umamiLimits)
-}
-
-// customName says what becomes of the name of an event that appendEventName names.
-func customName(ev *pipeline.Event, l *pipeline.Limits) Fidelity {
-	switch ev.Kind {
-	case pipeline.Custom:
-		return withinLimits(pipeline.FieldName, ev, l)
-	case pipeline.Error:
-		return Derived
-	}
-	return Lost // pageviews, vitals and outbound clicks have no name in Rybbit
 }

@@ -1,6 +1,9 @@
 package rybbit
 
 import (
+	"cmp"
+	"strings"
+
 	"hopper/pipeline"
 	"hopper/pipeline/vocabulary"
 )
@@ -9,8 +12,8 @@ import (
 // and after its version. It begins inside the comment that holds the system.
 type product struct {
 	before, after string
-	// numbered products are not recognized without a version.
-	numbered bool
+	// unknown stands for a version that is not known; empty is ".".
+	unknown string
 }
 
 const (
@@ -23,92 +26,91 @@ const (
 // products are the browsers for which Rybbit's user agent parser, ua-parser-js
 // 2.0.3, gives back the name; testdata/useragent.mjs checks it against the parser.
 var products = map[string]product{
-	"360":                  {webKit + "Chrome/", " Safari/537.36 QIHU 360SE", false},
-	"AVG Secure Browser":   {onChrome + "AVG/", "", false},
-	"Alipay":               {webKit + "AlipayClient/", "", false},
-	"Android Browser":      {") AppleWebKit/534.30 (KHTML, like Gecko) Version/", " Mobile Safari/534.30", false},
-	"Avast Secure Browser": {onChrome + "Avast/", "", false},
-	"Baidu":                {webKit + "baidubrowser/", " Safari/537.36", false},
-	"Basilisk":             {gecko + "Basilisk/", "", false},
-	"Brave":                {onChrome + "Brave/", "", false},
-	"Chrome":               {webKit + "Chrome/", " Safari/537.36", false},
-	"Chrome Headless":      {webKit + "HeadlessChrome/", " Safari/537.36", false},
-	"Chrome WebView":       {"; wv" + webKit + "Version/4.0 Chrome/", " Mobile Safari/537.36", false},
-	"Chromium":             {webKit + "Chromium/", " Safari/537.36", false},
-	"Coc Coc":              {webKit + "coc_coc_browser/", " Chrome/120.0.0.0 Safari/537.36", false},
-	"DuckDuckGo":           {appleWebKit + "DuckDuckGo/", " Safari/605.1.15", false},
-	"Edge":                 {onChrome + "Edg/", "", false},
-	"Epiphany":             {appleWebKit + "Epiphany/", " Safari/605.1.15", false},
-	"Facebook":             {webKit + "[FBAN/FB4A;FBAV/", ";]", false},
-	"Falkon":               {webKit + "Falkon/", " Chrome/120.0.0.0 Safari/537.36", false},
-	"Fennec":               {gecko + "Fennec/", "", false},
-	"Firefox":              {gecko + "Firefox/", "", false},
-	"Firefox Focus":        {appleWebKit + "Focus/", " Safari/605.1.15", false},
-	"GSA":                  {appleWebKit + "GSA/", " Mobile/15E148 Safari/604.1", false},
-	"HeyTap":               {webKit + "HeyTapBrowser/", " Chrome/120.0.0.0 Safari/537.36", true},
-	"Huawei Browser":       {webKit + "HuaweiBrowser/", " Chrome/120.0.0.0 Safari/537.36", false},
-	"IE":                   {"; Trident/7.0; rv:", ") like Gecko", false},
-	"IEMobile":             {webKit + "IEMobile/", "", false},
-	"IceWeasel":            {gecko + "IceWeasel/", "", false},
-	"Instagram":            {webKit + "Instagram ", "", false},
-	"Iridium":              {webKit + "Iridium/", " Safari/537.36", false},
-	"Iron":                 {webKit + "Iron/", " Safari/537.36", false},
-	"K-Meleon":             {gecko + "K-Meleon/", "", false},
-	"KAKAOTALK":            {webKit + "KAKAOTALK ", "", false},
-	"Kindle":               {webKit + "Kindle/", "", false},
-	"Klar":                 {appleWebKit + "Klar/", " Safari/605.1.15", false},
-	"Konqueror":            {webKit + "Konqueror/", "", false},
-	"LG Browser":           {webKit + "LG Browser/", "", false},
-	"LibreWolf":            {gecko + "LibreWolf/", "", false},
-	"Line":                 {webKit + "Line/", "/IAB", false},
-	"Lynx":                 {") Lynx/", "", false},
-	"MIUI Browser":         {onChrome + "XiaoMi/MiuiBrowser/", "", false},
-	"Maxthon":              {webKit + "Maxthon/", " Chrome/120.0.0.0 Safari/537.36", false},
-	"Midori":               {webKit + "Midori/", "", false},
-	"Mobile Chrome":        {webKit + "Chrome/", " Mobile Safari/537.36", false},
-	"Mobile Firefox":       {appleWebKit + "FxiOS/", " Mobile/15E148 Safari/605.1.15", false},
-	"Mobile Safari":        {appleWebKit + "Version/", " Mobile/15E148 Safari/604.1", false},
-	"NAVER":                {webKit + "NAVER(inapp; search; 1; ", ")", true},
-	"NetFront":             {") NetFront/", "", false},
-	"Netscape":             {") Netscape/", "", false},
-	"NokiaBrowser":         {webKit + "NokiaBrowser/", "", false},
-	"Obigo":                {") Obigo/", "", false},
-	"Oculus Browser":       {webKit + "OculusBrowser/", " Chrome/120.0.0.0 Safari/537.36", false},
-	"OmniWeb":              {appleWebKit + "OmniWeb/", "", false},
-	"Opera":                {onChrome + "OPR/", "", false},
-	"Opera GX":             {onChrome + "OPX/", "", false},
-	"Opera Mini":           {") Opera Mini/", "", false},
-	"Opera Mobi":           {"; Opera Mobi) Presto/2.11 Version/", "", false},
-	"Opera Touch":          {webKit + "OPT/", "", false},
-	"Otter":                {webKit + "Otter/", "", false},
-	"PaleMoon":             {gecko + "PaleMoon/", "", false},
-	"PhantomJS":            {webKit + "PhantomJS/", " Safari/537.36", false},
-	"Pico Browser":         {webKit + "PicoBrowser/", " Chrome/120.0.0.0 Safari/537.36", false},
-	"Polaris":              {") Polaris/", "", false},
-	"Puffin":               {webKit + "Puffin/", "", false},
-	"QQBrowser":            {webKit + "QQBrowser/", " Chrome/120.0.0.0 Safari/537.36", false},
-	"QQBrowserLite":        {webKit + "QQBrowserLite/", " Chrome/120.0.0.0 Safari/537.36", false},
-	"Quark":                {webKit + "Quark/", " Mobile Safari/537.36", false},
-	"QupZilla":             {webKit + "QupZilla/", " Safari/537.36", false},
-	"Safari":               {appleWebKit + "Version/", " Safari/605.1.15", false},
-	"Samsung Internet":     {webKit + "SamsungBrowser/", " Chrome/120.0.0.0 Safari/537.36", false},
-	"SeaMonkey":            {gecko + "SeaMonkey/", "", false},
-	"Silk":                 {webKit + "Silk/", " like Chrome/120.0.0.0 Safari/537.36", false},
-	"Sleipnir":             {webKit + "Sleipnir/", "", false},
-	"Slimjet":              {onChrome + "Slimjet/", "", false},
-	"Smart Lenovo Browser": {onChrome + "SLBrowser/", "", false},
-	"Snapchat":             {webKit + "Snapchat/", "", false},
-	"Sogou Explorer":       {webKit + "MetaSr ", "", true},
-	"TikTok":               {webKit + "musical_ly_", "", false},
-	"Twitter":              {appleWebKit + "Twitter for iPhone/", "", false},
-	"UCBrowser":            {webKit + "UCBrowser/", " Mobile Safari/537.36", false},
-	"Vivaldi":              {onChrome + "Vivaldi/", "", false},
-	"Vivo Browser":         {webKit + "VivoBrowser/", " Chrome/120.0.0.0 Mobile Safari/537.36", false},
-	"Waterfox":             {gecko + "Waterfox/", "", false},
-	"WeChat":               {webKit + "MicroMessenger/", "", false},
-	"Weibo":                {webKit + "Weibo__", "", true},
-	"Whale":                {webKit + "Whale/", " Chrome/120.0.0.0 Safari/537.36", false},
-	"Yandex":               {webKit + "YaBrowser/", " Chrome/120.0.0.0 Safari/537.36", false},
+	"360":                  {webKit + "Chrome/", " Safari/537.36 QIHU 360SE", ""},
+	"AVG Secure Browser":   {onChrome + "AVG/", "", ""},
+	"Alipay":               {webKit + "AlipayClient/", "", ""},
+	"Android Browser":      {") AppleWebKit/534.30 (KHTML, like Gecko) Version/", " Mobile Safari/534.30", "x"},
+	"Avast Secure Browser": {onChrome + "Avast/", "", ""},
+	"Baidu":                {webKit + "baidubrowser/", " Safari/537.36", ""},
+	"Basilisk":             {gecko + "Basilisk/", "", ""},
+	"Brave":                {onChrome + "Brave/", "", ""},
+	"Chrome":               {webKit + "Chrome/", " Safari/537.36", ""},
+	"Chrome Headless":      {webKit + "HeadlessChrome/", " Safari/537.36", ""},
+	"Chrome WebView":       {"; wv" + webKit + "Version/4.0 Chrome/", " Mobile Safari/537.36", ""},
+	"Chromium":             {webKit + "Chromium/", " Safari/537.36", ""},
+	"Coc Coc":              {webKit + "coc_coc_browser/", " Chrome/120.0.0.0 Safari/537.36", ""},
+	"DuckDuckGo":           {appleWebKit + "DuckDuckGo/", " Safari/605.1.15", ""},
+	"Edge":                 {onChrome + "Edg/", "", ""},
+	"Epiphany":             {appleWebKit + "Epiphany/", " Safari/605.1.15", ""},
+	"Facebook":             {webKit + "[FBAN/FB4A;FBAV/", ";]", ""},
+	"Falkon":               {webKit + "Falkon/", " Chrome/120.0.0.0 Safari/537.36", ""},
+	"Fennec":               {gecko + "Fennec/", "", ""},
+	"Firefox":              {gecko + "Firefox/", "", ""},
+	"Firefox Focus":        {appleWebKit + "Focus/", " Safari/605.1.15", ""},
+	"GSA":                  {appleWebKit + "GSA/", " Mobile/15E148 Safari/604.1", ""},
+	"HeyTap":               {webKit + "HeyTapBrowser/", " Chrome/120.0.0.0 Safari/537.36", ""},
+	"Huawei Browser":       {webKit + "HuaweiBrowser/", " Chrome/120.0.0.0 Safari/537.36", ""},
+	"IE":                   {"; MSIE ", "; Trident/7.0)", ""},
+	"IEMobile":             {webKit + "IEMobile/", "", ""},
+	"IceWeasel":            {gecko + "IceWeasel/", "", ""},
+	"Instagram":            {webKit + "Instagram ", "", ""},
+	"Iridium":              {webKit + "Iridium/", " Safari/537.36", ""},
+	"Iron":                 {webKit + "Iron/", " Safari/537.36", ""},
+	"K-Meleon":             {gecko + "K-Meleon/", "", ""},
+	"KAKAOTALK":            {webKit + "KAKAOTALK ", "", ""},
+	"Kindle":               {webKit + "Kindle/", "", ""},
+	"Klar":                 {appleWebKit + "Klar/", " Safari/605.1.15", ""},
+	"Konqueror":            {webKit + "Konqueror/", "", ""},
+	"LG Browser":           {webKit + "LG Browser/", "", ""},
+	"LibreWolf":            {gecko + "LibreWolf/", "", ""},
+	"Line":                 {webKit + "Line/", "/IAB", ""},
+	"Lynx":                 {") Lynx/", "", ""},
+	"MIUI Browser":         {onChrome + "XiaoMi/MiuiBrowser/", "", ""},
+	"Maxthon":              {webKit + "Maxthon/", " Chrome/120.0.0.0 Safari/537.36", ""},
+	"Midori":               {webKit + "Midori/", "", ""},
+	"Mobile Chrome":        {webKit + "Chrome/", " Mobile Safari/537.36", ""},
+	"Mobile Firefox":       {appleWebKit + "FxiOS/", " Mobile/15E148 Safari/605.1.15", ""},
+	"Mobile Safari":        {appleWebKit + "Version/", " Mobile/15E148 Safari/604.1", ""},
+	"NetFront":             {") NetFront/", "", ""},
+	"Netscape":             {") Netscape/", "", ""},
+	"NokiaBrowser":         {webKit + "NokiaBrowser/", "", ""},
+	"Obigo":                {") Obigo/", "", ""},
+	"Oculus Browser":       {webKit + "OculusBrowser/", " Chrome/120.0.0.0 Safari/537.36", ""},
+	"OmniWeb":              {appleWebKit + "OmniWeb/", "", ""},
+	"Opera":                {onChrome + "OPR/", "", ""},
+	"Opera GX":             {onChrome + "OPX/", "", ""},
+	"Opera Mini":           {") Opera Mini/", "", ""},
+	"Opera Mobi":           {"; Opera Mobi) Presto/2.11 Version/", "", ""},
+	"Opera Touch":          {webKit + "OPT/", "", ""},
+	"Otter":                {webKit + "Otter/", "", ""},
+	"PaleMoon":             {gecko + "PaleMoon/", "", ""},
+	"PhantomJS":            {webKit + "PhantomJS/", " Safari/537.36", ""},
+	"Pico Browser":         {webKit + "PicoBrowser/", " Chrome/120.0.0.0 Safari/537.36", ""},
+	"Polaris":              {") Polaris/", "", ""},
+	"Puffin":               {webKit + "Puffin/", "", ""},
+	"QQBrowser":            {webKit + "QQBrowser/", " Chrome/120.0.0.0 Safari/537.36", ""},
+	"QQBrowserLite":        {webKit + "QQBrowserLite/", " Chrome/120.0.0.0 Safari/537.36", ""},
+	"Quark":                {webKit + "Quark/", " Mobile Safari/537.36", ""},
+	"QupZilla":             {webKit + "QupZilla/", " Safari/537.36", ""},
+	"Safari":               {appleWebKit + "Version/", " Safari/605.1.15", ""},
+	"Samsung Internet":     {webKit + "SamsungBrowser/", " Chrome/120.0.0.0 Safari/537.36", ""},
+	"SeaMonkey":            {gecko + "SeaMonkey/", "", ""},
+	"Silk":                 {webKit + "Silk/", " like Chrome/120.0.0.0 Safari/537.36", ""},
+	"Sleipnir":             {webKit + "Sleipnir/", "", ""},
+	"Slimjet":              {onChrome + "Slimjet/", "", ""},
+	"Smart Lenovo Browser": {onChrome + "SLBrowser/", "", ""},
+	"Snapchat":             {webKit + "Snapchat/", "", ""},
+	"Sogou Explorer":       {webKit + "MetaSr ", "", ""},
+	"TikTok":               {webKit + "musical_ly_", "", ""},
+	"Twitter":              {appleWebKit + "Twitter for iPhone/", "", ""},
+	"UCBrowser":            {webKit + "UCBrowser/", " Mobile Safari/537.36", ""},
+	"Vivaldi":              {onChrome + "Vivaldi/", "", ""},
+	"Vivo Browser":         {webKit + "VivoBrowser/", " Chrome/120.0.0.0 Mobile Safari/537.36", ""},
+	"Waterfox":             {gecko + "Waterfox/", "", ""},
+	"WeChat":               {webKit + "MicroMessenger/", "", ""},
+	"Weibo":                {webKit + "Weibo__", "", ""},
+	"Whale":                {webKit + "Whale/", " Chrome/120.0.0.0 Safari/537.36", ""},
+	"Yandex":               {webKit + "YaBrowser/", " Chrome/120.0.0.0 Safari/537.36", ""},
 }
 
 // A platform is how a system calls itself in a user agent, without a version
@@ -123,9 +125,9 @@ type platform struct {
 var platforms = map[string]platform{
 	// The parser recognizes no Windows without a version; it takes the "NT"
 	// of this one for it.
-	"Windows":       {"Windows NT", "Windows ", "", vocabulary.Desktop},
+	"Windows":       {"Windows NT", "", "", vocabulary.Desktop},
 	"macOS":         {"Macintosh; Intel Mac OS X", "Macintosh; Intel Mac OS X ", "", vocabulary.Desktop},
-	"Linux":         {"X11; Linux x86_64", "X11; Linux ", "", vocabulary.Desktop},
+	"Linux":         {"X11; Linux x86_64", "", "", vocabulary.Desktop},
 	"Chrome OS":     {"X11; CrOS x86_64", "X11; CrOS x86_64 ", "", vocabulary.Desktop},
 	"Arch":          {"X11; Arch Linux", "", "", vocabulary.Desktop},
 	"CentOS":        {"X11; CentOS", "X11; CentOS/", "", vocabulary.Desktop},
@@ -158,9 +160,10 @@ var platforms = map[string]platform{
 	"Raspbian":      {"Raspbian", "", "", vocabulary.Embedded},
 }
 
-// windowsVersions are the versions that a user agent tells by another number.
+// windowsVersions are how user agents call the versions of Windows. No real one
+// tells 11, but the parser reads it.
 var windowsVersions = map[string]string{
-	"10": "NT 10.0; Win64; x64", "8.1": "NT 6.3", "8": "NT 6.2", "7": "NT 6.1", "Vista": "NT 6.0", "XP": "NT 5.1", "2000": "NT 5.0",
+	"11": "11", "10": "NT 10.0; Win64; x64", "8.1": "NT 6.3", "8": "NT 6.2", "7": "NT 6.1", "Vista": "NT 6.0", "XP": "NT 5.1", "2000": "NT 5.0",
 }
 
 // appendUserAgent appends a user agent from which Rybbit's parser reads ev's
@@ -177,7 +180,7 @@ func appendUserAgent(dst []byte, ev *pipeline.Event) []byte {
 	case !known:
 		dst = append(dst, "X"...)
 	case windows != "":
-		dst = append(append(dst, system.before...), windows...)
+		dst = append(append(dst, "Windows "...), windows...)
 	case tellsOSVersion(ev, system):
 		dst = append(dst, system.before...)
 		start := len(dst)
@@ -201,7 +204,7 @@ func appendUserAgent(dst []byte, ev *pipeline.Event) []byte {
 	if isNumber(ev.BrowserVersion) {
 		dst = append(append(dst, ev.BrowserVersion...), ".0.0.0"...)
 	} else {
-		dst = append(dst, 'x') // a version that is no number is read as unknown
+		dst = append(dst, cmp.Or(p.unknown, ".")...) // which the parser reads as no version
 	}
 	return append(dst, p.after...)
 }
@@ -211,8 +214,10 @@ func productOf(ev *pipeline.Event) (p product, known bool) {
 	switch ev.Browser {
 	case "Android Browser":
 		known = ev.OS == "Android"
-	case "Safari", "Mobile Safari":
-		known = ev.OS != "Android" // where the parser takes them for the Android Browser
+	case "Mobile Safari":
+		known = ev.OS != "Android" // where the parser takes it for the Android Browser
+	case "Safari":
+		known = ev.OS != "Android" && ev.OS != "iOS" // where it would be the mobile one
 	default:
 		known = true
 	}
@@ -222,7 +227,7 @@ func productOf(ev *pipeline.Event) (p product, known bool) {
 	if known && ev.OS == "Chrome OS" && p.before[0] == ';' { // after which the parser does not see this system
 		return p, false
 	}
-	return p, known && (!p.numbered || isNumber(ev.BrowserVersion))
+	return p, known
 }
 
 func tellsOSVersion(ev *pipeline.Event, system platform) bool {
@@ -262,7 +267,9 @@ func userAgentCarries(f pipeline.Field, ev *pipeline.Event) Fidelity {
 	case pipeline.FieldOSVersion:
 		return keptIf(known && tellsOSVersion(ev, system), Lost)
 	case pipeline.FieldDevice:
-		return keptIf(known && ev.Device == system.device, Lost)
+		p, _ := productOf(ev)
+		mobile := strings.Contains(p.after, " Mobile") // which contradicts any other device
+		return keptIf(known && ev.Device == system.device && (!mobile || ev.Device == vocabulary.Mobile), Lost)
 	case pipeline.FieldBrowser:
 		_, known := productOf(ev)
 		return keptIf(known, Lost)

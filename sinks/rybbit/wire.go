@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"hopper/pipeline"
+	"hopper/pipeline/vocabulary"
 )
 
 // A Wire encodes events for one of Rybbit's import platforms. The platform of
@@ -39,13 +40,6 @@ func WireFor(platform string) (Wire, error) {
 	}
 	return nil, fmt.Errorf("no wire format is called %q; there are %s", platform, strings.Join(names, ", "))
 }
-
-// Names of the custom events that stand for what a format has no kind for.
-// The first is Plausible's name for it, which people know from there.
-const (
-	outboundEvent = "Outbound Link: Click"
-	errorEvent    = "Error"
-)
 
 // noVitals is why a format refuses web vitals: as custom events without their
 // numbers they would only be noise.
@@ -95,7 +89,10 @@ func withinLimits(f pipeline.Field, ev *pipeline.Event, l *pipeline.Limits) Fide
 	case pipeline.FieldBrowser:
 		return fits(ev.Browser, l.Browser)
 	case pipeline.FieldBrowserVersion:
-		return fits(ev.BrowserVersion, l.BrowserVersion)
+		if browserVersion(ev) == "" {
+			return Lost
+		}
+		return keptIf(browserVersion(ev) == ev.BrowserVersion, Derived)
 	case pipeline.FieldOS:
 		return fits(ev.OS, l.OS)
 	case pipeline.FieldOSVersion:
@@ -124,6 +121,11 @@ func withinLimits(f pipeline.Field, ev *pipeline.Event, l *pipeline.Limits) Fide
 		return keptIf(isRegion(ev.Region), Lost)
 	}
 	return Kept
+}
+
+// browserVersion returns the major version, which is all that Rybbit keeps.
+func browserVersion(ev *pipeline.Event) string {
+	return pipeline.Cut(vocabulary.Major(ev.BrowserVersion), maxUnitsBrowserVersion)
 }
 
 func fits(s string, limit int) Fidelity {

@@ -408,30 +408,42 @@ func (e *OverlapError) Error() string {
 		e.Input, e.Reason, e.Other.Site, e.Begun.Format(time.DateOnly))
 }
 
-// overlap looks for a ledger of the same site that shares an input with m: by
-// its content, or by its name when the content has changed since.
+// overlap looks for a ledger of the same site that has read what m is to read:
+// one has all the inputs of the other, or an input of the same name has changed
+// since. Sharing some, such as a table of sessions beside each year's events,
+// is no overlap.
 func overlap(dir string, m Migration) error {
 	return eachLedger(dir, func(path string, l *Ledger) error {
 		o := l.migration
 		if o.key() == m.key() || o.Server != m.Server || o.Site != m.Site || disjoint(o, m) || len(l.imports) == 0 {
 			return nil
 		}
+		e := &OverlapError{Input: m.Inputs[0].Name, Other: o, Begun: l.started}
+		if includes(o.Inputs, m.Inputs) || includes(m.Inputs, o.Inputs) {
+			e.Reason = "this has been imported already, with other options or together with other inputs"
+			return e
+		}
 		for _, in := range m.Inputs {
 			for _, other := range o.Inputs {
-				e := &OverlapError{Input: in.Name, Other: o, Begun: l.started}
-				switch {
-				case in.SHA256 == other.SHA256:
-					e.Reason = "this input has been imported already, with other options or together with other inputs"
-				case in.Name == other.Name && in.Name != Stdin:
+				if in.Name == other.Name && in.Name != Stdin && in.SHA256 != other.SHA256 {
+					e.Input = in.Name
 					e.Reason = fmt.Sprintf("this input has changed since it was imported (it had %d bytes, it has %d)", other.Size, in.Size)
-				default:
-					continue
+					return e
 				}
-				return e
 			}
 		}
 		return nil
 	})
+}
+
+// includes reports whether all has the content of each of some.
+func includes(all, some []InputID) bool {
+	for _, in := range some {
+		if !slices.ContainsFunc(all, func(other InputID) bool { return other.SHA256 == in.SHA256 }) {
+			return false
+		}
+	}
+	return true
 }
 
 func disjoint(a, b Migration) bool {

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"net/url"
 	"strings"
 	"testing"
 )
@@ -57,9 +56,6 @@ func FuzzParseURL(f *testing.F) {
 		again := "https://" + u.hostname + u.pathname + u.search
 		if v, ok := parseURL(again); !ok || v != u {
 			t.Fatalf("%q is read as %+v, and that as %+v", s, u, v)
-		}
-		if _, err := url.Parse(again); err != nil && !strings.Contains(err.Error(), "escape") {
-			t.Fatal(err)
 		}
 	})
 }

@@ -95,7 +95,8 @@ type exchange struct {
 	body     *body
 	tooLarge *Fault // the fault that lowered the limit
 	stored   int64
-	isCut    bool
+	status   int  // answered so far; 0 for nothing
+	isCut    bool // there will be no answer
 }
 
 // ServeHTTP answers a request as Rybbit's API does, unless a fault says otherwise.
@@ -127,18 +128,26 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil: // the database's trouble
 		answer = failure(http.StatusInternalServerError, err.Error())
 	}
+	// Observers are told first, so that a test that has its answer has theirs too.
 	if s.opts.Observe != nil {
 		seen := Exchange{Request: request, Import: x.importID, Bytes: x.body.read, Stored: x.stored,
 			Status: answer.status, Faults: x.faults, Took: time.Since(began)}
-		if x.isCut {
-			seen.Status = 0
+		if x.isCut || x.status != 0 {
+			seen.Status = x.status
 		}
 		s.opts.Observe(seen)
 	}
-	if !x.isCut {
-		write(w, answer)
-	} else if r.ProtoMajor > 1 {
+	x.answer(answer)
+	if x.isCut && r.ProtoMajor > 1 {
 		panic(http.ErrAbortHandler)
+	}
+}
+
+// answer writes the answer, unless there has been one or is to be none.
+func (x *exchange) answer(answer reply) {
+	if !x.isCut && x.status == 0 {
+		x.status = answer.status
+		write(x.w, answer)
 	}
 }
 
@@ -183,7 +192,7 @@ func (x *exchange) run() (reply, error) {
 				x.body.cut = max(at, 0)
 			}
 		case f.Effect == Status && !f.After && instead == nil:
-			answer := x.status(f)
+			answer := x.faulty(f)
 			instead = &answer
 		case f.Effect == Complete && !f.After, f.Effect == Expire && !f.After, f.Effect == Gone && !f.After:
 			if err := x.meddle(ctx, f.Effect); err != nil {
@@ -233,8 +242,8 @@ func (x *exchange) after(ctx context.Context, answer reply) (reply, error) {
 			}
 			x.stored = 0
 			answer = failure(http.StatusInternalServerError, "Import was aborted because its progress could not be recorded")
-		case f.Effect == Status && f.After && !replaced && (f.Above == 0 || x.body.read > f.Above):
-			answer, replaced = x.status(f), true
+		case f.Effect == Status && f.After && !replaced && f.isAbove(x.body.read):
+			answer, replaced = x.faulty(f), true
 		}
 	}
 	for _, f := range x.faults {
@@ -253,9 +262,13 @@ func (x *exchange) after(ctx context.Context, answer reply) (reply, error) {
 // ready is called when the request has been read and is about to be carried out.
 func (x *exchange) ready() error {
 	for _, f := range x.faults {
-		if f.Effect == Lost && (f.For > 0 || f.Until != nil) {
+		switch {
+		case f.Effect == Lost && f.waits():
 			x.reset()
-		} else if f.Effect != Slow {
+		case f.Effect == Status && f.After && f.waits() && f.isAbove(x.body.read):
+			x.answer(x.faulty(&f))
+			http.NewResponseController(x.w).Flush()
+		case f.Effect != Slow:
 			continue
 		}
 		if !x.wait(f) {
@@ -282,8 +295,8 @@ func (x *exchange) wait(f Fault) bool {
 	return true
 }
 
-// status is the answer that a fault gives.
-func (x *exchange) status(f *Fault) reply {
+// faulty is the answer that a fault gives.
+func (x *exchange) faulty(f *Fault) reply {
 	answer := failure(f.Code, http.StatusText(f.Code))
 	switch {
 	case f.HTML:
@@ -328,9 +341,9 @@ func (x *exchange) refuseSize() (reply, error) {
 		return reply{}, err
 	}
 	if x.tooLarge != nil {
-		return x.status(x.tooLarge), nil
+		return x.faulty(x.tooLarge), nil
 	}
-	return x.status(&Fault{Code: http.StatusRequestEntityTooLarge, HTML: x.opts.ProxyHTML}), nil
+	return x.faulty(&Fault{Code: http.StatusRequestEntityTooLarge, HTML: x.opts.ProxyHTML}), nil
 }
 
 // drain reads what is left of the body, so that an early answer is not lost to a

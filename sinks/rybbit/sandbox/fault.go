@@ -26,7 +26,10 @@ type Effect string
 
 // The effects. Each says in brackets which fields of [Fault] it reads.
 const (
-	// Status answers with a status of its own [Status, After, Above, HTML, Retry, RetryAsDate].
+	// Status answers with a status of its own [Code, After, Above, HTML, Retry,
+	// RetryAsDate]. After with a wait answers as soon as the body has been read,
+	// waits, and carries the request out only then, as behind a proxy that has
+	// lost its patience [For, Until].
 	Status Effect = "status"
 	// Cut resets the connection while the body is being received; nothing of
 	// the request is carried out [At, AtPercent, Above].
@@ -105,7 +108,8 @@ type Fault struct {
 //
 //	EFFECT     OPTIONs              meaning
 //	400…599    after                answer so, instead of (or after) carrying it out
-//	or 200     html                 …as a proxy's HTML page
+//	or 200     after,for=5s         …answer so at once, and carry it out later
+//	           html                 …as a proxy's HTML page
 //	           retry=30s            …with Retry-After in seconds
 //	           retry-date=30s       …with Retry-After as a date
 //	           above=1MB            …only to a body of more bytes (try with 413)
@@ -156,7 +160,7 @@ func parseFault(s string) (f Fault, err error) {
 	}
 	parts := strings.Split(what, ",")
 	allowed := map[Effect]string{
-		Status: "after html retry retry-date above", Cut: "at above", Lost: "for", Slow: "for", Late: "for",
+		Status: "after for html retry retry-date above", Cut: "at above", Lost: "for", Slow: "for", Late: "for",
 		Complete: "after", Expire: "after", Gone: "after", Abort: "",
 	}
 	f.Effect = Effect(parts[0])
@@ -198,6 +202,9 @@ func parseFault(s string) (f Fault, err error) {
 		if err != nil {
 			return f, fmt.Errorf("option %s: %w", option, err)
 		}
+	}
+	if f.Effect == Status && f.For > 0 && !f.After {
+		return f, fmt.Errorf("option for needs the option after")
 	}
 	return f, nil
 }
@@ -282,6 +289,12 @@ func (s *faultSet) set(faults []Fault) {
 		s.draws[i] = rand.New(rand.NewPCG(f.Seed, f.Seed))
 	}
 }
+
+// waits reports whether f is given a time to wait.
+func (f *Fault) waits() bool { return f.For > 0 || f.Until != nil }
+
+// isAbove reports whether f hits a body of so many bytes.
+func (f *Fault) isAbove(size int64) bool { return f.Above == 0 || size > f.Above }
 
 // pick returns the faults that hit the next request of call.
 func (s *faultSet) pick(call Call) []Fault {

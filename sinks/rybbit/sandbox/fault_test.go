@@ -3,8 +3,11 @@ package sandbox
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
 	"path/filepath"
 	"reflect"
@@ -29,6 +32,7 @@ func TestParseFaults(t *testing.T) {
 		{"create@10%=429,retry=30s", []Fault{{Call: Create, Percent: 10, Effect: Status, Code: 429, Retry: 30 * time.Second}}},
 		{"create@0.5%#42=429,retry-date=0s", []Fault{{Call: Create, Percent: 0.5, Seed: 42, Effect: Status, Code: 429, Retry: -1, RetryAsDate: true}}},
 		{"events=413,above=1MB,html", []Fault{{Call: Events, Effect: Status, Code: 413, Above: 1e6, HTML: true}}},
+		{"events=504,after,for=5s", []Fault{{Call: Events, Effect: Status, Code: 504, After: true, For: 5 * time.Second}}},
 		{"events=503,after", []Fault{{Call: Events, Effect: Status, Code: 503, After: true}}},
 		{"any=200,html", []Fault{{Effect: Status, Code: 200, HTML: true}}},
 		{"events=cut; events=cut,at=64KB;events=cut,at=50% ;events=cut,above=1MiB,at=7", []Fault{{Call: Events, Effect: Cut},
@@ -41,7 +45,7 @@ func TestParseFaults(t *testing.T) {
 		}
 	}
 	for _, spec := range []string{"events", "=500", "event=500", "events=301", "events=600", "events=explode", "events=status", "events=", "events@=500", "events@0=500",
-		"events@3-2=500", "events@x=500", "events@/0=500", "events@0%=500", "events@101%=500", "events@5%42=500", "events@5%#x=500", "events=500,after=1", "events=500,retry",
+		"events@3-2=500", "events@x=500", "events@/0=500", "events@0%=500", "events@101%=500", "events@5%42=500", "events@5%#x=500", "events=500,after=1", "events=500,retry", "events=500,for=5s",
 		"events=500,retry=30", "events=cut,after", "events=lost,at=5", "events=cut,at=x%", "events=cut,at=-5", "events=cut,above=5GB", "events=abort,after", "events=500,"} {
 		if got, err := ParseFaults(spec); err == nil || !strings.Contains(err.Error(), "expected CALL[@WHEN]=EFFECT") {
 			t.Errorf("%s: got %+v, %v", spec, got, err)
@@ -136,8 +140,13 @@ func TestFaultsOfABatch(t *testing.T) {
 		{"500,after", 500, "error", true, "open"},
 		{"502,after,html", 502, "<html>", true, "open"},
 		{"504,after", 504, "error", true, "open"},
+		{"504,after,for=1ms", 504, "error", true, "open"},
 		{"503,after,above=100KB", 503, "error", true, "open"},
 		{"503,after,above=100MB", 200, "", true, "open"},
+		{"503,after,above=200462B", 503, "error", true, "open"}, // the body's size is one more
+		{"503,after,above=200463B", 200, "", true, "open"},
+		{"413,above=200462B", 413, "error", false, "open"},
+		{"413,above=200463B", 200, "", true, "open"},
 		{"slow,for=1ms", 200, "", true, "open"},
 		{"late,for=1ms", 200, "", true, "open"},
 		{"lost,for=1ms", 0, "", true, "open"},
@@ -188,6 +197,29 @@ func TestFaultsOfABatch(t *testing.T) {
 			<-done
 		})
 	}
+}
+
+func TestResetOverTLS(t *testing.T) {
+	b := newBox(t, Options{})
+	id := b.create("umami")
+	b.server.SetFaults(Fault{Call: Events, Effect: Lost})
+	for _, http2 := range []bool{false, true} {
+		h := httptest.NewUnstartedServer(b.server)
+		h.Config.ErrorLog = log.New(io.Discard, "", 0)
+		h.EnableHTTP2 = http2
+		h.StartTLS()
+		req, err := http.NewRequest("POST", h.URL+"/api/sites/1/imports/"+id+"/events", strings.NewReader(`{"events":[`+jsonText(umamiEvent)+`],"isLastBatch":false}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header = http.Header{"Authorization": {"Bearer sandbox"}, "Content-Type": {"application/json"}}
+		if resp, err := h.Client().Do(req); err == nil {
+			resp.Body.Close()
+			t.Errorf("answered %s", resp.Status)
+		}
+		h.Close()
+	}
+	b.wantCounters(id, "2 0 0")
 }
 
 func TestRetryAfter(t *testing.T) {
@@ -255,7 +287,7 @@ func TestHook(t *testing.T) {
 // TestStoredWhenTheClientHasGone plays what was seen on a real server: the
 // counters are old right after the connection has broken, and rise later.
 func TestStoredWhenTheClientHasGone(t *testing.T) {
-	for _, effect := range []Effect{Slow, Lost} {
+	for _, effect := range []Effect{Slow, Lost, Status} {
 		release, done, arrived := make(chan struct{}), make(chan Exchange, 1), make(chan struct{}, 1)
 		b := newBox(t, Options{
 			Hook: func(r Request) []Fault {
@@ -263,7 +295,7 @@ func TestStoredWhenTheClientHasGone(t *testing.T) {
 					return nil
 				}
 				arrived <- struct{}{}
-				return []Fault{{Effect: effect, Until: release}}
+				return []Fault{{Effect: effect, Code: 504, After: true, Until: release}}
 			},
 			Observe: func(x Exchange) {
 				if x.Call == Events {
@@ -290,11 +322,15 @@ func TestStoredWhenTheClientHasGone(t *testing.T) {
 		}
 		if resp, err := http.DefaultClient.Do(req); err == nil {
 			resp.Body.Close()
-			t.Fatalf("%s: answered %s", effect, resp.Status)
+			if effect != Status || resp.StatusCode != 504 {
+				t.Fatalf("%s: answered %s", effect, resp.Status)
+			}
+		} else if effect == Status {
+			t.Fatal(err)
 		}
 		b.wantCounters(id, "0 0 0")
 		close(release)
-		if x := <-done; x.Stored != 1 || effect == Lost && x.Status != 0 {
+		if x := <-done; x.Stored != 1 || effect == Lost && x.Status != 0 || effect == Status && x.Status != 504 {
 			t.Errorf("observed %+v", x)
 		}
 		giveUp()

@@ -211,7 +211,7 @@ func isURLHost(host string) bool {
 // isAddress reports whether s surely is an absolute URL to a URL parser.
 func isAddress(s string) bool {
 	scheme, rest, found := strings.Cut(s, "://")
-	if !found || scheme == "" {
+	if !found || scheme == "" || strings.Contains(s, `\`) { // which ends a host in some schemes only
 		return false
 	}
 	for i := range len(scheme) {
@@ -220,7 +220,7 @@ func isAddress(s string) bool {
 			return false
 		}
 	}
-	if i := strings.IndexAny(rest, `/?#\`); i >= 0 {
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		rest = rest[:i]
 	}
 	rest = rest[strings.LastIndexByte(rest, '@')+1:]

@@ -95,7 +95,7 @@ func TestIsAddress(t *testing.T) {
 		"android-app://com.example/": true, "https://[::1]:80/": true, "https://other.example:65535": true, "https://other.example:": true,
 		"": false, "other.example": false, "mailto:a@b.example": false, "https://": false, "https:///x": false, "https://a b/": false,
 		"https://other.example:65536/": false, "https://other.example:x/": false, "https://1.2.3/": false, "1http://a/": false,
-		"ht tp://a/": false, "https://münchen.de/": false,
+		"ht tp://a/": false, `a+b://other.example\x`: false, "https://münchen.de/": false,
 	} {
 		if got := isAddress(s); got != want {
 			t.Errorf("isAddress(%q) = %t", s, got)

@@ -112,7 +112,7 @@ func (d Dialect) cut(text string, atEnd bool) (end int, records int64) {
 func (d Dialect) cutQuoted(text string) (end int, records int64) {
 	for at := 0; at < len(text); {
 		if text[at] == '"' && (at == 0 || text[at-1] == d.Delimiter || text[at-1] == '\n') {
-			closing := d.closing(text, at+1)
+			closing, _ := d.closing(text, at+1)
 			if closing < 0 || closing+1 == len(text) {
 				return end, records // it may go on in what was not read yet
 			}
@@ -141,34 +141,25 @@ func (d Dialect) cutQuoted(text string) (end int, records int64) {
 
 // closing returns where the quoted cell whose content begins at begin has its
 // closing quote, or -1: the first that is neither doubled nor escaped and
-// stands before a delimiter, a line's end or the end of the text.
-func (d Dialect) closing(text string, begin int) int {
-	for at := begin; ; {
+// stands before a delimiter, a line's end or the end of the text. It also
+// tells whether there are quotes in the content.
+func (d Dialect) closing(text string, begin int) (at int, quotes bool) {
+	for at = begin; ; quotes = true {
 		n := strings.IndexByte(text[at:], '"')
 		if n < 0 {
-			return -1
+			return -1, quotes
 		}
 		at += n
-		if d.Escaped && escapedAt(text[begin:at]) {
-			at++
-			continue
-		}
-		if at+1 == len(text) {
-			return at
-		}
-		switch text[at+1] {
-		case d.Delimiter, '\n':
-			return at
-		case '"':
-			at += 2
-		case '\r':
-			if at+2 == len(text) || text[at+2] == '\n' {
-				return at
-			}
-			at++
-		default:
+		switch next := at + 1; {
+		case d.Escaped && escapedAt(text[begin:at]):
+		case next == len(text) || text[next] == d.Delimiter || text[next] == '\n':
+			return at, quotes
+		case text[next] == '\r' && (next+1 == len(text) || text[next+1] == '\n'):
+			return at, quotes
+		case text[next] == '"':
 			at++
 		}
+		at++
 	}
 }
 

@@ -106,12 +106,12 @@ func (s *splitter) split(row *Row, text string) int {
 	for at := 0; ; at++ {
 		var cell string
 		if s.Quoted && at < len(text) && text[at] == '"' {
-			closing := s.closing(text, at+1)
+			closing, quotes := s.closing(text, at+1)
 			if closing < 0 {
 				row.Err = ErrUnclosed
 				closing = len(text)
 			}
-			cell = s.quoted(text[at+1 : closing])
+			cell = s.quoted(text[at+1:closing], quotes)
 			at = min(closing+1, len(text))
 			if strings.HasPrefix(text[at:], "\r") {
 				at++
@@ -157,14 +157,14 @@ func (s *splitter) plain(text string, begin int) (cell string, end int) {
 	return cell, at
 }
 
-// quoted returns the cell whose quotes hold content.
-func (s *splitter) quoted(content string) string {
+// quoted returns the cell whose quotes hold content, which has quotes in it or not.
+func (s *splitter) quoted(content string, quotes bool) string {
 	switch {
 	case s.null(content):
 		return ""
 	case s.Escaped && strings.IndexByte(content, '\\') >= 0:
 		return unescape(content)
-	case strings.IndexByte(content, '"') >= 0:
+	case quotes:
 		return strings.ReplaceAll(content, `""`, `"`)
 	}
 	return content

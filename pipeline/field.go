@@ -61,6 +61,9 @@ func (f Field) String() string {
 	return fmt.Sprintf("field(%d)", uint8(f))
 }
 
+// MarshalText writes the field's name.
+func (f Field) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
 // Has reports whether ev fills f.
 func (ev *Event) Has(f Field) bool {
 	switch f {

@@ -239,30 +239,35 @@ func (n *Normalizer) identity(ev *Event, repair func(string)) {
 // uuid returns id itself where it is a UUID, else a name-based one (RFC 9562,
 // version 5), which is the same in every run.
 func (n *Normalizer) uuid(kind, id string) string {
-	if isUUID(id) {
+	if valid, lower := isUUID(id); lower {
+		return id
+	} else if valid {
 		return strings.ToLower(id)
 	}
 	return uuid.NewSHA1(n.Namespace, []byte(kind+":"+id)).String()
 }
 
-func isUUID(s string) bool {
+// isUUID reports whether s has the form of a UUID, and of one in lower case.
+func isUUID(s string) (valid, lower bool) {
 	if len(s) != 36 {
-		return false
+		return false, false
 	}
+	lower = true
 	for i := range len(s) {
 		c := s[i]
-		switch i {
-		case 8, 13, 18, 23:
+		switch {
+		case i == 8 || i == 13 || i == 18 || i == 23:
 			if c != '-' {
-				return false
+				return false, false
 			}
+		case '0' <= c && c <= '9' || 'a' <= c && c <= 'f':
+		case 'A' <= c && c <= 'F':
+			lower = false
 		default:
-			if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
-				return false
-			}
+			return false, false
 		}
 	}
-	return true
+	return true, lower
 }
 
 func (n *Normalizer) client(ev *Event, repair func(string)) {

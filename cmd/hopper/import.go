@@ -120,6 +120,7 @@ type importRun struct {
 	began  time.Time
 
 	sandboxed *embedded
+	survey    *rybbit.Survey // of the input's beginning; nil when a run is resumed
 	result    importResult
 	events    atomic.Int64 // translated so far
 }
@@ -249,15 +250,16 @@ func (r *importRun) choose(ctx context.Context, in *reader, rules pipeline.Norma
 	if len(sample) == 0 {
 		return nil, nil
 	}
-	if wire, err := rybbit.WireFor(r.wire); err == nil {
-		return []rybbit.Wire{wire}, nil
-	}
 	survey := new(surveyor)
 	counting := pipeline.Translation{Normalizer: rules, Encoder: pipeline.Nowhere{}, Observe: survey.observe}
 	if _, err := counting.Run(ctx, pipeline.Replay(sample), pipeline.Mark{}, nothing); err != nil {
 		return nil, err
 	}
-	return survey.all.Rank(), nil
+	r.survey = &survey.all
+	if wire, err := rybbit.WireFor(r.wire); err == nil {
+		return []rybbit.Wire{wire}, nil
+	}
+	return r.survey.Rank(), nil
 }
 
 func (r *importRun) upload(ctx context.Context, state string, e *export, client *rybbit.Client) (err error) {
@@ -313,11 +315,11 @@ func (r *importRun) upload(ctx context.Context, state string, e *export, client 
 		rejected.path = ledger.Rejects()
 	}
 	defer func() { err = errors.Join(err, rejected.close()) }()
-	survey := new(surveyor)
+	r.warnOfLosses(wire)
 	stop := r.progress(e.inputs, "sent").start()
 	summary, err := up.Run(ctx, rybbit.Run{
 		Open:        in.open,
-		Translation: &pipeline.Translation{Normalizer: rules, Encoder: wire, Jobs: r.jobs, Observe: survey.observe},
+		Translation: &pipeline.Translation{Normalizer: rules, Encoder: wire, Jobs: r.jobs},
 		Each: func(before pipeline.Mark, chunk *pipeline.Encoded) error {
 			r.events.Store(before.Stats.Events + chunk.Stats.Events)
 			return rejected.add(before.Stats.Rejected.Total(), chunk.Rejects)
@@ -335,7 +337,6 @@ func (r *importRun) upload(ctx context.Context, state string, e *export, client 
 		r.result.RejectsFile = rejected.path
 	}
 	r.summarize(summary, status)
-	r.warnOfLosses(&survey.all, wire)
 	return nil
 }
 
@@ -360,8 +361,8 @@ func (r *importRun) translateOnly(ctx context.Context, e *export) (err error) {
 	defer func() { err = errors.Join(err, src.Close()) }()
 	rejected := &rejects{path: r.rejects}
 	defer func() { err = errors.Join(err, rejected.close()) }()
-	survey := new(surveyor)
-	translation := pipeline.Translation{Normalizer: rules, Encoder: wire, Jobs: r.jobs, Observe: survey.observe}
+	r.warnOfLosses(wire)
+	translation := pipeline.Translation{Normalizer: rules, Encoder: wire, Jobs: r.jobs}
 	stop := r.progress(e.inputs, "translated").start()
 	var bytes int64
 	stats, err := translation.Run(ctx, src, pipeline.Mark{}, func(_ context.Context, before pipeline.Mark, chunk *pipeline.Encoded) error {
@@ -377,7 +378,6 @@ func (r *importRun) translateOnly(ctx context.Context, e *export) (err error) {
 		return err
 	}
 	r.summarize(rybbit.Summary{Platform: wire.Platform(), Stats: stats, Bytes: bytes}, statusDryRun)
-	r.warnOfLosses(&survey.all, wire)
 	return nil
 }
 

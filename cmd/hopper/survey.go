@@ -28,10 +28,13 @@ func (c *chunkSurvey) Done() { c.total.all.Merge(&c.Survey) }
 
 func nothing(context.Context, pipeline.Mark, *pipeline.Encoded) error { return nil }
 
-// warnOfLosses says in one line what the wire format loses of the events, and
-// which one would not.
-func (r *importRun) warnOfLosses(survey *rybbit.Survey, wire rybbit.Wire) {
-	lost := survey.Loses(wire)
+// warnOfLosses says in one line what the wire format loses of the input's
+// beginning, and which one would not.
+func (r *importRun) warnOfLosses(wire rybbit.Wire) {
+	if r.survey == nil {
+		return
+	}
+	lost := r.survey.Loses(wire)
 	if len(lost) == 0 {
 		return
 	}
@@ -40,12 +43,12 @@ func (r *importRun) warnOfLosses(survey *rybbit.Survey, wire rybbit.Wire) {
 		names[i] = f.String()
 	}
 	advice := "no wire format keeps more"
-	if best := survey.Rank()[0]; best.Platform() != wire.Platform() {
+	if best := r.survey.Rank()[0]; best.Platform() != wire.Platform() {
 		advice = fmt.Sprintf("--wire %s would keep more", best.Platform())
 		if r.wire == "auto" {
 			advice += ", with a newer Rybbit"
 		}
 	}
-	r.log.Warn(fmt.Sprintf("the wire format %s loses or shortens %s; %s; see hopper inspect",
+	r.log.Warn(fmt.Sprintf("the wire format %s loses or shortens %s; %s; hopper inspect tells how much",
 		wire.Platform(), strings.Join(names, ", "), advice))
 }

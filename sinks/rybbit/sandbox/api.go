@@ -255,7 +255,7 @@ func (x *exchange) store(ctx context.Context, tx *sql.Tx, b *batch) (reply, int6
 
 // allowed leaves out what is to be skipped: events in the future, before the
 // allowed range, of no date, or over the month's quota.
-func (x *exchange) allowed(ctx context.Context, tx *sql.Tx, now time.Time, events []event) ([]event, error) {
+func (x *exchange) allowed(ctx context.Context, tx *sql.Tx, now time.Time, events []*event) ([]*event, error) {
 	used := make(map[string]int64)
 	if x.opts.MonthlyQuota > 0 {
 		rows, err := tx.QueryContext(ctx, `SELECT substr(timestamp, 1, 7), count(*) FROM events GROUP BY 1`)

@@ -381,6 +381,11 @@ func TestBodyLimit(t *testing.T) {
 					t.Errorf("%d bytes: %+v", size, a)
 				}
 			}
+			b.key = "wrong"
+			if a := send(20 * limit); tt.wide && a.status != 401 && a.status != 403 {
+				t.Errorf("a wrong key and a large body: %+v", a)
+			}
+			b.key = "sandbox"
 			b.wantCounters(id, "1 0 0")
 		})
 	}

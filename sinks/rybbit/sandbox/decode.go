@@ -14,8 +14,8 @@ var errShape = errors.New("validation error")
 
 // batch is a decoded body of the events call.
 type batch struct {
-	events  []event // those that kept every rule, in the order sent
-	invalid int64   // the number of those that did not
+	events  []*event // those that kept every rule, in the order sent
+	invalid int64    // the number of those that did not
 	last    bool
 }
 
@@ -159,8 +159,8 @@ func (b *batch) decodeEvents(dec *json.Decoder, wire format) (shape, err error) 
 		if shape != nil {
 			continue
 		}
-		e := event{props: "{}"}
-		if wire.row(f, &e) {
+		e := &event{props: "{}"}
+		if wire.row(f, e) {
 			b.events = append(b.events, e)
 		} else {
 			b.invalid++

@@ -31,7 +31,12 @@ func TestParseURL(t *testing.T) {
 		{"http://127.0.0.1/", "127.0.0.1", "/", ""},
 		{"http://[::1]:80/", "[::1]", "/", ""},
 		{"http://my_host/", "my_host", "/", ""},
-		{"android-app://com.example.app/x", "com.example.app", "", ""},
+		{"android-app://com.Example.app/x", "com.Example.app", "/x", ""},
+		{"android-app://com.example.app", "com.example.app", "", ""},
+		{"page:///a/../b?q='#x", "", "/b", "?q='"},
+		{"page:///", "", "/", ""},
+		{"page:/a", "", "", ""},
+		{"about:blank", "", "", ""},
 		{"mailto:a@example.org", "", "", ""},
 	} {
 		if got, ok := parseURL(tt.in); !ok || got != (webURL{tt.host, tt.path, tt.search}) {
@@ -39,7 +44,7 @@ func TestParseURL(t *testing.T) {
 		}
 	}
 	for _, in := range []string{"", "/a", "shop.example", "//shop.example", "https://", "https:///", "https://?a", "https://a b/", "https://a|b/", "https://a%zz/", "https://a%2fb/",
-		"https://a:b/", "https://a:65536/", "https://[::1/", "https://[1.2.3.4]/", "https://1.2.3.256/", "https://shop.42/", "1http://a/", "ht tp://a/"} {
+		"https://a:b/", "https://a:65536/", "https://[::1/", "https://[1.2.3.4]/", "https://1.2.3.256/", "https://shop.42/", "1http://a/", "page://a b/", "page://:80/", "page://a:x/", "http://a:+1/", "ht tp://a/"} {
 		if got, ok := parseURL(in); ok {
 			t.Errorf("%q: got %+v", in, got)
 		}
@@ -53,9 +58,12 @@ func FuzzParseURL(f *testing.F) {
 		if !ok || u.pathname == "" {
 			return
 		}
-		again := "https://" + u.hostname + u.pathname + u.search
+		again := "page://" + u.hostname + u.pathname + u.search
 		if v, ok := parseURL(again); !ok || v != u {
 			t.Fatalf("%q is read as %+v, and that as %+v", s, u, v)
+		}
+		if u.hostname == "" && strings.HasPrefix(strings.ToLower(strings.TrimSpace(s)), "http") {
+			t.Fatalf("%q is read without a host", s)
 		}
 	})
 }

@@ -336,7 +336,7 @@ func (x *exchange) refuseSize() (reply, error) {
 		}
 		return reply{}, errTooLarge
 	}
-	x.body.err, x.body.limit = nil, 1<<62
+	x.body.err = nil
 	if err := x.drain(); err != nil {
 		return reply{}, err
 	}
@@ -352,6 +352,7 @@ func (x *exchange) drain() error {
 	if x.body.read == 0 && strings.EqualFold(x.r.Header.Get("Expect"), "100-continue") {
 		return nil
 	}
+	x.body.limit = 1 << 62 // the answer is known: size does not matter any more
 	_, err := io.Copy(io.Discard, x.body)
 	return err
 }

@@ -128,7 +128,7 @@ var rules = map[string]map[string]fieldRule{
 	"matomo": {
 		"idVisit": {[]string{"1", x(64)}, []string{"", x(65)}}, "visitorId": {[]string{"0123456789ABCDEF"}, []string{"", "0123456789abcde", "0123456789abcdef0", "0123456789abcdeg"}},
 		"userId": upTo(255), "type": {[]string{"action", "search", "event"}, []string{"", "pageview", "Action", "outlink", "download"}}, // these need a link
-		"url":     {[]string{"http://a.example", "https://a.example/" + strings.Repeat("p", 2048-18)}, []string{"", "/teas", "shop.example/teas", "https:///", "https://a b/", "mailto:a@b", "https://a.example/" + strings.Repeat("p", 2048-17)}},
+		"url":     {[]string{"http://a.example", "page:///teas?sort=price", "https://a.example/" + strings.Repeat("p", 2048-18)}, []string{"", "/teas", "shop.example/teas", "https:///", "https://a b/", "mailto:a@b", "https://a.example/" + strings.Repeat("p", 2048-17)}},
 		"linkUrl": upTo(2048), "eventCategory": upTo(256), "timestamp": {[]string{"0", "1735689600"}, []string{"", "-1", "1.5", "2025-01-01 00:00:00", "+1", " 1"}},
 		// What describes blanks out instead.
 		"pageTitle": {good: []string{"", x(9999)}}, "eventAction": {good: []string{"", x(9999)}}, "eventName": {good: []string{"", x(9999)}},
@@ -292,7 +292,8 @@ func TestFieldsAsStored(t *testing.T) {
 		matomo("browser, operating_system, device_type", "Mobile Chrome|Linux|Mobile", "browserName", "Chrome Mobile", "operatingSystemName", "GNU/Linux", "deviceType", "tablet"),
 		matomo("browser, language, city", "||", "browserName", x(31), "languageCode", x(36), "city", x(61)),
 
-		posthog("kind, event_name, props", `custom_event|buy|{"$own":[2],"tea":{"green":1.50}}`, "buy", "tea", json.RawMessage(`{"green":1.50}`), "$own", []int{2}),
+		posthog("kind, event_name, props", `custom_event|buy|{"$own":[2],"tea":{"green":1.50},"title":"Teas"}`, "buy", "tea", json.RawMessage(`{"green":1.50}`), "$own", []int{2}),
+		posthog("props", "{}", "buy", "title", nil),
 		posthog("kind, hostname, page_title", "custom_event||Teas", "buy", "$current_url", nil),
 		posthog("kind, props", "pageview|{}", "$pageview", "tea", 1),
 		posthog("kind, outbound_url, outbound_text, pathname", "outbound|https://other.example/|More|/teas", "$autocapture", "$external_click_url", "https://other.example/", "$el_text", "More"),

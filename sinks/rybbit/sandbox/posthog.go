@@ -14,10 +14,11 @@ var posthog = format{
 
 const maxDistinctID = 255
 
-// posthogRead are the properties that become fields, so that a custom event does
-// not keep them as properties too.
+// posthogRead are PostHog's own properties that become fields, so that a custom
+// event does not keep them as properties too. It does keep "title", which is read
+// as the page's title as well: a name without "$" may be the site's own.
 var posthogRead = map[string]bool{
-	"$session_id": true, "$device_id": true, "$is_identified": true, "$current_url": true, "title": true, "$referrer": true,
+	"$session_id": true, "$device_id": true, "$is_identified": true, "$current_url": true, "$referrer": true,
 	"$raw_user_agent": true, "$browser": true, "$browser_version": true, "$os": true, "$os_version": true, "$device_type": true,
 	"$screen_width": true, "$screen_height": true, "$browser_language": true, "$geoip_country_code": true,
 	"$geoip_subdivision_1_code": true, "$geoip_city_name": true, "$geoip_latitude": true, "$geoip_longitude": true,

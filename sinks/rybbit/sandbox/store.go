@@ -216,7 +216,7 @@ func findImport(ctx context.Context, db interface {
 const rowsPerInsert = 32
 
 // insertEvents stores the events of one import within tx.
-func insertEvents(ctx context.Context, tx *sql.Tx, importID string, events []event) error {
+func insertEvents(ctx context.Context, tx *sql.Tx, importID string, events []*event) error {
 	if len(events) == 0 {
 		return nil
 	}
@@ -241,8 +241,8 @@ func insertEvents(ctx context.Context, tx *sql.Tx, importID string, events []eve
 			size = rows
 		}
 		values = values[:0]
-		for i := range events[:rows] {
-			values = events[i].values(values, importID)
+		for _, e := range events[:rows] {
+			values = e.values(values, importID)
 		}
 		if _, err := stmt.ExecContext(ctx, values...); err != nil {
 			return errors.Join(err, stmt.Close())

@@ -14,8 +14,9 @@ import (
 // the path without dot segments and percent-encoded, the query with its "?".
 type webURL struct{ hostname, pathname, search string }
 
-// parseURL reads an absolute address. Of schemes that browsers do not treat
-// specially (android-app:, mailto:) only the shape is checked and the host read.
+// parseURL reads an absolute address. Of a scheme that browsers do not treat
+// specially (android-app:, page:) the host may be empty and stays as written, and
+// without "//" (mailto:) there are no parts to read at all.
 func parseURL(s string) (webURL, bool) {
 	s = strings.TrimFunc(s, func(r rune) bool { return r <= ' ' })
 	if strings.ContainsAny(s, "\t\n\r") {
@@ -25,28 +26,36 @@ func parseURL(s string) (webURL, bool) {
 	if !ok || !isScheme(scheme) {
 		return webURL{}, false
 	}
-	scheme = strings.ToLower(scheme)
 	rest, _, _ = strings.Cut(rest, "#")
-	if scheme != "http" && scheme != "https" {
-		after, hasHost := strings.CutPrefix(rest, "//")
-		if !hasHost {
-			return webURL{}, true
-		}
-		host, _, _ := strings.Cut(after, "/")
-		return webURL{hostname: host}, true
+	rest, query, _ := strings.Cut(rest, "?")
+	special := isSpecial(scheme)
+	querySet := `"#<>`
+	if special {
+		rest = strings.TrimLeft(strings.ReplaceAll(rest, `\`, "/"), "/")
+		querySet += "'"
+	} else if rest, ok = strings.CutPrefix(rest, "//"); !ok {
+		return webURL{}, true
 	}
-	rest, query, hasQuery := strings.Cut(rest, "?")
-	rest = strings.TrimLeft(strings.ReplaceAll(rest, `\`, "/"), "/")
-	authority, path, _ := strings.Cut(rest, "/")
+	authority, path, hasPath := strings.Cut(rest, "/")
 	var u webURL
-	if u.hostname, ok = parseHost(authority); !ok {
+	if u.hostname, ok = parseHost(authority, special); !ok {
 		return webURL{}, false
 	}
-	u.pathname = cleanPath(path)
-	if hasQuery && query != "" {
-		u.search = "?" + percentEncode(query, `"#<>'`)
+	if hasPath || special {
+		u.pathname = cleanPath(path)
+	}
+	if query != "" {
+		u.search = "?" + percentEncode(query, querySet)
 	}
 	return u, true
+}
+
+func isSpecial(scheme string) bool {
+	switch strings.ToLower(scheme) {
+	case "http", "https", "ws", "wss", "ftp":
+		return true
+	}
+	return false
 }
 
 func isScheme(s string) bool {
@@ -60,7 +69,10 @@ func isScheme(s string) bool {
 }
 
 // parseHost reads [user@]host[:port].
-func parseHost(authority string) (string, bool) {
+func parseHost(authority string, special bool) (string, bool) {
+	if authority == "" {
+		return "", !special
+	}
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
 		authority = authority[at+1:]
 	}
@@ -81,6 +93,12 @@ func parseHost(authority string) (string, bool) {
 		port = strings.TrimPrefix(port, ":")
 	} else {
 		host, port, _ = strings.Cut(authority, ":")
+		if !special {
+			if host == "" || strings.ContainsFunc(host, isForbiddenInHost) {
+				return "", false
+			}
+			return percentEncode(host, ""), isPort(port)
+		}
 		decoded, err := url.PathUnescape(host)
 		if err != nil || !utf8.ValidString(decoded) {
 			return "", false
@@ -90,22 +108,22 @@ func parseHost(authority string) (string, bool) {
 			return "", false
 		}
 	}
-	if port != "" {
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n > 65535 || port[0] == '+' {
-			return "", false
-		}
-	}
-	return host, true
+	return host, isPort(port)
 }
+
+func isPort(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 16)
+	return s == "" || err == nil
+}
+
+func isForbiddenInHost(r rune) bool { return r <= ' ' || strings.ContainsRune(`#/:<>?@[\]^|`, r) }
 
 // asciiHost turns international labels into their "xn--" form and checks what a
 // host may hold. A host that ends in a number must be an IPv4 address.
 func asciiHost(host string) (string, bool) {
 	labels := strings.Split(host, ".")
 	for i, label := range labels {
-		if strings.ContainsFunc(label, func(r rune) bool {
-			return r <= ' ' || r == 0x7F || strings.ContainsRune(`#%/:<>?@[\]^|`, r)
-		}) {
+		if strings.ContainsFunc(label, isForbiddenInHost) || strings.ContainsAny(label, "%\x7F") {
 			return "", false
 		}
 		if strings.ContainsFunc(label, func(r rune) bool { return r > unicode.MaxASCII }) {

@@ -311,3 +311,29 @@ func TestReadCanceled(t *testing.T) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }
+
+// Whatever bytes come in, reading ends, and an error says of which input.
+func FuzzOpen(f *testing.F) {
+	for _, seed := range [][]byte{[]byte(content), gz(content, content), zst(content), archive("a.csv", content, "b.csv.gz", string(gz(content))), []byte("BZh91AY&SY"), []byte("\xff\xfea\x00")} {
+		f.Add(seed)
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, data []byte) {
+		ins, err := adapters.Open(t.Context(), []string{"-"}, pipe(data), dir)
+		if err == nil {
+			defer ins.Close()
+			for _, in := range ins.Files {
+				in.Format()
+				var r io.ReadCloser
+				if r, err = in.Text(t.Context()); err == nil {
+					_, err = io.Copy(io.Discard, r)
+					r.Close()
+				}
+			}
+		}
+		var positioned *adapters.Error
+		if err != nil && !errors.As(err, &positioned) {
+			t.Errorf("%v says not of which input", err)
+		}
+	})
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -119,7 +121,8 @@ func find(ctx context.Context, inputs []*adapters.Input) (*tables, error) {
 	case len(found.events) > 0:
 		return &found, nil
 	case isAggregates(inputs):
-		return nil, adapters.Errorf(inputs[0].Name, "%s", aggregatesAdvice)
+		archive := path.Dir(filepath.ToSlash(inputs[0].Name))
+		return nil, adapters.Errorf(archive, "%s", aggregatesAdvice)
 	case broken != nil:
 		return nil, broken
 	case found.count() > 0:
@@ -202,9 +205,19 @@ func isAggregates(inputs []*adapters.Input) bool {
 	return n >= 4
 }
 
-// headless reports whether a table's header is a row of values.
+// headless reports whether a table's header is a row of Umami's values: a
+// time among at least three identifiers.
 func headless(t *table.Table) bool {
-	return slices.ContainsFunc(t.Columns, func(c string) bool { _, isTime := parseTime(strings.ToUpper(c), nil); return isTime })
+	ids, times := 0, 0
+	for _, c := range t.Columns {
+		if _, ok := parseTime(strings.ToUpper(c), nil); ok {
+			times++
+		}
+		if len(c) == 36 && idOf(c) != hashed(c) {
+			ids++
+		}
+	}
+	return ids >= 3 && times > 0
 }
 
 // contents says what tables the inputs hold.

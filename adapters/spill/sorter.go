@@ -27,7 +27,8 @@ const (
 type Sorter struct {
 	// Dir is where it spills; empty means the system's directory for temporary files.
 	Dir string
-	// Limit is the memory to take in bytes; 0 means DefaultLimit.
+	// Limit is about how many bytes of memory to take, below 4 GiB; 0 means
+	// DefaultLimit. While it grows a Sorter can take half as much again.
 	Limit int
 
 	records []byte // each as appendRecord writes it

@@ -452,6 +452,57 @@ func TestBadRowsOfJoinedTables(t *testing.T) {
 	}
 }
 
+// printed is the encoder that writes all of an event.
+type printed struct{ pipeline.Nowhere }
+
+func (printed) Append(dst []byte, ev *pipeline.Event) []byte { return fmt.Appendf(dst, "%+v\n", *ev) }
+
+// Several workers give the same events in the same order as one, over many
+// chunks, with all that is joined and derived.
+func TestWorkersAgree(t *testing.T) {
+	var events, sessions, data strings.Builder
+	events.WriteString("event_id,session_id,created_at,url_path,url_query,referrer_domain,page_title,event_type,event_name\n")
+	sessions.WriteString("session_id,browser,os,device,distinct_id\n")
+	data.WriteString("website_event_id,data_key,string_value,number_value,date_value,data_type\n")
+	for i := range 12000 {
+		fmt.Fprintf(&events, "ff2ad331-ade6-500f-8692-%012x,6c1c77a2-c723-50b2-9268-%012x,2024-05-%02d %02d:%02d:00,/diary/%d,,,\"A title\nof two lines\",2,buy\n", i, i*7919%3000, i%28+1, i%24, i%60, i%50)
+		fmt.Fprintf(&data, "ff2ad331-ade6-500f-8692-%012x,price,,%d.5000,,2\n", i*31%12000, i)
+	}
+	for i := range 3000 {
+		fmt.Fprintf(&sessions, "6c1c77a2-c723-50b2-9268-%012x,chrome,Linux,desktop,user %d\n", i, i)
+	}
+	run := func(jobs int) (string, int) {
+		ins, err := adapters.Open(t.Context(), []string{"-"}, zipped(t, "a.csv", events.String(), "b.csv", sessions.String(), "c.csv", data.String()), t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ins.Close()
+		reading, err := umami.Adapter{}.Open(t.Context(), ins.Files, adapters.Options{TempDir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer reading.Source.Close()
+		var out strings.Builder
+		chunks := 0
+		_, err = (&pipeline.Translation{Encoder: printed{}, Jobs: jobs}).Run(t.Context(), reading.Source, pipeline.Mark{}, func(_ context.Context, _ pipeline.Mark, e *pipeline.Encoded) error {
+			chunks++
+			out.Write(e.Body)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.String(), chunks
+	}
+	want, chunks := run(1)
+	if strings.Count(want, "Name:buy") != 12000 || strings.Count(want, "Key:price") != 12000 || chunks < 3 {
+		t.Fatalf("got %d events, %d prices in %d chunks", strings.Count(want, "Name:buy"), strings.Count(want, "Key:price"), chunks)
+	}
+	if got, _ := run(4); got != want {
+		t.Error("four workers give something else than one")
+	}
+}
+
 func FuzzUmami(f *testing.F) {
 	for _, name := range []string{"postgres", "postgres-2.10", "v1"} {
 		var tables []string

@@ -3,21 +3,21 @@ package reconstruct
 // Report compares a reconstruction with what the export told: a line per
 // table and measure. It adds up over days.
 type Report struct {
-	Lines []Line
+	Lines []Line `json:"lines"`
 }
 
 // Line compares one measure of one table.
 type Line struct {
-	Table   string
-	Measure string
-	Want    int // what the export's rows sum to
-	Got     int // what the reconstruction's rows sum to
-	// Off is how much stands in wrong rows: the sum over rows and days of the
-	// absolute difference, halved where the sums agree (a visit in the wrong
-	// row is off by one), whole where they do not.
-	Off int
+	Table   string `json:"table"`
+	Measure string `json:"measure"`
+	Want    int    `json:"want"` // what the export's rows sum to
+	Got     int    `json:"got"`  // what the reconstruction's rows sum to
+	// Off is how much stands in wrong rows: what rows have too much or what
+	// they lack, whichever is more on a day, so that a visit in the wrong row
+	// counts once.
+	Off int `json:"off"`
 	// Rows is how many rows, over all days, differ.
-	Rows int
+	Rows int `json:"rows"`
 }
 
 // Share returns the share of the measure's mass that is in the wrong place.

@@ -1,0 +1,406 @@
+package plausible
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"hopper/adapters"
+	"hopper/adapters/plausible/cities"
+	"hopper/adapters/reconstruct"
+	"hopper/pipeline"
+)
+
+// What is repaired of a site export.
+const (
+	RepairSource = "source that names no host left out (visits)"
+	RepairCity   = "city id that GeoNames' list lacks left out (visits)"
+	RepairPage   = "page views of pages that no table tells, as /(not set)"
+)
+
+// notSet is the path of a pageview whose page no table tells.
+const notSet = "/(not set)"
+
+// rows are a table's rows of one day, those of equal key added up.
+type rows struct {
+	keys  []string // cells of the key columns, joined by "\x00"
+	sums  []reconstruct.Sums
+	index map[string]int
+	has   reconstruct.Measure
+}
+
+func (r *rows) add(key string, s reconstruct.Sums) {
+	i, ok := r.index[key]
+	if !ok {
+		if r.index == nil {
+			r.index = map[string]int{}
+		}
+		i = len(r.keys)
+		r.index[key] = i
+		r.keys = append(r.keys, key)
+		r.sums = append(r.sums, reconstruct.Sums{})
+	}
+	t := &r.sums[i]
+	t.Visits += s.Visits
+	t.Bounces += s.Bounces
+	t.Visitors += s.Visitors
+	t.Pageviews += s.Pageviews
+	t.Duration += s.Duration
+}
+
+// cells takes a key apart.
+func cells(key string) []string { return strings.Split(key, "\x00") }
+
+type reject struct {
+	at          pipeline.Origin
+	reason, raw string
+}
+
+// day is what all tables tell of one day.
+type day struct {
+	date       string // empty where only rejects are in it
+	start, end time.Time
+	at         pipeline.Origin // of its first row
+	tables     [kinds]rows
+	hosts      map[string]host // of pages
+	total      int             // rows
+	rejects    []reject
+	omits      []reject
+
+	once   sync.Once
+	sums   *reconstruct.Day
+	result *reconstruct.Result
+	err    error
+}
+
+type host struct {
+	name      string
+	pageviews int
+}
+
+func newDay(date string, zone *time.Location) *day {
+	d := &day{date: date, hosts: map[string]host{}}
+	if date != "" {
+		d.start, d.end = midnight(date, 0, zone), midnight(date, 1, zone)
+	}
+	return d
+}
+
+// midnight returns when a day, or one so many days later, begins in a zone.
+// Where clocks jump at midnight, that is the first moment there is.
+func midnight(date string, later int, zone *time.Location) time.Time {
+	t, _ := time.Parse(time.DateOnly, date) // was parsed before
+	t = t.AddDate(0, 0, later)
+	begin := time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, zone)
+	for begin.Day() != t.Day() {
+		begin = begin.Add(15 * time.Minute)
+	}
+	return begin
+}
+
+// add takes a record of the day.
+func (d *day) add(s *sumsTable, r *record) {
+	d.total++
+	at := pipeline.Origin{Input: s.Input.Name, Row: r.row}
+	if d.at.Input == "" {
+		d.at = at
+	}
+	if r.bad != "" {
+		d.rejects = append(d.rejects, reject{at, r.bad, r.raw})
+		return
+	}
+	var n [5]int
+	for m, column := range s.sums {
+		var ok bool
+		if n[m], ok = count(r.cell(column)); !ok {
+			d.rejects = append(d.rejects, reject{at, RejectNumber, r.raw})
+			return
+		}
+	}
+	parts := make([]string, len(s.keys))
+	for i, column := range s.keys {
+		parts[i] = r.cell(column)
+	}
+	switch {
+	case s.kind == customEventsTable && parts[0] == "engagement":
+		d.omits = append(d.omits, reject{at: at, reason: OmitEngagement})
+		return
+	case s.kind == customPropsTable && (parts[0] == "url" || parts[0] == "path"):
+		d.omits = append(d.omits, reject{at: at, reason: OmitInternal})
+		return
+	case n == [5]int{} && s.kind != visitorsTable:
+		d.omits = append(d.omits, reject{at: at, reason: OmitNothing})
+		return
+	}
+	t := &d.tables[s.kind]
+	for m, column := range s.sums {
+		if column >= 0 {
+			t.has |= 1 << m
+		}
+	}
+	t.add(strings.Join(parts, "\x00"), reconstruct.Sums{Visits: n[0], Bounces: n[1], Visitors: n[2], Pageviews: n[3], Duration: n[4]})
+	if s.kind == pagesTable {
+		if name := r.cell(s.extra); name != "" && n[3] >= d.hosts[parts[0]].pageviews {
+			d.hosts[parts[0]] = host{name, n[3]}
+		}
+	}
+}
+
+// dimensions are the tables of visits, in the order of reconstruct.Day.Tables.
+var dimensions = [...]kind{sourcesTable, locationsTable, devicesTable, browsersTable, systemsTable}
+
+// build returns the day's sums as reconstruct takes them.
+func (d *day) build() *reconstruct.Day {
+	out := &reconstruct.Day{Start: d.start, End: d.end}
+	if t := &d.tables[visitorsTable]; len(t.sums) > 0 {
+		out.Has, out.Totals = t.has, t.sums[0]
+	}
+	table := func(k kind) reconstruct.Table {
+		t := &d.tables[k]
+		r := reconstruct.Table{Name: k.String(), Has: t.has, PerVisitor: k >= locationsTable}
+		for i, key := range t.keys {
+			r.Rows = append(r.Rows, reconstruct.Row{Key: key, Sums: t.sums[i]})
+		}
+		return r
+	}
+	for _, k := range dimensions {
+		out.Tables = append(out.Tables, table(k))
+	}
+	out.Entries, out.Exits = table(entryPagesTable), table(exitPagesTable)
+	for i, key := range d.tables[pagesTable].keys {
+		s := d.tables[pagesTable].sums[i]
+		out.Pages = append(out.Pages, reconstruct.Page{Key: key, Pageviews: s.Pageviews, Visits: s.Visits, Visitors: s.Visitors})
+	}
+	for i, key := range d.tables[customEventsTable].keys {
+		s := d.tables[customEventsTable].sums[i]
+		out.Events = append(out.Events, reconstruct.Event{Key: key, Events: s.Visits, Visitors: s.Visitors})
+	}
+	for i, key := range d.tables[customPropsTable].keys {
+		s := d.tables[customPropsTable].sums[i]
+		name, value, _ := strings.Cut(key, "\x00")
+		out.Properties = append(out.Properties, reconstruct.Property{Name: name, Value: value, Events: s.Visits, Visitors: s.Visitors})
+	}
+	return out
+}
+
+// partHits is how many hits of a day travel in one chunk.
+const partHits = 60_000
+
+// chunks splits the day, by its size, into chunks that are decoded together.
+func (d *day) chunks() []pipeline.Chunk {
+	hits := 0
+	for k := range d.tables {
+		n := 0
+		for _, s := range d.tables[k].sums {
+			n += max(s.Visits, s.Pageviews, 0)
+		}
+		hits = max(hits, n)
+	}
+	n := 1 + min(hits, reconstruct.MaxHits)/partHits
+	chunks := make([]pipeline.Chunk, n)
+	for i := range chunks {
+		chunks[i] = &part{day: d, index: i, of: n}
+	}
+	return chunks
+}
+
+// reconstruct makes the day's visits, once for all its chunks.
+func (d *day) reconstruct() error {
+	d.once.Do(func() {
+		d.sums = d.build()
+		d.result, d.err = reconstruct.Reconstruct(d.sums)
+		if d.err != nil {
+			d.err = &adapters.Error{Input: d.at.Input, Row: d.at.Row, Err: d.err}
+		}
+	})
+	return d.err
+}
+
+// part is a share of a day's visits.
+type part struct {
+	*day
+	index, of int
+}
+
+// Decode makes the events of the day's visits, see [pipeline.Chunk].
+func (p *part) Decode(out *pipeline.Emitter) error {
+	if p.index == 0 {
+		out.Rows(p.total)
+		for _, r := range p.rejects {
+			out.Reject(r.at, r.reason, r.raw)
+		}
+		for _, r := range p.omits {
+			out.Omit(r.at, r.reason)
+		}
+	}
+	if p.date == "" {
+		return nil
+	}
+	if err := p.reconstruct(); err != nil {
+		return err
+	}
+	n := len(p.result.Visits)
+	from, to := n*p.index/p.of, n*(p.index+1)/p.of
+	if from < to {
+		w := newWriter(p.day, out)
+		for i := from; i < to; i++ {
+			w.visit(i)
+		}
+	}
+	return nil
+}
+
+// writer turns a day's visits into events.
+type writer struct {
+	*day
+	out     *pipeline.Emitter
+	sources []origin
+	places  []place
+	host    string // of pages without one
+	events  [][]string
+	props   []pipeline.Property
+}
+
+// place is what a row of locations says.
+type place struct {
+	country, region, city string
+	lost                  bool
+}
+
+func newWriter(d *day, out *pipeline.Emitter) *writer {
+	w := &writer{day: d, out: out}
+	for _, r := range d.sums.Tables[0].Rows {
+		w.sources = append(w.sources, originOf(r.Key))
+	}
+	for _, r := range d.sums.Tables[1].Rows {
+		w.places = append(w.places, placeOf(r.Key))
+	}
+	for _, e := range d.sums.Events {
+		w.events = append(w.events, cells(e.Key))
+	}
+	// The host of most pageviews; of equal ones the first by page.
+	seen := map[string]int{}
+	most := 0
+	for _, p := range d.sums.Pages {
+		h := d.hosts[p.Key]
+		if h.name == "" {
+			continue
+		}
+		if seen[h.name] += p.Pageviews; seen[h.name] > most {
+			most, w.host = seen[h.name], h.name
+		}
+	}
+	return w
+}
+
+// placeOf names a row of locations.
+func placeOf(key string) place {
+	c := cells(key)
+	p := place{country: c[0], region: c[1]}
+	p.city, p.lost = cityName(c[2])
+	return p
+}
+
+// cityName names the city of a GeoNames id. A cell that is no number is a
+// name; 0 and empty are unknown.
+func cityName(cell string) (name string, lost bool) {
+	if cell == "" || cell == "0" {
+		return "", false
+	}
+	id, err := strconv.ParseUint(cell, 10, 32)
+	if err != nil {
+		return cell, false
+	}
+	name, ok := cities.Name(uint32(id))
+	return name, !ok
+}
+
+// visit emits a visit's events.
+func (w *writer) visit(index int) {
+	v := &w.result.Visits[index]
+	base := pipeline.Event{
+		Visitor:     w.date + "/visitor/" + strconv.Itoa(v.Visitor),
+		Session:     w.date + "/visit/" + strconv.Itoa(index),
+		ClientApart: true,
+		Origin:      w.at,
+	}
+	row := func(dimension int) ([]string, bool) {
+		r := v.Rows[dimension]
+		if r < 0 {
+			return nil, false
+		}
+		return cells(w.sums.Tables[dimension].Rows[r].Key), true
+	}
+	if r := v.Rows[0]; r >= 0 {
+		o := &w.sources[r]
+		base.Referrer, base.Query = o.referrer, o.query
+		if o.lost {
+			w.out.Repair(w.at, RepairSource)
+		}
+	}
+	if r := v.Rows[1]; r >= 0 {
+		p := &w.places[r]
+		base.Country, base.Region, base.City = p.country, p.region, p.city
+		if p.lost {
+			w.out.Repair(w.at, RepairCity)
+		}
+	}
+	if c, ok := row(2); ok {
+		base.Device = c[0]
+	}
+	if c, ok := row(3); ok {
+		base.Browser, base.BrowserVersion = c[0], c[1]
+	}
+	if c, ok := row(4); ok {
+		base.OS, base.OSVersion = c[0], c[1]
+	}
+	for i := range v.Hits {
+		w.hit(base, &v.Hits[i])
+	}
+}
+
+func (w *writer) hit(ev pipeline.Event, h *reconstruct.Hit) {
+	ev.Time = pipeline.MicrosOf(w.start.Add(h.At))
+	ev.Path, ev.Hostname = notSet, w.host
+	if h.Page >= 0 {
+		page := w.result.Pages[h.Page]
+		if own := w.hosts[page].name; own != "" {
+			ev.Hostname = own
+		}
+		if page != "" {
+			ev.Path = page
+		}
+	} else if h.Event < 0 {
+		w.out.Repair(w.at, RepairPage)
+	}
+	w.props = w.props[:0]
+	for _, p := range h.Properties {
+		w.props = append(w.props, pipeline.Property{Key: w.sums.Properties[p].Name, Value: w.sums.Properties[p].Value})
+	}
+	if h.Event >= 0 {
+		w.custom(&ev, w.events[h.Event])
+	}
+	ev.Properties = w.props
+	w.out.Event(&ev)
+}
+
+// outbound is Plausible's name for clicks on links that leave the site.
+const outbound = "Outbound Link: Click"
+
+// custom sets what a row of custom_events says: name, link_url, path.
+func (w *writer) custom(ev *pipeline.Event, c []string) {
+	ev.Kind, ev.Name = pipeline.Custom, c[0]
+	link, path := c[1], c[2]
+	if c[0] == outbound && strings.Contains(link, "://") {
+		ev.Kind, ev.Target = pipeline.Outbound, link
+	} else if link != "" {
+		w.props = append(w.props, pipeline.Property{Key: "url", Value: link})
+	}
+	if path != "" {
+		w.props = append(w.props, pipeline.Property{Key: "path", Value: path})
+		if path[0] == '/' {
+			ev.Path = path
+		}
+	}
+}

@@ -1,0 +1,416 @@
+package plausible
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"hopper/adapters"
+	"hopper/adapters/table"
+	"hopper/pipeline"
+)
+
+// Why rows of an event dump are rejected and omitted, and what is repaired.
+const (
+	RejectTime    = "timestamp is no time"
+	RejectVisitor = "neither user_id nor session_id"
+
+	OmitHeartbeat = "an engagement event, which is Plausible's own heartbeat"
+
+	RepairUTF8  = "invalid UTF-8 replaced"
+	RepairMeta  = "meta.key and meta.value of different lengths: the common part kept"
+	RepairArray = "meta that is no array left out"
+)
+
+// eventTable is a table of events with its columns' positions; -1 is absent.
+type eventTable struct {
+	*table.Table
+	headless bool
+
+	timestamp, name, userID, sessionID             int
+	hostname, pathname, referrer, source           int
+	country, subdivision, subdivision2, city       int
+	device, os, osVersion, browser, browserVersion int
+	metaKey, metaValue, amount, currency           int
+	utm                                            [len(utmNames)]int
+}
+
+// The columns of events_v2 as ClickHouse writes them without a header: up to
+// utm_campaign they have always been these, then where the arrays stand tells
+// which of two orders it is.
+var (
+	headColumns  = []string{"timestamp", "name", "site_id", "user_id", "session_id", "hostname", "pathname", "referrer", "referrer_source", "country_code", "screen_size", "operating_system", "browser", "utm_medium", "utm_source", "utm_campaign"}
+	arraysFirst  = []string{"meta.key", "meta.value", "browser_version", "operating_system_version", "subdivision1_code", "subdivision2_code", "city_geoname_id", "utm_content", "utm_term"}
+	arraysLast   = []string{"utm_content", "utm_term", "browser_version", "operating_system_version", "subdivision1_code", "subdivision2_code", "city_geoname_id", "meta.key", "meta.value"}
+	laterColumns = []string{"revenue_reporting_amount", "revenue_reporting_currency", "revenue_source_amount", "revenue_source_currency"}
+)
+
+// isEvents reports whether a table is events_v2 or a raw export of it.
+func isEvents(t *table.Table) bool { return newEventTable(t) != nil }
+
+// newEventTable returns nil where a table holds no events of Plausible's.
+func newEventTable(t *table.Table) *eventTable {
+	e := &eventTable{Table: t}
+	if columns := withoutHeader(t); columns != nil {
+		e.Table, e.headless = t.Headless(columns), true
+	}
+	at := e.Column
+	e.timestamp, e.name, e.userID, e.sessionID = at("timestamp", "time", "event_timestamp"), at("name", "event_name"), at("user_id"), at("session_id")
+	e.hostname, e.pathname, e.referrer, e.source = at("hostname"), at("pathname", "page"), at("referrer"), at("referrer_source", "source")
+	e.country, e.subdivision, e.subdivision2, e.city = at("country_code", "country"), at("subdivision1_code", "region"), at("subdivision2_code"), at("city_geoname_id", "city")
+	e.device, e.os, e.osVersion = at("screen_size", "device"), at("operating_system", "os"), at("operating_system_version", "os_version")
+	e.browser, e.browserVersion = at("browser"), at("browser_version")
+	e.metaKey, e.metaValue = at("meta.key"), at("meta.value")
+	e.amount, e.currency = at("revenue_source_amount", "revenue_reporting_amount"), at("revenue_source_currency", "revenue_reporting_currency")
+	for i, n := range utmNames {
+		e.utm[i] = at(n)
+	}
+	// sessions_v2 has columns of these names too, but no event's name.
+	if e.timestamp < 0 || e.name < 0 || e.pathname < 0 && e.hostname < 0 || e.userID < 0 && e.sessionID < 0 || at("sign") >= 0 {
+		return nil
+	}
+	return e
+}
+
+// withoutHeader returns the columns of events_v2 where a table's header is a
+// row of it.
+func withoutHeader(t *table.Table) []string {
+	if len(t.Columns) <= len(headColumns) {
+		return nil
+	}
+	if _, ok := parseTime(t.Columns[0]); !ok {
+		return nil
+	}
+	columns := append([]string(nil), headColumns...)
+	if strings.HasPrefix(t.Columns[len(headColumns)], "[") {
+		columns = append(columns, arraysFirst...)
+	} else {
+		columns = append(columns, arraysLast...)
+	}
+	columns = append(columns, laterColumns...)
+	for len(columns) < len(t.Columns) {
+		columns = append(columns, "") // newer ones, none of which is needed
+	}
+	return columns[:len(t.Columns)]
+}
+
+// parseTime reads ClickHouse's DateTime, in UTC, with or without fractions and
+// zone, or Unix seconds.
+func parseTime(s string) (pipeline.Micros, bool) {
+	if len(s) >= len(time.DateTime) {
+		layout := time.DateTime
+		if s[10] == 'T' || s[10] == 't' {
+			layout = "2006-01-02T15:04:05"
+		}
+		rest := s[len(layout):]
+		switch {
+		case rest == "":
+		case strings.HasSuffix(rest, "Z") || strings.HasSuffix(rest, "z") || strings.HasSuffix(rest, " UTC"):
+			s = strings.TrimSuffix(strings.TrimRight(s, "Zz"), " UTC")
+		case strings.ContainsAny(rest, "+-"):
+			layout += "Z07:00"
+		}
+		if t, err := time.Parse(layout, strings.ToUpper(s)); err == nil {
+			return pipeline.MicrosOf(t), true
+		}
+		return 0, false
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 1e9 || n > 1e10 {
+		return 0, false
+	}
+	return pipeline.Micros(n * 1e6), true
+}
+
+// openEvents prepares to read the events.
+func (f *tables) openEvents(opt adapters.Options) *adapters.Reading {
+	r := &adapters.Reading{Source: &events{tables: f.events}, Shape: "Plausible events (events_v2)"}
+	e := f.events[0]
+	r.Schema = strconv.Itoa(len(e.Columns)) + " columns"
+	if e.headless {
+		r.Schema += ", without a header"
+	}
+	var notes []string
+	for _, c := range []struct {
+		column int
+		what   string
+	}{
+		{e.metaKey, "custom properties (meta.key, meta.value)"}, {e.browserVersion, "browser versions"}, {e.city, "cities"},
+		{e.country, "countries"}, {e.hostname, "hostnames, give one with --hostname"}, {e.sessionID, "visits (session_id): one visit a visitor and day is made"},
+	} {
+		if c.column < 0 {
+			notes = append(notes, "The export lacks "+c.what+".")
+		}
+	}
+	r.Notes = f.passed(notes)
+	return r
+}
+
+// events yields the tables of events, in order.
+type events struct {
+	tables []*eventTable
+	reader *table.Reader
+}
+
+// Next returns the next chunk, see [pipeline.Source].
+func (s *events) Next(ctx context.Context) (pipeline.Chunk, error) {
+	for len(s.tables) > 0 {
+		t := s.tables[0]
+		if s.reader == nil {
+			r, err := t.Open(ctx)
+			if err != nil {
+				return nil, err
+			}
+			s.reader = r
+		}
+		rows, err := s.reader.Next(ctx)
+		if err == nil {
+			return &eventChunk{t, rows}, nil
+		}
+		if !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		err = s.reader.Close()
+		s.reader, s.tables = nil, s.tables[1:]
+		if err != nil {
+			return nil, &adapters.Error{Input: t.Input.Name, Err: err}
+		}
+	}
+	return nil, io.EOF
+}
+
+// Close ends reading.
+func (s *events) Close() error {
+	if s.reader == nil {
+		return nil
+	}
+	return s.reader.Close()
+}
+
+type eventChunk struct {
+	*eventTable
+	rows *table.Chunk
+}
+
+// Decode makes an event of each row, see [pipeline.Chunk].
+func (c *eventChunk) Decode(out *pipeline.Emitter) error {
+	d := eventDecoder{eventTable: c.eventTable, out: out}
+	for row := range c.rows.Rows() {
+		out.Rows(1)
+		d.at = pipeline.Origin{Input: c.Input.Name, Row: row.Number}
+		if row.Replaced {
+			out.Repair(d.at, RepairUTF8)
+		}
+		if row.Err != nil {
+			out.Reject(d.at, row.Err.Error(), row.Raw)
+			continue
+		}
+		d.decode(row)
+	}
+	return nil
+}
+
+// eventDecoder turns rows into events.
+type eventDecoder struct {
+	*eventTable
+	out          *pipeline.Emitter
+	at           pipeline.Origin
+	props        []pipeline.Property // reused from row to row
+	keys, values []string
+}
+
+func (d *eventDecoder) decode(row *table.Row) {
+	get := func(column int) string {
+		if column < 0 {
+			return ""
+		}
+		return row.Cells[column]
+	}
+	if get(d.name) == "engagement" {
+		d.out.Omit(d.at, OmitHeartbeat)
+		return
+	}
+	when, ok := parseTime(get(d.timestamp))
+	if !ok {
+		d.out.Reject(d.at, RejectTime, row.Raw)
+		return
+	}
+	ev := pipeline.Event{
+		Time: when, Visitor: get(d.userID), Session: get(d.sessionID),
+		Hostname: get(d.hostname), Path: get(d.pathname),
+		Browser: get(d.browser), BrowserVersion: get(d.browserVersion),
+		OS: get(d.os), OSVersion: get(d.osVersion), Device: get(d.device),
+		Country: strings.Trim(get(d.country), "\x00"), Region: get(d.subdivision),
+		Origin: d.at, Raw: row.Raw,
+	}
+	if ev.Visitor == "" && ev.Session == "" {
+		d.out.Reject(d.at, RejectVisitor, row.Raw)
+		return
+	}
+	if ev.Region == "" {
+		ev.Region = get(d.subdivision2)
+	}
+	var lost bool
+	if ev.City, lost = cityName(get(d.city)); lost {
+		d.out.Repair(d.at, RepairCity)
+	}
+	var utm [len(utmNames)]string
+	for i, column := range d.utm {
+		utm[i] = get(column)
+	}
+	ev.Query = utmQuery(utm[:])
+	if ev.Referrer, lost = referrerOf(get(d.source), get(d.referrer), utm[0]); lost {
+		d.out.Repair(d.at, RepairSource)
+	}
+	d.props = d.props[:0]
+	d.meta(row)
+	d.revenue(get(d.amount), get(d.currency))
+	if name := get(d.name); name != "pageview" {
+		ev.Kind, ev.Name = pipeline.Custom, name
+		if name == outbound {
+			d.outbound(&ev)
+		}
+	}
+	ev.Properties = d.props
+	d.out.Event(&ev)
+}
+
+// outbound makes an outbound click of an event with a url to click on.
+func (d *eventDecoder) outbound(ev *pipeline.Event) {
+	for i, p := range d.props {
+		if p.Key == "url" && strings.Contains(p.Value, "://") {
+			ev.Kind, ev.Target = pipeline.Outbound, p.Value
+			d.props = append(d.props[:i], d.props[i+1:]...)
+			return
+		}
+	}
+}
+
+// meta adds an event's custom properties.
+func (d *eventDecoder) meta(row *table.Row) {
+	if d.metaKey < 0 || d.metaValue < 0 {
+		return
+	}
+	var ok, fine bool
+	if d.keys, ok = d.array(row, d.metaKey, d.keys[:0]); ok {
+		d.values, fine = d.array(row, d.metaValue, d.values[:0])
+	}
+	if !ok || !fine {
+		d.out.Repair(d.at, RepairArray)
+		return
+	}
+	if len(d.keys) != len(d.values) {
+		d.out.Repair(d.at, RepairMeta)
+	}
+	for i := range min(len(d.keys), len(d.values)) {
+		d.props = append(d.props, pipeline.Property{Key: d.keys[i], Value: d.values[i]})
+	}
+}
+
+// array reads an array's cell. In TSV its strings are escaped once, with the
+// cell, so that the cell as read has lost where they end.
+func (d *eventDecoder) array(row *table.Row, column int, into []string) ([]string, bool) {
+	cell := row.Cells[column]
+	if d.Dialect.Escaped && !d.Dialect.Quoted {
+		if raw := strings.Split(row.Raw, string(d.Dialect.Delimiter)); column < len(raw) {
+			cell = raw[column]
+		}
+	}
+	return parseArray(cell, into)
+}
+
+// revenue adds what an event earned.
+func (d *eventDecoder) revenue(amount, currency string) {
+	if amount == "" {
+		return
+	}
+	f, err := strconv.ParseFloat(amount, 64)
+	number := err == nil && !math.IsNaN(f) && !math.IsInf(f, 0)
+	if number && f == 0 && strings.Trim(currency, "\x00") == "" {
+		return
+	}
+	if number {
+		amount = strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	d.props = append(d.props, pipeline.Property{Key: "revenue", Value: amount, Literal: number})
+	if currency = strings.Trim(currency, "\x00"); currency != "" {
+		d.props = append(d.props, pipeline.Property{Key: "currency", Value: currency})
+	}
+}
+
+// parseArray appends the strings of ClickHouse's ['a','b'] to into, or of
+// JSON's ["a","b"]. An empty cell is an empty array.
+func parseArray(s string, into []string) ([]string, bool) {
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return into, true
+	}
+	if len(s) < 2 || s[0] != '[' || s[len(s)-1] != ']' {
+		return into, false
+	}
+	s = s[1 : len(s)-1]
+	for at := 0; ; at++ {
+		for at < len(s) && s[at] == ' ' {
+			at++
+		}
+		if at == len(s) {
+			return into, at == 0 || strings.TrimSpace(s) == ""
+		}
+		quote := s[at]
+		if quote != '\'' && quote != '"' {
+			return into, false
+		}
+		item, n, ok := unquote(s[at+1:], quote)
+		if !ok {
+			return into, false
+		}
+		into = append(into, item)
+		at += 1 + n
+		for at < len(s) && s[at] == ' ' {
+			at++
+		}
+		if at == len(s) {
+			return into, true
+		}
+		if s[at] != ',' {
+			return into, false
+		}
+	}
+}
+
+// unquote reads a string up to its closing quote, which may be doubled or
+// escaped to be meant, and returns how long it is with that.
+func unquote(s string, quote byte) (item string, size int, ok bool) {
+	var b []byte // nil while nothing was escaped
+	from := 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\' && i+1 < len(s):
+			b = append(b, s[from:i]...)
+			i++
+			if e := escapes[s[i]]; e != 0 {
+				b = append(b, e)
+			} else {
+				b = append(b, s[i])
+			}
+			from = i + 1
+		case c == quote && i+1 < len(s) && s[i+1] == quote:
+			b = append(b, s[from:i+1]...)
+			i++
+			from = i + 1
+		case c == quote:
+			if b == nil {
+				return s[:i], i + 1, true
+			}
+			return string(append(b, s[from:i]...)), i + 1, true
+		}
+	}
+	return "", 0, false
+}
+
+// escapes are what ClickHouse writes for control characters.
+var escapes = [256]byte{'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', 'v': '\v', 'a': '\a'}

@@ -1,0 +1,191 @@
+package plausible
+
+import (
+	"net/url"
+	"strings"
+)
+
+// origin is where a row of sources says that visits came from.
+type origin struct {
+	referrer string // URL, empty for none
+	query    string // UTM values
+	lost     bool   // a source that neither of them tells
+}
+
+var utmNames = [...]string{"utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term"}
+
+// originOf reads the key of a row of sources: source, referrer, UTM values.
+func originOf(key string) origin {
+	c := cells(key)
+	o := origin{query: utmQuery(c[2:])}
+	o.referrer, o.lost = referrerOf(c[0], c[1], c[2])
+	return o
+}
+
+// utmQuery spells the UTM values, in utmNames' order, that there are.
+func utmQuery(values []string) string {
+	var b strings.Builder
+	for i, v := range values {
+		if v == "" {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(utmNames[i])
+		b.WriteByte('=')
+		b.WriteString(url.QueryEscape(v))
+	}
+	return b.String()
+}
+
+// referrerOf returns the referrer from which Rybbit derives a source, and
+// whether the source is lost: a display name that stands for no known host,
+// beside neither a referrer nor a utm_source.
+func referrerOf(source, referrer, utmSource string) (ref string, lost bool) {
+	if referrer != "" {
+		if strings.Contains(referrer, "://") {
+			return referrer, false
+		}
+		if host, _, _ := strings.Cut(referrer, "/"); isHost(host) {
+			return "https://" + referrer, false
+		}
+	}
+	if source == "" || strings.EqualFold(source, "Direct / None") || strings.EqualFold(source, "(direct)") {
+		return "", false
+	}
+	if utmSource != "" {
+		// The source is utm_source itself or another spelling of it.
+		return "", false
+	}
+	if host, ok := hosts[strings.ToLower(source)]; ok {
+		return "https://" + host, false
+	}
+	if host, _, _ := strings.Cut(source, "/"); isHost(host) {
+		return "https://" + source, false
+	}
+	return "", true
+}
+
+// isHost reports whether s looks like a host's name.
+func isHost(s string) bool {
+	s, _, _ = strings.Cut(s, ":")
+	dot := strings.LastIndexByte(s, '.')
+	if dot <= 0 || dot == len(s)-1 || s[0] == '.' {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c|0x20 && c|0x20 <= 'z', '0' <= c && c <= '9', c == '.', c == '-', c == '_', c >= 0x80:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// hosts are those that Plausible shows under a name, which is how its list of
+// referrers (Snowplow's referer parser) and its own additions spell them.
+var hosts = map[string]string{
+	"google":           "google.com",
+	"google news":      "news.google.com",
+	"google images":    "images.google.com",
+	"google translate": "translate.google.com",
+	"google drive":     "drive.google.com",
+	"google ads":       "google.com",
+	"gmail":            "mail.google.com",
+	"bing":             "bing.com",
+	"microsoft bing":   "bing.com",
+	"yahoo!":           "yahoo.com",
+	"yahoo! mail":      "mail.yahoo.com",
+	"yahoo! japan":     "yahoo.co.jp",
+	"duckduckgo":       "duckduckgo.com",
+	"brave":            "search.brave.com",
+	"ecosia":           "ecosia.org",
+	"qwant":            "qwant.com",
+	"startpage":        "startpage.com",
+	"kagi":             "kagi.com",
+	"yandex":           "yandex.ru",
+	"baidu":            "baidu.com",
+	"naver":            "naver.com",
+	"seznam":           "seznam.cz",
+	"sogou":            "sogou.com",
+	"you.com":          "you.com",
+	"perplexity":       "perplexity.ai",
+	"chatgpt":          "chatgpt.com",
+	"openai":           "openai.com",
+	"claude":           "claude.ai",
+	"gemini":           "gemini.google.com",
+	"copilot":          "copilot.microsoft.com",
+	"facebook":         "facebook.com",
+	"facebook ads":     "facebook.com",
+	"instagram":        "instagram.com",
+	"threads":          "threads.net",
+	"twitter":          "twitter.com",
+	"x":                "x.com",
+	"bluesky":          "bsky.app",
+	"mastodon":         "mastodon.social",
+	"linkedin":         "linkedin.com",
+	"reddit":           "reddit.com",
+	"pinterest":        "pinterest.com",
+	"youtube":          "youtube.com",
+	"tiktok":           "tiktok.com",
+	"snapchat":         "snapchat.com",
+	"vkontakte":        "vk.com",
+	"quora":            "quora.com",
+	"telegram":         "web.telegram.org",
+	"whatsapp":         "web.whatsapp.com",
+	"discord":          "discord.com",
+	"slack":            "slack.com",
+	"messenger":        "messenger.com",
+	"hacker news":      "news.ycombinator.com",
+	"lobsters":         "lobste.rs",
+	"github":           "github.com",
+	"gitlab":           "gitlab.com",
+	"stack overflow":   "stackoverflow.com",
+	"stackoverflow":    "stackoverflow.com",
+	"stack exchange":   "stackexchange.com",
+	"product hunt":     "producthunt.com",
+	"indie hackers":    "indiehackers.com",
+	"medium":           "medium.com",
+	"wikipedia":        "wikipedia.org",
+	"vimeo":            "vimeo.com",
+	"twitch":           "twitch.tv",
+	"substack":         "substack.com",
+	"feedly":           "feedly.com",
+	"flipboard":        "flipboard.com",
+	"pocket":           "getpocket.com",
+	"outlook.com":      "outlook.live.com",
+	"microsoft teams":  "teams.microsoft.com",
+	"g2":               "g2.com",
+	"capterra":         "capterra.com",
+	"trustpilot":       "trustpilot.com",
+	"tripadvisor":      "tripadvisor.com",
+	"livejournal":      "livejournal.com",
+	"tumblr":           "tumblr.com",
+	"flickr":           "flickr.com",
+	"netvibes":         "netvibes.com",
+	"aol":              "aol.com",
+	"ask":              "ask.com",
+	"dogpile":          "dogpile.com",
+	"daum":             "daum.net",
+	"swisscows":        "swisscows.com",
+	"mojeek":           "mojeek.com",
+	"presearch":        "presearch.com",
+	"basecamp":         "basecamp.com",
+	"notion":           "notion.so",
+	"trello":           "trello.com",
+	"asana":            "app.asana.com",
+	"dev community":    "dev.to",
+	"weibo":            "weibo.com",
+	"wechat":           "weixin.qq.com",
+	"line":             "line.me",
+	"odnoklassniki":    "ok.ru",
+	"xing":             "xing.com",
+	"coc coc":          "coccoc.com",
+	"start.me":         "start.me",
+	"refind":           "refind.com",
+	"designer news":    "designernews.co",
+	"alternativeto":    "alternativeto.net",
+	"google play":      "play.google.com",
+}

@@ -1,0 +1,79 @@
+// Package plausible reads what Plausible exports: the site export, a ZIP of
+// daily sums, and event level dumps of the ClickHouse table events_v2.
+//
+// # Site export
+//
+// Tables are told by their columns, whatever the files are called; columns are
+// found by name, and any that is not needed may be absent, as may tables. The
+// sums of each day are turned into visits by package reconstruct, which says
+// what of them is kept exactly and what nearly. A day's tables are read
+// together, so that memory is bounded by the largest day; a table that is not
+// sorted by date is sorted on disk first. Each table is read twice: once to
+// see its dates, once for its rows.
+//
+// A visit's source becomes a referrer from which Rybbit derives the source,
+// and its UTM values the query, on all of the visit's events, for all of them
+// came from there. A page view whose page no table tells has the path
+// "/(not set)". Cities are named by their GeoNames ids.
+//
+// Rows of the custom event "engagement" are omitted: it is Plausible's own
+// heartbeat. Outbound link clicks become outbound events.
+//
+// # Event dumps
+//
+// Plausible's scheduled raw exports, and events_v2 as CSV or TSV, with a header
+// or in the column order of the table. These are the events themselves and are
+// read one by one, in a stream, decoded in parallel. The table sessions_v2 is
+// not needed beside it.
+package plausible
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"hopper/adapters"
+	"hopper/adapters/table"
+)
+
+// Adapter is the [adapters.Adapter] for Plausible.
+type Adapter struct{}
+
+// Name is "plausible".
+func (Adapter) Name() string { return "plausible" }
+
+// Detect looks for a table of a site export or of events, or for the names of
+// the dashboard's export.
+func (Adapter) Detect(inputs []*adapters.Input) bool {
+	if isDashboard(inputs) {
+		return true
+	}
+	return slices.ContainsFunc(inputs, func(in *adapters.Input) bool {
+		if in.Format() != adapters.Text || table.IsSQL(in) {
+			return false
+		}
+		found, err := table.Find(context.Background(), in) // reads no more than the head
+		if err != nil || len(found) != 1 {
+			return false
+		}
+		t := found[0]
+		_, known := kindOf(t)
+		return known && (strings.HasPrefix(in.Base, "imported_") || distinctive(t)) || isEvents(t)
+	})
+}
+
+// Open finds the tables and looks at their dates.
+func (Adapter) Open(ctx context.Context, inputs []*adapters.Input, opt adapters.Options) (*adapters.Reading, error) {
+	found, err := find(ctx, inputs)
+	if err != nil {
+		return nil, err
+	}
+	if len(found.events) > 0 {
+		return found.openEvents(opt), nil
+	}
+	src, err := openDays(ctx, found.sums, opt)
+	if err != nil {
+		return nil, err
+	}
+	return &adapters.Reading{Source: src, Shape: "Plausible site export", Schema: found.schema(), Notes: append(found.notes(), src.notes()...)}, nil
+}

@@ -1,0 +1,390 @@
+package plausible
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"hopper/adapters"
+	"hopper/adapters/spill"
+	"hopper/adapters/table"
+	"hopper/pipeline"
+)
+
+// Why rows of a site export are rejected and omitted.
+const (
+	RejectDate   = "date is no day such as 2024-01-31"
+	RejectNumber = "a count is no number"
+
+	OmitEngagement = "engagement, which is Plausible's own heartbeat"
+	OmitInternal   = "url and path of events, which custom_events tells too"
+	OmitNothing    = "a row that counts nothing"
+)
+
+// sumsTable is one table of the site export, in the order of dates.
+type sumsTable struct {
+	*table.Table
+	kind   kind
+	date   int
+	sorted bool
+	first  string // the earliest and the latest date
+	last   string
+
+	keys  []int // columns of the row's key, -1 where absent
+	sums  [5]int
+	extra int // hostname of pages
+
+	// While reading.
+	reader *table.Reader
+	sorter *spill.Sorter
+	order  *spill.Sorted
+	next   func() (*table.Row, bool)
+	stop   func()
+	ahead  record
+	more   bool
+	err    error
+}
+
+// record is a row with its date; bad says why it is to be rejected.
+type record struct {
+	date  string
+	row   int64
+	cells []string
+	raw   string
+	bad   string
+}
+
+func newSumsTable(t *table.Table, k kind) *sumsTable {
+	s := &sumsTable{Table: t, kind: k, date: t.Column("date"), extra: t.Column("hostname")}
+	key := func(names ...string) {
+		for _, n := range names {
+			s.keys = append(s.keys, t.Column(n))
+		}
+	}
+	visits := []string{"visits"}
+	switch k {
+	case sourcesTable:
+		key("source", "referrer", "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
+	case pagesTable:
+		key("page")
+	case entryPagesTable:
+		key("entry_page")
+		visits = []string{"entrances", "visits"}
+	case exitPagesTable:
+		key("exit_page")
+		visits = []string{"exits", "visits"}
+	case customEventsTable:
+		key("name", "link_url", "path")
+		visits = []string{"events"}
+	case customPropsTable:
+		key("property", "value")
+		visits = []string{"events"}
+	case locationsTable:
+		key("country", "region", "city")
+	case devicesTable:
+		key("device")
+	case browsersTable:
+		key("browser", "browser_version")
+	case systemsTable:
+		key("operating_system", "operating_system_version")
+	}
+	s.sums = [5]int{t.Column(visits...), t.Column("bounces"), t.Column("visitors"), t.Column("pageviews"), t.Column("visit_duration")}
+	return s
+}
+
+// dayOf returns the day that a date column's cell names, as 2024-01-31.
+func dayOf(cell string) (string, bool) {
+	if len(cell) > 10 && (cell[10] == ' ' || cell[10] == 'T') {
+		cell = cell[:10]
+	}
+	if len(cell) != 10 {
+		return "", false
+	}
+	if _, err := time.Parse(time.DateOnly, cell); err != nil {
+		return "", false
+	}
+	return cell, true
+}
+
+// survey reads the table through, to learn its dates and whether they are in order.
+func (s *sumsTable) survey(ctx context.Context) error {
+	r, err := s.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	s.sorted = true
+	previous := ""
+	for {
+		chunk, err := r.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for row := range chunk.Rows() {
+			if row.Err != nil {
+				continue
+			}
+			day := row.Cells[s.date]
+			if day != previous { // most are equal
+				var ok bool
+				if day, ok = dayOf(day); !ok {
+					continue
+				}
+			}
+			switch {
+			case day < previous:
+				s.sorted = false
+			case day > previous:
+				previous = strings.Clone(day)
+			}
+			if s.first == "" || day < s.first {
+				s.first = strings.Clone(day)
+			}
+			s.last = max(s.last, previous)
+		}
+	}
+}
+
+// begin prepares to read the records in the order of their dates.
+func (s *sumsTable) begin(ctx context.Context, opt adapters.Options) (err error) {
+	if s.reader, err = s.Open(ctx); err != nil {
+		return err
+	}
+	if s.sorted {
+		return s.advance(ctx)
+	}
+	s.sorter = &spill.Sorter{Dir: opt.TempDir}
+	var value []byte
+	for {
+		rec, ok, err := s.read(ctx)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		value = binary.AppendVarint(value[:0], rec.row)
+		for _, text := range append([]string{rec.bad, rec.raw}, rec.cells...) {
+			value = binary.AppendUvarint(value, uint64(len(text)))
+			value = append(value, text...)
+		}
+		if err := s.sorter.Add([]byte(rec.date), value); err != nil {
+			return adapters.Errorf(s.Input.Name, "sorting it on disk: %w", err)
+		}
+	}
+	if s.order, err = s.sorter.Sort(); err != nil {
+		return adapters.Errorf(s.Input.Name, "sorting it on disk: %w", err)
+	}
+	return s.advance(ctx)
+}
+
+// advance sets ahead to the next record by date.
+func (s *sumsTable) advance(ctx context.Context) (err error) {
+	if s.order == nil {
+		s.ahead, s.more, err = s.read(ctx)
+		return err
+	}
+	date, value, err := s.order.Next(ctx)
+	if errors.Is(err, io.EOF) {
+		s.more = false
+		return nil
+	}
+	if err != nil {
+		return adapters.Errorf(s.Input.Name, "reading what was sorted on disk: %w", err)
+	}
+	s.more = true
+	rec := record{date: string(date)}
+	row, n := binary.Varint(value)
+	rec.row = row
+	texts := make([]string, 0, 2+len(s.Columns))
+	for rest := string(value[n:]); rest != ""; {
+		size, n := binary.Uvarint([]byte(rest[:min(len(rest), binary.MaxVarintLen64)]))
+		texts = append(texts, rest[n:n+int(size)])
+		rest = rest[n+int(size):]
+	}
+	rec.bad, rec.raw, rec.cells = texts[0], texts[1], texts[2:]
+	s.ahead = rec
+	return nil
+}
+
+// read returns the next record in the file's order. One without a date has
+// that of the record before.
+func (s *sumsTable) read(ctx context.Context) (record, bool, error) {
+	for {
+		if s.next == nil {
+			chunk, err := s.reader.Next(ctx)
+			if errors.Is(err, io.EOF) {
+				return record{}, false, nil
+			}
+			if err != nil {
+				return record{}, false, err
+			}
+			s.next, s.stop = iter.Pull(chunk.Rows())
+		}
+		row, ok := s.next()
+		if !ok {
+			s.stop()
+			s.next = nil
+			continue
+		}
+		rec := record{row: row.Number, raw: row.Raw, date: s.ahead.date}
+		if row.Err != nil {
+			rec.bad = row.Err.Error()
+			return rec, true, nil
+		}
+		rec.cells = append(rec.cells, row.Cells...)
+		day, ok := dayOf(row.Cells[s.date])
+		if !ok {
+			rec.bad = RejectDate
+			return rec, true, nil
+		}
+		rec.date = day
+		return rec, true, nil
+	}
+}
+
+func (s *sumsTable) close() error {
+	if s.next != nil {
+		s.stop()
+		s.next = nil
+	}
+	var errs []error
+	if s.reader != nil {
+		errs = append(errs, s.reader.Close())
+	}
+	if s.sorter != nil {
+		errs = append(errs, s.sorter.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// cell returns a record's cell of a column that may be absent.
+func (r *record) cell(column int) string {
+	if column < 0 {
+		return ""
+	}
+	return r.cells[column]
+}
+
+// count reads a number; empty is none. Sampled sites can have fractions.
+func count(cell string) (int, bool) {
+	if cell == "" {
+		return 0, true
+	}
+	if n, err := strconv.Atoi(cell); err == nil {
+		return max(n, 0), true
+	}
+	f, err := strconv.ParseFloat(cell, 64)
+	if err != nil || math.IsNaN(f) || f > math.MaxInt64/2 {
+		return 0, false
+	}
+	return int(max(math.Round(f), 0)), true
+}
+
+// days yields the site export, a day in one chunk or more.
+type days struct {
+	opt     adapters.Options
+	tables  []*sumsTable
+	waiting []pipeline.Chunk // further parts of a day
+	first   string
+	last    string
+	ended   bool
+}
+
+// openDays surveys the tables and begins to read them.
+func openDays(ctx context.Context, sums [kinds][]*table.Table, opt adapters.Options) (_ *days, err error) {
+	d := &days{opt: opt}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.Close())
+		}
+	}()
+	for k, all := range sums {
+		var same []*sumsTable
+		for _, t := range all {
+			s := newSumsTable(t, kind(k))
+			d.tables = append(d.tables, s)
+			if err := s.survey(ctx); err != nil {
+				return nil, err
+			}
+			for _, o := range same {
+				if s.first != "" && o.first != "" && s.first <= o.last && o.first <= s.last {
+					return nil, adapters.Errorf(s.Input.Name, "and %s both hold %s of %s, whose visits would count twice; give exports whose days do not overlap",
+						o.Input.Name, s.kind, max(s.first, o.first))
+				}
+			}
+			same = append(same, s)
+			if s.first != "" && (d.first == "" || s.first < d.first) {
+				d.first = s.first
+			}
+			d.last = max(d.last, s.last)
+		}
+	}
+	for _, s := range d.tables {
+		if err := s.begin(ctx, opt); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+func (d *days) notes() []string {
+	if d.first == "" {
+		return []string{"No row has a date, so there is nothing to import."}
+	}
+	return []string{fmt.Sprintf("Days are those of the zone %s, from %s to %s; give the site's zone with --timezone if it is another.",
+		d.opt.Location(), d.first, d.last)}
+}
+
+// Next returns the next day, see [pipeline.Source].
+func (d *days) Next(ctx context.Context) (pipeline.Chunk, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(d.waiting) > 0 {
+		c := d.waiting[0]
+		d.waiting = d.waiting[1:]
+		return c, nil
+	}
+	date, any := "", false
+	for _, s := range d.tables {
+		// A bad record without any date before it has the date "".
+		if s.more && (!any || s.ahead.date < date) {
+			date, any = s.ahead.date, true
+		}
+	}
+	if !any {
+		return nil, io.EOF
+	}
+	day := newDay(date, d.opt.Location())
+	for _, s := range d.tables {
+		for s.more && s.ahead.date == date {
+			day.add(s, &s.ahead)
+			if err := s.advance(ctx); err != nil {
+				return nil, err
+			}
+		}
+	}
+	chunks := day.chunks()
+	d.waiting = chunks[1:]
+	return chunks[0], nil
+}
+
+// Close releases temporary files.
+func (d *days) Close() error {
+	var errs []error
+	for _, s := range d.tables {
+		errs = append(errs, s.close())
+	}
+	return errors.Join(errs...)
+}

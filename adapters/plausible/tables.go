@@ -1,0 +1,206 @@
+package plausible
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"hopper/adapters"
+	"hopper/adapters/table"
+)
+
+// kind is one of the site export's tables.
+type kind uint8
+
+const (
+	visitorsTable kind = iota
+	sourcesTable
+	pagesTable
+	entryPagesTable
+	exitPagesTable
+	customEventsTable
+	customPropsTable
+	locationsTable
+	devicesTable
+	browsersTable
+	systemsTable
+
+	kinds = iota
+)
+
+var kindNames = [kinds]string{
+	"visitors", "sources", "pages", "entry_pages", "exit_pages", "custom_events",
+	"custom_props", "locations", "devices", "browsers", "operating_systems",
+}
+
+func (k kind) String() string { return kindNames[k] }
+
+// kindOf tells a table of the site export by its columns.
+func kindOf(t *table.Table) (kind, bool) {
+	has := func(names ...string) bool {
+		return !slices.ContainsFunc(names, func(n string) bool { return t.Column(n) < 0 })
+	}
+	if !has("date") || has("bounce_rate") || has("views_per_visit") {
+		return 0, false
+	}
+	for _, c := range []struct {
+		kind
+		columns []string
+	}{
+		{entryPagesTable, []string{"entry_page"}},
+		{exitPagesTable, []string{"exit_page"}},
+		{pagesTable, []string{"page", "pageviews"}},
+		{customPropsTable, []string{"property", "value", "events"}},
+		{customEventsTable, []string{"name", "events"}},
+		{sourcesTable, []string{"source"}},
+		{locationsTable, []string{"country", "visits"}},
+		{devicesTable, []string{"device", "visits"}},
+		{browsersTable, []string{"browser", "visits"}},
+		{systemsTable, []string{"operating_system", "visits"}},
+		{visitorsTable, []string{"visitors", "pageviews"}},
+	} {
+		if has(c.columns...) {
+			return c.kind, true
+		}
+	}
+	return 0, false
+}
+
+// distinctive reports whether a table's columns are Plausible's alone, so
+// that its file may have any name.
+func distinctive(t *table.Table) bool {
+	return t.Column("visit_duration", "entrances", "exits", "link_url", "operating_system_version", "total_time_on_page", "time_on_page") >= 0
+}
+
+// dashboard are the files of the dashboard's "Export stats".
+var dashboard = []string{
+	"visitors.csv", "sources.csv", "channels.csv", "referrers.csv", "pages.csv", "entry_pages.csv", "exit_pages.csv",
+	"countries.csv", "regions.csv", "cities.csv", "browsers.csv", "browser_versions.csv", "operating_systems.csv",
+	"operating_system_versions.csv", "devices.csv", "conversions.csv", "custom_props.csv", "referrers.csv", "referral_sources.csv",
+	"utm_mediums.csv", "utm_sources.csv", "utm_campaigns.csv", "utm_contents.csv", "utm_terms.csv", "goal_conversions.csv",
+}
+
+// isDashboard recognizes that export by its files' names: several of them, or
+// the days' with its rates.
+func isDashboard(inputs []*adapters.Input) bool {
+	n, own := 0, false
+	for _, in := range inputs {
+		if !slices.Contains(dashboard, in.Base) {
+			continue
+		}
+		header, _, _ := strings.Cut(string(in.TextHead()), "\n")
+		header = strings.ToLower(header)
+		dated := strings.HasPrefix(strings.Trim(header, "\" "), "date")
+		if dated && !strings.Contains(header, "bounce_rate") && !strings.Contains(header, "views_per_visit") {
+			continue // a table of the site export, renamed
+		}
+		n++
+		switch in.Base {
+		case "visitors.csv", "sources.csv", "entry_pages.csv", "exit_pages.csv", "conversions.csv", "custom_props.csv", "channels.csv":
+			own = true
+		}
+	}
+	return n >= 1 && own
+}
+
+// tables are what the inputs hold of Plausible's.
+type tables struct {
+	sums       [kinds][]*table.Table
+	events     []*eventTable
+	passedOver []string
+}
+
+func find(ctx context.Context, inputs []*adapters.Input) (*tables, error) {
+	found := &tables{}
+	var sessions, parquet string
+	sums := 0
+	for _, in := range inputs {
+		if in.Format() != adapters.Text || table.IsSQL(in) {
+			if in.Format() == adapters.Parquet {
+				parquet = in.Name
+			}
+			if in.Format() != adapters.Empty {
+				found.passedOver = append(found.passedOver, in.Name)
+			}
+			continue
+		}
+		all, err := table.Find(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		t := all[0]
+		if e := newEventTable(t); e != nil {
+			found.events = append(found.events, e)
+			continue
+		}
+		k, known := kindOf(t)
+		switch {
+		case known:
+			if err := in.Spool(ctx); err != nil { // it is read twice
+				return nil, err
+			}
+			found.sums[k] = append(found.sums[k], t)
+			sums++
+		case t.Column("sign") >= 0 && t.Column("session_id") >= 0:
+			sessions = in.Name
+			found.passedOver = append(found.passedOver, in.Name)
+		default:
+			found.passedOver = append(found.passedOver, in.Name)
+		}
+	}
+	switch {
+	case sums > 0 && len(found.events) > 0:
+		return nil, adapters.Errorf(found.events[0].Input.Name, "holds events, while other inputs hold a site export's daily sums of perhaps the same visits; give one or the other, events by preference")
+	case sums > 0 || len(found.events) > 0:
+		return found, nil
+	case isDashboard(inputs):
+		return nil, adapters.Errorf(inputs[0].Name, "is the dashboard's export: at most a few hundred rows for the whole period, and none per day, which no visits can be made of; "+
+			"in Plausible open the site's settings, Imports & Exports, Export data, Export to CSV, and give the ZIP that it mails")
+	case sessions != "":
+		return nil, adapters.Errorf(sessions, "holds sessions_v2, which has no pages; export events_v2 instead: clickhouse-client -q \"select * from events_v2 where site_id = … format CSVWithNames\"")
+	case parquet != "":
+		return nil, adapters.Errorf(parquet, "is Parquet, which is not read for Plausible yet; export the events as CSV with a header")
+	case len(inputs) == 0:
+		return nil, fmt.Errorf("no inputs")
+	}
+	return nil, adapters.Errorf(inputs[0].Name, "holds no table of Plausible's: a site export (imported_visitors_….csv and others, or their ZIP) "+
+		"or events (columns timestamp, name, user_id, hostname, pathname …) was expected")
+}
+
+// schema names the tables there are.
+func (f *tables) schema() string {
+	var names []string
+	for k, all := range f.sums {
+		if len(all) > 0 {
+			names = append(names, kind(k).String())
+		}
+	}
+	return fmt.Sprintf("%d of %d tables: %s", len(names), int(kinds), strings.Join(names, ", "))
+}
+
+// notes are what a user should know before an import.
+func (f *tables) notes() []string {
+	notes := []string{"The export holds sums per day, no visits: hopper makes visits whose sums are the same. " +
+		"How dimensions go together, and the hours of visits, are not in it."}
+	var missing []string
+	for k, all := range f.sums {
+		if len(all) == 0 && kind(k) != customPropsTable && kind(k) != customEventsTable {
+			missing = append(missing, kind(k).String())
+		}
+	}
+	if len(missing) > 0 {
+		notes = append(notes, "Missing tables: "+strings.Join(missing, ", ")+". What they tell stays empty.")
+	}
+	if len(f.sums[pagesTable]) == 0 || f.sums[pagesTable][0].Column("hostname") < 0 {
+		notes = append(notes, "The site's hostname is not told: give it with --hostname.")
+	}
+	return f.passed(notes)
+}
+
+func (f *tables) passed(notes []string) []string {
+	if len(f.passedOver) > 0 {
+		notes = append(notes, "Passed over, since no table that is needed is in it: "+strings.Join(f.passedOver, ", ")+".")
+	}
+	return notes
+}

@@ -14,18 +14,15 @@ import (
 	"hopper/pipeline"
 )
 
-// Why events are omitted and rejected, and what is repaired.
+// Why events are omitted and rejected, and what is repaired, beyond what
+// normalization does.
 const (
 	OmitLink    = "a hit on one of Umami's short links, which is no page of the site"
 	OmitPixel   = "a hit on one of Umami's pixels, which is no page of the site"
 	OmitUnknown = "an event of a type that is not known and has no name"
 
-	RejectTime    = "created_at is no time"
-	RejectVisitor = "no session_id"
+	RejectTime = "created_at is no time"
 
-	RepairUTF8    = "invalid UTF-8 replaced"
-	RepairScreen  = "unknown screen size dropped"
-	RepairVital   = "web vital that is no number dropped"
 	RepairSession = "no row in session: browser, system, device and country unknown"
 )
 
@@ -176,7 +173,7 @@ func (c *chunk) Decode(out *pipeline.Emitter) error {
 		out.Rows(1)
 		d.at = pipeline.Origin{Input: c.table.Input.Name, Row: row.Number}
 		if row.Replaced {
-			out.Repair(d.at, RepairUTF8)
+			out.Repair(d.at, pipeline.RepairUTF8)
 		}
 		if row.Err != nil {
 			out.Reject(d.at, row.Err.Error(), row.Raw)
@@ -213,10 +210,6 @@ func (d *decoder) decode(row *table.Row) error {
 		return nil
 	}
 	visitor := get.at(t.sessionID)
-	if visitor == "" {
-		d.out.Reject(d.at, RejectVisitor, row.Raw)
-		return nil
-	}
 	kind, omit := t.eventKind(get)
 	if omit != "" {
 		d.out.Omit(d.at, omit)
@@ -253,7 +246,7 @@ func (d *decoder) decode(row *table.Row) error {
 	d.name(ev, get)
 	d.page(ev, get)
 	screen := get.at(t.screen)
-	if d.source.sessions != nil {
+	if d.source.sessions != nil && visitor != "" {
 		d.session(ev, &screen)
 	}
 	if screen != "" {
@@ -417,7 +410,7 @@ func (d *decoder) screen(ev *pipeline.Event, screen string) {
 	width, err1 := strconv.ParseUint(w, 10, 31)
 	height, err2 := strconv.ParseUint(h, 10, 31)
 	if err1 != nil || err2 != nil {
-		d.out.Repair(d.at, RepairScreen)
+		d.out.Repair(d.at, pipeline.RepairScreen)
 		return
 	}
 	ev.ScreenWidth, ev.ScreenHeight = int(width), int(height)
@@ -435,7 +428,7 @@ func (d *decoder) vitals(v *pipeline.WebVitals, get cells) {
 		}
 		value, err := strconv.ParseFloat(text, 64)
 		if err != nil {
-			d.out.Repair(d.at, RepairVital)
+			d.out.Repair(d.at, pipeline.RepairVitals)
 			return pipeline.Measure{}
 		}
 		return pipeline.Known(value)
@@ -455,7 +448,7 @@ func (d *decoder) attach(ev *pipeline.Event, get cells) (err error) {
 	if tag := get.at(d.table.tag); tag != "" {
 		d.properties = append(d.properties, pipeline.Property{Key: "tag", Value: tag})
 	}
-	if d.source.userData != nil {
+	if d.source.userData != nil && ev.Visitor != "" {
 		if d.userProperties, err = lookup(d.source.userData, idOf(ev.Visitor), d.userProperties); err != nil {
 			return err
 		}

@@ -180,6 +180,9 @@ func (e *eventTable) sample(ctx context.Context, sites map[string]bool) error {
 		}
 		get := cells(row.Cells)
 		e.derive = e.derive || noVisit(get.at(e.visitID))
+		if _, omit := e.eventKind(get); omit != "" {
+			continue // Umami gives each short link and pixel a website_id
+		}
 		if id := get.at(site); id != "" {
 			sites[strings.Clone(id)] = true
 		}

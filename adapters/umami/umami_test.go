@@ -304,7 +304,6 @@ func TestMeaning(t *testing.T) {
 		start + "/p,,,,,9,,,,,,,,":                 umami.OmitUnknown,
 		"s,v,,/p,,,,,1,,,,,,,,":                    umami.RejectTime,
 		"s,v,2024-02-30 10:00:00,/p,,,,,1,,,,,,,,": umami.RejectTime,
-		",v,2024-05-01 10:00:00,/p,,,,,1,,,,,,,,":  umami.RejectVisitor,
 		"s,v": table.ErrFewCells.Error(),
 	} {
 		r := one(t, row)
@@ -314,9 +313,9 @@ func TestMeaning(t *testing.T) {
 		}
 	}
 	for row, want := range map[string]string{
-		start + "/p,,,,,1,,,wide,,,,,": umami.RepairScreen,
-		start + "/p,,,,,5,,,,,,,fast,": umami.RepairVital,
-		start + "/p\xff,,,,,1,,,,,,,,": umami.RepairUTF8,
+		start + "/p,,,,,1,,,wide,,,,,": pipeline.RepairScreen,
+		start + "/p,,,,,5,,,,,,,fast,": pipeline.RepairVitals,
+		start + "/p\xff,,,,,1,,,,,,,,": pipeline.RepairUTF8,
 	} {
 		r := one(t, row)
 		if len(r.events) != 1 || !slices.Equal(r.stats.Repaired.Kinds(), []string{want}) {
@@ -525,7 +524,7 @@ func FuzzUmami(f *testing.F) {
 			return
 		}
 		for _, ev := range r.events {
-			if ev.Visitor == "" || ev.Origin.Row < 2 {
+			if ev.Origin.Row < 2 || ev.Raw == "" {
 				t.Fatalf("%+v", ev)
 			}
 		}

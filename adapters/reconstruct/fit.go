@@ -359,6 +359,8 @@ func (f *fitter) try(d *fitDim, m int, r, s int32) float64 {
 	case byShift > least:
 		f.shift(m, i, j, int(shift))
 		return byShift
+	case byTrade == 0 && f.mayTrade(d, i, j) && d.row[i] != d.row[j]:
+		f.trade(d, i, j)
 	}
 	return 0
 }

@@ -17,7 +17,7 @@ type matomoWire struct{}
 
 func (matomoWire) Platform() string { return "matomo" }
 
-var matomoLimits = clientLimits(pipeline.Limits{
+var matomoLimits = sharedLimits(pipeline.Limits{
 	URL:        maxUnitsURL,
 	Title:      maxUnitsTitle,
 	Referrer:   maxUnitsURL,

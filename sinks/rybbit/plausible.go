@@ -8,7 +8,7 @@ type plausibleWire struct{}
 
 func (plausibleWire) Platform() string { return "plausible" }
 
-var plausibleLimits = clientLimits(pipeline.Limits{
+var plausibleLimits = sharedLimits(pipeline.Limits{
 	Path:       maxUnitsURL,
 	Query:      maxUnitsURL - len("?"),
 	Referrer:   maxUnitsURL,

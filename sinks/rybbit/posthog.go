@@ -22,7 +22,8 @@ func (posthogWire) Platform() string { return "posthog" }
 // posthogMessage is what the importer keeps of an error's message.
 const posthogMessage = 500
 
-var posthogLimits = clientLimits(pipeline.Limits{
+var posthogLimits = sharedLimits(pipeline.Limits{
+	Name:       maxUnitsName - len(renamed),
 	URL:        maxUnitsURL,
 	Title:      maxUnitsTitle,
 	Referrer:   maxUnitsURL,
@@ -57,12 +58,10 @@ func (posthogWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	case pipeline.Error:
 		dst = append(dst, `$exception`...)
 	default:
-		if strings.HasPrefix(ev.Name, "$") {
+		if kind == ev.Kind && strings.HasPrefix(ev.Name, "$") {
 			dst = append(dst, renamed...)
-			dst = appendCut(dst, ev.Name, maxUnitsName-len(renamed))
-		} else {
-			dst = appendEventName(dst, ev, maxUnitsName)
 		}
+		dst = appendEventName(dst, ev, posthogLimits.Name)
 	}
 	dst = append(dst, `","timestamp":"`...)
 	dst = appendTime(dst, ev.Time, 'T')
@@ -145,7 +144,7 @@ func posthogFacts(o *nestedObject, ev *pipeline.Event, kind pipeline.Kind) {
 			}
 		}
 	case pipeline.Error:
-		o.text("$exception_type", pipeline.Cut(ev.Name, maxUnitsName))
+		o.text("$exception_type", pipeline.Cut(ev.Name, posthogLimits.Name))
 		o.text("$exception_message", pipeline.Cut(ev.Message, posthogMessage))
 	default:
 		facts, n := kindProperties(ev)
@@ -208,13 +207,9 @@ func (posthogWire) Carries(f pipeline.Field, ev *pipeline.Event) Fidelity {
 	case pipeline.FieldKind:
 		return keptIf(kind == ev.Kind, Derived)
 	case pipeline.FieldName:
-		switch {
-		case kind == pipeline.Custom && strings.HasPrefix(ev.Name, "$"):
-			return max(Derived, fits(ev.Name, maxUnitsName-len(renamed)))
-		case kind == pipeline.Error:
-			return fits(ev.Name, maxUnitsName)
+		if ev.Kind == pipeline.Custom && strings.HasPrefix(ev.Name, "$") {
+			return max(Derived, fits(ev.Name, posthogLimits.Name))
 		}
-		return customName(ev)
 	case pipeline.FieldHostname, pipeline.FieldPath, pipeline.FieldQuery:
 		return pageURLCarries(f, ev, maxUnitsURL)
 	case pipeline.FieldTitle:

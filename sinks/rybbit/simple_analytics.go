@@ -14,7 +14,7 @@ type simpleAnalyticsWire struct{}
 
 func (simpleAnalyticsWire) Platform() string { return "simple_analytics" }
 
-var simpleAnalyticsLimits = clientLimits(pipeline.Limits{
+var simpleAnalyticsLimits = sharedLimits(pipeline.Limits{
 	Path:     maxUnitsURL,
 	Query:    maxUnitsURL,
 	Referrer: maxUnitsHostname + maxUnitsURL,

@@ -17,7 +17,7 @@ type umamiWire struct{}
 
 func (umamiWire) Platform() string { return "umami" }
 
-var umamiLimits = clientLimits(pipeline.Limits{
+var umamiLimits = sharedLimits(pipeline.Limits{
 	Path:     maxUnitsURL,
 	Query:    maxUnitsURL,
 	Title:    maxUnitsTitle,

@@ -1,6 +1,7 @@
 package rybbit
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,9 +62,10 @@ const (
 	maxUnitsUser           = 255
 )
 
-// clientLimits returns limits with what all formats share filled in.
-func clientLimits(l pipeline.Limits) pipeline.Limits {
-	l.Name, l.Hostname, l.City = maxUnitsName, maxUnitsHostname, maxUnitsCity
+// sharedLimits returns l with what the formats share filled in.
+func sharedLimits(l pipeline.Limits) pipeline.Limits {
+	l.Name = cmp.Or(l.Name, maxUnitsName)
+	l.Hostname, l.City = maxUnitsHostname, maxUnitsCity
 	l.Browser, l.BrowserVersion, l.Device = maxUnitsBrowser, maxUnitsBrowserVersion, maxUnitsDevice
 	l.OS, l.OSVersion, l.Language = maxUnitsOS, maxUnitsOSVersion, maxUnitsLanguage
 	return l

@@ -55,20 +55,12 @@ func Cut(s string, limit int) string {
 // cutQuery shortens a query to whole parameters where it can, so that no
 // value is left half.
 func cutQuery(query string, limit int) string {
-	short := Cut(query, limit)
+	short := cutEscaped(query, limit)
 	if len(short) == len(query) || query[len(short)] == '&' {
 		return short
 	}
 	if i := strings.LastIndexByte(short, '&'); i > 0 {
 		return short[:i]
 	}
-	return cutEscaped(short)
-}
-
-// cutEscaped removes a percent escape that a cut has left incomplete.
-func cutEscaped(s string) string {
-	if i := strings.LastIndexByte(s, '%'); i >= 0 && len(s)-i < 3 {
-		return s[:i]
-	}
-	return s
+	return short
 }

@@ -53,6 +53,7 @@ const (
 	RepairSession     = "session id derived from visitor and day"
 	RepairVisitor     = "visitor id taken from the session"
 	RepairPath        = "path completed"
+	RepairLocation    = "path or query written as browsers send it"
 	RepairHostname    = "hostname cleaned"
 	RepairReferrer    = "referrer that is no URL dropped"
 	RepairScreen      = "impossible screen size dropped"
@@ -166,6 +167,10 @@ func (n *Normalizer) page(ev *Event, repair func(string)) {
 	if ev.Path != "" && ev.Path[0] != '/' {
 		ev.Path = "/" + ev.Path
 		repair(RepairPath)
+	}
+	if path, query := EscapePath(ev.Path), EscapeQuery(ev.Query); path != ev.Path || query != ev.Query {
+		ev.Path, ev.Query = path, query
+		repair(RepairLocation)
 	}
 	if ev.Referrer != "" {
 		ref, ok := cleanReferrer(ev.Referrer)
@@ -341,7 +346,7 @@ func (n *Normalizer) shorten(ev *Event, repair func(string)) {
 	cut("name", &ev.Name, l.Name, Cut)
 	cut("identified user", &ev.Identified, l.Identified, Cut)
 	cut("hostname", &ev.Hostname, l.Hostname, Cut)
-	cut("path", &ev.Path, l.Path, cutPath)
+	cut("path", &ev.Path, l.Path, cutEscaped)
 	cut("query", &ev.Query, l.Query, cutQuery)
 	cut("title", &ev.Title, l.Title, Cut)
 	cut("referrer", &ev.Referrer, l.Referrer, cutURL)
@@ -363,8 +368,6 @@ func (n *Normalizer) shorten(ev *Event, repair func(string)) {
 	}
 }
 
-func cutPath(path string, limit int) string { return cutEscaped(Cut(path, limit)) }
-
 // cutURL drops the fragment and the query of a URL that is too long before it
 // cuts into the rest.
 func cutURL(u string, limit int) string {
@@ -377,7 +380,7 @@ func cutURL(u string, limit int) string {
 			return base + "?" + query
 		}
 	}
-	return cutPath(base, limit)
+	return cutEscaped(base, limit)
 }
 
 // fitProperties returns how many of ps fit into a JSON object of limit units.

@@ -63,7 +63,7 @@ func brief(ev pipeline.Event) map[string]any {
 	}
 	for k, v := range m {
 		object, _ := v.(map[string]any)
-		if v == nil || v == "" || v == 0.0 && k != "Kind" || k == "Vitals" || object["Known"] == false {
+		if v == nil || v == "" || v == 0.0 || v == false || k == "Vitals" || object["Known"] == false {
 			delete(m, k)
 		}
 	}

@@ -197,6 +197,9 @@ func (Adapter) Open(ctx context.Context, inputs []*adapters.Input, opt adapters.
 		}
 		src.inputs = append(src.inputs, g.inputs(r)...)
 	}
+	if slices.ContainsFunc(kept, func(r recognized) bool { return r.shape == report }) {
+		return openReports(ctx, reading, kept, opt)
+	}
 	if opt.Dedupe {
 		first := &source{inputs: src.inputs, seen: src.seen}
 		if err := src.seen.learn(ctx, first); err != nil {
@@ -363,9 +366,4 @@ func notes(all []recognized) []string {
 		}
 	}
 	return notes
-}
-
-// isReport tells a report by its comment lines.
-func isReport(head []byte) bool {
-	return strings.HasPrefix(strings.TrimLeft(string(head[:min(len(head), 64)]), "\"\r\n\t "), "# ")
 }

@@ -1,0 +1,281 @@
+package ga
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hopper/adapters"
+	"hopper/pipeline"
+)
+
+// recount is what a dashboard would show of a day.
+type recount struct {
+	Sessions, Bounces, Views int
+	Seconds                  float64
+	Pages, Entries           map[string]int // views, sessions
+	Names                    map[string]int
+	Sources, Countries       map[string]int // sessions
+	Devices                  map[string]int
+}
+
+func recountDays(events []pipeline.Event) map[string]*recount {
+	type visit struct {
+		first, last pipeline.Micros
+		views       int
+	}
+	days := map[string]*recount{}
+	visits := map[string]*visit{}
+	dayOf := map[string]string{}
+	for _, ev := range events {
+		date := ev.Time.Time().Format(time.DateOnly)
+		d := days[date]
+		if d == nil {
+			d = &recount{Pages: map[string]int{}, Entries: map[string]int{}, Names: map[string]int{}, Sources: map[string]int{}, Countries: map[string]int{}, Devices: map[string]int{}}
+			days[date] = d
+		}
+		page := withQuestion(ev.Path, strings.TrimPrefix(strings.Split("&"+ev.Query, "&utm_")[0], "&"))
+		v := visits[ev.Session]
+		if v == nil {
+			v = &visit{first: ev.Time}
+			visits[ev.Session], dayOf[ev.Session] = v, date
+			d.Sessions++
+			d.Entries[page]++
+			_, query, _ := strings.Cut("&"+ev.Query, "&utm_source=")
+			d.Sources[query]++
+			d.Countries[ev.Country]++
+			d.Devices[ev.Device]++
+		}
+		v.last = ev.Time
+		if ev.Kind == pipeline.Pageview {
+			v.views++
+			d.Views++
+			d.Pages[page]++
+		} else {
+			d.Names[ev.Name]++
+		}
+	}
+	for session, v := range visits {
+		d := days[dayOf[session]]
+		d.Seconds += float64(v.last-v.first) / 1e6
+		if v.views == 1 {
+			d.Bounces++
+		}
+	}
+	return days
+}
+
+func expect(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+func TestReportTables(t *testing.T) {
+	events, stats, reading := read(t, adapters.Options{}, fixture("report-pages.csv"))
+	days := recountDays(events)
+	d := days["2024-03-01"]
+	if d == nil || len(days) != 2 {
+		t.Fatalf("days = %v", slices.Collect(maps.Keys(days)))
+	}
+	expect(t, "sessions, bounces, views", []int{d.Sessions, d.Bounces, d.Views}, []int{600, 243, 1600})
+	if math.Abs(d.Seconds-600*90) > 600 {
+		t.Errorf("seconds = %f; want %d", d.Seconds, 600*90)
+	}
+	expect(t, "views of pages", []int{d.Pages["/"], d.Pages["/mugs?colour=blue"], d.Pages[otherPage]}, []int{1210, 300, 90})
+	expect(t, "events", d.Names, map[string]int{"sign_up": 12})
+	expect(t, "countries", d.Countries, map[string]int{"Germany": 350, "United States": 200, "": 50})
+	expect(t, "sources", d.Sources, map[string]int{"google&utm_medium=organic": 350, "": 200, "news.example.org&utm_medium=referral": 50})
+	expect(t, "omitted", stats.Omitted.Counts(), map[string]int64{
+		omitTotal: 1, "event of a report that its views count too: page_view": 1, "automatic event: session_start": 1,
+	})
+	if stats.Rows != 16 || reading.Shape != "Google Analytics report" || len(reading.Notes) != 1 {
+		t.Errorf("%d rows, shape %q, notes %q", stats.Rows, reading.Shape, reading.Notes)
+	}
+	again, _, _ := read(t, adapters.Options{}, fixture("report-pages.csv"))
+	if diff := cmp.Diff(events, again); diff != "" {
+		t.Errorf("the second reading differs:\n%.2000s", diff)
+	}
+	// The same report twice tells everything twice.
+	content, err := os.ReadFile(fixture("report-pages.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(t.TempDir(), "again.csv")
+	if err := os.WriteFile(copied, append(content, "\n# another download\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, stats, _ = read(t, adapters.Options{}, fixture("report-pages.csv"), copied)
+	if got := stats.Omitted[omitTwice].Count; got != 15 || stats.Events != int64(len(events)) {
+		t.Errorf("given twice: %d rows left out, %d events; want 15, %d", got, stats.Events, len(events))
+	}
+}
+
+func TestReportForms(t *testing.T) {
+	events, stats, reading := read(t, adapters.Options{}, fixture("report-overview.csv"))
+	days := recountDays(events)
+	got := map[string][]int{}
+	for date, d := range days {
+		got[date] = []int{d.Sessions, d.Views}
+	}
+	expect(t, "nth day", got, map[string][]int{"2024-03-10": {4, 9}, "2024-03-11": {3, 6}, "2024-03-12": {5, 8}})
+	if stats.Rows != 3 || !strings.Contains(strings.Join(reading.Notes, " "), "a table without dates") {
+		t.Errorf("%d rows, notes %q", stats.Rows, reading.Notes)
+	}
+
+	events, _, _ = read(t, adapters.Options{}, fixture("report-de.csv"))
+	expect(t, "one day, in German", recountDays(events)["2024-04-01"].Pages, map[string]int{"/": 1210, "/becher": 300})
+
+	events, stats, reading = read(t, adapters.Options{}, fixture("report-ua.csv"))
+	days = recountDays(events)
+	expect(t, "UA pages", days["2019-04-01"].Pages, map[string]int{"/": 30, "/mugs": 14})
+	expect(t, "UA entries", days["2019-04-01"].Entries, map[string]int{"/": 18, "/mugs": 4})
+	if stats.Omitted[omitTotal].Count != 2 || !strings.Contains(strings.Join(reading.Notes, " "), "4/1/19 are read as month/day") {
+		t.Errorf("omitted %v, notes %q", stats.Omitted, reading.Notes)
+	}
+
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, _, _ = read(t, adapters.Options{Timezone: berlin}, fixture("report-api.json"))
+	for i := range events {
+		if events[i].Time.Time().In(berlin).Format(time.DateOnly) < "2024-03-05" {
+			t.Errorf("%v is before the report's first day in Berlin", events[i].Time.Time())
+		}
+	}
+	events, _, _ = read(t, adapters.Options{}, fixture("report-api.json"))
+	d := recountDays(events)["2024-03-05"]
+	expect(t, "API", []int{d.Sessions, d.Bounces, d.Views}, []int{12, 4, 26})
+	expect(t, "API devices", d.Devices, map[string]int{"desktop": 8, "mobile": 4})
+	expect(t, "API entries", d.Entries, map[string]int{"/": 8, "/mugs?a=1": 4})
+}
+
+// openError returns the error of opening content as a file of that name.
+func openError(t *testing.T, content string) error {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "x.csv")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	inputs, err := adapters.Open(ctx, []string{path}, nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inputs.Close()
+	reading, err := Adapter{}.Open(ctx, inputs.Files, adapters.Options{})
+	if err == nil {
+		reading.Source.Close()
+	}
+	return err
+}
+
+func TestReportErrors(t *testing.T) {
+	undated, err := os.ReadFile(fixture("report-undated.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for content, want := range map[string]string{
+		string(undated):                                           "add the dimension Date",
+		"date,sessions,totalUsers\nsoon,1,2\n":                    `field "date": dates such as "soon"`,
+		"# ----\n# nothing\n":                                     "is not recognized",
+		"# -----\n# Start date: 20240101\n# End date: 20240102\n": "holds no rows",
+		"name,age\nx,1\n":                                         "is not recognized as an export of Google Analytics; expected GA4's",
+		`{"dimensionHeaders":[{"name":"country"}],"metricHeaders":[{"name":"views"}]`: "not valid JSON",
+	} {
+		err := openError(t, content)
+		var positioned *adapters.Error
+		if !errors.As(err, &positioned) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "x.csv: ") {
+			t.Errorf("%.40q: %v; want %q", content, err, want)
+		}
+	}
+	// A report beside events would count them twice.
+	ctx := context.Background()
+	inputs, err := adapters.Open(ctx, []string{fixture("flat.csv"), fixture("report-de.csv")}, nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inputs.Close()
+	if _, err := (Adapter{}).Open(ctx, inputs.Files, adapters.Options{}); err == nil || !strings.Contains(err.Error(), "one or the other") {
+		t.Errorf("a report beside events: %v", err)
+	}
+}
+
+func TestReportRejects(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "report.csv")
+	content := "date,country,sessions\n20240101,France,3\n20240101,Germany,many\n20240102,France\n20240102,Spain,2\n"
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	events, stats, rejects, _ := readAll(t, adapters.Options{}, path)
+	if len(recountDays(events)) != 2 || stats.Rows != 4 || len(rejects) != 2 {
+		t.Fatalf("%d events, %d rows, rejects %v", len(events), stats.Rows, rejects)
+	}
+	got := []string{fmt.Sprint(rejects[0].Row, " ", rejects[0].Reason), fmt.Sprint(rejects[1].Row, " ", rejects[1].Reason)}
+	slices.Sort(got)
+	expect(t, "rejects", got, []string{"3 " + rejectNumber, "4 " + rejectCells})
+}
+
+func TestNumbers(t *testing.T) {
+	for s, want := range map[string]int{
+		"": 0, "-": 0, "7": 7, "1,234": 1234, "1.234": 1234, "1.234.567": 1234567, "1 234": 1234, "1\u00a0234": 1234, "1'234": 1234, "12.0": 12, "12,0": 12, "0.5": 1,
+		"1234.0": 1234, "1,234.0": 1234,
+	} {
+		if got, ok := wholeNumber(s); !ok || got != want {
+			t.Errorf("wholeNumber(%q) = %d, %t; want %d", s, got, ok, want)
+		}
+	}
+	for _, s := range []string{"x", "-3", "1e99", "NaN", "1,2,3x"} {
+		if got, ok := wholeNumber(s); ok {
+			t.Errorf("wholeNumber(%q) = %d", s, got)
+		}
+	}
+	for s, want := range map[string]float64{"0.45": .45, "45%": .45, "45,5 %": .455, "100.00%": 1} {
+		if got, ok := rate(s); !ok || math.Abs(got-want) > 1e-9 {
+			t.Errorf("rate(%q) = %f, %t; want %f", s, got, ok, want)
+		}
+	}
+	for s, want := range map[string]float64{"83.5": 83.5, "00:01:23": 83, "1m 23s": 83, "<00:00:01": 1, "": 0, "1,234.5": 1234.5} {
+		if got, ok := seconds(s); !ok || got != want {
+			t.Errorf("seconds(%q) = %f, %t; want %f", s, got, ok, want)
+		}
+	}
+}
+
+func FuzzReport(f *testing.F) {
+	paths, err := filepath.Glob(fixture("report-*"))
+	if err != nil || len(paths) == 0 {
+		f.Fatal("no fixtures")
+	}
+	for _, path := range paths {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(content))
+	}
+	f.Fuzz(func(t *testing.T, content string) {
+		in := &adapters.Input{Name: "x"}
+		if _, err := readTables(in, []byte(content)); err != nil && !strings.HasPrefix(err.Error(), "x: ") {
+			t.Fatal(err)
+		}
+		if _, err := readAPI(in, content); err != nil && !strings.HasPrefix(err.Error(), "x: ") {
+			t.Fatal(err)
+		}
+		wholeNumber(content)
+		seconds(content)
+		rate(content)
+	})
+}

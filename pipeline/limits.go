@@ -12,7 +12,7 @@ type Limits struct {
 	Name, Identified, Hostname, Path, Query, Title, Referrer int
 	Browser, BrowserVersion, OS, OSVersion, Device           int
 	Language, City, Target, TargetText, Message              int
-	// URL is the longest page URL, hostname, path and query together.
+	// URL is the longest page URL: scheme, hostname, path and query together.
 	URL int
 	// Properties is the greatest length of all properties written as one JSON object.
 	Properties int

@@ -348,6 +348,17 @@ func (n *Normalizer) shorten(ev *Event, repair func(string)) {
 	cut("hostname", &ev.Hostname, l.Hostname, Cut)
 	cut("path", &ev.Path, l.Path, cutEscaped)
 	cut("query", &ev.Query, l.Query, cutQuery)
+	if l.URL > 0 {
+		// The query gives way before the path does.
+		rest := l.URL - len("https://") - len(ev.Hostname)
+		cut("path", &ev.Path, rest, cutEscaped)
+		if rest -= len(ev.Path) + len("?"); rest > 0 {
+			cut("query", &ev.Query, rest, cutQuery)
+		} else if ev.Query != "" {
+			ev.Query = ""
+			repair("query" + RepairShortened)
+		}
+	}
 	cut("title", &ev.Title, l.Title, Cut)
 	cut("referrer", &ev.Referrer, l.Referrer, cutURL)
 	cut("browser", &ev.Browser, l.Browser, Cut)

@@ -18,6 +18,9 @@ type Encoder interface {
 	// Refuses returns why the format cannot express ev at all, and "" where
 	// it can. A refused event is counted as omitted under that reason.
 	Refuses(ev *Event) string
+	// Adapts returns what Append changes in ev beyond cutting it to the
+	// limits, to be counted as a repair of that kind, and "" for nothing.
+	Adapts(ev *Event) string
 }
 
 // Nowhere is an encoder that takes every event and writes nothing, for runs
@@ -32,6 +35,9 @@ func (Nowhere) Limits() Limits { return Limits{} }
 
 // Refuses refuses nothing.
 func (Nowhere) Refuses(*Event) string { return "" }
+
+// Adapts changes nothing.
+func (Nowhere) Adapts(*Event) string { return "" }
 
 // Encoded is a chunk's events in a wire format.
 type Encoded struct {
@@ -143,6 +149,9 @@ func (t *Translation) translate(chunk Chunk, out *Encoded, observer Observer) er
 		case decided.omit != "":
 			emitter.Omit(ev.Origin, decided.omit)
 		default:
+			if kind := t.Encoder.Adapts(ev); kind != "" {
+				emitter.Repair(ev.Origin, kind)
+			}
 			out.Body = t.Encoder.Append(out.Body, ev)
 			out.Ends = append(out.Ends, len(out.Body))
 			out.Stats.Events++

@@ -64,7 +64,7 @@ interrupted (run again to go on).`,
 				return err
 			}
 			r := &importRun{importing: f, log: log, screen: screen, began: time.Now()}
-			runErr := r.run(cmd.Context(), args, cmd.InOrStdin())
+			runErr := interrupted(cmd.Context(), r.run(cmd.Context(), args, cmd.InOrStdin()))
 			return r.finish(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), runErr)
 		},
 	}

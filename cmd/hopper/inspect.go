@@ -35,7 +35,8 @@ fill each field, what each wire format makes of the field, and what is
 repaired, left out or rejected, each with the first row of its kind.
 
 In the table, a field is kept, derived (it arrives in another form that tells
-the same), shortened, or lost.`,
+the same), shortened, or lost; refused are events that a format cannot carry
+at all, such as web vitals in most.`,
 		Example: "  hopper inspect export.zip",
 		Args:    args(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -99,11 +100,14 @@ type fieldRow struct {
 }
 
 type fieldVerdict struct {
-	Verdict   rybbit.Fidelity `json:"verdict"` // the worst that occurs
-	Kept      int64           `json:"kept"`
-	Derived   int64           `json:"derived"`
-	Shortened int64           `json:"shortened"`
-	Lost      int64           `json:"lost"`
+	// Verdict is the worst that occurs, or "refused" when the format takes none
+	// of the events that fill the field.
+	Verdict   string `json:"verdict"`
+	Kept      int64  `json:"kept"`
+	Derived   int64  `json:"derived"`
+	Shortened int64  `json:"shortened"`
+	Lost      int64  `json:"lost"`
+	Refused   int64  `json:"refused"`
 }
 
 func (f *inspecting) inspect(
@@ -174,9 +178,13 @@ func (r *inspection) fidelity(survey *rybbit.Survey) {
 		}
 		for i, w := range rybbit.Wires() {
 			v := row.Wires[i]
-			f.Wires[w.Platform()] = fieldVerdict{
-				v.Worst(), v[rybbit.Kept], v[rybbit.Derived], v[rybbit.Shortened], v[rybbit.Lost],
+			verdict := fieldVerdict{
+				v.Worst().String(), v[rybbit.Kept], v[rybbit.Derived], v[rybbit.Shortened], v[rybbit.Lost], row.Events - v.Total(),
 			}
+			if v.Total() == 0 {
+				verdict.Verdict = "refused"
+			}
+			f.Wires[w.Platform()] = verdict
 		}
 		r.Fields = append(r.Fields, f)
 	}
@@ -244,14 +252,15 @@ func (r *inspection) printFidelity(b *strings.Builder) {
 
 // String tells the worst verdict, and its share where the others fare better.
 func (v fieldVerdict) String() string {
-	counts := map[rybbit.Fidelity]int64{
-		rybbit.Kept: v.Kept, rybbit.Derived: v.Derived, rybbit.Shortened: v.Shortened, rybbit.Lost: v.Lost,
+	share := map[string]int64{
+		rybbit.Kept.String(): v.Kept, rybbit.Derived.String(): v.Derived,
+		rybbit.Shortened.String(): v.Shortened, rybbit.Lost.String(): v.Lost,
 	}
 	all := v.Kept + v.Derived + v.Shortened + v.Lost
-	if n := counts[v.Verdict]; n < all {
+	if n := share[v.Verdict]; n < all {
 		return fmt.Sprintf("%s %s", v.Verdict, percent(n, all))
 	}
-	return v.Verdict.String()
+	return v.Verdict
 }
 
 // percent never rounds some to none, or nearly all to all.

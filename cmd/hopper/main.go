@@ -53,7 +53,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	err := interrupted(ctx, root.ExecuteContext(ctx))
 	code := exitCode(err)
 	if err != nil {
 		fmt.Fprintln(stderr, "hopper: "+err.Error())
@@ -65,6 +65,14 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		}
 	}
 	return code
+}
+
+// interrupted tells an end by a signal from other errors, wherever it was met.
+func interrupted(ctx context.Context, err error) error {
+	if err != nil && context.Cause(ctx) == errInterrupted && errors.Is(err, context.Canceled) {
+		return errInterrupted
+	}
+	return err
 }
 
 func commandName(root *cobra.Command, args []string) string {

@@ -69,6 +69,11 @@ func kindPrefix(ev *pipeline.Event, key string) string {
 // renamed is put before a name that would otherwise be taken for another or dropped.
 const renamed = "_"
 
+const (
+	repairReservedName     = "event name that the wire format reserves written with _"
+	repairReservedProperty = "property name that the wire format reserves written with _"
+)
+
 // appendProperties appends what an event has to say beside its name as one
 // JSON text.
 func appendProperties(dst []byte, ev *pipeline.Event) []byte {

@@ -48,8 +48,9 @@ type Survey struct {
 }
 
 type wireSurvey struct {
-	refused int64
-	fields  [pipeline.Fields]Verdicts
+	refused     int64
+	refusedCost int64 // of losing all their fields
+	fields      [pipeline.Fields]Verdicts
 }
 
 // Verdicts counts events by what becomes of one field of theirs.
@@ -65,7 +66,8 @@ func (v Verdicts) Worst() Fidelity {
 	return Kept
 }
 
-// Add counts ev. An event that a format refuses loses all its fields there.
+// Add counts ev. An event that a format refuses counts as refused there, and
+// in none of its fields.
 func (s *Survey) Add(ev *pipeline.Event) {
 	s.events++
 	var fields [pipeline.Fields]pipeline.Field
@@ -79,16 +81,15 @@ func (s *Survey) Add(ev *pipeline.Event) {
 	}
 	for i, w := range wires {
 		counts := &s.wires[i]
-		refused := w.Refuses(ev) != ""
-		if refused {
+		if w.Refuses(ev) != "" {
 			counts.refused++
+			for _, f := range fields[:n] {
+				counts.refusedCost += weights[f] * costs[Lost]
+			}
+			continue
 		}
 		for _, f := range fields[:n] {
-			verdict := Lost
-			if !refused {
-				verdict = w.Carries(f, ev)
-			}
-			counts.fields[f][verdict]++
+			counts.fields[f][w.Carries(f, ev)]++
 		}
 	}
 }
@@ -101,6 +102,7 @@ func (s *Survey) Merge(o *Survey) {
 	}
 	for i := range o.wires {
 		s.wires[i].refused += o.wires[i].refused
+		s.wires[i].refusedCost += o.wires[i].refusedCost
 		for f := range o.wires[i].fields {
 			for verdict, n := range o.wires[i].fields[f] {
 				s.wires[i].fields[f][verdict] += n
@@ -143,11 +145,22 @@ func (s *Survey) Rows() []Row {
 	return rows
 }
 
-// Loses returns the fields of which the format loses or cuts something.
+// Total is how many events were counted: those that fill the field, but for
+// the ones that the format refuses.
+func (v Verdicts) Total() int64 {
+	var n int64
+	for _, count := range v {
+		n += count
+	}
+	return n
+}
+
+// Loses returns the fields of which the format loses or cuts something. A field
+// is lost, too, when the format refuses all events that fill it.
 func (s *Survey) Loses(w Wire) []pipeline.Field {
 	var fields []pipeline.Field
 	for f, counts := range s.of(w).fields {
-		if counts.Worst() >= Shortened {
+		if counts.Worst() >= Shortened || s.present[f] > 0 && counts.Total() == 0 {
 			fields = append(fields, pipeline.Field(f))
 		}
 	}
@@ -175,7 +188,7 @@ var costs = [fidelities]int64{Kept: 0, Derived: 1, Shortened: 2, Lost: 8}
 // kept, else the sum over events and fields of the field's weight times the
 // verdict's cost. Only comparing costs of one Survey makes sense.
 func (s *Survey) Cost(w Wire) int64 {
-	total := int64(0)
+	total := s.of(w).refusedCost
 	for f, counts := range s.of(w).fields {
 		for verdict, n := range counts {
 			total += weights[f] * costs[verdict] * n

@@ -37,6 +37,10 @@ func TestFidelityTable(t *testing.T) {
 		for _, row := range survey(ev).Rows() {
 			fmt.Fprint(&table, row.Field)
 			for _, v := range row.Wires {
+				if v.Total() == 0 {
+					fmt.Fprint(&table, "\trefused")
+					continue
+				}
 				fmt.Fprintf(&table, "\t%v", v.Worst())
 			}
 			fmt.Fprintln(&table)

@@ -34,6 +34,8 @@ func (matomoWire) Refuses(ev *pipeline.Event) string {
 	return ""
 }
 
+func (matomoWire) Adapts(*pipeline.Event) string { return "" }
+
 func (matomoWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	dst = append(dst, `{"idVisit":"`...)
 	dst = appendUUID(dst, ev.Session)

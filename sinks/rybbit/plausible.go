@@ -27,6 +27,8 @@ func (plausibleWire) Refuses(ev *pipeline.Event) string {
 	return ""
 }
 
+func (plausibleWire) Adapts(*pipeline.Event) string { return "" }
+
 func (plausibleWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	dst = append(dst, `{"timestamp":"`...)
 	dst = appendTime(dst, ev.Time, ' ')

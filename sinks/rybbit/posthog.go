@@ -45,6 +45,21 @@ func (posthogWire) Refuses(ev *pipeline.Event) string {
 	return ""
 }
 
+func (posthogWire) Adapts(ev *pipeline.Event) string {
+	if posthogKind(ev) != pipeline.Custom {
+		return ""
+	}
+	if ev.Kind == pipeline.Custom && strings.HasPrefix(ev.Name, "$") {
+		return repairReservedName
+	}
+	for i := range ev.Properties {
+		if posthogPrefix(ev, ev.Properties[i].Key) != "" {
+			return repairReservedProperty
+		}
+	}
+	return ""
+}
+
 func (posthogWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	kind := posthogKind(ev)
 	dst = append(dst, `{"event":"`...)

@@ -32,6 +32,13 @@ func (simpleAnalyticsWire) Refuses(ev *pipeline.Event) string {
 // pageviewDatapoint marks pageviews; a custom event of that name would become one.
 const pageviewDatapoint = "pageview"
 
+func (simpleAnalyticsWire) Adapts(ev *pipeline.Event) string {
+	if ev.Kind == pipeline.Custom && ev.Name == pageviewDatapoint {
+		return repairReservedName
+	}
+	return ""
+}
+
 func (simpleAnalyticsWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	dst = append(dst, `{"added_iso":"`...)
 	dst = appendTime(dst, ev.Time, 'T')

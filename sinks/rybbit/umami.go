@@ -33,6 +33,8 @@ func (umamiWire) Refuses(ev *pipeline.Event) string {
 	return ""
 }
 
+func (umamiWire) Adapts(*pipeline.Event) string { return "" }
+
 func (umamiWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	dst = append(dst, `{"session_id":"`...)
 	dst = appendUUID(dst, ev.Session)

@@ -282,7 +282,7 @@ func (in *Input) Format() Format {
 	switch trimmed := bytes.TrimLeft(head, " \t\r\n"); {
 	case len(trimmed) == 0:
 		return Empty
-	case bytes.IndexByte(head, 0) >= 0 || !mostlyText(head):
+	case !mostlyText(head):
 		return Binary
 	case trimmed[0] == '{' || trimmed[0] == '[':
 		return JSON
@@ -291,20 +291,22 @@ func (in *Input) Format() Format {
 }
 
 // mostlyText tells text, also in a one-byte encoding or with a few damaged
-// characters, from binary data.
+// characters, from binary data. ClickHouse pads short strings with zeros.
 func mostlyText(head []byte) bool {
-	var control, invalid int
+	var control, invalid, zero int
 	for rest := head; len(rest) > 0; {
 		r, n := utf8.DecodeRune(rest)
 		switch {
 		case r == utf8.RuneError && n == 1:
 			invalid++
+		case r == 0:
+			zero++
 		case r < ' ' && r != '\n' && r != '\r' && r != '\t':
 			control++
 		}
 		rest = rest[n:]
 	}
-	return control <= len(head)/50 && invalid <= len(head)/3
+	return control <= len(head)/50 && invalid <= len(head)/3 && (zero == 0 || zero <= len(head)/16 && invalid == 0)
 }
 
 // textTransformer returns what makes UTF-8 without a mark of text that begins

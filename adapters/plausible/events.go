@@ -244,7 +244,7 @@ func (d *eventDecoder) decode(row *table.Row) {
 		Hostname: get(d.hostname), Path: get(d.pathname),
 		Browser: get(d.browser), BrowserVersion: get(d.browserVersion),
 		OS: get(d.os), OSVersion: get(d.osVersion), Device: get(d.device),
-		Country: strings.Trim(get(d.country), "\x00"), Region: get(d.subdivision),
+		Country: unpadded(get(d.country)), Region: get(d.subdivision),
 		Origin: d.at, Raw: row.Raw,
 	}
 	if ev.Visitor == "" && ev.Session == "" {
@@ -330,16 +330,21 @@ func (d *eventDecoder) revenue(amount, currency string) {
 	}
 	f, err := strconv.ParseFloat(amount, 64)
 	number := err == nil && !math.IsNaN(f) && !math.IsInf(f, 0)
-	if number && f == 0 && strings.Trim(currency, "\x00") == "" {
+	if currency = unpadded(currency); number && f == 0 && currency == "" {
 		return
 	}
 	if number {
 		amount = strconv.FormatFloat(f, 'f', -1, 64)
 	}
 	d.props = append(d.props, pipeline.Property{Key: "revenue", Value: amount, Literal: number})
-	if currency = strings.Trim(currency, "\x00"); currency != "" {
+	if currency != "" {
 		d.props = append(d.props, pipeline.Property{Key: "currency", Value: currency})
 	}
+}
+
+// unpadded takes off the zeros that fill a FixedString, which TSV escapes.
+func unpadded(s string) string {
+	return strings.TrimRight(strings.ReplaceAll(s, `\0`, ""), "\x00")
 }
 
 // parseArray appends the strings of ClickHouse's ['a','b'] to into, or of

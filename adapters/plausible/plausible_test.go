@@ -1,55 +1,467 @@
 package plausible_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"hopper/adapters"
 	"hopper/adapters/plausible"
 	"hopper/pipeline"
 )
 
-func open(t testing.TB, opt adapters.Options, args ...string) (*adapters.Reading, error) {
+var update = flag.Bool("update", false, "write fixtures and golden files anew")
+
+const (
+	fixtures = "../../fixtures/plausible/"
+	sample   = "../../../shared/samples/plausible"
+)
+
+var firstDay = time.Date(2024, 1, 29, 0, 0, 0, 0, time.UTC)
+
+func open(t testing.TB, stdin io.Reader, opt adapters.Options, args ...string) (*adapters.Reading, error) {
 	t.Helper()
 	opt.TempDir = t.TempDir()
-	ins, err := adapters.Open(t.Context(), args, nil, opt.TempDir)
+	ins, err := adapters.Open(t.Context(), args, stdin, opt.TempDir)
 	if err != nil {
 		return nil, err
 	}
 	t.Cleanup(func() { ins.Close() })
+	if !(plausible.Adapter{}).Detect(ins.Files) {
+		return nil, errors.New("not detected")
+	}
 	r, err := plausible.Adapter{}.Open(t.Context(), ins.Files, opt)
 	if err != nil {
 		return nil, err
 	}
-	t.Cleanup(func() { r.Source.Close() })
+	t.Cleanup(func() {
+		if err := r.Source.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return r, nil
 }
 
-func verify(t testing.TB, args ...string) *plausible.Verification {
+var normalizer = pipeline.Normalizer{Namespace: pipeline.Site("plausible", "1"), Hostname: "example.com"}
+
+func verify(t testing.TB, r *adapters.Reading) *plausible.Verification {
 	t.Helper()
-	r, err := open(t, adapters.Options{}, args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := plausible.Verify(context.Background(), r, pipeline.Translation{
-		Normalizer: pipeline.Normalizer{Namespace: pipeline.Site("plausible", "1"), Hostname: "example.com"}, Jobs: 2,
-	})
+	v, err := plausible.Verify(t.Context(), r, pipeline.Translation{Normalizer: normalizer, Jobs: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return v
 }
 
-const sample = "../../../shared/samples/plausible"
+func text(v *plausible.Verification) string {
+	var b strings.Builder
+	v.WriteText(&b)
+	return b.String()
+}
 
-func TestRealExport(t *testing.T) {
+// TestFixtures writes the fixtures anew when asked to, and fails where they
+// are not what the code beside it makes.
+func TestFixtures(t *testing.T) {
+	s := newSite(11, firstDay, 5, 24)
+	tables := s.sums()
+	files := map[string][]byte{"export.zip": s.archive(tables)}
+	write := func(name string, f func(io.Writer)) {
+		var b bytes.Buffer
+		f(&b)
+		files[name] = b.Bytes()
+	}
+	// An older version's: text quoted, pages with exits and time_on_page, no
+	// custom_props, and pages in no order.
+	for i := range tables {
+		old := tables[i]
+		switch old.name {
+		case "custom_props":
+			continue
+		case "pages":
+			old.columns = strings.Fields("date hostname page exits time_on_page visits visitors pageviews")
+			rows := make([][]string, len(old.rows))
+			for j, r := range old.rows {
+				rows[(j*7+3)%len(rows)] = append([]string{r[0], r[1], r[2], "0", "0"}, r[3:6]...)
+			}
+			if slices.ContainsFunc(rows, func(r []string) bool { return r == nil }) {
+				t.Fatal("7 divides the number of pages' rows: shuffle them in another way")
+			}
+			old.rows = rows
+		}
+		write("old/"+s.file(&old), old.quoted)
+	}
+	events := s.events()
+	write("events.csv", events.csv)
+	write("events.tsv", func(w io.Writer) { events.tsv(w, true) })
+	headless := events
+	headless.columns = headless.rows[0]
+	headless.rows = headless.rows[1:]
+	write("events-headless.csv", headless.csv)
+	write("dashboard/visitors.csv", func(w io.Writer) {
+		io.WriteString(w, "date,visitors,pageviews,visits,views_per_visit,bounce_rate,visit_duration\n2024-01-29,20,41,22,1.86,59,80\n")
+	})
+	write("dashboard/pages.csv", func(w io.Writer) {
+		io.WriteString(w, "name,visitors,pageviews,bounce_rate,time_on_page\n/,80,130,55,31\n")
+	})
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		path := fixtures + name
+		if *update {
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, files[name], 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if have, err := os.ReadFile(path); err != nil || !bytes.Equal(have, files[name]) {
+			t.Errorf("%s is not what -update writes (%v)", name, err)
+		}
+	}
+}
+
+func TestGolden(t *testing.T) {
+	for _, name := range []string{"export.zip", "old", "events.csv"} {
+		t.Run(name, func(t *testing.T) {
+			r, err := open(t, nil, adapters.Options{}, fixtures+name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			events, stats, rejects, err := pipeline.Collect(t.Context(), r.Source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var b strings.Builder
+			fmt.Fprintf(&b, "%s\n%s\n%s\nrows %d events %d rejects %d omitted %v repaired %v\n",
+				r.Shape, r.Schema, strings.Join(r.Notes, "\n"), stats.Rows, stats.Events, len(rejects), stats.Omitted.Counts(), stats.Repaired.Counts())
+			for i := range events {
+				e := &events[i]
+				fmt.Fprintf(&b, "%s %s %s|%s %s %s|%s%s?%s|%s|%s %s %s %s %s|%s %s %s|%v\n", e.Time.Time().Format(time.DateTime), e.Kind, e.Name, e.Target,
+					e.Visitor, e.Session, e.Hostname, e.Path, e.Query, e.Referrer, e.Browser, e.BrowserVersion, e.OS, e.OSVersion, e.Device,
+					e.Country, e.Region, e.City, e.Properties)
+			}
+			path := filepath.Join("testdata", strings.TrimSuffix(name, filepath.Ext(name))+".golden")
+			if *update {
+				if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), b.String()); diff != "" {
+				t.Errorf("-want +got\n%.4000s", diff)
+			}
+		})
+	}
+}
+
+func TestRealExportKeepsItsDays(t *testing.T) {
 	if _, err := os.Stat(sample); errors.Is(err, os.ErrNotExist) {
 		t.Skip("the sample is not here")
 	}
-	v := verify(t, sample)
-	v.WriteText(os.Stdout)
-	for _, g := range v.Guarantees { t.Log(g) }
-	t.Log(v.Stats)
+	r, err := open(t, nil, adapters.Options{}, sample)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := verify(t, r)
+	if len(v.Days) != 9 || !v.Holds() {
+		t.Errorf("%d days\n%s", len(v.Days), text(v))
+	}
+	want := map[string]int{"visits": 25234, "visitors": 18756, "pageviews": 56052, "bounces": 15672, "duration": 4477606}
+	for _, d := range v.Days {
+		for _, l := range d.Lines {
+			if l.Table == "visitors" {
+				want[l.Measure] -= l.Got
+			}
+			if l.Off != 0 && (l.Table == "visitors" || l.Table == "devices" && d.Date < "2023-02-11" && (l.Measure == "visits" || l.Measure == "bounces")) {
+				t.Errorf("%s: %+v", d.Date, l)
+			}
+		}
+	}
+	for m, left := range want {
+		if left != 0 {
+			t.Errorf("%s of all days are off by %d", m, -left)
+		}
+	}
+	if v.Stats.Rejected.Total() != 0 {
+		t.Errorf("rejected: %v", v.Stats.Rejected)
+	}
+}
+
+// TestConsistentExportsCountTheSame draws sites, exports them and counts what
+// is imported.
+func TestConsistentExportsCountTheSame(t *testing.T) {
+	for seed := range uint64(4) {
+		s := newSite(seed, firstDay, 20, 20+int(seed)*30)
+		r, err := open(t, bytes.NewReader(s.archive(s.sums())), adapters.Options{}, "-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := verify(t, r)
+		if !v.Holds() {
+			t.Errorf("seed %d:\n%s", seed, text(v))
+		}
+		for _, g := range v.Guarantees {
+			if g.Days == 0 && g.Table != "locations" {
+				t.Errorf("seed %d: nothing was compared of %s %s", seed, g.Table, g.Measure)
+			}
+		}
+		if v.Stats.Rejected.Total() != 0 {
+			t.Errorf("seed %d: %v", seed, v.Stats.Rejected)
+		}
+	}
+}
+
+// TestVerifyFindsWhatIsMissing takes events away.
+func TestVerifyFindsWhatIsMissing(t *testing.T) {
+	s := newSite(1, firstDay, 3, 30)
+	r, err := open(t, bytes.NewReader(s.archive(s.sums())), adapters.Options{}, "-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := plausible.Verify(t.Context(), r, pipeline.Translation{Normalizer: normalizer, Encoder: picky{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := map[string]bool{}
+	for _, g := range v.Guarantees {
+		if !g.Holds {
+			failed[g.Table+" "+g.Measure] = true
+		}
+	}
+	for _, want := range []string{"visitors pageviews", "pages pageviews", "entry_pages visits"} {
+		if !failed[want] {
+			t.Errorf("%s is said to hold without /pricing", want)
+		}
+	}
+}
+
+// picky refuses a page.
+type picky struct{ pipeline.Nowhere }
+
+func (picky) Refuses(ev *pipeline.Event) string {
+	if ev.Path == "/pricing" {
+		return "test"
+	}
+	return ""
+}
+
+func TestSameExportGivesSameEvents(t *testing.T) {
+	read := func(jobs int) string {
+		r, err := open(t, nil, adapters.Options{}, fixtures+"export.zip")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		tr := pipeline.Translation{Normalizer: normalizer, Encoder: printer{}, Jobs: jobs}
+		_, err = tr.Run(t.Context(), r.Source, pipeline.Mark{}, func(_ context.Context, _ pipeline.Mark, e *pipeline.Encoded) error {
+			b.Write(e.Body)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	if a, b := read(1), read(3); a != b || a == "" {
+		t.Error("two readings differ")
+	}
+}
+
+type printer struct{ pipeline.Nowhere }
+
+func (printer) Append(dst []byte, ev *pipeline.Event) []byte { return fmt.Appendf(dst, "%+v\n", *ev) }
+
+// TestSubsets reads parts of an export: the day's totals hold.
+func TestSubsets(t *testing.T) {
+	s := newSite(2, firstDay, 6, 40)
+	all := s.sums()
+	for name, keep := range map[string][]string{
+		"pages and visitors": {"pages", "visitors"},
+		"visitors":           {"visitors"},
+		"no pages":           {"visitors", "entry_pages", "exit_pages", "sources", "custom_events", "custom_props"},
+		"no visitors":        {"pages", "entry_pages", "exit_pages", "sources", "devices"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var tables []sheet
+			for _, table := range all {
+				if slices.Contains(keep, table.name) {
+					tables = append(tables, table)
+				}
+			}
+			r, err := open(t, bytes.NewReader(s.archive(tables)), adapters.Options{}, "-")
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := verify(t, r)
+			if !v.Holds() {
+				t.Error(text(v))
+			}
+			for _, l := range v.Total.Lines {
+				if l.Measure != "visitors" && (l.Table == "visitors" || l.Table == "pages" && l.Measure == "pageviews") && l.Off != 0 {
+					t.Errorf("%+v", l)
+				}
+			}
+		})
+	}
+}
+
+// TestDaysLieInTheirZone checks first and last events around a change of clocks.
+func TestDaysLieInTheirZone(t *testing.T) {
+	for _, zone := range []string{"America/New_York", "Europe/Berlin", "America/Sao_Paulo"} {
+		loc, err := time.LoadLocation(zone)
+		if err != nil {
+			t.Skip(err)
+		}
+		s := newSite(3, time.Date(2017, 10, 14, 0, 0, 0, 0, time.UTC), 3, 30)
+		r, err := open(t, bytes.NewReader(s.archive(s.sums())), adapters.Options{Timezone: loc}, "-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		events, _, _, err := pipeline.Collect(t.Context(), r.Source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			if day := e.Time.Time().In(loc).Format(time.DateOnly); !strings.HasPrefix(e.Visitor, day) {
+				t.Fatalf("%s: %s of %s is on %s", zone, e.Session, e.Visitor, day)
+			}
+		}
+	}
+}
+
+// TestEventDumpsAreTheSame reads the same events in all forms.
+func TestEventDumpsAreTheSame(t *testing.T) {
+	read := func(name string) ([]pipeline.Event, pipeline.Stats) {
+		r, err := open(t, nil, adapters.Options{}, fixtures+name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		events, stats, rejects, err := pipeline.Collect(t.Context(), r.Source)
+		if err != nil || len(rejects) > 0 {
+			t.Fatal(name, err, rejects)
+		}
+		for i := range events {
+			events[i].Raw, events[i].Origin = "", pipeline.Origin{}
+		}
+		return events, stats
+	}
+	want, stats := read("events.csv")
+	if stats.Omitted.Total() == 0 || len(want) == 0 {
+		t.Fatalf("stats %+v", stats)
+	}
+	kinds := map[pipeline.Kind]int{}
+	for _, e := range want {
+		kinds[e.Kind]++
+		if e.Kind == pipeline.Outbound && !strings.HasPrefix(e.Target, "https://example.") {
+			t.Errorf("outbound click to %q", e.Target)
+		}
+	}
+	if kinds[pipeline.Outbound] == 0 || kinds[pipeline.Custom] == 0 {
+		t.Errorf("kinds: %v", kinds)
+	}
+	for _, name := range []string{"events.tsv", "events-headless.csv"} {
+		if got, _ := read(name); !cmp.Equal(want, got) {
+			t.Errorf("%s: %.2000s", name, cmp.Diff(want, got))
+		}
+	}
+}
+
+func TestErrorsSayWhatToDo(t *testing.T) {
+	write := func(files map[string]string) string {
+		dir := t.TempDir()
+		for name, content := range files {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return dir
+	}
+	const visitors = "date,visitors,pageviews,bounces,visits,visit_duration\n2024-01-01,1,1,1,1,0\n"
+	for _, c := range []struct{ name, dir, want string }{
+		{"dashboard", fixtures + "dashboard", "Export to CSV"},
+		{"overlap", write(map[string]string{"imported_visitors_1.csv": visitors, "imported_visitors_2.csv": visitors}), "overlap"},
+		{"events and sums", write(map[string]string{"imported_visitors_1.csv": visitors,
+			"events.csv": "timestamp,name,user_id,session_id,hostname,pathname\n2024-01-01 00:00:00,pageview,1,1,a.b,/\n"}), "one or the other"},
+		{"a day too large", write(map[string]string{"imported_visitors_1.csv": "date,visitors,pageviews,bounces,visits,visit_duration\n2024-01-01,1,99999999999,1,1,0\n"}), "damaged"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, err := open(t, nil, adapters.Options{}, c.dir)
+			if err == nil {
+				_, _, _, err = pipeline.Collect(t.Context(), r.Source)
+			}
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q in it", err, c.want)
+			}
+		})
+	}
+}
+
+func TestBadRowsAreRejects(t *testing.T) {
+	in := "date,visitors,pageviews,bounces,visits,visit_duration\nyesterday,1,1,1,1,0\n2024-01-01,2,3,1,2,10\n2024-01-02,x,1,1,1,0\n2024-01-02,1\n2024-01-03,1,1,1,1,0\n"
+	r, err := open(t, strings.NewReader(in), adapters.Options{}, "-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, stats, rejects, err := pipeline.Collect(t.Context(), r.Source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(events) != 4 || stats.Rows != 5 || len(rejects) != 3 {
+		t.Errorf("%d events, %d rows, rejects %v", len(events), stats.Rows, rejects)
+	}
+}
+
+func FuzzSiteExport(f *testing.F) {
+	s := newSite(5, firstDay, 2, 6)
+	for _, t := range s.sums() {
+		var b bytes.Buffer
+		t.csv(&b)
+		f.Add(b.Bytes())
+	}
+	f.Fuzz(fuzz)
+}
+
+func FuzzEvents(f *testing.F) {
+	s := newSite(5, firstDay, 1, 6)
+	e := s.events()
+	var b bytes.Buffer
+	e.csv(&b)
+	f.Add(b.Bytes())
+	b.Reset()
+	e.tsv(&b, true)
+	f.Add(b.Bytes())
+	b.Reset()
+	e.tsv(&b, false)
+	f.Add(b.Bytes())
+	f.Fuzz(fuzz)
+}
+
+// fuzz reads anything: it ends, and each row is accounted for.
+func fuzz(t *testing.T, data []byte) {
+	if len(data) > 20_000 || bytes.Contains(data, []byte("99999")) {
+		t.Skip("takes long: many visits are no error")
+	}
+	r, err := open(t, bytes.NewReader(data), adapters.Options{}, "-")
+	if err != nil {
+		return
+	}
+	tr := pipeline.Translation{Normalizer: normalizer, Encoder: pipeline.Nowhere{}}
+	if _, err := tr.Run(t.Context(), r.Source, pipeline.Mark{}, func(_ context.Context, _ pipeline.Mark, _ *pipeline.Encoded) error { return nil }); err != nil {
+		t.Skip(err)
+	}
 }

@@ -44,6 +44,8 @@ type Options struct {
 	Timezone *time.Location
 	// TempDir is where a join or a sort spills; empty is the system's.
 	TempDir string
+	// Website is the only one to read of inputs that hold several (--website).
+	Website string
 	// AllEvents keeps the automatic events that record no user's action (--ga-events all).
 	AllEvents bool
 	// Dedupe drops events that a tracker sent twice (--dedupe).

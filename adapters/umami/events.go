@@ -19,6 +19,7 @@ import (
 const (
 	OmitLink    = "a hit on one of Umami's short links, which is no page of the site"
 	OmitPixel   = "a hit on one of Umami's pixels, which is no page of the site"
+	OmitWebsite = "an event of another website; --website chooses"
 	OmitUnknown = "an event of a type that is not known and has no name"
 
 	RejectTime = "created_at is no time"
@@ -32,14 +33,14 @@ type eventTable struct {
 	kind   eventsKind
 	derive bool // visits are to be found
 
-	eventID, sessionID, visitID, createdAt           int
-	hostname, path, query, title                     int
-	referrer, referrerDomain, referrerPath, refQuery int
-	kindColumn, name, value, tag, distinctID         int
-	browser, os, device, screen, language            int
-	country, region, city                            int
-	lcp, inp, cls, fcp, ttfb                         int
-	campaign                                         []campaignColumn
+	websiteID, eventID, sessionID, visitID, createdAt int
+	hostname, path, query, title                      int
+	referrer, referrerDomain, referrerPath, refQuery  int
+	kindColumn, name, value, tag, distinctID          int
+	browser, os, device, screen, language             int
+	country, region, city                             int
+	lcp, inp, cls, fcp, ttfb                          int
+	campaign                                          []campaignColumn
 }
 
 // eventsKind is how a table's rows are to be understood.
@@ -68,7 +69,7 @@ func newEventTable(t *table.Table, kind eventsKind) *eventTable {
 	at := t.Column
 	e := &eventTable{
 		Table: t, kind: kind,
-		eventID: at("event_id"), sessionID: at("session_id"), visitID: at("visit_id"), createdAt: at("created_at"),
+		websiteID: at("website_id"), eventID: at("event_id"), sessionID: at("session_id"), visitID: at("visit_id"), createdAt: at("created_at"),
 		hostname: at("hostname"), path: at("url_path", "url"), query: at("url_query"), title: at("page_title"),
 		referrer: at("referrer"), referrerDomain: at("referrer_domain"), referrerPath: at("referrer_path"), refQuery: at("referrer_query"),
 		kindColumn: at("event_type"), name: at("event_name"), value: at("event_value"), tag: at("tag"), distinctID: at("distinct_id"),
@@ -90,6 +91,7 @@ func (e *eventTable) wide() bool { return e.browser >= 0 || e.os >= 0 || e.count
 // source yields the events of all tables.
 type source struct {
 	opt      adapters.Options
+	website  string // only events of this one; empty for all
 	tables   []*eventTable
 	sessions *sessions    // nil without such a table
 	data     *spill.Index // properties of events
@@ -213,6 +215,10 @@ func (d *decoder) decode(row *table.Row) error {
 	kind, omit := t.eventKind(get)
 	if omit != "" {
 		d.out.Omit(d.at, omit)
+		return nil
+	}
+	if id := get.at(t.websiteID); d.source.website != "" && id != "" && !strings.EqualFold(id, d.source.website) {
+		d.out.Omit(d.at, OmitWebsite)
 		return nil
 	}
 	ev := &d.ev

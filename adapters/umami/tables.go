@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -69,7 +70,7 @@ type tables struct {
 	events                           []*eventTable
 	sessions, eventData, sessionData []*table.Table
 	passedOver                       []string // inputs without any
-	sites                            int      // websites in the events' first rows
+	websites                         []string // in the events' first rows, sorted
 	derived                          bool
 }
 
@@ -116,7 +117,7 @@ func find(ctx context.Context, inputs []*adapters.Input) (*tables, error) {
 			found.passedOver = append(found.passedOver, in.Name)
 		}
 	}
-	found.sites = len(sites)
+	found.websites = slices.Sorted(maps.Keys(sites))
 	switch {
 	case len(found.events) > 0:
 		return &found, nil
@@ -169,7 +170,6 @@ func missing(t *table.Table, column, why string) error {
 // which websites they are.
 func (e *eventTable) sample(ctx context.Context, sites map[string]bool) error {
 	e.derive = e.visitID < 0
-	site := e.Column("website_id")
 	chunk, err := e.Sample(ctx)
 	if err != nil {
 		return err
@@ -183,7 +183,7 @@ func (e *eventTable) sample(ctx context.Context, sites map[string]bool) error {
 		if _, omit := e.eventKind(get); omit != "" {
 			continue // Umami gives each short link and pixel a website_id
 		}
-		if id := get.at(site); id != "" {
+		if id := get.at(e.websiteID); id != "" {
 			sites[strings.Clone(id)] = true
 		}
 	}
@@ -285,6 +285,23 @@ func (f *tables) schema() string {
 	return fmt.Sprintf("%d columns, version %s", len(e.Columns), version)
 }
 
+// website returns which website's events to read, empty for all: a dump of
+// a self-hosted Umami holds those of all its websites.
+func (f *tables) website(asked string) (string, error) {
+	switch {
+	case asked != "" && !slices.ContainsFunc(f.events, func(e *eventTable) bool { return e.websiteID >= 0 }):
+		return "", adapters.Errorf(f.events[0].Input.Name, "has no column website_id to choose the website %s by", asked)
+	case asked != "":
+		return asked, nil
+	case len(f.websites) > 1:
+		return "", adapters.Errorf(f.events[0].Input.Name, "holds the events of several websites (%s); choose one with --website, and import each into its own site",
+			strings.Join(f.websites, ", "))
+	case len(f.websites) == 1:
+		return f.websites[0], nil
+	}
+	return "", nil
+}
+
 // notes are what a user should know before an import.
 func (f *tables) notes() []string {
 	var notes []string
@@ -295,10 +312,6 @@ func (f *tables) notes() []string {
 	}
 	if f.derived {
 		notes = append(notes, "Visits are not told (visit_id came with version 2.11): a pause of 30 minutes or more begins a new one.")
-	}
-	if f.sites > 1 {
-		notes = append(notes, fmt.Sprintf("The events are of %d websites or more, and all go into one site; export one website's rows where that is not meant: "+
-			"select … from website_event where website_id = '…'.", f.sites))
 	}
 	if !slices.ContainsFunc(f.events, func(e *eventTable) bool { return e.hostname >= 0 }) &&
 		!slices.ContainsFunc(f.sessions, func(t *table.Table) bool { return t.Column("hostname") >= 0 }) {

@@ -79,7 +79,11 @@ func (Adapter) Open(ctx context.Context, inputs []*adapters.Input, opt adapters.
 	if err != nil {
 		return nil, err
 	}
-	src := &source{opt: opt, tables: found.events, rejects: new(rejects)}
+	website, err := found.website(opt.Website)
+	if err != nil {
+		return nil, err
+	}
+	src := &source{opt: opt, website: website, tables: found.events, rejects: new(rejects)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, src.Close())

@@ -381,10 +381,35 @@ func TestNotes(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, notes, want)
 		}
 	}
-	two := header[:len(header)-1] + ",website_id\ns,v,2024-07-01 12:00:00,/,,,,,1,,,,,,,,,w1\ns,v,2024-07-01 12:00:00,/,,,,,1,,,,,,,,,w2\n"
-	r, err := translate(t, strings.NewReader(two), adapters.Options{}, "-")
-	if err != nil || !strings.Contains(strings.Join(r.Notes, "\n"), "2 websites") {
-		t.Errorf("two websites: got %q, %v", r.Notes, err)
+}
+
+// TestWebsites reads a dump of an Umami with several websites.
+func TestWebsites(t *testing.T) {
+	const row = "s,v,2024-07-01 12:00:00,/,,,,,1,,,,,,,,,"
+	dump := func(websites ...string) io.Reader {
+		return strings.NewReader(header[:len(header)-1] + ",website_id\n" + row + strings.Join(websites, "\n"+row) + "\n")
+	}
+	_, err := translate(t, dump("w1", "w2"), adapters.Options{}, "-")
+	if err == nil || !strings.Contains(err.Error(), "(w1, w2); choose one with --website") {
+		t.Errorf("two websites, none chosen: got %v", err)
+	}
+	for _, c := range []struct {
+		name    string
+		input   io.Reader
+		website string
+		events  int
+	}{
+		{"one", dump("w1", "w1"), "", 2},
+		{"chosen", dump("w1", "w2", "w1"), "W1", 2},
+		{"another after the head", dump(append(slices.Repeat([]string{"w1"}, 5000), "w2")...), "", 5000},
+	} {
+		r, err := translate(t, c.input, adapters.Options{Website: c.website}, "-")
+		if err != nil {
+			t.Fatal(c.name, err)
+		}
+		if n := r.stats.Omitted[umami.OmitWebsite].Count; len(r.events) != c.events || r.stats.Rows != int64(c.events)+n {
+			t.Errorf("%s: got %d events, %d of other websites, %d rows", c.name, len(r.events), n, r.stats.Rows)
+		}
 	}
 }
 

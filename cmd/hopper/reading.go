@@ -26,8 +26,8 @@ func sources() []adapters.Adapter {
 
 // reading are the flags of all commands that read.
 type reading struct {
-	from, since, until, timezone, hostname string
-	jobs                                   int
+	from, since, until, timezone, hostname, website string
+	jobs                                            int
 
 	days  window
 	zone  *time.Location
@@ -47,6 +47,7 @@ func (r *reading) flags(cmd *cobra.Command) {
 	f.StringVar(&r.until, "until", "", "leave out events after this `DAY` (UTC, inclusive)")
 	f.StringVar(&r.timezone, "timezone", "UTC", "`ZONE` of times without one, as Europe/Berlin")
 	f.StringVar(&r.hostname, "hostname", "", "`HOST` of events without one")
+	f.StringVar(&r.website, "website", "", "read only the events of this `ID` (Umami's website_id)")
 	f.IntVar(&r.jobs, "jobs", runtime.GOMAXPROCS(0), "workers that translate")
 }
 
@@ -92,7 +93,7 @@ func (r *reading) open(ctx context.Context, args []string, stdin io.Reader) (*ex
 	if err != nil {
 		return nil, err
 	}
-	e := &export{inputs: inputs, options: adapters.Options{Timezone: r.zone}}
+	e := &export{inputs: inputs, options: adapters.Options{Timezone: r.zone, Website: r.website}}
 	if e.adapter, err = r.detect(inputs); err != nil {
 		inputs.Close()
 		return nil, err
@@ -130,7 +131,7 @@ func (r *reading) migration(ctx context.Context, e *export) (rybbit.Migration, e
 	}
 	m := rybbit.Migration{
 		Source: e.adapter.Name(), Since: r.since, Until: r.until,
-		Options: map[string]string{"timezone": r.zone.String(), "hostname": r.hostname},
+		Options: map[string]string{"timezone": r.zone.String(), "hostname": r.hostname, "website": r.website},
 	}
 	for _, p := range prints {
 		m.Inputs = append(m.Inputs, rybbit.InputID(p))

@@ -466,11 +466,11 @@ func (r *row) visit(at pipeline.Micros) visit {
 	return v
 }
 
-// digest tells an event from all others but its own repetitions.
-func (r *row) digest() (d [16]byte) {
+// digest tells an event of a visitor from all others but its own repetitions.
+func (r *row) digest(visitor string) [16]byte {
 	b := make([]byte, 0, 512)
 	for _, s := range [...]string{
-		r.pseudo, r.user, r.time, r.name, r.bundle, r.page, r.order, r.index, r.session, r.location, r.path, r.title, r.referrer,
+		visitor, r.user, r.time, r.name, r.bundle, r.page, r.order, r.index, r.session, r.location, r.path, r.title, r.referrer,
 		r.linkURL, r.linkText, r.screen,
 	} {
 		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
@@ -490,7 +490,7 @@ func (g *ga4) emit(r *row, ev *pipeline.Event, out sink, seen *seen) {
 		out.Reject(r.at, reject, r.raw)
 		return
 	}
-	if omit == "" && seen.duplicate(r) {
+	if omit == "" && seen.duplicate(r, v.visitor) {
 		omit = omitDuplicate
 	}
 	// A dropped duplicate's session is kept by the first of its kind.

@@ -69,13 +69,13 @@ func (s *seen) session(id string, kept bool) {
 
 // duplicate notes an event and reports whether it is known to repeat an
 // earlier one.
-func (s *seen) duplicate(r *row) bool {
+func (s *seen) duplicate(r *row, visitor string) bool {
 	at := position(r.input, r.at.Row)
 	if s.tally.known {
 		_, found := slices.BinarySearch(s.tally.duplicates, at)
 		return found
 	}
-	digest := r.digest()
+	digest := r.digest(visitor)
 	s.events = binary.BigEndian.AppendUint64(append(s.events, digest[:]...), at)
 	return false
 }

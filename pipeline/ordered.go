@@ -19,7 +19,8 @@ import (
 //
 // An error of next or work travels in its item's place, so that whatever
 // precedes it has been emitted when Ordered returns it: the same input fails
-// at the same point, however the goroutines run.
+// at the same point, however the goroutines run. When ctx ends, its cause is
+// returned.
 func Ordered[In, Out any](
 	ctx context.Context, workers int,
 	next func(context.Context) (In, error),
@@ -35,6 +36,7 @@ func Ordered[In, Out any](
 		done chan<- result
 	}
 	workers = max(workers, 1)
+	outer := ctx
 	items := make(chan item, workers)
 	order := make(chan (<-chan result), 2*workers)
 	group, ctx := errgroup.WithContext(ctx)
@@ -89,5 +91,9 @@ func Ordered[In, Out any](
 		}
 		return nil
 	})
-	return group.Wait()
+	err := group.Wait()
+	if outer.Err() != nil && errors.Is(err, outer.Err()) {
+		return context.Cause(outer)
+	}
+	return err
 }

@@ -3,6 +3,8 @@ package rybbit
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +21,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"hopper/pipeline"
 )
 
 // Key is an API key. Formatting one, in whatever way, never shows it.
@@ -67,14 +71,21 @@ func NewClient(base, site string, key Key, opt ClientOptions) (*Client, error) {
 		return nil, errors.New("the server's address must not hold a user name or password; the key alone authorizes")
 	case u.RawQuery != "" || u.Fragment != "":
 		return nil, fmt.Errorf("the server's address must have no query or fragment: %q", redactURL(base))
+	case u.Hostname() == "":
+		return nil, fmt.Errorf("the server's address names no host: %q", redactURL(base))
 	case site == "":
 		return nil, errors.New("no site given: use --site or RYBBIT_SITE (the number or the identifier in the site's settings)")
+	case strings.ContainsFunc(site, notInSite):
+		return nil, fmt.Errorf("%q is no site: use its number or the identifier in its settings", site)
 	case key == "":
 		return nil, errors.New("no API key given: set RYBBIT_API_KEY or use --api-key-file")
 	case strings.ContainsFunc(string(key), func(r rune) bool { return r <= ' ' || r > '~' }):
 		return nil, errors.New("the API key holds characters that no key has (a space, a line break, a letter beyond ASCII)")
 	}
 	u.Path = strings.TrimSuffix(u.Path, "/api")
+	// One server must not have two ledgers for being spelled in two ways.
+	u.Host = strings.ToLower(u.Host)
+	u.Host = strings.TrimSuffix(u.Host, map[string]string{"http": ":80", "https": ":443"}[u.Scheme])
 	c := &Client{
 		base: u, site: site, key: key, stall: opt.Stall,
 		agent: "hopper/" + opt.Version,
@@ -95,6 +106,10 @@ func NewClient(base, site string, key Key, opt ClientOptions) (*Client, error) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return c, nil
+}
+
+func notInSite(r rune) bool {
+	return !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '-' || r == '_')
 }
 
 func redactURL(s string) string {
@@ -197,9 +212,24 @@ func (c *Client) events(ctx context.Context, call, id string, body *body) error 
 	return c.call(ctx, call, http.MethodPost, "/"+url.PathEscape(id)+"/events", body, nil)
 }
 
+// Turn waits until the next call may be made at once.
+func (c *Client) Turn(ctx context.Context) error {
+	if limit := c.pace.Limit(); limit != rate.Inf {
+		missing := max(0, 1-c.pace.Tokens())
+		return sleep(ctx, time.Duration(missing/float64(limit)*float64(time.Second)))
+	}
+	return nil
+}
+
+// identity tells keys and sites apart without holding the key.
+func (c *Client) identity() string {
+	sum := sha256.Sum256([]byte(c.site + "\n" + string(c.key)))
+	return hex.EncodeToString(sum[:8])
+}
+
 func (c *Client) call(ctx context.Context, call, method, path string, body *body, answer any) (err error) {
 	if err := c.pace.Wait(ctx); err != nil {
-		return err
+		return &LostError{Call: call, Err: err, Unsent: true}
 	}
 	ctx, progress := newProgress(ctx, c.stall)
 	defer progress.stop()
@@ -231,7 +261,7 @@ func (c *Client) call(ctx context.Context, call, method, path string, body *body
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	html := media == "text/html" || bytes.HasPrefix(bytes.TrimSpace(text), []byte("<"))
 	if resp.StatusCode != http.StatusOK {
-		return c.refused(call, resp, text, html)
+		return c.refused(call, resp, text)
 	}
 	if html {
 		return &LostError{Call: call, Err: errors.New("a web page came instead of Rybbit's answer; is there a proxy or a login in front of it?")}
@@ -249,33 +279,39 @@ func (c *Client) call(ctx context.Context, call, method, path string, body *body
 // 250 bytes for each.
 const maxAnswer = 16 << 20
 
-func (c *Client) refused(call string, resp *http.Response, text []byte, html bool) error {
-	e := &StatusError{Call: call, Status: resp.StatusCode, HTML: html, RetryAfter: retryAfter(resp.Header, time.Now())}
+func (c *Client) refused(call string, resp *http.Response, text []byte) error {
+	e := &StatusError{Call: call, Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header, time.Now())}
 	if location := resp.Header.Get("Location"); location != "" && resp.StatusCode/100 == 3 {
 		if u, err := resp.Location(); err == nil {
 			u.RawQuery, u.Fragment = "", ""
 			e.Location = u.Redacted()
 		}
 	}
-	if !html {
-		var answer struct {
-			Error, Message, Required string
+	var answer struct {
+		Error, Message, Required string
+	}
+	switch err := json.Unmarshal(text, &answer); {
+	case err == nil:
+		e.Message = answer.Error
+		if answer.Message != "" && answer.Message != answer.Error {
+			e.Message = strings.TrimPrefix(e.Message+": "+answer.Message, ": ")
 		}
-		if json.Unmarshal(text, &answer) == nil {
-			e.Message = answer.Error
-			if answer.Message != "" && answer.Message != answer.Error {
-				e.Message = strings.TrimPrefix(e.Message+": "+answer.Message, ": ")
-			}
-			if answer.Required != "" {
-				e.Message += " (required: " + answer.Required + ")"
-			}
-		} else {
-			e.Message = strings.TrimSpace(string(text[:min(len(text), 200)]))
+		if answer.Required != "" {
+			e.Message += " (required: " + answer.Required + ")"
 		}
-		// A server could quote the request.
-		e.Message = strings.ReplaceAll(strings.ToValidUTF8(e.Message, "\uFFFD"), string(c.key), "[key]")
+		e.Message = c.printable(e.Message)
+	case len(bytes.TrimSpace(text)) > 0:
+		e.Foreign = true
 	}
 	return e
+}
+
+// printable returns a server's words as they may be shown: without the key,
+// which a server could quote, and without what a terminal would obey.
+func (c *Client) printable(text string) string {
+	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), string(c.key), "[key]")
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7F }), " ")
+	return pipeline.Cut(text, 300)
 }
 
 func (c *Client) lost(call string, p *progress, body *body, err error) error {

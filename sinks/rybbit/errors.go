@@ -13,7 +13,7 @@ type StatusError struct {
 	Call    string // what was asked, "send a batch"
 	Status  int
 	Message string // the server's words
-	HTML    bool   // a web page, so a proxy's answer and not Rybbit's
+	Foreign bool   // a body that is no JSON, so a proxy's answer and not Rybbit's
 	// RetryAfter is how long the server asks to wait, negative when it does not say.
 	RetryAfter time.Duration
 	// Location is where a redirect leads, without its query.
@@ -26,8 +26,8 @@ func (e *StatusError) Error() string {
 	if e.Message != "" {
 		fmt.Fprintf(&b, " (%s)", e.Message)
 	}
-	if e.HTML {
-		b.WriteString(" with a web page, so a proxy in front of Rybbit did")
+	if e.Foreign {
+		b.WriteString(", or rather a proxy in front of Rybbit did, for these are not Rybbit's words")
 	}
 	switch {
 	case e.Location != "":
@@ -104,11 +104,18 @@ func (e *UnsettledError) batch() string {
 }
 
 func status(err error) int {
-	var e *StatusError
-	if errors.As(err, &e) {
+	if e := refusal(err); e != nil {
 		return e.Status
 	}
 	return 0
+}
+
+func refusal(err error) *StatusError {
+	var e *StatusError
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
 }
 
 func lost(err error) *LostError {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 
 	"github.com/gofrs/flock"
@@ -23,12 +24,21 @@ import (
 // An advisory lock on the file keeps a second process out; the system drops it
 // when the process ends, however it ends.
 type journal struct {
-	file *os.File
+	file file
 	lock *flock.Flock
 	path string
 	// failed is the error after which nothing may be appended: what follows
 	// half a record could not be read again.
 	failed error
+}
+
+// file is an [os.File], or one that a test lets fail.
+type file interface {
+	io.ReadWriteSeeker
+	io.Closer
+	Stat() (os.FileInfo, error)
+	Sync() error
+	Truncate(size int64) error
 }
 
 var (
@@ -49,6 +59,11 @@ func openJournal(path string, replay func(record []byte) error) (_ *journal, err
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
 	j := &journal{path: path, lock: flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))}
+	defer func() {
+		if err != nil {
+			j.close()
+		}
+	}()
 	locked, err := j.lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock the ledger %s: %w", path, err)
@@ -56,13 +71,18 @@ func openJournal(path string, replay func(record []byte) error) (_ *journal, err
 	if !locked {
 		return nil, fmt.Errorf("%w (ledger %s)", ErrLocked, path)
 	}
-	defer func() {
-		if err != nil {
-			j.close()
-		}
-	}()
-	if j.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+	f, err := os.OpenFile(path, os.O_RDWR, 0o600)
+	if err != nil {
 		return nil, fmt.Errorf("open the ledger: %w", err)
+	}
+	j.file = f
+	// Another process may have taken the file away before it was locked.
+	mine, err := j.lock.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("lock the ledger %s: %w", path, err)
+	}
+	if there, err := j.file.Stat(); err != nil || !os.SameFile(mine, there) {
+		return nil, errors.Join(err, fmt.Errorf("%w (ledger %s)", ErrLocked, path))
 	}
 	end, err := readJournal(j.file, replay)
 	if err != nil {
@@ -75,7 +95,8 @@ func openJournal(path string, replay func(record []byte) error) (_ *journal, err
 	if _, err := j.file.Seek(end, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("ledger %s: %w", path, err)
 	}
-	return j, syncDir(filepath.Dir(path))
+	dir := filepath.Dir(path)
+	return j, errors.Join(syncDir(dir), syncDir(filepath.Dir(dir)))
 }
 
 // readJournal calls replay with each record and returns where the last whole
@@ -143,6 +164,9 @@ func (j *journal) close() error {
 
 // syncDir makes a new file's name durable.
 func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil // its directories cannot be synced
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

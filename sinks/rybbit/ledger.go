@@ -82,13 +82,14 @@ type entry struct {
 
 // The types of entries. A ledger is the sequence
 //
-//	begin (creating import? (send (stored | unsent))* (closed | gone)?)* end?
+//	begin (creating (import | refused) (send (stored | unsent))* (closed | gone)?)* end?
 //
 // cut off anywhere, and gone may follow at any time.
 const (
 	entryBegin    = "begin"
 	entryCreating = "creating" // an import is about to be created
 	entryImport   = "import"   // it is
+	entryRefused  = "refused"  // it certainly is not
 	entrySend     = "send"     // a batch is about to be sent
 	entryStored   = "stored"   // it is in Rybbit
 	entryUnsent   = "unsent"   // it is not
@@ -144,7 +145,6 @@ type Ledger struct {
 	migration Migration
 	version   string
 	started   time.Time
-	platform  string
 	imports   []*ledgerImport
 	creating  *entry
 	pending   *entry // a send without outcome
@@ -176,11 +176,6 @@ const (
 // [OverlapError], inputs that another ledger of the same site overlaps with.
 func OpenLedger(m Migration, opt LedgerOptions) (*Ledger, error) {
 	path := filepath.Join(migrations(opt.Dir), m.key()+journalSuffix)
-	if !opt.Again {
-		if err := overlap(opt.Dir, m); err != nil {
-			return nil, err
-		}
-	}
 	l, err := openLedger(path)
 	if err != nil {
 		return nil, err
@@ -197,6 +192,11 @@ func OpenLedger(m Migration, opt LedgerOptions) (*Ledger, error) {
 	}
 	l.resumed = !l.started.IsZero()
 	if !l.resumed {
+		if !opt.Again {
+			if err := overlap(opt.Dir, m); err != nil {
+				return nil, errors.Join(err, os.Remove(path), l.Close())
+			}
+		}
 		e := entry{Type: entryBegin, At: opt.Now.UTC(), Migration: &m, Version: opt.Version}
 		if err := l.add(e); err != nil {
 			return nil, errors.Join(err, l.Close())
@@ -209,7 +209,10 @@ func openLedger(path string) (*Ledger, error) {
 	l := new(Ledger)
 	var err error
 	l.journal, err = openJournal(path, l.replay)
-	return l, err
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 func (l *Ledger) replay(text []byte) error {
@@ -237,8 +240,16 @@ func (l *Ledger) Started() time.Time { return l.started }
 // Resumed reports whether an earlier run began the migration.
 func (l *Ledger) Resumed() bool { return l.resumed }
 
-// Platform is the wire format of the migration's imports, empty before the first.
-func (l *Ledger) Platform() string { return l.platform }
+// Platform is the wire format that the migration is bound to: that of an
+// import which is open or holds events. It is empty when there is none.
+func (l *Ledger) Platform() string {
+	for _, i := range l.imports {
+		if i.open || i.events > 0 || l.pending != nil && l.pending.Import == i.id {
+			return i.platform
+		}
+	}
+	return ""
+}
 
 // Complete returns what a complete migration came to.
 func (l *Ledger) Complete() (Summary, bool) {
@@ -267,11 +278,16 @@ func (l *Ledger) apply(e entry) error {
 	}
 	switch e.Type {
 	case entryBegin:
+		if e.Migration == nil || e.At.IsZero() {
+			return errors.New("a beginning without its migration")
+		}
 		l.migration, l.started, l.version = *e.Migration, e.At, e.Version
 	case entryCreating:
 		l.creating = &e
+	case entryRefused:
+		l.creating = nil
 	case entryImport:
-		l.creating, l.platform = nil, e.Platform
+		l.creating = nil
 		l.imports = append(l.imports, &ledgerImport{id: e.Import, platform: e.Platform, open: true})
 	case entrySend:
 		if e.Batch == nil || l.find(e.Import) == nil {
@@ -297,6 +313,9 @@ func (l *Ledger) apply(e entry) error {
 		}
 		l.end = nil
 	case entryEnd:
+		if e.Stats == nil || e.Counts == nil {
+			return errors.New("an end without its counts")
+		}
 		l.end = &e
 	default:
 		return fmt.Errorf("unknown entry %q: a newer hopper wrote this; use that one", e.Type)
@@ -384,8 +403,9 @@ type Summary struct {
 // Summary returns what is settled so far. Its stats are empty until the
 // migration is complete.
 func (l *Ledger) Summary() Summary {
-	s := Summary{Platform: l.Platform()}
+	var s Summary
 	for _, i := range l.imports {
+		s.Platform = i.platform
 		s.Imports = append(s.Imports, i.id)
 		s.Batches += i.batches
 		s.Bytes += i.bytes
@@ -415,7 +435,7 @@ func (e *OverlapError) Error() string {
 func overlap(dir string, m Migration) error {
 	return eachLedger(dir, func(path string, l *Ledger) error {
 		o := l.migration
-		if o.key() == m.key() || o.Server != m.Server || o.Site != m.Site || disjoint(o, m) || len(l.imports) == 0 {
+		if o.key() == m.key() || o.Server != m.Server || o.Site != m.Site || disjoint(o, m) || !l.holds() {
 			return nil
 		}
 		e := &OverlapError{Input: m.Inputs[0].Name, Other: o, Begun: l.started}
@@ -444,6 +464,11 @@ func includes(all, some []InputID) bool {
 		}
 	}
 	return true
+}
+
+// holds reports whether events of the ledger's inputs may be in Rybbit.
+func (l *Ledger) holds() bool {
+	return l.pending != nil || slices.ContainsFunc(l.imports, func(i *ledgerImport) bool { return i.events > 0 })
 }
 
 func disjoint(a, b Migration) bool {

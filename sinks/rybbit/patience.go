@@ -2,18 +2,20 @@ package rybbit
 
 import (
 	"context"
-	"crypto/x509"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"time"
 )
 
 // patience decides whether and when a failed call is made again.
 type patience struct {
-	// limit is how long trouble may last, from the first failure after a
-	// success, before the run gives up.
+	// limit is how long trouble may last, from the first failure after
+	// progress, before the run gives up. A failure that follows answers which
+	// are no progress, such as a list of imports, is the same trouble still.
 	limit time.Duration
 	// base and most bound the waits between tries, when the server names none.
 	base, most time.Duration
@@ -37,6 +39,11 @@ func (p *patience) wait(ctx context.Context, err error) error {
 	if !p.passing(err) {
 		return err
 	}
+	return p.pause(ctx, err)
+}
+
+// pause is wait for an error that calls for another try, whatever it is.
+func (p *patience) pause(ctx context.Context, err error) error {
 	now := time.Now()
 	if p.tries == 0 {
 		p.since = now
@@ -45,8 +52,7 @@ func (p *patience) wait(ctx context.Context, err error) error {
 	pause = pause/2 + rand.N(pause/2+1) // so that several clients do not come back together
 	p.tries++
 	var next time.Time
-	var s *StatusError
-	if errors.As(err, &s) && s.RetryAfter >= 0 {
+	if s := refusal(err); s != nil && s.RetryAfter > 0 {
 		pause = max(pause, s.RetryAfter)
 		next = now.Add(pause)
 	}
@@ -71,14 +77,14 @@ func sleep(ctx context.Context, d time.Duration) error {
 // passing reports whether the trouble that err tells of may pass by itself.
 func (p *patience) passing(err error) bool {
 	if lost(err) != nil {
-		// A certificate that does not fit will not fit in a minute either.
-		var authority x509.UnknownAuthorityError
-		var host x509.HostnameError
-		var invalid x509.CertificateInvalidError
-		return !errors.As(err, &authority) && !errors.As(err, &host) && !errors.As(err, &invalid)
+		// A wrong address will not be right in a minute either.
+		var certificate *tls.CertificateVerificationError
+		var name *net.DNSError
+		return !errors.As(err, &certificate) && !errors.Is(err, http.ErrSchemeMismatch) &&
+			!(errors.As(err, &name) && name.IsNotFound && !p.working())
 	}
-	var s *StatusError
-	if !errors.As(err, &s) {
+	s := refusal(err)
+	if s == nil {
 		return false
 	}
 	switch s.Status {
@@ -86,7 +92,10 @@ func (p *patience) passing(err error) bool {
 		return true
 	case http.StatusForbidden:
 		// A refusal for good says why, as "Insufficient scope".
-		return p.working() && (s.HTML || s.Message == "" || s.Message == http.StatusText(s.Status))
+		return s.RetryAfter > 0 || p.working() && (s.Foreign || s.Message == "" || s.Message == http.StatusText(s.Status))
+	case http.StatusNotFound:
+		// What a proxy says while it knows of no server behind it.
+		return p.working() && s.Foreign
 	default:
 		return s.Status >= 500
 	}

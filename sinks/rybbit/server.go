@@ -20,8 +20,10 @@ type Memory struct {
 	Learned time.Time `json:"learned,omitzero"`
 	// Unknown are the platforms that the server refused, and when it did.
 	Unknown map[string]time.Time `json:"unknownPlatforms,omitempty"`
-	// Worked is when the server last accepted a key.
+	// Worked is when the server last accepted a key, and Key which one it was:
+	// a digest of key and site.
 	Worked time.Time `json:"worked,omitzero"`
+	Key    string    `json:"key,omitempty"`
 
 	path string
 }
@@ -51,6 +53,22 @@ func OpenMemory(dir, server string, now time.Time) (*Memory, error) {
 		m.Unknown = make(map[string]time.Time)
 	}
 	return m, nil
+}
+
+// works notes that the server has just accepted a key, and reports whether
+// that is worth saving.
+func (m *Memory) works(key string) bool {
+	news := m.Key != key || time.Since(m.Worked) > time.Hour
+	if news {
+		m.Key, m.Worked = key, time.Now().UTC()
+	}
+	return news
+}
+
+// worked reports whether the server accepted a key within a day, the longest
+// that a budget of requests is known to be counted over.
+func (m *Memory) worked(key string) bool {
+	return m.Key == key && time.Since(m.Worked) < 24*time.Hour
 }
 
 // Save writes what is known now. The file is replaced as a whole.

@@ -9,6 +9,31 @@ import (
 	"hopper/pipeline"
 )
 
+// pace is how long batches have taken.
+type pace struct {
+	slowest time.Duration
+	rate    float64 // greatest seconds per byte
+}
+
+// Measured on a real server: 45 MB in 7 seconds.
+const usualRate = 7.0 / 45e6
+
+// minRated is the size below which a batch's time is the way there and back
+// and says nothing of what a large one takes.
+const minRated = 1 << 20
+
+func (p *pace) saw(size int, took time.Duration) {
+	p.slowest = max(p.slowest, took)
+	if size >= minRated {
+		p.rate = max(p.rate, took.Seconds()/float64(size))
+	}
+}
+
+// expect is how long a batch may take.
+func (p *pace) expect(size int) time.Duration {
+	return max(p.slowest, time.Duration(max(p.rate, usualRate)*float64(size)*float64(time.Second)))
+}
+
 // How an unknown outcome is settled.
 //
 // A server adds a batch's events to the import's counters when it stores them,
@@ -34,6 +59,13 @@ const looks = 2
 func (u *Upload) settle(ctx context.Context, imp *ledgerImport, batch pipeline.Batch, size int, took time.Duration, trouble error) error {
 	u.log.Warn("the answer to a batch is lost; looking whether it was stored",
 		"first", batch.First+1, "events", batch.Events, "because", trouble.Error())
+	refused := refusal(trouble)
+	asked := refused != nil && refused.RetryAfter > 0
+	if asked { // not to be asked anything before
+		if err := u.retry.pause(ctx, trouble); err != nil {
+			return err
+		}
+	}
 	stored, err := u.outcome(ctx, imp, size, took)
 	if err != nil {
 		return err
@@ -41,8 +73,10 @@ func (u *Upload) settle(ctx context.Context, imp *ledgerImport, batch pipeline.B
 	if stored {
 		return u.landed(batch)
 	}
-	if err := u.ledger.add(entry{Type: entryUnsent, Reason: trouble.Error()}); err != nil {
-		return err
+	if u.ledger.pending != nil { // else it is gone with its import
+		if err := u.ledger.add(entry{Type: entryUnsent, Reason: trouble.Error()}); err != nil {
+			return err
+		}
 	}
 	if cut := lost(trouble); cut != nil && cut.Reset && size > suspectBytes && ctx.Err() == nil {
 		// The system takes some megabytes of a body before the server has seen
@@ -51,7 +85,10 @@ func (u *Upload) settle(ctx context.Context, imp *ledgerImport, batch pipeline.B
 			return err
 		}
 	}
-	return u.retry.wait(ctx, trouble)
+	if asked {
+		return nil
+	}
+	return u.retry.pause(ctx, trouble)
 }
 
 // outcome looks at the counters of imp until it is certain whether the
@@ -59,9 +96,7 @@ func (u *Upload) settle(ctx context.Context, imp *ledgerImport, batch pipeline.B
 // is gone.
 func (u *Upload) outcome(ctx context.Context, imp *ledgerImport, size int, waited time.Duration) (stored bool, err error) {
 	pending := u.ledger.pending.Batch
-	// Measured on a real server: 45 MB in 7 seconds.
-	rate := max(u.rate, 7.0/45e6)
-	pause := max(u.opt.SettleAfter, time.Duration(2*rate*float64(size)*float64(time.Second)), waited/2)
+	pause := max(u.opt.SettleAfter, 2*u.pace.expect(size), waited/2)
 	for still := 0; still < looks; {
 		if err := sleep(ctx, pause); err != nil {
 			return false, err
@@ -72,7 +107,9 @@ func (u *Upload) outcome(ctx context.Context, imp *ledgerImport, size int, waite
 			return false, err
 		}
 		if found == nil {
-			return false, u.gone(imp, "the server no longer lists it")
+			if found, err = u.missed(ctx, imp); found == nil || err != nil {
+				return false, err
+			}
 		}
 		switch found.Total() - imp.events {
 		case 0:
@@ -129,10 +166,27 @@ func (u *Upload) settlePending(ctx context.Context, p *entry) error {
 	if err != nil {
 		return err
 	}
-	if stored {
+	switch {
+	case stored:
 		return u.ledger.add(entry{Type: entryStored})
+	case u.ledger.pending == nil: // gone with its import
+		return nil
 	}
 	return u.ledger.add(entry{Type: entryUnsent, Reason: "interrupted"})
+}
+
+// missed looks again for an import that a list did not hold, and records that
+// it is gone when it is not found: to send all of its events again is too much
+// to do on one answer's word.
+func (u *Upload) missed(ctx context.Context, imp *ledgerImport) (*Import, error) {
+	if err := sleep(ctx, u.opt.SettleAfter); err != nil {
+		return nil, err
+	}
+	found, err := u.lookFor(ctx, imp.id)
+	if found != nil || err != nil {
+		return found, err
+	}
+	return nil, u.gone(imp, "the server no longer lists it")
 }
 
 // audit compares what the server counts with the ledger, after the last import
@@ -157,12 +211,14 @@ func (u *Upload) compare(ctx context.Context) (Counts, error) {
 	for _, imp := range append([]*ledgerImport(nil), u.ledger.imports...) {
 		found := lookup(imports, imp.id)
 		if found == nil {
-			if err := u.gone(imp, "the server no longer lists it"); isRewind(err) {
+			if found, err = u.missed(ctx, imp); isRewind(err) {
 				rewind = err
 			} else if err != nil {
 				return Counts{}, err
 			}
-			continue
+			if found == nil {
+				continue
+			}
 		}
 		if found.Total() != imp.events {
 			return Counts{}, &UnsettledError{Import: imp.id, Counted: found.Total(), Expected: imp.events}

@@ -68,13 +68,15 @@ type Upload struct {
 	memory *Memory
 	opt    Options
 	log    *slog.Logger
-	retry  patience
+	retry  patience // with batches
 
 	queue  pipeline.Queue
 	limit  int       // bytes of a body
 	stored []segment // what is in Rybbit when the translation began
 	check  *checker
-	rate   float64 // slowest seconds per byte of a batch seen so far
+	pace   pace
+	// platform is the wire format of this run.
+	platform string
 }
 
 // NewUpload returns an upload of what the ledger says is not yet in Rybbit.
@@ -103,11 +105,15 @@ func NewUpload(client *Client, ledger *Ledger, memory *Memory, opt Options) *Upl
 	if memory.MaxBatchBytes > 0 {
 		u.limit = min(u.limit, memory.MaxBatchBytes)
 	}
-	u.retry = patience{
-		limit: opt.RetryFor, base: opt.Backoff, most: time.Minute, log: u.log,
-		working: func() bool { return client.working.Load() || time.Since(memory.Worked) < 24*time.Hour },
-	}
+	u.retry = u.patience()
 	return u
+}
+
+func (u *Upload) patience() patience {
+	return patience{
+		limit: u.opt.RetryFor, base: u.opt.Backoff, most: time.Minute, log: u.log,
+		working: func() bool { return u.client.working.Load() || u.memory.worked(u.client.identity()) },
+	}
 }
 
 // RewindError says that events which were stored are gone from Rybbit, so
@@ -129,12 +135,13 @@ func (u *Upload) Open(ctx context.Context, platforms []string) (string, error) {
 	if err := u.reconcile(ctx); err != nil {
 		return "", err
 	}
-	if u.ledger.Platform() == "" {
+	if u.platform = u.ledger.Platform(); u.platform == "" {
 		if err := u.create(ctx, platforms); err != nil {
 			return "", err
 		}
+		u.platform = u.ledger.Platform()
 	}
-	return u.ledger.Platform(), nil
+	return u.platform, nil
 }
 
 // A Run is what [Upload.Run] works on.
@@ -151,16 +158,23 @@ type Run struct {
 // Run sends what is not yet stored, ends the import and compares the server's
 // counts with the ledger.
 func (u *Upload) Run(ctx context.Context, run Run) (Summary, error) {
-	for {
+	for rewinds := 1; ; rewinds++ {
 		summary, err := u.pass(ctx, run)
-		if !isRewind(err) {
+		if !isRewind(err) || rewinds > maxRewinds {
 			return summary, err
+		}
+		if err := u.retry.pause(ctx, err); err != nil {
+			return Summary{}, err
 		}
 		if err := u.reconcile(ctx); err != nil {
 			return Summary{}, err
 		}
 	}
 }
+
+// maxRewinds is how many imports with events in them may be lost in one run
+// before it is plain that the server loses each.
+const maxRewinds = 5
 
 // pass reads the inputs once. It ends early in a [RewindError] when events that
 // it does not come by any more are gone.
@@ -278,20 +292,21 @@ func (u *Upload) changed(err error) error {
 // send delivers one batch from the front of the queue. It returns nil when the
 // batch is stored, and also when it is not but can be tried again.
 func (u *Upload) send(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
 	batch, _ := u.queue.Batch(u.limit - batchFrame)
 	if batch.Events == 0 {
+		u.learn(0)
 		return fmt.Errorf("the server takes at most %d bytes at once, too few for event %d; raise the limit of the server or of the proxy in front of it",
 			u.limit, batch.First+1)
 	}
 	imp := u.ledger.current()
 	if imp == nil {
-		if err := u.create(ctx, []string{u.ledger.Platform()}); err != nil {
+		if err := u.create(ctx, []string{u.platform}); err != nil {
 			return err
 		}
 		imp = u.ledger.current()
+	}
+	if err := u.ready(ctx); err != nil {
+		return err
 	}
 	sum := sha256.Sum256(batch.Body)
 	sent := batchEntry{
@@ -305,7 +320,7 @@ func (u *Upload) send(ctx context.Context) error {
 	err := u.inFlight(ctx, func(ctx context.Context) error { return u.client.Send(ctx, imp.id, batch.Body) })
 	took := time.Since(begun)
 	if err == nil {
-		u.rate = max(u.rate, took.Seconds()/float64(sent.Bytes))
+		u.pace.saw(sent.Bytes, took)
 		return u.landed(batch)
 	}
 	u.log.Debug("a batch met trouble", "first", batch.First+1, "events", batch.Events, "error", err)
@@ -318,6 +333,9 @@ func (u *Upload) landed(batch pipeline.Batch) error {
 	}
 	u.queue.Drop(batch.Events)
 	u.retry.success()
+	if u.memory.works(u.client.identity()) {
+		u.remember()
+	}
 	if u.opt.Progress != nil {
 		u.opt.Progress(batch.Next())
 	}
@@ -345,8 +363,11 @@ func (u *Upload) failed(ctx context.Context, imp *ledgerImport, batch pipeline.B
 		return u.retry.wait(ctx, err)
 	case code == http.StatusConflict, code == http.StatusBadRequest && isComplete(err):
 		u.log.Warn("the server has ended the import; going on in a new one", "import", imp.id, "because", err.Error())
-		return errors.Join(unsent("import ended"), u.ledger.add(entry{Type: entryClosed, Import: imp.id, Reason: err.Error()}))
-	case code == http.StatusNotFound:
+		if err := errors.Join(unsent("import ended"), u.ledger.add(entry{Type: entryClosed, Import: imp.id, Reason: err.Error()})); err != nil {
+			return err
+		}
+		return u.retry.pause(ctx, err)
+	case code == http.StatusNotFound && !refusal(err).Foreign:
 		if err := unsent("import not found"); err != nil {
 			return err
 		}
@@ -354,14 +375,18 @@ func (u *Upload) failed(ctx context.Context, imp *ledgerImport, batch pipeline.B
 		if listErr != nil || found != nil {
 			return errors.Join(listErr, err)
 		}
-		return u.gone(imp, "the server no longer knows it")
+		if err := u.gone(imp, "the server no longer knows it"); err != nil {
+			return err
+		}
+		return u.retry.pause(ctx, err)
 	case code == http.StatusTooManyRequests, code == http.StatusForbidden, code/100 == 4 && code != http.StatusRequestTimeout, code/100 == 3:
 		if err := unsent("refused"); err != nil {
 			return err
 		}
 		if code == http.StatusBadRequest {
-			return fmt.Errorf("events %d to %d were refused as a whole, so this server's rules differ from those that hopper knows; "+
-				"nothing of them is stored; another --wire may pass: %w", batch.First+1, batch.Next(), err)
+			err = fmt.Errorf("events %d to %d were refused as a whole, so this server's rules differ from those that hopper knows; "+
+				"nothing of them is stored: %w", batch.First+1, batch.Next(), err)
+			return errors.Join(err, u.abandon(ctx, imp))
 		}
 		return u.retry.wait(ctx, err)
 	default:
@@ -383,15 +408,38 @@ func isComplete(err error) bool {
 func (u *Upload) shrink(size int, err error) error {
 	half := max(size/2, 1<<10)
 	if half >= size {
+		u.learn(0)
 		return fmt.Errorf("a body of %d bytes is still too large for the server: %w", size, err)
 	}
 	u.limit = half
 	u.log.Warn("the server does not take a batch this large; halving it", "bytes", size, "because", err.Error())
-	u.memory.MaxBatchBytes, u.memory.Learned = half, time.Now().UTC()
-	if err := u.memory.Save(); err != nil {
-		return fmt.Errorf("remember the size of batches: %w", err)
-	}
+	u.learn(half)
 	return nil
+}
+
+// learn remembers the largest body that the server may take. A limit that
+// nothing can be sent below is forgotten, so that it is tried anew once it
+// has been raised.
+func (u *Upload) learn(limit int) {
+	u.memory.MaxBatchBytes, u.memory.Learned = limit, time.Now().UTC()
+	u.remember()
+}
+
+// remember keeps what was learned. Without it the next run learns it again.
+func (u *Upload) remember() {
+	if err := u.memory.Save(); err != nil {
+		u.log.Warn("what was learned of the server cannot be kept", "because", err.Error())
+	}
+}
+
+// abandon ends an import that nothing was stored in, so that it keeps no other
+// one out, and the migration can take another wire format.
+func (u *Upload) abandon(ctx context.Context, imp *ledgerImport) error {
+	if imp.events > 0 {
+		return nil
+	}
+	u.log.Warn("closing the import, which holds nothing; another --wire may pass", "import", imp.id)
+	return u.complete(ctx, imp)
 }
 
 // gone records that an import and its events are no longer there.
@@ -408,14 +456,23 @@ func (u *Upload) gone(imp *ledgerImport, reason string) error {
 }
 
 // create opens an import on the first platform that the server knows.
+//
+// When the answer to a try is lost, the import may have been made all the
+// same, at once or later, and then keeps the next one out for hours on some
+// servers: it is taken over as soon as it shows.
 func (u *Upload) create(ctx context.Context, platforms []string) error {
-	before, err := u.list(ctx)
-	if err != nil {
-		return err
-	}
-	known := make([]string, len(before))
-	for i, imp := range before {
-		known[i] = imp.ID
+	unsure := u.ledger.creating != nil
+	var known []string
+	if unsure {
+		known = u.ledger.creating.Known
+	} else {
+		before, err := u.list(ctx)
+		if err != nil {
+			return err
+		}
+		for _, imp := range before {
+			known = append(known, imp.ID)
+		}
 	}
 	if len(platforms) > 1 {
 		// Never all of them: a server that has forgotten its platforms must say so itself.
@@ -423,10 +480,13 @@ func (u *Upload) create(ctx context.Context, platforms []string) error {
 			platforms = left
 		}
 	}
+	retry := u.patience()
 	for i := 0; i < len(platforms); {
 		platform := platforms[i]
-		e := entry{Type: entryCreating, Platform: platform, Known: known}
-		if err := u.ledger.add(e); err != nil {
+		if err := u.ready(ctx); err != nil {
+			return err
+		}
+		if err := u.ledger.add(entry{Type: entryCreating, Platform: platform, Known: known}); err != nil {
 			return err
 		}
 		var made Created
@@ -434,29 +494,32 @@ func (u *Upload) create(ctx context.Context, platforms []string) error {
 			made, err = u.client.Create(ctx, platform)
 			return err
 		})
-		switch cut := lost(err); {
-		case err == nil:
-			u.retry.success()
+		if err == nil {
+			if unsure {
+				u.log.Warn("a lost answer may have left an empty import open; `hopper imports list` shows it, `hopper imports close` closes it")
+			}
 			return u.opened(made, platform)
-		case status(err) == http.StatusBadRequest:
+		}
+		switch cut := lost(err); {
+		case cut != nil && !cut.Unsent, status(err) >= 500, status(err) == http.StatusRequestTimeout:
+			unsure = true
+		case !unsure:
+			if err := u.ledger.add(entry{Type: entryRefused, Reason: err.Error()}); err != nil {
+				return err
+			}
+		}
+		if r := refusal(err); r != nil && r.Status == http.StatusBadRequest && !r.Foreign {
 			u.log.Debug("the server does not know the platform", "platform", platform)
 			u.memory.Unknown[platform] = time.Now().UTC()
-			if err := u.memory.Save(); err != nil {
-				return fmt.Errorf("remember the server's platforms: %w", err)
-			}
+			u.remember()
 			i++
 			continue
-		case cut != nil && !cut.Unsent, status(err) >= 500, status(err) == http.StatusRequestTimeout:
-			// The import may have been made all the same. On Rybbit Cloud it
-			// would then keep the next one out for hours.
-			if err := u.retry.wait(ctx, err); err != nil {
-				return err
-			}
+		}
+		if err := retry.wait(ctx, err); err != nil {
+			return err
+		}
+		if unsure {
 			if adopted, err := u.adopt(ctx); adopted || err != nil {
-				return err
-			}
-		default:
-			if err := u.retry.wait(ctx, err); err != nil {
 				return err
 			}
 		}
@@ -469,10 +532,8 @@ func (u *Upload) unknown(platform string) bool { _, ok := u.memory.Unknown[platf
 
 func (u *Upload) opened(made Created, platform string) error {
 	delete(u.memory.Unknown, platform)
-	u.memory.Worked = time.Now().UTC()
-	if err := u.memory.Save(); err != nil {
-		return fmt.Errorf("remember the server: %w", err)
-	}
+	u.memory.works(u.client.identity())
+	u.remember()
 	u.log.Info("import opened", "import", made.ID, "wire", platform, "earliest", made.Allowed.Earliest, "latest", made.Allowed.Latest)
 	return u.ledger.add(entry{Type: entryImport, Import: made.ID, Platform: platform})
 }
@@ -499,17 +560,21 @@ func (u *Upload) adopt(ctx context.Context) (bool, error) {
 
 // complete ends an import. It may be repeated.
 func (u *Upload) complete(ctx context.Context, imp *ledgerImport) error {
+	retry := u.patience()
 	for {
+		if err := u.ready(ctx); err != nil {
+			return err
+		}
 		err := u.inFlight(ctx, func(ctx context.Context) error { return u.client.Complete(ctx, imp.id) })
 		switch code := status(err); {
 		case err == nil:
-			u.retry.success()
 			return u.ledger.add(entry{Type: entryClosed, Import: imp.id, Reason: "complete"})
-		case code == http.StatusConflict, code == http.StatusBadRequest && isComplete(err), code == http.StatusNotFound:
+		case code == http.StatusConflict, code == http.StatusBadRequest && isComplete(err),
+			code == http.StatusNotFound && !refusal(err).Foreign:
 			// What became of it, the audit tells.
 			return u.ledger.add(entry{Type: entryClosed, Import: imp.id, Reason: err.Error()})
 		}
-		if err := u.retry.wait(ctx, err); err != nil {
+		if err := retry.wait(ctx, err); err != nil {
 			return err
 		}
 	}
@@ -517,17 +582,20 @@ func (u *Upload) complete(ctx context.Context, imp *ledgerImport) error {
 
 // list asks for the site's imports until it gets them.
 func (u *Upload) list(ctx context.Context) ([]Import, error) {
+	retry := u.patience()
 	for {
+		if err := u.ready(ctx); err != nil {
+			return nil, err
+		}
 		var imports []Import
 		err := u.inFlight(ctx, func(ctx context.Context) (err error) {
 			imports, err = u.client.Imports(ctx)
 			return err
 		})
 		if err == nil {
-			u.retry.success()
 			return imports, nil
 		}
-		if err := u.retry.wait(ctx, err); err != nil {
+		if err := retry.wait(ctx, err); err != nil {
 			return nil, err
 		}
 	}
@@ -547,12 +615,18 @@ func lookup(imports []Import, id string) *Import {
 	return nil
 }
 
+// ready waits until a request may be made. Nothing that is recorded as being
+// sent is given up for ctx after this.
+func (u *Upload) ready(ctx context.Context) error {
+	if err := u.client.Turn(ctx); err != nil {
+		return err
+	}
+	return context.Cause(ctx)
+}
+
 // inFlight runs a request that outlives ctx by the grace period, so that an
 // interrupted run still learns what became of it.
 func (u *Upload) inFlight(ctx context.Context, request func(context.Context) error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
 	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(u.opt.Grace, cancel) })

@@ -49,7 +49,6 @@ type sumsTable struct {
 	stop   func()
 	ahead  record
 	more   bool
-	err    error
 }
 
 // record is a row with its date; bad says why it is to be rejected.
@@ -298,7 +297,6 @@ type days struct {
 	waiting []pipeline.Chunk // further parts of a day
 	first   string
 	last    string
-	ended   bool
 }
 
 // openDays surveys the tables and begins to read them.

@@ -1,7 +1,6 @@
 package reconstruct
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -103,12 +102,18 @@ func (b *builder) assemble(res *Result, inner [][]int32) {
 	events := b.placeEvents()
 	length := b.lengths(events)
 	start := b.starts(length)
+	order := make([]uint64, n) // visits by start
+	for v := range order {
+		order[v] = uint64(start[v])<<32 | uint64(v)
+	}
+	slices.Sort(order)
 
 	rows := make([]int32, n*len(b.day.Tables))
 	hits := make([]Hit, 0, b.pageviews+b.numEvents)
-	res.Visits = make([]Visit, n)
+	res.Visits = make([]Visit, 0, n)
 	res.Persons = b.persons
-	for v := range n {
+	for _, next := range order {
+		v := int(uint32(next))
 		visit := Visit{Visitor: int(b.visitor[v]), Rows: rows[:len(b.day.Tables):len(b.day.Tables)]}
 		rows = rows[len(b.day.Tables):]
 		for i := range b.day.Tables {
@@ -133,7 +138,7 @@ func (b *builder) assemble(res *Result, inner [][]int32) {
 		case i < 0:
 			p := page(entry.row[v])
 			hit(at, p, -1)
-			b.spread(events[v], at, long, p, hit)
+			b.spread(events[v], 1, at, long, p, hit)
 		case i < b.paged:
 			p := page(entry.row[v])
 			hit(at, p, -1)
@@ -157,20 +162,20 @@ func (b *builder) assemble(res *Result, inner [][]int32) {
 			}
 			hit(at+long, page(exit.row[v]), -1)
 		default:
-			b.spread(events[v], at, long, -1, hit)
+			b.spread(events[v], 0, at, long, -1, hit)
 		}
 		visit.Hits = hits[from:len(hits):len(hits)]
-		res.Visits[v] = visit
+		res.Visits = append(res.Visits, visit)
 	}
 	b.placeProperties(res.Visits)
-	slices.SortStableFunc(res.Visits, func(x, y Visit) int { return cmp.Compare(x.Hits[0].At, y.Hits[0].At) })
 }
 
-// spread places the events of a visit that has at most one pageview, the last
-// at the visit's end.
-func (b *builder) spread(events []int32, at, long time.Duration, page int32, hit func(time.Duration, int32, int32)) {
+// spread places the events of a visit that has at most one pageview, so many
+// hits being before them, the last at the visit's end.
+func (b *builder) spread(events []int32, before int, at, long time.Duration, page int32, hit func(time.Duration, int32, int32)) {
+	steps := time.Duration(max(1, before+len(events)-1))
 	for k, e := range events {
-		hit(at+(long*time.Duration(k+1)/time.Duration(len(events))).Truncate(time.Millisecond), page, e)
+		hit(at+(long*time.Duration(before+k)/steps).Truncate(time.Millisecond), page, e)
 	}
 }
 

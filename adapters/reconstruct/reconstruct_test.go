@@ -384,3 +384,17 @@ func ExampleReconstruct() {
 	// 1 pageviews, last / after 0s
 	// 3 pageviews, last /docs after 1m30s
 }
+
+func TestOnlyEventsCarryTheLengthOfBounces(t *testing.T) {
+	d := &Day{Start: firstDay, End: firstDay.AddDate(0, 0, 1), Has: everything,
+		Totals: Sums{Visits: 6, Bounces: 4, Visitors: 5, Pageviews: 4, Duration: 300},
+		Events: []Event{{Key: "Signup", Events: 7, Visitors: 2}}}
+	res, err := Reconstruct(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, d, res)
+	if got := totals(d, res); got != d.Totals {
+		t.Errorf("got %+v, want %+v", got, d.Totals)
+	}
+}

@@ -228,7 +228,7 @@ func (g *ga4) inputs(r recognized) []input {
 	switch {
 	case r.shape == universal:
 		return []input{{r.in.Name, func(ctx context.Context, _ int) (reader, error) {
-			return openRecords(ctx, r.in, wantedOfUA, uaSession)
+			return openRecords(ctx, r.in, wantedOfUA, func() translate { return uaSession })
 		}}}
 	case r.tables == nil:
 		return []input{{r.in.Name, func(ctx context.Context, index int) (reader, error) {
@@ -242,7 +242,7 @@ func (g *ga4) inputs(r recognized) []input {
 	return all
 }
 
-func openRecords(ctx context.Context, in *adapters.Input, wanted func(string) bool, each translate) (reader, error) {
+func openRecords(ctx context.Context, in *adapters.Input, wanted func(string) bool, each func() translate) (reader, error) {
 	records, err := record.Open(ctx, in, wanted)
 	if err != nil {
 		return nil, err
@@ -252,19 +252,22 @@ func openRecords(ctx context.Context, in *adapters.Input, wanted func(string) bo
 
 // record translates the records of an input, nested or flat, whose first has
 // these fields.
-func (g *ga4) record(index int, fields []string) translate {
+func (g *ga4) record(index int, fields []string) func() translate {
 	flat := make(map[string]setter)
 	for i, set := range bind(fields) {
 		flat[fields[i]] = set
 	}
-	return func(rec *record.Record, at pipeline.Origin, out sink, seen *seen) {
+	return func() translate {
 		var (
 			r  row
 			ev pipeline.Event
 		)
-		r.at, r.input, r.raw = at, index, rec.Text()
-		r.record(rec.Root, flat)
-		g.emit(&r, &ev, out, seen)
+		return func(rec *record.Record, at pipeline.Origin, out sink, seen *seen) {
+			r.reset()
+			r.at, r.input, r.raw = at, index, rec.Text()
+			r.record(rec.Root, flat)
+			g.emit(&r, &ev, out, seen)
+		}
 	}
 }
 

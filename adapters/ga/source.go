@@ -110,7 +110,8 @@ func (s *source) Close() error {
 // recordReader reads nested records.
 type recordReader struct {
 	record.Reader
-	each translate
+	// each makes what translates the records of one chunk.
+	each func() translate
 	in   *adapters.Input
 }
 
@@ -123,6 +124,7 @@ func (r *recordReader) Next(ctx context.Context) (decode, error) {
 		return nil, err
 	}
 	return func(out sink, seen *seen) error {
+		each := r.each()
 		return c.Read(func(rec *record.Record) {
 			out.Rows(1)
 			at := pipeline.Origin{Input: r.in.Name, Row: rec.Row}
@@ -130,7 +132,7 @@ func (r *recordReader) Next(ctx context.Context) (decode, error) {
 				out.Reject(at, rec.Err.Error(), rec.Raw())
 				return
 			}
-			r.each(rec, at, out, seen)
+			each(rec, at, out, seen)
 		})
 	}, nil
 }

@@ -37,14 +37,14 @@ func (e *syntaxError) Error() string {
 func (p *parser) parse(s string) (*Value, error) {
 	p.s, p.i, p.stack = s, 0, p.stack[:0]
 	p.slab = p.spare
-	root := new(Value)
-	if err := p.value(root, 0); err != nil {
+	v, err := p.value(0)
+	if err != nil {
 		return nil, err
 	}
 	if p.space(); p.i < len(p.s) {
 		return nil, p.fail("something follows the value")
 	}
-	return root, nil
+	return &v, nil
 }
 
 func (p *parser) fail(what string) error { return &syntaxError{what, p.i + 1} }
@@ -60,46 +60,46 @@ func (p *parser) space() {
 	}
 }
 
-func (p *parser) value(v *Value, depth int) error {
+func (p *parser) value(depth int) (v Value, err error) {
 	if depth > maxDepth {
-		return p.fail("nested too deep")
+		return v, p.fail("nested too deep")
 	}
 	p.space()
 	if p.i == len(p.s) {
-		return p.fail("the end")
+		return v, p.fail("the end")
 	}
 	switch c := p.s[p.i]; {
 	case c == '"':
-		var err error
 		v.Kind = Text
 		v.Text, err = p.text()
-		return err
+		return v, err
 	case c == '{':
 		v.Kind = Object
-		return p.kids(v, '}', depth)
+		v.Kids, err = p.kids('}', depth)
+		return v, err
 	case c == '[':
 		v.Kind = List
-		return p.kids(v, ']', depth)
+		v.Kids, err = p.kids(']', depth)
+		return v, err
 	case c == '-' || '0' <= c && c <= '9':
 		v.Kind = Number
-		return p.number(v)
+		v.Text, err = p.number()
+		return v, err
 	}
-	for _, word := range [...]struct {
-		text string
-		kind Kind
-	}{{"null", Null}, {"true", Bool}, {"false", Bool}} {
-		if strings.HasPrefix(p.s[p.i:], word.text) {
-			p.i += len(word.text)
-			if v.Kind = word.kind; v.Kind == Bool {
-				v.Text = word.text
+	for _, word := range [...]Value{{Kind: Null, Text: "null"}, {Kind: Bool, Text: "true"}, {Kind: Bool, Text: "false"}} {
+		if strings.HasPrefix(p.s[p.i:], word.Text) {
+			p.i += len(word.Text)
+			if word.Kind == Null {
+				word.Text = ""
 			}
-			return nil
+			return word, nil
 		}
 	}
-	return p.fail("no value")
+	return v, p.fail("no value")
 }
 
-func (p *parser) kids(v *Value, closing byte, depth int) error {
+// kids reads the members or elements up to the closing bracket.
+func (p *parser) kids(closing byte, depth int) ([]Value, error) {
 	p.i++
 	base := len(p.stack)
 	for first := true; ; first = false {
@@ -110,35 +110,36 @@ func (p *parser) kids(v *Value, closing byte, depth int) error {
 		}
 		if !first {
 			if p.i == len(p.s) || p.s[p.i] != ',' {
-				return p.fail("no comma or end of the list")
+				return nil, p.fail("no comma or end of the list")
 			}
 			p.i++
 			p.space()
 		}
-		var kid Value
+		key := ""
 		if closing == '}' {
 			if p.i == len(p.s) || p.s[p.i] != '"' {
-				return p.fail("no member's name")
+				return nil, p.fail("no member's name")
 			}
-			key, err := p.text()
-			if err != nil {
-				return err
+			var err error
+			if key, err = p.text(); err != nil {
+				return nil, err
 			}
 			p.space()
 			if p.i == len(p.s) || p.s[p.i] != ':' {
-				return p.fail("no colon after a member's name")
+				return nil, p.fail("no colon after a member's name")
 			}
 			p.i++
-			kid.Key = key
 		}
-		if err := p.value(&kid, depth+1); err != nil {
-			return err
+		kid, err := p.value(depth + 1)
+		if err != nil {
+			return nil, err
 		}
+		kid.Key = key
 		p.stack = append(p.stack, kid)
 	}
-	v.Kids = p.keep(p.stack[base:])
+	kids := p.keep(p.stack[base:])
 	p.stack = p.stack[:base]
-	return nil
+	return kids, nil
 }
 
 // keep copies finished nodes to where they stay until the next record.
@@ -148,7 +149,7 @@ func (p *parser) keep(kids []Value) []Value {
 	}
 	if len(p.slab) < len(kids) {
 		// The old slab stays alive through the values that point into it.
-		p.spare = make([]Value, max(2*len(p.spare), len(kids), 512))
+		p.spare = make([]Value, max(2*len(p.spare), len(kids), 16))
 		p.slab = p.spare
 	}
 	n := copy(p.slab, kids)
@@ -157,7 +158,7 @@ func (p *parser) keep(kids []Value) []Value {
 	return kept
 }
 
-func (p *parser) number(v *Value) error {
+func (p *parser) number() (string, error) {
 	start := p.i
 	digits := func() bool {
 		from := p.i
@@ -171,11 +172,11 @@ func (p *parser) number(v *Value) error {
 	}
 	zero := p.i < len(p.s) && p.s[p.i] == '0'
 	if from := p.i; !digits() || zero && p.i > from+1 {
-		return p.fail("a number's digits")
+		return "", p.fail("a number's digits")
 	}
 	if p.i < len(p.s) && p.s[p.i] == '.' {
 		if p.i++; !digits() {
-			return p.fail("a number's digits")
+			return "", p.fail("a number's digits")
 		}
 	}
 	if p.i < len(p.s) && p.s[p.i]|0x20 == 'e' {
@@ -183,11 +184,10 @@ func (p *parser) number(v *Value) error {
 			p.i++
 		}
 		if !digits() {
-			return p.fail("a number's digits")
+			return "", p.fail("a number's digits")
 		}
 	}
-	v.Text = p.s[start:p.i]
-	return nil
+	return p.s[start:p.i], nil
 }
 
 // text reads a string, whose opening quote is at p.i.

@@ -97,9 +97,6 @@ func (b *builder) placeProperties(visits []Visit) {
 			kinds[k] = append(kinds[k], carrier{h, visits[i].Visitor})
 		}
 	}
-	for _, c := range kinds {
-		slices.SortStableFunc(c, func(a, b carrier) int { return cmp.Compare(a.visitor, b.visitor) })
-	}
 	byName := map[string][]int32{}
 	var names []string
 	for i, p := range props {

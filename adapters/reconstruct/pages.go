@@ -25,11 +25,12 @@ func (b *builder) pageMargins() {
 		}
 	}
 	n := len(b.pages)
-	b.views, b.distinct = make([]int, n+1), make([]int, n+1)
+	b.views, b.distinct, b.people = make([]int, n+1), make([]int, n+1), make([]int, n+1)
 	for _, p := range day.Pages {
 		i := at(p.Key)
 		b.views[i] += clip(p.Pageviews)
 		b.distinct[i] += clip(p.Visits)
+		b.people[i] += clip(p.Visitors)
 	}
 	if s := sum(b.views); s > b.pageviews {
 		b.views = apportion(b.pageviews, b.views, nil)

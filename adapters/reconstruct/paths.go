@@ -3,8 +3,9 @@ package reconstruct
 import "slices"
 
 // paths fills each paged visit's pageviews between its first and last: every
-// page as often as it has pageviews left, on as many visits as the export
-// says saw it. It returns the pages in between, per paged visit.
+// page as often as it has pageviews left, on as many visits, and of as many
+// visitors, as the export says saw it. It returns the pages in between, per
+// paged visit.
 func (b *builder) paths() [][]int32 {
 	entry, exit := &b.dims[len(b.dims)-2], &b.dims[len(b.dims)-1]
 	n := b.paged
@@ -58,17 +59,68 @@ func (b *builder) paths() [][]int32 {
 	}
 	slices.SortStableFunc(order, func(p, q int) int { return left[q] - left[p] })
 
-	saw := make([]int32, n) // the last page placed on a visit, plus 1
+	group := make([]int32, b.visits()) // plus 1
+	for i, g := range b.groups {
+		for k := range g.size() {
+			group[g.visit(k)] = int32(i) + 1
+		}
+	}
+	bounced := make([][]int32, pages) // groups with a bounce on a page
+	for v, p := range entry.row[:b.bounces] {
+		if group[v] > 0 {
+			bounced[p] = append(bounced[p], group[v]-1)
+		}
+	}
+
+	saw := make([]int32, n)            // the last page placed on a visit, plus 1
+	person := make([]int32, b.persons) // and by a visitor
+	people := 0                        // who saw the page that is being placed
+	meet := func(visitor int32, p int) {
+		if person[visitor] != int32(p)+1 {
+			person[visitor] = int32(p) + 1
+			people++
+		}
+	}
 	put := func(v int32, p int) {
 		inner[v] = append(inner[v], int32(p))
 		room[v]--
 		left[p]--
 		saw[v] = int32(p) + 1
+		meet(b.visitor[int(v)+b.bounces], p)
+	}
+	// Groups are the first visitors, each numbered as its group.
+	returning := func(g int32, p, most int) {
+		for k := range b.groups[g].others {
+			v := int32(b.groups[g].other + k - b.bounces)
+			if int(v) < n && saw[v] != int32(p)+1 && room[v] > 0 && left[p]-max(0, again[p]) > most {
+				put(v, p)
+			}
+		}
 	}
 	next := 0
 	for _, p := range order {
+		if left[p] == 0 {
+			continue
+		}
+		people = entry.bounces[p] - len(bounced[p])
+		for _, g := range bounced[p] {
+			meet(g, p)
+		}
 		for _, v := range ends[p] {
 			saw[v] = int32(p) + 1
+			meet(b.visitor[int(v)+b.bounces], p)
+		}
+		// Visits of visitors who saw it in another, as long as there are more
+		// visits to come than visitors.
+		if b.people[p] > 0 {
+			for _, g := range bounced[p] {
+				returning(g, p, max(0, b.people[p]-people))
+			}
+			for _, v := range ends[p] {
+				if g := group[int(v)+b.bounces]; g > 0 {
+					returning(g-1, p, max(0, b.people[p]-people))
+				}
+			}
 		}
 		for progress, pass := true, 0; progress && pass < 8; pass++ {
 			progress = false
@@ -99,6 +151,10 @@ func (b *builder) paths() [][]int32 {
 				}
 				put(v, p)
 				again[p]--
+				continue
+			}
+			if b.people[p] > 0 && misses < len(open) && people < b.people[p] && person[b.visitor[int(v)+b.bounces]] == int32(p)+1 {
+				misses++
 				continue
 			}
 			put(v, p)

@@ -21,6 +21,7 @@ type builder struct {
 	pages    []string
 	views    []int // pageviews per page, the last for pages that no table tells
 	distinct []int // visits per page, 0 where unknown
+	people   []int // visitors per page, 0 where unknown
 
 	visitor []int32 // of a visit
 	groups  []group // the visitors with several visits, numbered first

@@ -44,11 +44,20 @@ func (r *importRun) warnOfLosses(wire rybbit.Wire) {
 	}
 	advice := "no wire format keeps more"
 	if best := r.survey.Rank()[0]; best.Platform() != wire.Platform() {
-		advice = fmt.Sprintf("--wire %s would keep more", best.Platform())
-		if r.wire == "auto" {
-			advice += ", with a newer Rybbit"
-		}
+		advice = fmt.Sprintf("%s would keep more and needs %s", best.Platform(), needs(best))
 	}
 	r.log.Warn(fmt.Sprintf("the wire format %s loses or shortens %s; %s; hopper inspect tells how much",
 		wire.Platform(), strings.Join(names, ", "), advice))
+}
+
+// needs says which servers know a wire format. The oldest know umami alone;
+// release 2.7.0 was seen to know three.
+func needs(wire rybbit.Wire) string {
+	switch wire.Platform() {
+	case "matomo", "posthog":
+		return "a Rybbit newer than 2.7.0"
+	case "umami":
+		return "any Rybbit"
+	}
+	return "a Rybbit of 2.7.0 or somewhat older"
 }

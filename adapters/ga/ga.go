@@ -42,6 +42,7 @@
 package ga
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"regexp"
@@ -107,6 +108,10 @@ func recognize(ctx context.Context, in *adapters.Input) (recognized, error) {
 		r.shape = empty
 		return r, nil
 	case adapters.JSON, adapters.Avro, adapters.Parquet:
+		if in.Format() == adapters.JSON && bytes.Contains(in.TextHead(), []byte(`"dimensionHeaders"`)) {
+			r.shape = report // one answer of the Data API, or several in a list or a batch
+			return r, nil
+		}
 		var err error
 		if r.fields, err = record.Fields(ctx, in); err != nil {
 			return r, err
@@ -142,8 +147,6 @@ func shapeOfFields(fields []string) shape {
 		return universal
 	case has("pseudo_user_id") && has("user_info"), has("user_id") && has("user_info") && has("audiences"):
 		return usersTable
-	case has("dimensionHeaders"):
-		return report
 	}
 	columns := make(map[string]bool, len(fields))
 	for _, name := range fields {
@@ -189,8 +192,10 @@ func (Adapter) Open(ctx context.Context, inputs []*adapters.Input, opt adapters.
 
 	g := &ga4{zone: opt.Location(), allEvents: opt.AllEvents}
 	src := &source{seen: newTally(opt.TempDir)}
+	// Universal Analytics counted a hit once.
+	dedupe := opt.Dedupe && slices.ContainsFunc(kept, func(r recognized) bool { return r.shape != universal })
 	for _, r := range kept {
-		if opt.Dedupe && r.shape != universal {
+		if dedupe {
 			if err := r.in.Spool(ctx); err != nil {
 				return nil, err
 			}
@@ -200,7 +205,7 @@ func (Adapter) Open(ctx context.Context, inputs []*adapters.Input, opt adapters.
 	if slices.ContainsFunc(kept, func(r recognized) bool { return r.shape == report }) {
 		return openReports(ctx, reading, kept, opt)
 	}
-	if opt.Dedupe {
+	if dedupe {
 		first := &source{inputs: src.inputs, seen: src.seen}
 		if err := src.seen.learn(ctx, first); err != nil {
 			first.close()
@@ -271,8 +276,9 @@ func (g *ga4) record(index int, fields []string) func() translate {
 	}
 }
 
-// dayTable matches the names of GA4's tables, in files' names too.
-var dayTable = regexp.MustCompile(`events_(intraday_|fresh_)?(\d{8})`)
+// dayTable matches the names of GA4's tables, in files' names too; the last
+// one in a path counts.
+var dayTable = regexp.MustCompile(`.*events_(intraday_|fresh_)?(\d{8})`)
 
 // withoutSuperseded leaves out tables that GA4 keeps of a day (intraday, fresh)
 // until the day's own, final one is there, where that is an input too: they

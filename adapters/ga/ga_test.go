@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -239,6 +240,79 @@ func TestSkipped(t *testing.T) {
 		if err := reading.Source.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// lines is an encoder that writes what tells an event.
+type lines struct{ pipeline.Nowhere }
+
+func (lines) Append(dst []byte, ev *pipeline.Event) []byte {
+	return fmt.Appendf(dst, "%d %s %s %s %s %v %d\n", ev.Time, ev.Kind, ev.Name, ev.Session, ev.Path, ev.Properties, ev.Origin.Row)
+}
+
+// TestWorkers checks that the result does not depend on how many workers
+// there are, and that counts over all chunks do not either.
+func TestWorkers(t *testing.T) {
+	day, err := os.ReadFile(fixture("events_20240305.ndjson"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := write(t, "x.json", strings.Repeat(string(day), 100))
+	for _, opt := range []adapters.Options{{}, {Dedupe: true}} {
+		var want string
+		for _, jobs := range []int{1, 4} {
+			ctx := context.Background()
+			inputs, err := adapters.Open(ctx, []string{path}, nil, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer inputs.Close()
+			reading, err := Adapter{}.Open(ctx, inputs.Files, opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer reading.Source.Close()
+			var b strings.Builder
+			run := pipeline.Translation{Encoder: lines{}, Jobs: jobs}
+			stats, err := run.Run(ctx, reading.Source, pipeline.Mark{}, func(_ context.Context, _ pipeline.Mark, chunk *pipeline.Encoded) error {
+				b.Write(chunk.Body)
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprint(&b, stats.Rows, stats.Events, stats.Omitted, stats.Repaired)
+			kept := map[bool]int64{false: 1500, true: 14}[opt.Dedupe]
+			if stats.Events != kept || stats.Repaired[repairLoneSession].Count != 1 || !opt.Dedupe && stats.Repaired[repairDuplicate].Count != 1500-14 {
+				t.Errorf("%+v, %d jobs: %d events, repaired %v", opt, jobs, stats.Events, stats.Repaired)
+			}
+			if want == "" {
+				want = b.String()
+			} else if want != b.String() {
+				t.Errorf("%+v: 4 workers give another result than 1", opt)
+			}
+		}
+	}
+}
+
+// TestCanceled checks that reading ends when its context does.
+func TestCanceled(t *testing.T) {
+	for _, name := range []string{"events_20240305.ndjson", "events_20240305.avro", "events_20240305.bare.parquet", "flat.csv", "params.csv", "report-pages.csv"} {
+		ctx, cancel := context.WithCancel(context.Background())
+		inputs, err := adapters.Open(ctx, []string{fixture(name)}, nil, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer inputs.Close()
+		reading, err := Adapter{}.Open(ctx, inputs.Files, adapters.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		if _, err := reading.Source.Next(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", name, err)
+		}
+		reading.Source.Close()
 	}
 }
 

@@ -102,6 +102,11 @@ func openReports(ctx context.Context, reading *adapters.Reading, all []recognize
 			return nil, err
 		}
 		r.inputs = append(r.inputs, one.in.Name)
+		for _, t := range tables {
+			if zone, err := time.LoadLocation(t.zone); t.zone != "" && err == nil && opt.Timezone == nil {
+				r.zone = zone // the property's, as the Data API says
+			}
+		}
 		var undated error
 		dated := 0
 		for _, t := range tables {
@@ -570,6 +575,9 @@ func (d *reportDay) fill(day *reconstruct.Day, out *pipeline.Emitter) (tables []
 			day.Has |= t.has
 			day.Totals = t.rows[""].Sums
 		case "page":
+			if other := t.rows[""]; other != nil {
+				table.Rows = append(table.Rows, reconstruct.Row{Key: otherPage, Sums: other.Sums})
+			}
 			for _, row := range table.Rows {
 				day.Pages = append(day.Pages, reconstruct.Page{Key: row.Key, Pageviews: row.Pageviews, Visits: row.Visits, Visitors: row.Visitors})
 			}

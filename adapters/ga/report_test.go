@@ -155,11 +155,27 @@ func TestReportForms(t *testing.T) {
 			t.Errorf("%v is before the report's first day in Berlin", events[i].Time.Time())
 		}
 	}
-	events, _, _ = read(t, adapters.Options{}, fixture("report-api.json"))
+	inZone, _, _ := read(t, adapters.Options{}, fixture("report-api.json"))
+	if diff := cmp.Diff(events, inZone); diff != "" {
+		t.Errorf("the report's own zone is not used:\n%.2000s", diff)
+	}
+	batch := write(t, "batch.json", `{"kind":"x","reports":[`+string(must(os.ReadFile(fixture("report-api.json"))))+`]}`)
+	again, _, _ := read(t, adapters.Options{Timezone: time.UTC}, batch)
+	events, _, _ = read(t, adapters.Options{Timezone: time.UTC}, fixture("report-api.json"))
+	if len(again) != len(events) {
+		t.Errorf("a batch of it: %d events; want %d", len(again), len(events))
+	}
 	d := recountDays(events)["2024-03-05"]
 	expect(t, "API", []int{d.Sessions, d.Bounces, d.Views}, []int{12, 4, 26})
 	expect(t, "API devices", d.Devices, map[string]int{"desktop": 8, "mobile": 4})
 	expect(t, "API entries", d.Entries, map[string]int{"/": 8, "/mugs?a=1": 4})
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }
 
 // openError returns the error of opening content as a file of that name.

@@ -29,6 +29,7 @@ type reportTable struct {
 	rows    []reportRow
 	start   time.Time // of the report's range, where it says; zero otherwise
 	end     time.Time
+	zone    string // the property's IANA time zone, where it says
 }
 
 // A reportRow is a row with its number in the input.
@@ -310,7 +311,7 @@ func readAPI(in *adapters.Input, text string) ([]*reportTable, error) {
 			read(reports)
 			return
 		}
-		t := &reportTable{in: in}
+		t := &reportTable{in: in, zone: v.Get("metadata").Get("timeZone").String()}
 		for _, list := range [...]string{"dimensionHeaders", "metricHeaders"} {
 			for _, h := range v.Get(list).Elements() {
 				title := h.Get("name").String()

@@ -160,7 +160,7 @@ func (d *day) build() *reconstruct.Day {
 		t := &d.tables[k]
 		r := reconstruct.Table{Name: k.String(), Has: t.has, PerVisitor: k >= locationsTable}
 		for i, key := range t.keys {
-			r.Rows = append(r.Rows, reconstruct.Row{Key: key, Sums: t.sums[i]})
+			r.Rows = append(r.Rows, reconstruct.Row{Key: key, Sums: t.sums[i], Kin: kinOf(k, key)})
 		}
 		return r
 	}

@@ -23,6 +23,10 @@ type Sums struct {
 type Row struct {
 	Key string
 	Sums
+	// Kin is a set of bits that says, in tables with PerVisitor, which rows
+	// belong together: two rows with no bit in common (Safari and Windows) do
+	// not meet in a visitor where that costs no sum. 0 goes with all.
+	Kin uint16
 }
 
 // Table is one dimension of visits: each visit has at most one of its rows.

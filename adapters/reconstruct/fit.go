@@ -18,12 +18,66 @@ func (b *builder) drawSingles(d *dim, from, to int) {
 		}
 	}
 	b.rng.Shuffle(len(labels), func(i, j int) { labels[i], labels[j] = labels[j], labels[i] })
+	b.give(d, from, to, labels)
+}
+
+// give gives the visits without a row the rows in order, but for trades
+// between visits that are near each other where rows do not belong together.
+func (b *builder) give(d *dim, from, to int, labels []int32) {
+	visits := make([]int32, 0, len(labels))
 	for v := from; v < to; v++ {
 		if d.row[v] < 0 {
-			d.row[v] = labels[0]
-			labels = labels[1:]
+			visits = append(visits, int32(v))
 		}
 	}
+	if d.kin != nil {
+		const reach = 300
+		ok := func(visit, label int) bool { return akin(b.kin[visits[visit]], d.kin[labels[label]]) }
+		for k := range visits {
+			if ok(k, k) {
+				continue
+			}
+			for j := k + 1; j < min(len(visits), k+reach); j++ {
+				if ok(k, j) && (ok(j, k) || !ok(j, j)) {
+					labels[k], labels[j] = labels[j], labels[k]
+					break
+				}
+			}
+			for j := k - 1; j >= max(0, k-reach) && !ok(k, k); j-- {
+				if ok(k, j) && ok(j, k) {
+					labels[k], labels[j] = labels[j], labels[k]
+				}
+			}
+		}
+	}
+	for k, v := range visits {
+		d.row[v] = labels[k]
+	}
+	b.join(d, visits)
+}
+
+// join narrows what the rows of visits have in common by those of d.
+func (b *builder) join(d *dim, visits []int32) {
+	if d.kin == nil {
+		return
+	}
+	for _, v := range visits {
+		b.kin[v] = common(b.kin[v], d.kin[d.row[v]])
+	}
+}
+
+// akin reports whether two sets go together; common is what they share, or
+// the first where they do not.
+func akin(a, b uint16) bool { return a == 0 || b == 0 || a&b != 0 }
+
+func common(a, b uint16) uint16 {
+	switch {
+	case a == 0:
+		return b
+	case a&b == 0:
+		return a
+	}
+	return a & b
 }
 
 // left returns how many visits of a kind each row has yet to get.
@@ -66,12 +120,11 @@ func (b *builder) align(d *dim) {
 	slices.SortFunc(places, func(a, b place) int {
 		return cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(a.row, b.row))
 	})
-	for v := b.bounces; v < b.bounces+b.paged; v++ {
-		if d.row[v] < 0 {
-			d.row[v] = places[0].row
-			places = places[1:]
-		}
+	labels := make([]int32, len(places))
+	for k, p := range places {
+		labels[k] = p.row
 	}
+	b.give(d, b.bounces, b.bounces+b.paged, labels)
 }
 
 // fitter distributes the fitted measures over the paged visits (numbered from
@@ -404,7 +457,20 @@ func (f *fitter) mayTrade(d *fitDim, i, j int32) bool {
 	}
 	a, b := f.whose(i), f.whose(j)
 	last := f.b.bounces + f.b.paged
-	return a.bounces == b.bounces && a.others == b.others && a.other+a.others <= last && b.other+b.others <= last
+	return a.bounces == b.bounces && a.others == b.others && a.other+a.others <= last && b.other+b.others <= last &&
+		(d.kin == nil || f.strangers(d, i, d.row[j])+f.strangers(d, j, d.row[i]) <= f.strangers(d, i, d.row[i])+f.strangers(d, j, d.row[j]))
+}
+
+// strangers counts the rows of a visit, those of d apart, with which a row of
+// d does not belong together.
+func (f *fitter) strangers(d *fitDim, v, row int32) int {
+	n := 0
+	for _, o := range f.dims {
+		if o != d && o.kin != nil && !akin(o.kin[o.row[v]], d.kin[row]) {
+			n++
+		}
+	}
+	return n
 }
 
 // whose returns all visits that trade a visitor's trait together with v.

@@ -3,6 +3,7 @@ package reconstruct
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -23,9 +24,10 @@ type builder struct {
 	distinct []int // visits per page, 0 where unknown
 	people   []int // visitors per page, 0 where unknown
 
-	visitor []int32 // of a visit
-	groups  []group // the visitors with several visits, numbered first
-	taken   int     // visits in a row that has not so many
+	visitor []int32  // of a visit
+	kin     []uint16 // of a visit, what its rows so far have in common
+	groups  []group  // the visitors with several visits, numbered first
+	taken   int      // visits in a row that has not so many
 	extra   [2][]int32
 	floor   [2]int // what each paged visit has of a measure beyond extra
 }
@@ -46,7 +48,8 @@ type dim struct {
 	engaged    []int // visits that are no bounces
 	repeats    []int // visits of visitors who are in the row already; nil when unknown
 	target     [2][]int
-	row        []int32 // of a visit, -1 while open
+	kin        []uint16 // of the rows; nil where all go with all
+	row        []int32  // of a visit, -1 while open
 }
 
 func (b *builder) visits() int  { return b.bounces + b.paged + b.eventOnly }
@@ -215,6 +218,12 @@ func (b *builder) margins(t *Table) dim {
 	}
 	d.bounces[n] = b.bounces - sum(bounces)
 	d.engaged[n] = b.engaged() - sum(d.engaged)
+	if t.PerVisitor && slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Kin != 0 }) {
+		d.kin = make([]uint16, n+1)
+		for i, r := range t.Rows {
+			d.kin[i] = r.Kin
+		}
+	}
 	b.repeats(&d, t, scaled)
 	b.targets(&d, t, t.Rows)
 	return d

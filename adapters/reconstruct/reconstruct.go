@@ -58,6 +58,7 @@ func (b *builder) assign() {
 			break
 		}
 	}
+	b.kin = make([]uint16, b.visits())
 	entry, exit := &b.dims[len(b.dims)-2], &b.dims[len(b.dims)-1]
 	for i := range b.dims {
 		d := &b.dims[i]

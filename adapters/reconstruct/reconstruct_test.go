@@ -226,7 +226,7 @@ func TestAnyNumbersGiveAReconstruction(t *testing.T) {
 		rows := func() []Row {
 			var out []Row
 			for i := range r.IntN(6) {
-				out = append(out, Row{fmt.Sprint("/", i), sums()})
+				out = append(out, Row{Key: fmt.Sprint("/", i), Sums: sums(), Kin: uint16(r.IntN(8))})
 			}
 			return out
 		}
@@ -396,5 +396,26 @@ func TestOnlyEventsCarryTheLengthOfBounces(t *testing.T) {
 	check(t, d, res)
 	if got := totals(d, res); got != d.Totals {
 		t.Errorf("got %+v, want %+v", got, d.Totals)
+	}
+}
+
+func TestRowsThatBelongTogetherMeet(t *testing.T) {
+	d := dayOf(firstDay, aggregate(simulate(9, 2000)))
+	res, err := Reconstruct(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	strangers := 0
+	for _, v := range res.Visits {
+		for i := 2; i < len(d.Tables); i++ {
+			for j := 2; j < i; j++ {
+				if !akin(d.Tables[i].Rows[v.Rows[i]].Kin, d.Tables[j].Rows[v.Rows[j]].Kin) {
+					strangers++
+				}
+			}
+		}
+	}
+	if share := float64(strangers) / float64(len(res.Visits)); share > 0.08 {
+		t.Errorf("%.1f %% of the visits have rows that do not belong together", 100*share)
 	}
 }

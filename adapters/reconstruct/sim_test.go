@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sort"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -194,12 +195,19 @@ func aggregateBy(visits []simVisit, bounce func(simVisit, int) bool) map[string]
 	return all
 }
 
+// simKin has a bit for each of simulate's clients.
+var simKin = map[string]uint16{
+	"Desktop": 1 | 2, "Mobile": 4 | 8, "Laptop": 16, "Tablet": 32,
+	"Chrome": 1 | 8, "Firefox": 2, "Mobile Safari": 4, "Safari": 16 | 32,
+	"Windows": 1, "Linux": 2, "iOS": 4 | 32, "Android": 8, "Mac": 16,
+}
+
 const everything = Visits | Bounces | Visitors | Pageviews | Duration
 
 func (t *tally) table(name string) Table {
 	out := Table{Name: name, Has: everything}
 	for _, k := range t.keys() {
-		out.Rows = append(out.Rows, Row{k, *t.sums[k]})
+		out.Rows = append(out.Rows, Row{Key: k, Sums: *t.sums[k], Kin: simKin[strings.TrimRight(k, " 0123456789")]})
 	}
 	return out
 }

@@ -162,8 +162,12 @@ func (g *grouping) form(repeats, at int, row int32) bool {
 		return p.repeats[r] >= repeats && (p.heads(r) > 1 || p.repeats[r] == repeats && p.heads(r) == 1) &&
 			min(bounces, p.bounces[r])+min(engaged, p.engaged[r]) > repeats
 	}
+	kin := uint16(0)
 	take := func(i int, r int32) {
 		g.row[i] = r
+		if k := g.pools[i].dim.kin; k != nil {
+			kin = common(kin, k[r])
+		}
 		bounces = min(bounces, g.pools[i].bounces[r])
 		engaged = min(engaged, g.pools[i].engaged[r])
 	}
@@ -176,7 +180,7 @@ func (g *grouping) form(repeats, at int, row int32) bool {
 			continue
 		}
 		found := false
-		for tries := 0; tries < 48 && len(p.labels) > 0; tries++ {
+		for tries := 0; tries < 64 && len(p.labels) > 0; tries++ {
 			k := g.b.rng.IntN(len(p.labels))
 			r := p.labels[k]
 			if p.repeats[r] == 0 {
@@ -184,7 +188,7 @@ func (g *grouping) form(repeats, at int, row int32) bool {
 				p.labels = p.labels[:len(p.labels)-1]
 				continue
 			}
-			if fits(p, r) {
+			if fits(p, r) && (tries >= 32 || p.dim.kin == nil || akin(kin, p.dim.kin[r])) {
 				take(i, r)
 				found = true
 				break

@@ -68,6 +68,7 @@ type day struct {
 	rejects    []reject
 	omits      []reject
 
+	tally  *tally
 	once   sync.Once
 	sums   *reconstruct.Day
 	result *reconstruct.Result
@@ -212,7 +213,9 @@ func (d *day) reconstruct() error {
 		d.result, d.err = reconstruct.Reconstruct(d.sums)
 		if d.err != nil {
 			d.err = &adapters.Error{Input: d.at.Input, Row: d.at.Row, Err: d.err}
+			return
 		}
+		d.tally.add(d.result.Report)
 	})
 	return d.err
 }

@@ -215,6 +215,10 @@ func TestConsistentExportsCountTheSame(t *testing.T) {
 		if !v.Holds() {
 			t.Errorf("seed %d:\n%s", seed, text(v))
 		}
+		report, ok := plausible.Report(r)
+		if !ok || len(report.Lines) != len(v.Total.Lines) {
+			t.Errorf("seed %d: %d lines in the report, %d in the verification", seed, len(report.Lines), len(v.Total.Lines))
+		}
 		for _, g := range v.Guarantees {
 			if g.Days == 0 && g.Table != "locations" {
 				t.Errorf("seed %d: nothing was compared of %s %s", seed, g.Table, g.Measure)

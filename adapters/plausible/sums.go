@@ -10,9 +10,11 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"hopper/adapters"
+	"hopper/adapters/reconstruct"
 	"hopper/adapters/spill"
 	"hopper/adapters/table"
 	"hopper/pipeline"
@@ -297,6 +299,7 @@ type days struct {
 	waiting []pipeline.Chunk // further parts of a day
 	first   string
 	last    string
+	tally   tally
 }
 
 // openDays surveys the tables and begins to read them.
@@ -344,6 +347,48 @@ func (d *days) notes() []string {
 		d.opt.Location(), d.first, d.last)}
 }
 
+// tally adds up the days' reports.
+type tally struct {
+	mu     sync.Mutex
+	report reconstruct.Report
+}
+
+func (t *tally) add(r reconstruct.Report) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.report.Add(r)
+}
+
+// Report tells how the visits made so far from a site export differ from its
+// sums, for a note at the end of an import; false where r reads events. Days
+// that a resumed import passed over are not in it. [Verify] counts anew what
+// Rybbit gets, and judges it.
+func Report(r *adapters.Reading) (reconstruct.Report, bool) {
+	d, ok := r.Source.(*days)
+	if !ok {
+		return reconstruct.Report{}, false
+	}
+	d.tally.mu.Lock()
+	defer d.tally.mu.Unlock()
+	names := map[string]kind{"day": visitorsTable, "entry pages": entryPagesTable, "exit pages": exitPagesTable,
+		"custom events": customEventsTable, "custom properties": customPropsTable}
+	var out reconstruct.Report
+	// Days are decoded in any order: the tables' own order is the same always.
+	for k := range kind(kinds) {
+		for _, measure := range append(measures[:], "events") {
+			for _, l := range d.tally.report.Lines {
+				if own, ok := names[l.Table]; ok {
+					l.Table = own.String()
+				}
+				if l.Table == k.String() && l.Measure == measure {
+					out.Lines = append(out.Lines, l)
+				}
+			}
+		}
+	}
+	return out, true
+}
+
 // Next returns the next day, see [pipeline.Source].
 func (d *days) Next(ctx context.Context) (pipeline.Chunk, error) {
 	if err := ctx.Err(); err != nil {
@@ -365,6 +410,7 @@ func (d *days) Next(ctx context.Context) (pipeline.Chunk, error) {
 		return nil, io.EOF
 	}
 	day := newDay(date, d.opt.Location())
+	day.tally = &d.tally
 	for _, s := range d.tables {
 		for s.more && s.ahead.date == date {
 			day.add(s, &s.ahead)

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"text/tabwriter"
 
 	"hopper/adapters"
 	"hopper/adapters/reconstruct"
@@ -498,12 +497,7 @@ func (v *verifier) judge(table, measure string, limit float64, expected bool, wa
 // WriteText writes the comparison for people: the totals per table, the days
 // on which the day's own sums differ, and the guarantees that do not hold.
 func (v *Verification) WriteText(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "table\tmeasure\texport\tRybbit\tdifference\tin wrong rows\tshare\t\n")
-	for _, l := range v.Total.Lines {
-		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%+d\t%d\t%.2f %%\t\n", l.Table, l.Measure, l.Want, l.Got, l.Got-l.Want, l.Off, 100*l.Share())
-	}
-	if err := t.Flush(); err != nil {
+	if err := v.Total.WriteText(w); err != nil {
 		return err
 	}
 	for _, d := range v.Days {

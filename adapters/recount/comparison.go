@@ -1,0 +1,130 @@
+package recount
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"hopper/pipeline"
+)
+
+// A Comparison tells how events that are sent differ from an export.
+type Comparison struct {
+	Days []Day `json:"days"`
+	// Total adds up the days.
+	Total []Line `json:"total"`
+	// Worst are the rows that differ most, at most [MaxWorst].
+	Worst []Row `json:"worst"`
+	// Guarantees are what must hold.
+	Guarantees []Guarantee `json:"guarantees"`
+	// Notes say what could not be compared.
+	Notes []string       `json:"notes"`
+	Stats pipeline.Stats `json:"stats"`
+}
+
+// MaxWorst is how many rows that differ a [Comparison] names.
+const MaxWorst = 20
+
+// Day is one day's comparison.
+type Day struct {
+	Date  string `json:"date"`
+	Lines []Line `json:"lines"`
+}
+
+// Line compares one measure of one table.
+type Line struct {
+	Table   string `json:"table"`
+	Measure string `json:"measure"`
+	// Source is what the export's rows come to, and LeftOut how much of it
+	// is gone without the rows that were rejected or omitted. LeftOut can be
+	// negative: a session that lost one of two pageviews is a bounce.
+	Source  int64 `json:"source"`
+	LeftOut int64 `json:"leftOut"`
+	// Sent is what the events come to; it should be Source - LeftOut.
+	Sent int64 `json:"sent"`
+	// Off is how much stands in wrong rows: what rows have too much or what
+	// they lack, whichever is more on a day, so that a visit in the wrong row
+	// counts once (total variation).
+	Off int64 `json:"off"`
+	// Rows is how many rows, over all days, differ.
+	Rows int64 `json:"rows"`
+	// Share is Off as a share of the whole.
+	Share float64 `json:"share"`
+}
+
+// Difference is how much more is sent than should be.
+func (l *Line) Difference() int64 { return l.Sent - l.Source + l.LeftOut }
+
+func (l *Line) share() {
+	if l.Off > 0 {
+		l.Share = float64(l.Off) / float64(max(l.Source-l.LeftOut, l.Sent, 1))
+	}
+}
+
+// Row is a row of a table on a day that differs.
+type Row struct {
+	Table   string `json:"table"`
+	Measure string `json:"measure"`
+	Row     string `json:"row"`
+	Date    string `json:"date,omitempty"`
+	Source  int64  `json:"source"` // without what was left out
+	Sent    int64  `json:"sent"`
+}
+
+func (r *Row) off() int64 { return max(r.Source-r.Sent, r.Sent-r.Source) }
+
+// Guarantee is a promise and whether it was kept.
+type Guarantee struct {
+	Table   string  `json:"table"`
+	Measure string  `json:"measure"`
+	Limit   float64 `json:"limit"` // share of the mass that may be in wrong rows; 0 is exact
+	Share   float64 `json:"share"` // share that is
+	Days    int     `json:"days"`  // days on which it is to hold
+	Failed  int     `json:"failed"`
+	Holds   bool    `json:"holds"`
+}
+
+// Holds reports whether all guarantees do.
+func (c *Comparison) Holds() bool {
+	return !slices.ContainsFunc(c.Guarantees, func(g Guarantee) bool { return !g.Holds })
+}
+
+// worse keeps r if it is among the worst.
+func (c *Comparison) worse(r Row) {
+	at, _ := slices.BinarySearchFunc(c.Worst, r, func(a, b Row) int { return cmp.Compare(b.off(), a.off()) })
+	for at < len(c.Worst) && c.Worst[at].off() == r.off() {
+		at++ // the first found stays first
+	}
+	if at < MaxWorst {
+		c.Worst = slices.Insert(c.Worst, at, r)
+		c.Worst = c.Worst[:min(len(c.Worst), MaxWorst)]
+	}
+}
+
+// account checks that every row became an event or was counted.
+func (c *Comparison) account(counted *counter, stats *pipeline.Stats) {
+	c.Stats = *stats
+	for _, l := range []Line{
+		{Table: "rows", Measure: "became events", Source: counted.facts, LeftOut: counted.rejected + counted.omitted, Sent: stats.Events},
+		{Table: "rows", Measure: "left out with a reason", Source: counted.omitted + counted.joined, Sent: stats.Omitted.Total()},
+	} {
+		l.Off = max(l.Difference(), -l.Difference())
+		l.Rows = min(l.Off, 1)
+		l.share()
+		c.Total = append(c.Total, l)
+		c.Guarantees = append(c.Guarantees, Guarantee{
+			Table: l.Table, Measure: l.Measure, Share: l.Share, Days: len(c.Days), Failed: int(l.Rows), Holds: l.Off == 0,
+		})
+	}
+	for _, n := range []struct {
+		rows int64
+		what string
+	}{
+		{counted.untold[0], "tell no session: not compared where sessions are counted"},
+		{counted.untold[1], "tell no visitor: not compared where users are counted"},
+	} {
+		if n.rows > 0 {
+			c.Notes = append(c.Notes, fmt.Sprintf("%d of %d events %s.", n.rows, stats.Events, n.what))
+		}
+	}
+}

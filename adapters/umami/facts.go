@@ -1,0 +1,179 @@
+package umami
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"hopper/adapters"
+	"hopper/adapters/recount"
+	"hopper/adapters/spill"
+	"hopper/adapters/table"
+	"hopper/pipeline"
+)
+
+// Facts tells what the rows of the event tables say, for [recount.Compare]. It
+// shares with the translation which tables there are and how text is cut into
+// cells; the rest it looks up by the columns' names.
+//
+// Sessions without a visit_id, as before version 2.11, are not told.
+func (Adapter) Facts(ctx context.Context, inputs []*adapters.Input, opt adapters.Options, yield func(*recount.Fact) error) (err error) {
+	found, err := find(ctx, inputs)
+	if err != nil {
+		return err
+	}
+	visitors, err := visitorTable(ctx, found.sessions, opt)
+	if err != nil {
+		return err
+	}
+	if visitors != nil {
+		defer func() { err = errors.Join(err, visitors.Close()) }()
+	}
+	for _, e := range found.events {
+		if err := tellTable(ctx, e.Table, visitors, opt.Location(), yield); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachRow calls do for all rows of a table.
+func eachRow(ctx context.Context, t *table.Table, do func(*table.Row) error) error {
+	r, err := t.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for {
+		chunk, err := r.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for row := range chunk.Rows() {
+			if err := do(row); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// ofVisitor are the columns of the session table that events of other
+// databases have themselves.
+var ofVisitor = []string{"browser", "os", "device", "country", "hostname"}
+
+// visitorTable sorts the session tables by their ids, on disk.
+func visitorTable(ctx context.Context, sessions []*table.Table, opt adapters.Options) (*spill.Index, error) {
+	if len(sessions) == 0 {
+		return nil, nil
+	}
+	s := &spill.Sorter{Dir: opt.TempDir}
+	defer s.Close()
+	for _, t := range sessions {
+		err := eachRow(ctx, t, func(row *table.Row) error {
+			if row.Err != nil {
+				return nil
+			}
+			cells := make([]string, len(ofVisitor))
+			for i, column := range ofVisitor {
+				cells[i] = cellOf(t, row, column)
+			}
+			return s.Add([]byte(strings.ToLower(cellOf(t, row, "session_id"))), []byte(strings.Join(cells, "\x00")))
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return spill.NewIndex(ctx, s)
+}
+
+// cellOf returns the cell of the first of the columns that t has.
+func cellOf(t *table.Table, row *table.Row, columns ...string) string {
+	i := t.Column(columns...)
+	if i < 0 {
+		return ""
+	}
+	return row.Cells[i]
+}
+
+func tellTable(ctx context.Context, t *table.Table, visitors *spill.Index, loc *time.Location, yield func(*recount.Fact) error) error {
+	return eachRow(ctx, t, func(row *table.Row) error {
+		f := &recount.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: row.Number}}
+		if row.Err != nil {
+			return yield(f)
+		}
+		cell := func(columns ...string) string { return cellOf(t, row, columns...) }
+		f.At = timeOf(cell("created_at"), loc)
+		f.Visitor = cell("session_id")
+		if visit := cell("visit_id"); strings.Trim(visit, "0-") != "" {
+			f.Session = visit
+		}
+		own := map[string]string{}
+		for _, column := range ofVisitor {
+			own[column] = cell(column)
+		}
+		if visitors != nil {
+			var cells []string
+			err := visitors.Lookup([]byte(strings.ToLower(f.Visitor)), func(value []byte) { cells = strings.Split(string(value), "\x00") })
+			if err != nil {
+				return err
+			}
+			for i, value := range cells {
+				if column := ofVisitor[i]; own[column] == "" {
+					own[column] = value
+				}
+			}
+		}
+		f.Browser, f.OS, f.Device, f.Country, f.Host = own["browser"], own["os"], own["device"], own["country"], own["hostname"]
+		f.Page = cell("url_path", "url")
+
+		f.Referrer = recount.None
+		switch domain, path := cell("referrer_domain"), cell("referrer_path", "referrer"); {
+		case domain != "":
+			f.Referrer = domain
+		case path != "" && path[0] != '/':
+			f.Referrer = path
+		}
+		f.Name = cell("event_name")
+		kind := cell("event_type")
+		switch {
+		case t.Column("url_path") >= 0: // since version 2
+			f.Kind = kinds[kind]
+			if _, known := kinds[kind]; !known && f.Name != "" {
+				f.Kind = pipeline.Custom
+			}
+		case t.Column("event_name", "event_value") >= 0: // version 1
+			f.Kind = pipeline.Custom
+			for _, name := range []string{cell("event_value"), kind} {
+				if f.Name == "" {
+					f.Name = name
+				}
+			}
+		}
+		return yield(f)
+	})
+}
+
+// kinds are Umami's event_type.
+var kinds = map[string]pipeline.Kind{"1": pipeline.Pageview, "2": pipeline.Custom, "5": pipeline.Vitals}
+
+// timeOf reads a created_at; 0 is none.
+func timeOf(s string, loc *time.Location) pipeline.Micros {
+	s = strings.TrimSuffix(strings.Replace(s, "T", " ", 1), " UTC")
+	if zoned := strings.LastIndexAny(s, "Z+-"); zoned < len(time.DateTime) {
+		if t, err := time.ParseInLocation(time.DateTime, s, loc); err == nil {
+			return pipeline.MicrosOf(t)
+		}
+		return 0
+	}
+	for _, layout := range []string{time.DateTime + "Z07:00", time.DateTime + "Z0700", time.DateTime + "Z07", time.DateTime + "Z07:00:00", time.DateTime + " Z0700"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return pipeline.MicrosOf(t)
+		}
+	}
+	return 0
+}

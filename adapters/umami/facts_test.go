@@ -1,0 +1,81 @@
+package umami_test
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"hopper/adapters"
+	"hopper/adapters/recount"
+	"hopper/adapters/umami"
+	"hopper/pipeline"
+)
+
+// recounted compares an export with the events made of it.
+func recounted(t *testing.T, rules pipeline.Normalizer, opt adapters.Options, paths ...string) *recount.Comparison {
+	t.Helper()
+	ins, err := adapters.Open(t.Context(), paths, nil, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ins.Close()
+	reading, err := umami.Adapter{}.Open(t.Context(), ins.Files, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reading.Source.Close()
+	c, err := recount.Compare(t.Context(), recount.Export{Teller: umami.Adapter{}, Inputs: ins.Files, Options: opt, Source: reading.Source},
+		pipeline.Translation{Normalizer: rules, Encoder: pipeline.Nowhere{}, Jobs: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func totals(c *recount.Comparison) map[string]recount.Line {
+	lines := map[string]recount.Line{}
+	for _, l := range c.Total {
+		lines[l.Table+" "+l.Measure] = l
+	}
+	return lines
+}
+
+// TestFactsAgree recounts all fixtures: nothing that their rows tell is lost
+// or changed on its way, and what is left out is counted.
+func TestFactsAgree(t *testing.T) {
+	for _, name := range []string{
+		"postgres", "postgres-semicolon", "postgres-tab", "postgres-pipe", "postgres-packed", "pg_dump.sql",
+		"postgres-2.10", "clickhouse.csv", "clickhouse-2.10.csv", "cloud-2024.zip", "cloud-2026.zip", "v1", "broken/rows.csv",
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := recounted(t, pipeline.Normalizer{Hostname: "garden.example"}, adapters.Options{TempDir: t.TempDir()}, filepath.Join(fixtures, name))
+			for _, g := range c.Guarantees {
+				if !g.Holds {
+					t.Errorf("%+v", g)
+				}
+			}
+			for _, r := range c.Worst {
+				t.Errorf("%+v", r)
+			}
+			lines := totals(c)
+			for _, l := range []string{"days events", "days users", "pages pageviews", "browsers events", "referrers events", "custom events events"} {
+				if lines[l].Sent == 0 {
+					t.Errorf("%s: nothing was counted", l)
+				}
+			}
+		})
+	}
+}
+
+// TestFactsOfDays compares the days that are asked for alone.
+func TestFactsOfDays(t *testing.T) {
+	since := time.Date(2026, 2, 9, 0, 0, 0, 0, time.UTC)
+	rules := pipeline.Normalizer{Since: pipeline.MicrosOf(since), Until: pipeline.MicrosOf(since.AddDate(0, 0, 7))}
+	c := recounted(t, rules, adapters.Options{TempDir: t.TempDir()}, filepath.Join(fixtures, "cloud-2026.zip"))
+	if !c.Holds() {
+		t.Errorf("%+v", c.Worst)
+	}
+	if len(c.Days) == 0 || len(c.Days) > 7 || c.Days[0].Date < "2026-02-09" || c.Days[len(c.Days)-1].Date > "2026-02-15" {
+		t.Errorf("got days %+v", c.Days)
+	}
+}

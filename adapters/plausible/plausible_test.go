@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -226,6 +227,62 @@ func TestConsistentExportsCountTheSame(t *testing.T) {
 		}
 		if v.Stats.Rejected.Total() != 0 {
 			t.Errorf("seed %d: %v", seed, v.Stats.Rejected)
+		}
+	}
+}
+
+// TestVisitsOverMidnight moves visits such that many end on the next day.
+func TestVisitsOverMidnight(t *testing.T) {
+	s := newSite(4, firstDay, 10, 60)
+	for d := range s.visits {
+		for i := range s.visits[d] {
+			v := &s.visits[d][i]
+			late := firstDay.AddDate(0, 0, d+1).Add(-time.Duration(i%3*20+1) * time.Second).Sub(v.hits[0].at)
+			for j := range v.hits {
+				if i%2 == 0 {
+					v.hits[j].at = v.hits[j].at.Add(late)
+				}
+			}
+		}
+	}
+	r, err := open(t, bytes.NewReader(s.archive(s.sums())), adapters.Options{}, "-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range verify(t, r).Days {
+		for _, l := range d.Lines {
+			if l.Table == "visitors" && l.Off > 0 {
+				t.Errorf("%s: %+v", d.Date, l)
+			}
+		}
+	}
+}
+
+// TestSampledSites scales all numbers, so that rows do not add up.
+func TestSampledSites(t *testing.T) {
+	s := newSite(6, firstDay, 10, 40)
+	tables := s.sums()
+	for i := range tables {
+		for _, row := range tables[i].rows {
+			for j := range row {
+				if n, err := strconv.Atoi(row[j]); err == nil && tables[i].columns[j] != "city" {
+					row[j] = strconv.Itoa(int(float64(n)*9.7 + 0.5))
+				}
+			}
+		}
+	}
+	r, err := open(t, bytes.NewReader(s.archive(tables)), adapters.Options{}, "-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range verify(t, r).Days {
+		for _, l := range d.Lines {
+			if l.Table == "visitors" && l.Off > 0 {
+				t.Errorf("%s: %+v", d.Date, l)
+			}
+			if l.Share() > 0.1 && l.Table != "pages" && (l.Measure == "visits" || l.Measure == "bounces") {
+				t.Errorf("%s: %+v", d.Date, l)
+			}
 		}
 	}
 }

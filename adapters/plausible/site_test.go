@@ -148,9 +148,13 @@ func (s *site) sums() []sheet {
 		{name: "browsers", columns: strings.Fields("date browser browser_version visitors visits visit_duration bounces pageviews")},
 		{name: "operating_systems", columns: strings.Fields("date operating_system operating_system_version visitors visits visit_duration bounces pageviews")},
 	}
+	days := map[string]map[string]map[string]*sheetRow{}
 	for d, date := range s.days {
-		tables := map[string]map[string]*sheetRow{}
-		row := func(table string, user uint64, key ...string) *sheetRow {
+		on := func(date, table string, key ...string) *sheetRow {
+			if days[date] == nil {
+				days[date] = map[string]map[string]*sheetRow{}
+			}
+			tables := days[date]
 			if tables[table] == nil {
 				tables[table] = map[string]*sheetRow{}
 			}
@@ -158,8 +162,12 @@ func (s *site) sums() []sheet {
 			if tables[table][k] == nil {
 				tables[table][k] = &sheetRow{users: map[uint64]bool{}, sessions: map[uint64]bool{}}
 			}
-			tables[table][k].users[user] = true
 			return tables[table][k]
+		}
+		row := func(table string, user uint64, key ...string) *sheetRow {
+			r := on(date, table, key...)
+			r.users[user] = true
+			return r
 		}
 		for _, v := range s.visits[d] {
 			views := 0
@@ -171,9 +179,13 @@ func (s *site) sums() []sheet {
 						entry = h.path
 					}
 					exit = h.path
-					p := row("pages", v.user, "shop.example.com", h.path)
+					// Pageviews count on their own day, all else where the visit began.
+					today := h.at.Format(time.DateOnly)
+					p := on(today, "pages", "shop.example.com", h.path)
+					p.users[v.user] = true
 					p.pageviews++
 					p.sessions[v.session] = true
+					on(today, "visitors").pageviews++
 					continue
 				}
 				path := ""
@@ -190,7 +202,9 @@ func (s *site) sums() []sheet {
 			add := func(table string, key ...string) {
 				t := row(table, v.user, key...)
 				t.visits++
-				t.pageviews += views
+				if table != "visitors" {
+					t.pageviews += views
+				}
 				t.duration += int(v.hits[len(v.hits)-1].at.Sub(v.hits[0].at).Seconds())
 				if len(v.hits) == 1 {
 					t.bounces++
@@ -207,8 +221,10 @@ func (s *site) sums() []sheet {
 			add("browsers", v.browser[:]...)
 			add("operating_systems", v.system[:]...)
 		}
+	}
+	for _, date := range s.days {
 		for i := range define {
-			t := &define[i]
+			t, tables := &define[i], days[date]
 			keys := make([]string, 0, len(tables[t.name]))
 			for k := range tables[t.name] {
 				keys = append(keys, k)

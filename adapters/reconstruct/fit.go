@@ -382,12 +382,16 @@ func (f *fitter) search() {
 	}
 }
 
+// steps are the most that a visit without any gains in a move.
+var steps = [2]int{1, 30}
+
 // try draws a visit of row r and one of row s, makes the best move between
 // them and returns what it gained.
 func (f *fitter) try(d *fitDim, m int, r, s int32) float64 {
 	i := d.slot[int(d.start[r])+f.b.rng.IntN(d.size(r))]
 	j := d.slot[int(d.start[s])+f.b.rng.IntN(d.size(s))]
-	shift := int32(min(d.off[m][r], -d.off[m][s], int(f.extra[m][i])))
+	// A visit at most doubles, so that no one takes a whole row's difference.
+	shift := int32(min(d.off[m][r], -d.off[m][s], int(f.extra[m][i]), int(f.extra[m][j])+steps[m]))
 	if m == seconds {
 		shift = min(shift, f.limit-f.extra[m][j])
 	}

@@ -3,6 +3,7 @@ package ga
 import (
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -118,6 +119,53 @@ func TestFlattened(t *testing.T) {
 		}
 		if reading.Shape != "GA4 events flattened by a query" {
 			t.Errorf("%s: shape = %q", name, reading.Shape)
+		}
+	}
+}
+
+// TestParams reads JSON with a record a parameter, as UNNEST makes it.
+func TestParams(t *testing.T) {
+	want, _, _ := read(t, adapters.Options{}, fixture("events_20240305.ndjson"))
+	content, err := os.ReadFile(fixture("events_20240305.ndjson"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, form := range []string{"object", "members"} {
+		var b strings.Builder
+		rows := 0
+		for line := range strings.Lines(string(content)) {
+			var event map[string]any
+			if err := json.Unmarshal([]byte(line), &event); err != nil {
+				t.Fatal(err)
+			}
+			for _, param := range event["event_params"].([]any) {
+				row := maps.Clone(event)
+				if form == "object" {
+					row["event_params"] = param
+				} else {
+					delete(row, "event_params")
+					maps.Copy(row, param.(map[string]any))
+				}
+				text, err := json.Marshal(row)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.Write(append(text, '\n'))
+				rows++
+			}
+		}
+		events, stats, _ := read(t, adapters.Options{}, write(t, "params.json", b.String()))
+		if diff := cmp.Diff(want, events, cmpopts.IgnoreFields(pipeline.Event{}, "Origin", "Raw", "Properties"), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s: events differ (-ndjson +params):\n%.4000s", form, diff)
+		}
+		for i := range events {
+			// encoding/json sorts the members of items, so that their text differs.
+			if i < len(want) && len(events[i].Properties) != len(want[i].Properties) {
+				t.Errorf("%s: event %d has properties %v; want %v", form, i, events[i].Properties, want[i].Properties)
+			}
+		}
+		if stats.Rows != int64(rows) || stats.Rows != stats.Events+stats.Omitted.Total() {
+			t.Errorf("%s: %d rows of %d, %d events, %d omitted", form, stats.Rows, rows, stats.Events, stats.Omitted.Total())
 		}
 	}
 }

@@ -2,8 +2,6 @@ package ga
 
 import (
 	"context"
-	"errors"
-	"io"
 	"strconv"
 	"strings"
 
@@ -152,10 +150,6 @@ type flatTable struct {
 	params *paramColumns
 }
 
-// paramColumns are the columns of a table with one row a parameter, by index
-// or -1.
-type paramColumns struct{ key, text, integer, float, double, value int }
-
 // newFlatTable binds t's columns, and returns nil where they are no events'.
 func newFlatTable(t *table.Table) *flatTable {
 	f := &flatTable{table: t, setters: bind(t.Columns)}
@@ -169,27 +163,9 @@ func newFlatTable(t *table.Table) *flatTable {
 	if !eventColumns(func(name string) bool { _, ok := index[name]; return ok }) {
 		return nil
 	}
-	find := func(names ...string) int {
-		for _, name := range names {
-			if i, ok := index[name]; ok {
-				return i
-			}
-		}
-		return -1
-	}
-	p := paramColumns{
-		key:     find("event_params_key", "event_param_key", "params_key", "param_key", "key"),
-		text:    find("event_params_value_string_value", "value_string_value", "string_value", "param_string_value"),
-		integer: find("event_params_value_int_value", "value_int_value", "int_value", "param_int_value"),
-		float:   find("event_params_value_float_value", "value_float_value", "float_value", "param_float_value"),
-		double:  find("event_params_value_double_value", "value_double_value", "double_value", "param_double_value"),
-		value:   find("event_params_value", "params_value", "param_value"),
-	}
-	if p.key >= 0 && (p.text >= 0 || p.integer >= 0 || p.value >= 0) {
-		f.params = &p
-	}
+	f.params = findParamColumns(t.Columns)
 	if f.params != nil {
-		for _, i := range []int{p.key, p.text, p.integer, p.float, p.double, p.value} {
+		for _, i := range f.params.columns() {
 			if i >= 0 {
 				f.setters[i] = ignore
 			}
@@ -225,32 +201,6 @@ func (f *flatTable) fill(r *row, cells []string) {
 	}
 }
 
-// fillParam sets what a parameter's row adds to its event, and returns the key.
-func (f *flatTable) fillParam(r *row, cells []string) {
-	cell := func(i int) string {
-		if i < 0 {
-			return ""
-		}
-		return cells[i]
-	}
-	key := cell(f.params.key)
-	if key == "" {
-		return
-	}
-	if text := cell(f.params.text); text != "" {
-		r.param(key, text, false)
-	} else if text := cell(f.params.value); text != "" {
-		r.param(key, text, looksNumber(key, text))
-	} else {
-		for _, i := range [...]int{f.params.integer, f.params.float, f.params.double} {
-			if text := cell(i); text != "" {
-				r.param(key, text, true)
-				return
-			}
-		}
-	}
-}
-
 // flatReader reads a table with one row an event.
 type flatReader struct {
 	*table.Reader
@@ -265,7 +215,7 @@ func openFlat(ctx context.Context, f *flatTable, g *ga4, index int) (reader, err
 		return nil, err
 	}
 	if f.params != nil {
-		return &paramReader{rows: r, flat: f, ga4: g, index: index}, nil
+		return &paramReader{rows: &tableParams{r, f}, ga4: g, index: index}, nil
 	}
 	return &flatReader{r, f, g, index}, nil
 }
@@ -297,97 +247,4 @@ func (f *flatReader) Next(ctx context.Context) (decode, error) {
 		}
 		return nil
 	}, nil
-}
-
-// paramReader reads a table with one row a parameter. The rows of an event
-// stand together, as UNNEST writes them; a key that comes again begins the
-// next event. Finding where events end is sequential.
-type paramReader struct {
-	rows  *table.Reader
-	flat  *flatTable
-	ga4   *ga4
-	index int // of the input
-
-	next *joined // the event that the last row belongs to
-	eof  bool
-}
-
-// joined is an event made of rows.
-type joined struct {
-	row    row
-	id     [5]string
-	keys   map[string]bool
-	others []pipeline.Origin // of the rows after the first
-	bad    string            // why the row cannot be read
-	fixed  bool              // it held bytes that are no UTF-8
-}
-
-func (p *paramReader) Close() error { return p.rows.Close() }
-
-func (p *paramReader) Next(ctx context.Context) (decode, error) {
-	var events []*joined
-	for !p.eof && len(events) == 0 {
-		c, err := p.rows.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			p.eof = true
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		for rec := range c.Rows() {
-			if done := p.take(rec); done != nil {
-				events = append(events, done)
-			}
-		}
-	}
-	if p.eof && p.next != nil {
-		events = append(events, p.next)
-		p.next = nil
-	}
-	if len(events) == 0 {
-		return nil, io.EOF
-	}
-	return func(out sink, seen *seen) error {
-		var ev pipeline.Event
-		for _, e := range events {
-			out.Rows(1 + len(e.others))
-			if e.bad != "" {
-				out.Reject(e.row.at, e.bad, e.row.raw)
-				continue
-			}
-			if e.fixed {
-				out.Repair(e.row.at, pipeline.RepairUTF8)
-			}
-			p.ga4.emit(&e.row, &ev, out, seen)
-			for _, at := range e.others {
-				out.Omit(at, "further parameter of an event, joined with its first row")
-			}
-		}
-		return nil
-	}, nil
-}
-
-// take adds a row to the current event, or begins the next one and returns
-// the one before.
-func (p *paramReader) take(rec *table.Row) (done *joined) {
-	at := pipeline.Origin{Input: p.flat.table.Input.Name, Row: rec.Number}
-	if rec.Err != nil {
-		done, p.next = p.next, &joined{row: row{at: at, input: p.index, raw: rec.Raw}, bad: rec.Err.Error()}
-		return done
-	}
-	e := &joined{row: row{at: at, input: p.index, raw: rec.Raw}, keys: make(map[string]bool), fixed: rec.Replaced}
-	p.flat.fill(&e.row, rec.Cells)
-	e.id = [...]string{e.row.pseudo, e.row.user, e.row.time, e.row.name, e.row.bundle}
-	key := rec.Cells[p.flat.params.key]
-	if p.next != nil && p.next.bad == "" && p.next.id == e.id && !p.next.keys[key] {
-		e = p.next
-		e.others = append(e.others, at)
-		e.fixed = e.fixed || rec.Replaced
-	} else {
-		done, p.next = p.next, e
-	}
-	e.keys[key] = true
-	p.flat.fillParam(&e.row, rec.Cells)
-	return done
 }

@@ -235,6 +235,14 @@ func (g *ga4) inputs(r recognized) []input {
 		return []input{{r.in.Name, func(ctx context.Context, _ int) (reader, error) {
 			return openRecords(ctx, r.in, wantedOfUA, func() translate { return uaSession })
 		}}}
+	case r.tables == nil && findParamColumns(r.fields) != nil:
+		return []input{{r.in.Name, func(ctx context.Context, index int) (reader, error) {
+			records, err := record.Open(ctx, r.in, wantedOfGA4)
+			if err != nil {
+				return nil, err
+			}
+			return &paramReader{rows: &recordParams{records, r.in, settersByName(r.fields)}, ga4: g, index: index}, nil
+		}}}
 	case r.tables == nil:
 		return []input{{r.in.Name, func(ctx context.Context, index int) (reader, error) {
 			return openRecords(ctx, r.in, wantedOfGA4, g.record(index, r.fields))
@@ -258,10 +266,7 @@ func openRecords(ctx context.Context, in *adapters.Input, wanted func(string) bo
 // record translates the records of an input, nested or flat, whose first has
 // these fields.
 func (g *ga4) record(index int, fields []string) func() translate {
-	flat := make(map[string]setter)
-	for i, set := range bind(fields) {
-		flat[fields[i]] = set
-	}
+	flat := settersByName(fields)
 	return func() translate {
 		var (
 			r  row
@@ -274,6 +279,14 @@ func (g *ga4) record(index int, fields []string) func() translate {
 			g.emit(&r, &ev, out, seen)
 		}
 	}
+}
+
+func settersByName(fields []string) map[string]setter {
+	setters := make(map[string]setter)
+	for i, set := range bind(fields) {
+		setters[fields[i]] = set
+	}
+	return setters
 }
 
 // dayTable matches the names of GA4's tables, in files' names too; the last

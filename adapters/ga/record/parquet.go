@@ -461,7 +461,9 @@ func parquetNames(names []string, path string, c *parquet.Column, depth int) []s
 	for _, kid := range c.Columns() {
 		at := join(path, kid.Name())
 		names = append(names, at)
-		names = parquetNames(names, at, kid, depth+1)
+		if !kid.Repeated() && listElement(kid) == nil {
+			names = parquetNames(names, at, kid, depth+1)
+		}
 	}
 	return names
 }

@@ -103,6 +103,16 @@ func (v *Value) Elements() []Value {
 	return nil
 }
 
+// Clone returns a copy that stays valid when the record does not.
+func (v *Value) Clone() Value {
+	c := *v
+	c.Kids = slices.Clone(v.Kids)
+	for i := range c.Kids {
+		c.Kids[i] = c.Kids[i].Clone()
+	}
+	return c
+}
+
 // AppendJSON appends v to b as JSON, without members that are null.
 func (v *Value) AppendJSON(b []byte) []byte {
 	switch v.Kind {

@@ -9,7 +9,10 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/text/language/display"
 
 	"hopper/adapters"
 	"hopper/adapters/reconstruct"
@@ -719,9 +722,10 @@ func describeVisit(ev *pipeline.Event, from *traffic, dimension, value string) {
 		}
 	case "language":
 		ev.Language = value
-	case "languagename": // Universal Analytics' codes, or GA4's names, which no browser sends
-		if len(value) == 2 || strings.ContainsAny(value, "-_") {
-			ev.Language = value
+	case "languagename": // Universal Analytics' codes, or GA4's English names
+		ev.Language = value
+		if code := languageCodes()[strings.ToLower(value)]; code != "" {
+			ev.Language = code
 		}
 	case "resolution":
 		if w, h, found := strings.Cut(value, "x"); found && pixels(w) > 0 && pixels(h) > 0 {
@@ -741,6 +745,19 @@ func describeVisit(ev *pipeline.Event, from *traffic, dimension, value string) {
 		from.content = value
 	}
 }
+
+// languageCodes are the codes of languages by their English names in lower
+// case, of the Unicode CLDR.
+var languageCodes = sync.OnceValue(func() map[string]string {
+	codes := make(map[string]string)
+	english := display.English.Tags()
+	for _, tag := range display.Supported.Tags() {
+		if name := strings.ToLower(english.Name(tag)); name != "" && codes[name] == "" {
+			codes[name] = tag.String()
+		}
+	}
+	return codes
+})
 
 func cutLast(s string) (before, after string, found bool) {
 	i := strings.LastIndexByte(s, ' ')

@@ -270,6 +270,15 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+func TestLanguages(t *testing.T) {
+	for name, want := range map[string]string{"English": "en", "German": "de", "Portuguese": "pt", "Chinese": "zh", "Ukrainian": "uk", "en-us": "en-us", "Klingon-ish": "Klingon-ish"} {
+		var ev pipeline.Event
+		if describeVisit(&ev, new(traffic), "languagename", name); ev.Language != want {
+			t.Errorf("%s: %q; want %q", name, ev.Language, want)
+		}
+	}
+}
+
 func FuzzReport(f *testing.F) {
 	paths, err := filepath.Glob(fixture("report-*"))
 	if err != nil || len(paths) == 0 {

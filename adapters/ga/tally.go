@@ -116,13 +116,14 @@ type chunk struct {
 }
 
 // maxOpen is how many chunks may wait for being decoded before the tally takes
-// them for skipped. Taking one too early costs time and nothing else.
-const maxOpen = 256
+// them for skipped: more than a pipeline with a worker for each processor
+// holds. Taking one too early costs time and nothing else.
+func maxOpen() int { return 16 + 4*runtime.GOMAXPROCS(0) }
 
 // chunk hands out d.
 func (t *tally) chunk(d decode) (pipeline.Chunk, error) {
 	t.open = slices.DeleteFunc(t.open, func(c *chunk) bool { return c.claimed.Load() })
-	for len(t.open) >= maxOpen {
+	for len(t.open) >= maxOpen() {
 		if err := t.addSkipped(t.open[0]); err != nil {
 			return nil, err
 		}

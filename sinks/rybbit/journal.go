@@ -147,11 +147,15 @@ func (j *journal) append(record any) error {
 	if err != nil {
 		return err
 	}
-	line := fmt.Appendf(nil, "%08x %s\n", crc32.Checksum(text, castagnoli), text)
-	if _, err := j.file.Write(line); err != nil {
+	if _, err := j.file.Write(sealed(text)); err != nil {
 		return err
 	}
 	return j.file.Sync()
+}
+
+// sealed returns a record as a line behind its checksum.
+func sealed(record []byte) []byte {
+	return fmt.Appendf(nil, "%08x %s\n", crc32.Checksum(record, castagnoli), record)
 }
 
 func (j *journal) close() error {

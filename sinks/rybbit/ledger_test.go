@@ -1,0 +1,294 @@
+package rybbit
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"hopper/pipeline"
+	"hopper/sinks/rybbit/sandbox"
+)
+
+var started = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func moving(inputs ...InputID) Migration {
+	return Migration{Server: "https://rybbit.example.com", Site: "1", Source: "umami", Inputs: inputs}
+}
+
+func input(name, content string) InputID {
+	return InputID{Name: name, Size: int64(len(content)), SHA256: content}
+}
+
+// fill stores n events in one batch of the import.
+func fill(t *testing.T, l *Ledger, id string, first int64, n int) {
+	t.Helper()
+	for _, e := range []entry{
+		{Type: entryCreating, Platform: "umami"},
+		{Type: entryImport, Import: id, Platform: "umami"},
+		{Type: entrySend, Import: id, Batch: &batchEntry{First: first, Events: n, Bytes: 10 * n}},
+		{Type: entryStored},
+	} {
+		if err := l.add(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestOverlap(t *testing.T) {
+	march, april := input("march.csv", "march"), input("april.csv", "april")
+	for _, tt := range []struct {
+		name        string
+		first, then Migration
+		refused     string
+	}{
+		{"another input", moving(march), moving(april), ""},
+		{"renamed", moving(march), moving(input("m.csv", "march")), "same"},
+		{"more inputs", moving(march), moving(march, april), "already"},
+		{"fewer inputs", moving(march, april), moving(april), "already"},
+		{"another order", moving(march, april), moving(april, march), "already"},
+		{"grown", moving(march), moving(input("march.csv", "march and more")), "changed"},
+		{"other options", moving(march), func() Migration {
+			m := moving(march)
+			m.Options = map[string]string{"timezone": "Europe/Vienna"}
+			return m
+		}(), "already"},
+		{"another site", moving(march), func() Migration { m := moving(march); m.Site = "2"; return m }(), ""},
+		{"later days", func() Migration { m := moving(march); m.Until = "2024-03-15"; return m }(),
+			func() Migration { m := moving(march); m.Since = "2024-03-16"; return m }(), ""},
+		{"shared days", func() Migration { m := moving(march); m.Until = "2024-03-15"; return m }(),
+			func() Migration { m := moving(march); m.Since = "2024-03-15"; return m }(), "already"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			opt := LedgerOptions{Dir: t.TempDir(), Now: started}
+			first, err := OpenLedger(tt.first, opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.refused != "same" {
+				other, err := OpenLedger(tt.then, opt)
+				if err != nil {
+					t.Fatalf("refused although nothing is stored: %v", err)
+				}
+				os.Remove(other.Path())
+				other.Close()
+			}
+			fill(t, first, "a", 0, 3)
+			if err := first.Close(); err != nil {
+				t.Fatal(err)
+			}
+			then, err := OpenLedger(tt.then, opt)
+			var overlapping *OverlapError
+			switch {
+			case tt.refused == "" || tt.refused == "same":
+				if err != nil {
+					t.Fatal(err)
+				}
+				if then.Resumed() != (tt.refused == "same") {
+					t.Errorf("resumed: %v", then.Resumed())
+				}
+				then.Close()
+				return
+			case !errors.As(err, &overlapping) || !strings.Contains(err.Error(), tt.refused) || !strings.Contains(err.Error(), "--again"):
+				t.Fatalf("error %v", err)
+			}
+			if left, _ := filepath.Glob(filepath.Join(opt.Dir, "migrations", "*")); len(left) != 1 {
+				t.Errorf("the refusal left %v", left)
+			}
+			// What --again has begun goes on without it.
+			again := opt
+			again.Again = true
+			for _, o := range []LedgerOptions{again, opt} {
+				if then, err = OpenLedger(tt.then, o); err != nil {
+					t.Fatal(err)
+				}
+				then.Close()
+			}
+		})
+	}
+}
+
+// TestAgain imports anew what is complete, and keeps what is not.
+func TestAgain(t *testing.T) {
+	w := newWorld(t, 20, sandbox.Options{})
+	first := w.complete()
+	opt := LedgerOptions{Dir: w.state, Again: true, Now: time.Now()}
+	ledger, err := OpenLedger(w.migration(), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := w.runWith(context.Background(), ledger)
+	ledger.Close()
+	if err != nil || len(second.Imports) != 1 || second.Imports[0] == first.Imports[0] {
+		t.Fatalf("again: %+v, %v", second, err)
+	}
+	records, err := Records(w.state, "sandbox", "1")
+	if err != nil || len(records) != 2 || !records[0].Complete || !records[1].Complete {
+		t.Fatalf("the ledgers hold %+v, %v", records, err)
+	}
+
+	opt.Dir = t.TempDir()
+	for range 2 {
+		l, err := OpenLedger(moving(input("a", "a")), opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(l.imports) == 0 {
+			fill(t, l, "a", 0, 3)
+		} else if l.imports[0].events != 3 {
+			t.Error("--again forgot what is not complete")
+		}
+		l.Close()
+	}
+}
+
+// TestAmend tells a ledger what a user did to its import.
+func TestAmend(t *testing.T) {
+	dir := t.TempDir()
+	m := moving(input("a.csv", "a"))
+	l, err := OpenLedger(m, LedgerOptions{Dir: dir, Now: started})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, l, "a", 0, 3)
+	if err := Closed(dir, m.Server, m.Site, "a"); !errors.Is(err, ErrLocked) {
+		t.Errorf("while it is used: %v", err)
+	}
+	if err := l.add(entry{Type: entryEnd, Stats: &pipeline.Stats{Events: 3}, Counts: &Counts{Imported: 3}}); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	for _, site := range []string{"1", "2"} {
+		if err := errors.Join(Closed(dir, m.Server, site, "a"), Deleted(dir, m.Server, site, "other")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	view := func() []Record {
+		t.Helper()
+		records, err := Records(dir, m.Server, m.Site)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return records
+	}
+	if r := view(); len(r) != 1 || r[0].Stored != 3 || !r[0].Complete || !slices.Equal(r[0].Inputs, []string{"a.csv"}) {
+		t.Errorf("closed: %+v", r)
+	}
+	if err := Deleted(dir, m.Server, m.Site, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if r := view(); len(r) != 0 {
+		t.Errorf("deleted: %+v", r)
+	}
+	if l, err = OpenLedger(m, LedgerOptions{Dir: dir, Now: started}); err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, done := l.Complete(); done || missing(l.stored()) != 0 {
+		t.Error("the deleted import counts still")
+	}
+}
+
+func TestClean(t *testing.T) {
+	dir := t.TempDir()
+	paths := make(map[string]string)
+	for _, name := range []string{"complete", "open"} {
+		l, err := OpenLedger(moving(input(name, name)), LedgerOptions{Dir: dir, Now: started})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fill(t, l, name, 0, 3)
+		if name == "complete" {
+			end := entry{Type: entryEnd, At: started, Stats: &pipeline.Stats{Events: 3}, Counts: &Counts{Imported: 3}}
+			if err := l.add(end); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(l.Rejects(), []byte("{}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		paths[name] = l.Path()
+		l.Close()
+	}
+	if removed, err := Clean(dir, started); err != nil || len(removed) != 0 {
+		t.Fatalf("too young: %v, %v", removed, err)
+	}
+	removed, err := Clean(dir, started.Add(time.Second))
+	if err != nil || !slices.Equal(removed, []string{paths["complete"]}) {
+		t.Fatalf("removed %v, %v", removed, err)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "migrations", "*"))
+	if err != nil || len(left) != 2 || !slices.Contains(left, paths["open"]) {
+		t.Errorf("left are %v, %v", left, err)
+	}
+	if removed, err := Clean(filepath.Join(dir, "none"), started); err != nil || removed != nil {
+		t.Errorf("without a state directory: %v, %v", removed, err)
+	}
+}
+
+// TestResumePoint checks, for any pattern of stored and lost batches, that
+// reading goes on at or before the first missing event and no earlier than it
+// must.
+func TestResumePoint(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var imports [3]ledgerImport
+		var next, want int64
+		found := false
+		var marks []pipeline.Mark
+		for range rapid.IntRange(0, 20).Draw(t, "batches") {
+			b := batchEntry{First: next, Events: rapid.IntRange(1, 9).Draw(t, "events")}
+			b.Mark.Chunk = next / 4
+			b.Mark.Stats.Events = b.Mark.Chunk * 4
+			marks = append(marks, b.Mark)
+			if where := rapid.IntRange(0, 3).Draw(t, "import"); where < 3 {
+				imports[where].store(b)
+			} else if !found {
+				want, found = next, true
+			}
+			next = b.next()
+		}
+		if !found {
+			want = next
+		}
+		l := Ledger{imports: []*ledgerImport{&imports[2], &imports[0], &imports[1]}}
+		stored := l.stored()
+		if got := missing(stored); got != want {
+			t.Fatalf("event %d is the first that is missing, not %d", want, got)
+		}
+		from, check := resume(stored)
+		if from.Stats.Events > want {
+			t.Fatalf("reading begins with event %d, beyond the missing %d", from.Stats.Events, want)
+		}
+		if want > 0 && (check == nil || check.First < from.Stats.Events || check.First >= want) {
+			t.Fatalf("%+v is to be checked, from event %d to %d", check, from.Stats.Events, want)
+		}
+	})
+}
+
+// TestStolenFile takes a ledger's file away while it is open, as --again does.
+func TestStolenFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	nothing := func([]byte) error { return nil }
+	held, err := openJournal(path, nothing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.close()
+	if err := os.Rename(path, path+".old"); err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := openJournal(path, nothing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fresh.close()
+	if _, err := openJournal(path+".old", nothing); !errors.Is(err, ErrLocked) {
+		t.Errorf("the old file: %v", err)
+	}
+}

@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"hopper/adapters"
+	"hopper/adapters/ga"
+	"hopper/adapters/plausible"
 	"hopper/adapters/umami"
 	"hopper/pipeline"
 	"hopper/sinks/rybbit"
@@ -21,13 +23,15 @@ import (
 // sources are the adapters, in the order in which they are asked whether
 // inputs are theirs.
 func sources() []adapters.Adapter {
-	return []adapters.Adapter{umami.Adapter{}}
+	return []adapters.Adapter{umami.Adapter{}, plausible.Adapter{}, ga.Adapter{}}
 }
 
 // reading are the flags of all commands that read.
 type reading struct {
 	from, since, until, timezone, hostname, website string
 	jobs                                            int
+	gaEvents                                        string
+	dedupe                                          bool
 
 	days  window
 	zone  *time.Location
@@ -48,6 +52,8 @@ func (r *reading) flags(cmd *cobra.Command) {
 	f.StringVar(&r.timezone, "timezone", "UTC", "`ZONE` of times without one, as Europe/Berlin")
 	f.StringVar(&r.hostname, "hostname", "", "`HOST` of events without one")
 	f.StringVar(&r.website, "website", "", "read only the events of this `ID` (Umami's website_id)")
+	f.StringVar(&r.gaEvents, "ga-events", "default", "of Google Analytics' automatic events keep `WHICH`: default (what a user did) or all")
+	f.BoolVar(&r.dedupe, "dedupe", false, "drop events that Google Analytics holds twice")
 	f.IntVar(&r.jobs, "jobs", runtime.GOMAXPROCS(0), "workers that translate")
 }
 
@@ -63,6 +69,9 @@ func (r *reading) check() (err error) {
 	}
 	if r.days.until != 0 && r.days.since >= r.days.until {
 		return usagef("--since %s is after --until %s", r.since, r.until)
+	}
+	if r.gaEvents != "default" && r.gaEvents != "all" {
+		return usagef("--ga-events is default or all, not %q", r.gaEvents)
 	}
 	if r.jobs < 1 {
 		return usagef("--jobs must be at least 1")
@@ -93,7 +102,7 @@ func (r *reading) open(ctx context.Context, args []string, stdin io.Reader) (*ex
 	if err != nil {
 		return nil, err
 	}
-	e := &export{inputs: inputs, options: adapters.Options{Timezone: r.zone, Website: r.website}}
+	e := &export{inputs: inputs, options: adapters.Options{Timezone: r.zone, Website: r.website, AllEvents: r.gaEvents == "all", Dedupe: r.dedupe}}
 	if e.adapter, err = r.detect(inputs); err != nil {
 		inputs.Close()
 		return nil, err
@@ -131,7 +140,7 @@ func (r *reading) migration(ctx context.Context, e *export) (rybbit.Migration, e
 	}
 	m := rybbit.Migration{
 		Source: e.adapter.Name(), Since: r.since, Until: r.until,
-		Options: map[string]string{"timezone": r.zone.String(), "hostname": r.hostname, "website": r.website},
+		Options: map[string]string{"timezone": r.zone.String(), "hostname": r.hostname, "website": r.website, "ga-events": r.gaEvents, "dedupe": strconv.FormatBool(r.dedupe)},
 	}
 	for _, p := range prints {
 		m.Inputs = append(m.Inputs, rybbit.InputID(p))

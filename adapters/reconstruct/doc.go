@@ -59,7 +59,8 @@
 //     table claims has no page.
 //   - Without visits in a table, its visitors or pageviews say how visits
 //     spread over its rows. Totals that are unknown are the largest that some
-//     table adds up to.
+//     table adds up to; durations that nothing tells are a second from page to
+//     page.
 //
 // # Algorithm
 //

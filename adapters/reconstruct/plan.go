@@ -29,11 +29,11 @@ type builder struct {
 	groups  []group  // the visitors with several visits, numbered first
 	taken   int      // visits in a row that has not so many
 	extra   [2][]int32
-	floor   [2]int // what each paged visit has of a measure beyond extra
+	floor   [2]int // what each paged visit has of a measure besides extra
 }
 
-// The measures that are fitted: pageviews beyond a paged visit's first two,
-// and seconds beyond its first.
+// The measures that are fitted: pageviews and seconds beyond a floor that
+// every paged visit has.
 const (
 	views = iota
 	seconds
@@ -77,8 +77,13 @@ func plan(day *Day) (*builder, error) {
 	if b.paged == 0 {
 		b.duration = t.Duration
 	}
+	// A second tells a visit's first page from its last, two those from the
+	// pages between.
 	b.floor = [2]int{2, 0}
-	if b.duration >= b.paged {
+	switch {
+	case b.duration >= 4*b.paged:
+		b.floor[seconds] = 2
+	case b.duration >= b.paged:
 		b.floor[seconds] = 1
 	}
 	for i := range day.Tables {
@@ -167,6 +172,10 @@ func (b *builder) totals() Sums {
 	}
 	t.Bounces = min(pick(Bounces, day.Totals.Bounces, bounces), t.Visits)
 	t.Duration = pick(Duration, day.Totals.Duration, best.Duration)
+	if (seen|day.Has)&Duration == 0 {
+		// Nothing tells it: a second from page to page, to keep their order.
+		t.Duration = max(0, t.Pageviews-t.Visits)
+	}
 	return t
 }
 

@@ -143,9 +143,15 @@ func (b *builder) assemble(res *Result, inner [][]int32) {
 		case i < b.paged:
 			p := page(entry.row[v])
 			hit(at, p, -1)
+			// What is between keeps a second's distance from both ends, so that
+			// these are first and last in formats without fractions too.
+			begin, span := at, long
+			if long >= 2*time.Second {
+				begin, span = at+time.Second, long-2*time.Second
+			}
 			steps := time.Duration(len(inner[i])+len(events[v])) + 1
 			step := func(k int) time.Duration {
-				return at + (long * time.Duration(k) / steps).Truncate(time.Millisecond)
+				return begin + (span * time.Duration(k) / steps).Truncate(time.Millisecond)
 			}
 			// Events stand between the pageviews, spread among them.
 			k, e := 1, 0

@@ -28,6 +28,11 @@ func check(t *testing.T, d *Day, res *Result) {
 				t.Fatalf("visit %d: hit %d is before the one before it", i, j)
 			}
 		}
+		// Formats without fractions of seconds must not lose which page is first and last.
+		second := func(j int) int { return int(v.Hits[j].At / time.Second) }
+		if n := len(v.Hits); v.Hits[0].Event < 0 && v.Hits[n-1].Event < 0 && second(n-1)-second(0) > 1 && (second(1) == second(0) || second(n-2) == second(n-1)) {
+			t.Fatalf("visit %d: hits within a second of its first or last: %v", i, v.Hits)
+		}
 		if seen[v.Visitor] == nil {
 			seen[v.Visitor] = v.Rows
 			continue

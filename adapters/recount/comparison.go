@@ -18,8 +18,9 @@ type Comparison struct {
 	// Guarantees are what must hold.
 	Guarantees []Guarantee `json:"guarantees"`
 	// Notes say what could not be compared.
-	Notes []string       `json:"notes"`
-	Stats pipeline.Stats `json:"stats"`
+	Notes []string `json:"notes"`
+	// Stats are the translation's own counts.
+	Stats pipeline.Stats `json:"-"`
 }
 
 // MaxWorst is how many rows that differ a [Comparison] names.

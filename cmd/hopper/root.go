@@ -37,7 +37,7 @@ Plausible and Google Analytics, each event exactly once.
 	flags.StringVar(&g.logFormat, "log-format", "text", "`FORMAT` of messages on stderr: text or json")
 	flags.StringVar(&g.state, "state", "", "`DIR` for ledgers and rejects (default $XDG_STATE_HOME/hopper)")
 	root.AddCommand(
-		newImport(g), newInspect(g), newImports(g), newSandbox(g), newVersion(), newCompletion(),
+		newImport(g), newInspect(g), newVerify(g), newImports(g), newSandbox(g), newVersion(), newCompletion(),
 	)
 	return root
 }

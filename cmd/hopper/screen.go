@@ -50,8 +50,8 @@ func (s *screen) Write(p []byte) (int, error) {
 func (s *screen) show(status string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.width > 0 && len(status) >= s.width {
-		status = status[:s.width-1]
+	if runes := []rune(status); s.width > 0 && len(runes) >= s.width {
+		status = string(runes[:s.width-1])
 	}
 	s.status = status
 	io.WriteString(s.out, eraseLine+status)

@@ -114,7 +114,7 @@ func notInSite(r rune) bool {
 
 func redactURL(s string) string {
 	if u, err := url.Parse(s); err == nil {
-		u.RawQuery = ""
+		u.RawQuery, u.Fragment = "", ""
 		return u.Redacted()
 	}
 	return "an address that cannot be parsed"

@@ -2,7 +2,7 @@
 // Universal Analytics as BigQuery exports them, tables that a query flattened
 // them to, and reports.
 //
-// # Events
+// # Events of GA4
 //
 // The best source is GA4's BigQuery export, the tables events_YYYYMMDD, as
 // newline-delimited JSON, JSON arrays, Parquet or Avro, in any number of
@@ -10,35 +10,58 @@
 // whatever its container, so that the translation exists once and all forms
 // give the same events. Tables that a query flattened are read by their
 // columns' names: one row an event, or one row a parameter, whose rows of one
-// event must stand together.
+// event must stand together. Provisional tables (intraday, fresh) are left out
+// where the day's final one is an input too.
 //
 // A page_view (in apps a screen_view) becomes a pageview, a click with
 // outbound an outbound click, exception and app_exception an error, and
 // anything else a custom event of that name with its parameters and items as
-// properties. GA4's automatic events that record no user's action
-// (session_start, user_engagement, scroll and others) are omitted and counted
-// by name unless [adapters.Options.AllEvents] keeps them; sessions that held
-// nothing else are counted, not invented.
+// properties. Parameters that have a field of their own in [pipeline.Event] are
+// not repeated, nor is GA4's bookkeeping (ga_session_number, entrances,
+// debug_mode and the like).
 //
-// A session is user_pseudo_id and ga_session_id together. Where consent mode
-// withholds them, stable stand-ins are made and counted. A campaign that the
-// event carries (collected_traffic_source or its parameters) goes into the
-// query as UTM parameters and click ids where the page's address lacks them;
-// the visitor's first touch (traffic_source) does not, as it is not where this
-// visit came from.
+// GA4's automatic events that record no user's action (session_start,
+// first_visit, first_open, user_engagement, scroll, and some of apps) are
+// omitted and counted by name unless [adapters.Options.AllEvents] keeps them.
+// Sessions that held nothing else are counted, not invented. Downloads,
+// searches, videos and forms are users' actions and stay.
+//
+// # Visitors and sessions
+//
+// A visitor is a user_pseudo_id, a session that and ga_session_id together,
+// since the latter repeats over visitors. Where consent mode withholds them,
+// there are stand-ins, counted, and the same in every run: the user_id, or else
+// all events of a day from the same stream, kind of device, browser, language
+// and city are one visitor; the events of one hour of a visitor are one
+// session.
+//
+// A campaign that the event carries (collected_traffic_source or its
+// parameters) goes into the query as UTM parameters and click ids where the
+// page's address lacks them, and a referral's source becomes the referrer where
+// there is none. The visitor's first touch (traffic_source) and the session's
+// last click (session_traffic_source_last_click) do not, as they can be from
+// another visit.
 //
 // Events that GA4 delivered twice (equal in visitor, time, name, batch ids,
 // page and parameters) are counted, and dropped but for the first with
 // [adapters.Options.Dedupe], which reads the inputs twice. Both are exact over
-// all inputs.
+// all inputs, in bounded memory.
 //
 // # Universal Analytics
 //
 // A row of ga_sessions_YYYYMMDD is a session with its hits. PAGE hits become
 // pageviews, EVENT hits custom events named by their action with category,
 // label and value as properties, EXCEPTION hits errors, other types custom
-// events of their name. Products and promotions that were clicked, added or
+// events of their name. Custom dimensions and metrics become properties by
+// their index. Products and promotions that were clicked, looked at, added or
 // bought become properties; those that were only shown are counted.
+//
+// # Reports
+//
+// Reports of both, as CSV from the interfaces or as JSON from the Data API,
+// hold sums. Where they tell the date, package reconstruct makes visits that
+// add up to each day; where they do not, Open says what to add. An engaged
+// session of GA4 is no bounce.
 package ga
 
 import (

@@ -316,6 +316,34 @@ func TestCanceled(t *testing.T) {
 	}
 }
 
+// TestSkippedMany checks that chunks which are never decoded are counted as
+// they pass, so that they need not be held until the end.
+func TestSkippedMany(t *testing.T) {
+	tally := newTally(t.TempDir())
+	defer tally.close()
+	n := 3 * maxOpen()
+	for i := range n {
+		_, err := tally.chunk(func(_ sink, seen *seen) error {
+			seen.session(fmt.Sprint("session ", i), i%2 == 0)
+			seen.duplicate(&row{at: pipeline.Origin{Row: int64(i)}}, fmt.Sprint("visitor ", i/3))
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(tally.open) > maxOpen() {
+			t.Fatalf("%d chunks are held", len(tally.open))
+		}
+	}
+	c, err := tally.summarize(context.Background(), []input{{name: "x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := c.(summary); s.lone != n/2 || len(s.duplicates) != n-(n+2)/3 || s.duplicates[0] != 1 {
+		t.Errorf("%d lone sessions, %d duplicates; want %d and %d", s.lone, len(s.duplicates), n/2, n-(n+2)/3)
+	}
+}
+
 // TestConsent checks that stand-ins for withheld ids are the same in every
 // run and differ where there is a difference to see.
 func TestConsent(t *testing.T) {

@@ -207,7 +207,6 @@ func (t *tally) learn(ctx context.Context, src *source) error {
 	}
 	if err == nil {
 		t.known = true
-		slices.Sort(t.duplicates)
 		// The next reading notes the sessions again.
 		err = t.sessions.Close()
 		t.sessions = spill.Sorter{Dir: t.sessions.Dir, Limit: t.sessions.Limit}
@@ -215,7 +214,8 @@ func (t *tally) learn(ctx context.Context, src *source) error {
 	return err
 }
 
-// findDuplicates returns the positions of events that repeat one before them.
+// findDuplicates returns the positions of events that repeat one before them,
+// in order.
 func (t *tally) findDuplicates(ctx context.Context) ([]uint64, error) {
 	sorted, err := t.events.Sort()
 	if err != nil {
@@ -228,6 +228,7 @@ func (t *tally) findDuplicates(ctx context.Context) ([]uint64, error) {
 	for {
 		key, _, err := sorted.Next(ctx)
 		if errors.Is(err, io.EOF) {
+			slices.Sort(found)
 			return found, nil
 		}
 		if err != nil {

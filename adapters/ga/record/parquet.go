@@ -105,23 +105,45 @@ func openParquet(ctx context.Context, in *adapters.Input, wanted func(string) bo
 
 // tree returns what of c is wanted, or nil.
 func (r *parquetReader) tree(c *parquet.Column, path string, wanted func(string) bool, depth int) *column {
+	if c.Repeated() { // a list without a group around it
+		return r.list(c.Name(), c, c, path, wanted, depth)
+	}
+	if repeated, element := listElement(c); repeated != nil {
+		// The group that carries the list may be null, which is an empty list too.
+		return r.list(c.Name(), repeated, element, path, wanted, depth)
+	}
+	return r.value(c, path, wanted, depth)
+}
+
+// list returns the list that repeated holds; its element is repeated itself or
+// a column beneath it.
+func (r *parquetReader) list(name string, repeated, element *parquet.Column, path string, wanted func(string) bool, depth int) *column {
+	t := &column{name: name, def: repeated.MaxDefinitionLevel(), rep: repeated.MaxRepetitionLevel(), first: len(r.leaves)}
+	if element == repeated {
+		t.element = r.value(element, path, wanted, depth+1)
+	} else {
+		t.element = r.tree(element, path, wanted, depth+1)
+	}
+	if t.element == nil {
+		return nil
+	}
+	t.last = len(r.leaves) - 1
+	return t
+}
+
+// value returns a group or a leaf.
+func (r *parquetReader) value(c *parquet.Column, path string, wanted func(string) bool, depth int) *column {
 	if depth > maxDepth {
 		return nil
 	}
 	t := &column{name: c.Name(), def: c.MaxDefinitionLevel(), first: len(r.leaves)}
-	if element := listElement(c); element != nil {
-		// The group that carries the list may be null, which is an empty list too.
-		repeated := c.Columns()[0]
-		t.def, t.rep = repeated.MaxDefinitionLevel(), repeated.MaxRepetitionLevel()
-		t.element = r.tree(element, path, wanted, depth+1)
-	} else if c.Leaf() {
+	if c.Leaf() {
 		r.leaves = append(r.leaves, leaf{index: c.Index(), typ: c.Type(), rep: c.MaxRepetitionLevel() > 0, words: make(map[string]string)})
-	} else {
-		for _, kid := range c.Columns() {
-			if at := join(path, kid.Name()); wanted(at) {
-				if k := r.tree(kid, at, wanted, depth+1); k != nil {
-					t.kids = append(t.kids, k)
-				}
+	}
+	for _, kid := range c.Columns() {
+		if at := join(path, kid.Name()); wanted(at) {
+			if k := r.tree(kid, at, wanted, depth+1); k != nil {
+				t.kids = append(t.kids, k)
 			}
 		}
 	}
@@ -129,30 +151,28 @@ func (r *parquetReader) tree(c *parquet.Column, path string, wanted func(string)
 		return nil
 	}
 	t.last = len(r.leaves) - 1
-	if c.Repeated() {
-		element := *t
-		t = &column{name: t.name, def: t.def, rep: c.MaxRepetitionLevel(), element: &element, first: t.first, last: t.last}
-	}
 	return t
 }
 
-// listElement returns the element of a group that only encodes a list: the
-// standard's three levels, with or without the annotation, which BigQuery
-// leaves out.
-func listElement(c *parquet.Column) *parquet.Column {
+// listElement returns the repeated column and the element of a group that only
+// encodes a list: the standard's three levels, with or without the annotation,
+// which BigQuery leaves out, or the two levels of older writers, where the
+// repeated column is the element.
+func listElement(c *parquet.Column) (repeated, element *parquet.Column) {
 	kids := c.Columns()
-	if c.Repeated() || len(kids) != 1 || !kids[0].Repeated() || kids[0].Leaf() {
-		return nil
+	if len(kids) != 1 || !kids[0].Repeated() {
+		return nil, nil
 	}
-	list := kids[0]
-	if len(list.Columns()) != 1 {
-		return nil
+	repeated = kids[0]
+	switch name := repeated.Name(); {
+	case name == "array", name == c.Name()+"_tuple":
+		return repeated, repeated
+	case name != "list" && name != "bag":
+		return nil, nil
+	case len(repeated.Columns()) == 1:
+		return repeated, repeated.Columns()[0]
 	}
-	switch list.Name() {
-	case "list", "bag", "array", "list_":
-		return list.Columns()[0]
-	}
-	return nil
+	return repeated, repeated
 }
 
 func (r *parquetReader) Close() error {
@@ -461,7 +481,7 @@ func parquetNames(names []string, path string, c *parquet.Column, depth int) []s
 	for _, kid := range c.Columns() {
 		at := join(path, kid.Name())
 		names = append(names, at)
-		if !kid.Repeated() && listElement(kid) == nil {
+		if list, _ := listElement(kid); list == nil && !kid.Repeated() {
 			names = parquetNames(names, at, kid, depth+1)
 		}
 	}

@@ -342,11 +342,21 @@ func TestParquetLists(t *testing.T) {
 		V *float64 `parquet:"v,optional"`
 		L []int64  `parquet:"l,list"`
 	}
+	type pair struct {
+		A int64  `parquet:"a"`
+		B string `parquet:"b,optional"`
+	}
 	type row struct {
 		N     int64     `parquet:"n,timestamp(millisecond)"`
 		D     int32     `parquet:"d,date"`
 		M     int64     `parquet:"m,decimal(2:18)"`
 		Three []element `parquet:"three,list"`
+		Two   struct {
+			Array []pair `parquet:"array"`
+		} `parquet:"two,optional"`
+		Old struct {
+			List []pair `parquet:"list"`
+		} `parquet:"old"`
 		Bare  []element `parquet:"bare"`
 		Texts []string  `parquet:"texts"`
 		Group *struct {
@@ -360,6 +370,8 @@ func TestParquetLists(t *testing.T) {
 		Drop string  `parquet:"drop"`
 		Keep *string `parquet:"keep,optional"`
 	}{"dropped", &s}
+	full.Two.Array = []pair{{1, "p"}, {2, ""}}
+	full.Old.List = full.Two.Array[:1]
 	var b bytes.Buffer
 	w := parquet.NewGenericWriter[row](&b, parquet.PageBufferSize(64))
 	var want []line
@@ -368,12 +380,12 @@ func TestParquetLists(t *testing.T) {
 			if _, err := w.Write([]row{full}); err != nil {
 				t.Fatal(err)
 			}
-			want = append(want, line{int64(i + 1), `{"n":1709625600123000,"d":"2024-03-05","m":-123.45,"three":[{"k":"a","v":1.5,"l":[1,2]},{"k":"b","l":[]}],"bare":[{"k":"c","l":[3]}],"texts":["x",""],"group":{"keep":"kept"}}`})
+			want = append(want, line{int64(i + 1), `{"n":1709625600123000,"d":"2024-03-05","m":-123.45,"three":[{"k":"a","v":1.5,"l":[1,2]},{"k":"b","l":[]}],"two":[{"a":1,"b":"p"},{"a":2}],"old":[{"a":1,"b":"p"}],"bare":[{"k":"c","l":[3]}],"texts":["x",""],"group":{"keep":"kept"}}`})
 		} else {
 			if _, err := w.Write([]row{{}}); err != nil {
 				t.Fatal(err)
 			}
-			want = append(want, line{int64(i + 1), `{"n":0,"d":"1970-01-01","m":0,"three":[],"bare":[],"texts":[]}`})
+			want = append(want, line{int64(i + 1), `{"n":0,"d":"1970-01-01","m":0,"three":[],"two":[],"old":[],"bare":[],"texts":[]}`})
 		}
 		if i == 1200 {
 			if err := w.Flush(); err != nil {

@@ -1,6 +1,9 @@
 package plausible
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -72,6 +75,7 @@ type day struct {
 	once   sync.Once
 	sums   *reconstruct.Day
 	result *reconstruct.Result
+	digest [8]byte // of date and sums
 	err    error
 }
 
@@ -210,6 +214,7 @@ func (d *day) chunks() []pipeline.Chunk {
 func (d *day) reconstruct() error {
 	d.once.Do(func() {
 		d.sums = d.build()
+		d.digest = d.sign()
 		d.result, d.err = reconstruct.Reconstruct(d.sums)
 		if d.err != nil {
 			d.err = &adapters.Error{Input: d.at.Input, Row: d.at.Row, Err: d.err}
@@ -218,6 +223,38 @@ func (d *day) reconstruct() error {
 		d.tally.add(d.result.Report)
 	})
 	return d.err
+}
+
+// sign returns a digest of what the day's tables say.
+func (d *day) sign() (digest [8]byte) {
+	h := sha256.New()
+	b := []byte(d.date)
+	for k := range d.tables {
+		for i, key := range d.tables[k].keys {
+			s := d.tables[k].sums[i]
+			b = append(append(b, byte(k)), key...)
+			for _, n := range [...]int{s.Visits, s.Bounces, s.Visitors, s.Pageviews, s.Duration} {
+				b = binary.AppendVarint(b, int64(n))
+			}
+			h.Write(b)
+			b = b[:0]
+		}
+	}
+	copy(digest[:], h.Sum(b[:0]))
+	return digest
+}
+
+// The parts of an export that identifiers are made for.
+const (
+	visitorID = 1
+	visitID   = 2
+)
+
+// id returns the identifier of the n-th visitor or visit of the day, a UUID of
+// version 8 (RFC 9562). The digest keeps those of two exports apart that go to
+// one site.
+func (d *day) id(of, n int) string {
+	return fmt.Sprintf("%x-%x-8%03x-8%03x-%012x", d.digest[:4], d.digest[4:6], binary.BigEndian.Uint16(d.digest[6:])&0xfff, of, n)
 }
 
 // part is a share of a day's visits.
@@ -323,8 +360,8 @@ func cityName(cell string) (name string, lost bool) {
 func (w *writer) visit(index int) {
 	v := &w.result.Visits[index]
 	base := pipeline.Event{
-		Visitor:     w.date + "/visitor/" + strconv.Itoa(v.Visitor),
-		Session:     w.date + "/visit/" + strconv.Itoa(index),
+		Visitor:     w.id(visitorID, v.Visitor),
+		Session:     w.id(visitID, index),
 		ClientApart: true,
 		Origin:      w.at,
 	}

@@ -397,10 +397,18 @@ func TestDaysLieInTheirZone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		days := map[string]string{} // of a visitor
+		all := map[string]bool{}
 		for _, e := range events {
-			if day := e.Time.Time().In(loc).Format(time.DateOnly); !strings.HasPrefix(e.Visitor, day) {
-				t.Fatalf("%s: %s of %s is on %s", zone, e.Session, e.Visitor, day)
+			day := e.Time.Time().In(loc).Format(time.DateOnly)
+			all[day] = true
+			if was, ok := days[e.Visitor]; ok && was != day {
+				t.Fatalf("%s: a visitor of %s is there on %s", zone, was, day)
 			}
+			days[e.Visitor] = day
+		}
+		if !maps.Equal(all, map[string]bool{"2017-10-14": true, "2017-10-15": true, "2017-10-16": true}) {
+			t.Errorf("%s: days %v", zone, all)
 		}
 	}
 }

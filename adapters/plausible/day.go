@@ -3,11 +3,12 @@ package plausible
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 
 	"hopper/adapters"
 	"hopper/adapters/plausible/cities"
@@ -253,8 +254,12 @@ const (
 // id returns the identifier of the n-th visitor or visit of the day, a UUID of
 // version 8 (RFC 9562). The digest keeps those of two exports apart that go to
 // one site.
-func (d *day) id(of, n int) string {
-	return fmt.Sprintf("%x-%x-8%03x-8%03x-%012x", d.digest[:4], d.digest[4:6], binary.BigEndian.Uint16(d.digest[6:])&0xfff, of, n)
+func (d *day) id(of byte, n int) string {
+	hash := sha256.Sum256(binary.AppendVarint(append(d.digest[:], of), int64(n)))
+	id := uuid.UUID(hash[:16])
+	id[6] = id[6]&0x0f | 8<<4
+	id[8] = id[8]&0x3f | 1<<7
+	return id.String()
 }
 
 // part is a share of a day's visits.

@@ -119,7 +119,19 @@ type recognized struct {
 func (Adapter) Detect(inputs []*adapters.Input) bool {
 	return slices.ContainsFunc(inputs, func(in *adapters.Input) bool {
 		r, err := recognize(context.Background(), in)
-		return err == nil && r.shape != unknown && r.shape != empty
+		return err == nil && r.shape != unknown && r.shape != empty && (r.shape != flattened || unmistakable(r.fields))
+	})
+}
+
+// unmistakable reports whether a table's columns are not only an event's, which
+// other products have too, but named as Google names them.
+func unmistakable(fields []string) bool {
+	return slices.ContainsFunc(fields, func(name string) bool {
+		switch name = columnOf(name); name {
+		case "event_timestamp", "user_pseudo_id", "ga_session_id", "page_location", "event_bundle_sequence_id":
+			return true
+		}
+		return strings.HasPrefix(name, "event_params") || strings.HasPrefix(name, "device_web_info")
 	})
 }
 

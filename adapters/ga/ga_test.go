@@ -373,8 +373,9 @@ func TestDetect(t *testing.T) {
 		"date,sessions,activeUsers\n20240101,1,1\n":                                     true,
 		`{"Time":1,"Kind":"pageview","Name":""}`:                                        false,
 		`{"event":"$pageview","timestamp":"2024-01-01T00:00:00Z","distinct_id":"1"}`:    false, // PostHog's
-		"just text\n": false,
-		`{"fullVisitorId":"1","visitId":"2","hits":[]}`: true,
+		"event,timestamp,user_id,url\nx,1,2,3\n":                                        false, // anybody's
+		"just text\n":                                                                   false,
+		`{"fullVisitorId":"1","visitId":"2","hits":[]}`:                                 true,
 	} {
 		ctx := context.Background()
 		inputs, err := adapters.Open(ctx, []string{write(t, "x.txt", content)}, nil, "")

@@ -190,22 +190,33 @@ func (p *parser) number() (string, error) {
 	return p.s[start:p.i], nil
 }
 
+// special are the bytes that end a run of characters inside a string.
+var special = func() (t [256]bool) {
+	for c := range ' ' {
+		t[c] = true
+	}
+	t['"'], t['\\'] = true, true
+	return t
+}()
+
 // text reads a string, whose opening quote is at p.i.
 func (p *parser) text() (string, error) {
-	p.i++
-	start := p.i
-	for p.i < len(p.s) {
-		switch c := p.s[p.i]; {
-		case c == '"':
-			p.i++
-			return p.s[start : p.i-1], nil
-		case c == '\\':
-			return p.escaped(start)
-		case c < ' ':
-			return "", p.fail("a control character in a string")
+	start := p.i + 1
+	for i := start; i < len(p.s); i++ {
+		if !special[p.s[i]] {
+			continue
 		}
-		p.i++
+		p.i = i
+		switch p.s[i] {
+		case '"':
+			p.i++
+			return p.s[start:i], nil
+		case '\\':
+			return p.escaped(start)
+		}
+		return "", p.fail("a control character in a string")
 	}
+	p.i = len(p.s)
 	return "", p.fail("a string that does not end")
 }
 
@@ -221,8 +232,11 @@ func (p *parser) escaped(start int) (string, error) {
 		case c < ' ':
 			return "", p.fail("a control character in a string")
 		case c != '\\':
-			b = append(b, c)
-			p.i++
+			run := p.i
+			for p.i < len(p.s) && !special[p.s[p.i]] {
+				p.i++
+			}
+			b = append(b, p.s[run:p.i]...)
 			continue
 		}
 		if p.i++; p.i == len(p.s) {

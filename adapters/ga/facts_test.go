@@ -1,0 +1,127 @@
+package ga
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"hopper/adapters"
+	verify "hopper/adapters/recount"
+	"hopper/pipeline"
+)
+
+// verified compares an export with the events made of it.
+func verified(t *testing.T, opt adapters.Options, paths ...string) *verify.Comparison {
+	t.Helper()
+	inputs, err := adapters.Open(t.Context(), paths, nil, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inputs.Close()
+	reading, err := Adapter{}.Open(t.Context(), inputs.Files, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reading.Source.Close()
+	c, err := verify.Compare(t.Context(), verify.Export{Teller: Adapter{}, Inputs: inputs.Files, Options: opt, Source: reading.Source},
+		pipeline.Translation{Encoder: pipeline.Nowhere{}, Jobs: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.Holds() {
+		t.Errorf("%+v", c.Guarantees)
+	}
+	for _, r := range c.Worst {
+		t.Errorf("%+v", r)
+	}
+	return c
+}
+
+func total(c *verify.Comparison, table, measure string) verify.Line {
+	for _, l := range c.Total {
+		if l.Table == table && l.Measure == measure {
+			return l
+		}
+	}
+	return verify.Line{}
+}
+
+// TestFactsAgree recounts fixtures and samples in all their forms: nothing
+// that their rows tell is lost or changed on its way, and what is left out is
+// counted.
+func TestFactsAgree(t *testing.T) {
+	fixtures := filepath.Join("..", "..", "fixtures", "ga")
+	for _, name := range []string{
+		"events_20240305.ndjson", "events_20240305.json", "events_20240305.avro", "events_20240305.bigquery.parquet",
+		"events_20240305.standard.parquet", "events_20240305.bare.parquet", "flat.csv", "cells.csv", "params.csv",
+		"ga_sessions_20190412.ndjson", "ga_sessions_20190412.avro", "ga_sessions_20190412.parquet",
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, opt := range []adapters.Options{{}, {AllEvents: true}, {Dedupe: true}} {
+				c := verified(t, opt, filepath.Join(fixtures, name))
+				for _, l := range []struct{ table, measure string }{
+					{"days", "sessions"}, {"days", "users"}, {"pages", "entries"}, {"browsers", "events"}, {"referrers", "events"}, {"custom events", "events"},
+				} {
+					if total(c, l.table, l.measure).Sent == 0 {
+						t.Errorf("%s, %s: nothing was counted", l.table, l.measure)
+					}
+				}
+			}
+		})
+	}
+	for _, c := range []struct {
+		name                           string
+		sessions, users, sent, leftOut int64
+	}{
+		{"ga4.ndjson.gz", 53, 50, 86, 144}, {"ga4.avro", 53, 50, 86, 144}, {"ga4.parquet", 53, 50, 86, 144},
+		{"ua.ndjson.gz", 915, 903, 7212, 0}, {"ua.avro", 915, 903, 7212, 0}, {"ua.parquet", 915, 903, 7212, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := verified(t, adapters.Options{}, samples(t, c.name))
+			events := total(got, "days", "events")
+			if total(got, "days", "sessions").Sent != c.sessions || total(got, "days", "users").Sent != c.users ||
+				events.Sent != c.sent || events.LeftOut != c.leftOut {
+				t.Errorf("got %+v", got.Total)
+			}
+		})
+	}
+}
+
+// TestFactsOfReports says that sums are no rows.
+func TestFactsOfReports(t *testing.T) {
+	inputs, err := adapters.Open(t.Context(), []string{filepath.Join("..", "..", "fixtures", "ga", "report-pages.csv")}, nil, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inputs.Close()
+	err = Adapter{}.Facts(t.Context(), inputs.Files, adapters.Options{}, func(*verify.Fact) error { return nil })
+	if !errors.Is(err, verify.ErrNoFacts) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAddressOf(t *testing.T) {
+	for u, want := range map[string][2]string{
+		"https://a.example/b//c?d#e": {"a.example", "/b//c"}, "https://a.example?b": {"a.example", "/"}, "//a.example/b": {"a.example", "/b"},
+		"a.example/b": {"a.example", "/b"}, "/b//c?https://x.example/": {"", "/b//c"}, "b": {"", "b"}, "": {"", ""},
+	} {
+		if host, path := addressOf(u); [2]string{host, path} != want {
+			t.Errorf("%s: got %q, %q, want %q", u, host, path, want)
+		}
+	}
+}
+
+func TestMomentOf(t *testing.T) {
+	const want = 1709625600123456
+	berlin := time.FixedZone("", 3600)
+	for s, want := range map[string]pipeline.Micros{
+		"1709625600123456": want, "1709625600123": want / 1000 * 1000, "1709625600": want / 1000000 * 1000000, "1709625600.0": want / 1000000 * 1000000,
+		"2024-03-05 08:00:00.123456 UTC": want, "2024-03-05T08:00:00.123456Z": want, "2024-03-05 09:00:00.123456": want,
+		"2024-03-05 10:00:00.123456+02": want, "2024-03-05 10:00:00.123456+02:00": want, "": 0, "soon": 0, "-1": 0, "17096256001234567890": 0,
+	} {
+		if got := momentOf(s, berlin); got != want {
+			t.Errorf("%q: got %d, want %d", s, got, want)
+		}
+	}
+}

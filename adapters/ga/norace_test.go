@@ -1,0 +1,5 @@
+//go:build !race
+
+package ga
+
+const underRace = false

@@ -81,7 +81,7 @@ func tolerance(measure string) float64 {
 
 func TestConsistentDaysCountTheSame(t *testing.T) {
 	// The tolerances hold for a month; the sums that are exact, every day.
-	for _, size := range []struct{ visits, days, months int }{{1, 30, 1}, {3, 30, 1}, {20, 30, 2}, {133, 20, 1}, {2000, 2, 1}} {
+	for _, size := range []struct{ visits, days, months int }{{1, 30, 1}, {3, 30, 1}, {20, 30, 1}, {133, 8, 1}, {2000, 1, 1}} {
 		for month := range size.months {
 			t.Run(fmt.Sprintf("%d visits a day, month %d", size.visits, month), func(t *testing.T) {
 				off := map[string]float64{}
@@ -198,9 +198,9 @@ func TestInconsistentDaysKeepTheirTotals(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			for seed := range uint64(15) {
+			for seed := range uint64(8) {
 				r := rand.New(rand.NewPCG(seed, 2))
-				d := dayOf(firstDay, aggregate(simulate(seed, 10+int(seed)*8)))
+				d := dayOf(firstDay, aggregate(simulate(seed, 10+int(seed)*12)))
 				c.change(d, r)
 				res, err := Reconstruct(d)
 				if err != nil {
@@ -216,7 +216,7 @@ func TestInconsistentDaysKeepTheirTotals(t *testing.T) {
 }
 
 func TestAnyNumbersGiveAReconstruction(t *testing.T) {
-	for seed := range uint64(200) {
+	for seed := range uint64(100) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		n := func() int {
 			switch r.IntN(12) {

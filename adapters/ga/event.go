@@ -567,7 +567,7 @@ func (g *ga4) event(r *row, ev *pipeline.Event) (omit, reject string, v visit) {
 func (r *row) pageOf(ev *pipeline.Event) {
 	ev.Hostname, ev.Path, ev.Query = splitURL(r.location)
 	if ev.Path == "" && r.path != "" {
-		_, ev.Path, ev.Query = splitURL(r.path)
+		_, ev.Path, ev.Query = splitPath(r.path)
 	}
 	if ev.Hostname == "" {
 		ev.Hostname = r.hostname

@@ -80,6 +80,17 @@ func TestSplitURL(t *testing.T) {
 	}
 }
 
+func TestSplitPath(t *testing.T) {
+	for p, want := range map[string][3]string{
+		"//a/b?c#d": {"", "//a/b", "c"}, "/a//b": {"", "/a//b", ""}, "https://a.example/b": {"a.example", "/b", ""}, "a.example/b": {"a.example", "/b", ""},
+	} {
+		host, path, query := splitPath(p)
+		if got := [3]string{host, path, query}; got != want {
+			t.Errorf("splitPath(%q) = %q; want %q", p, got, want)
+		}
+	}
+}
+
 func TestTraffic(t *testing.T) {
 	for _, c := range []struct {
 		name                   string

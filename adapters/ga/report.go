@@ -330,7 +330,7 @@ func (r *reports) place(
 	case known(values, "landing"), known(values, "exit"):
 		for _, end := range [...]string{"landing", "exit"} {
 			if known(values, end) {
-				_, path, query := splitURL(values[end])
+				_, path, query := splitPath(values[end])
 				kept = put([]string{end}, withQuestion(path, query), s, has) || kept
 			}
 		}
@@ -359,7 +359,10 @@ func withQuestion(path, query string) string {
 // page returns the path with query of a row that is by page, "" where it is
 // unknown, and remembers the page's title and host.
 func (r *reports) page(values map[string]string) string {
-	host, path, query := splitURL(cmp.Or(values["location"], values["page"]))
+	host, path, query := splitPath(values["page"])
+	if values["location"] != "" {
+		host, path, query = splitURL(values["location"])
+	}
 	page := withQuestion(path, query)
 	if page == "" {
 		return ""
@@ -673,7 +676,7 @@ func (c dayChunk) emit(day *reconstruct.Day, tables [][]string, result *reconstr
 			ev.Time = pipeline.MicrosOf(day.Start.Add(hit.At))
 			if hit.Page >= 0 {
 				page := result.Pages[hit.Page]
-				_, ev.Path, ev.Query = splitURL(page)
+				_, ev.Path, ev.Query = splitPath(page)
 				ev.Title = c.reports.titles[page]
 				ev.Hostname = cmp.Or(c.reports.hosts[page], ev.Hostname)
 			} else if hit.Event < 0 {

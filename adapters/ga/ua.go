@@ -154,7 +154,7 @@ func (s *session) hit(h *record.Value, entry bool) {
 		return
 	}
 	ev.Time = pipeline.Micros(s.start*1e6 + ms*1e3)
-	_, ev.Path, ev.Query = splitURL(textAt(h, "page", "pagePath"))
+	_, ev.Path, ev.Query = splitPath(textAt(h, "page", "pagePath"))
 	ev.Hostname = textAt(h, "page", "hostname")
 	ev.Title = textAt(h, "page", "pageTitle")
 	ev.Referrer = textAt(h, "referer")

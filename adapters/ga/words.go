@@ -71,6 +71,17 @@ func splitURL(u string) (host, path, query string) {
 	return host, path, query
 }
 
+// splitPath is splitURL for what is a path: two slashes begin no host there.
+func splitPath(p string) (host, path, query string) {
+	p = strings.TrimSpace(p)
+	if !strings.HasPrefix(p, "//") {
+		return splitURL(p)
+	}
+	p, _, _ = strings.Cut(p, "#")
+	path, query, _ = strings.Cut(p, "?")
+	return "", path, query
+}
+
 // withQuery adds key=value to a query that lacks the key.
 func withQuery(query, key, value string) string {
 	if value == "" {

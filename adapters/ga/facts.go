@@ -251,13 +251,12 @@ func momentOf(s string, loc *time.Location) pipeline.Micros {
 			return pipeline.Micros(n * 1e6)
 		}
 	}
+	if utc, found := strings.CutSuffix(s, " UTC"); found {
+		s, loc = utc, time.UTC
+	}
 	s = strings.Replace(s, "T", " ", 1)
-	for _, layout := range []string{time.DateTime, time.DateTime + " UTC", time.DateTime + "Z07:00", time.DateTime + "Z07"} {
-		zone := loc
-		if strings.HasSuffix(layout, "UTC") {
-			zone = time.UTC
-		}
-		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+	for _, layout := range []string{time.DateTime, time.DateTime + "Z07:00", time.DateTime + "Z07"} {
+		if t, err := time.ParseInLocation(layout, s, loc); err == nil {
 			return pipeline.MicrosOf(t)
 		}
 	}

@@ -153,7 +153,7 @@ func (o *observer) Event(ev *pipeline.Event) {
 	h := hit{
 		origin: pipeline.Origin{Input: o.keep(ev.Origin.Input), Row: ev.Origin.Row}, at: ev.Time, kind: ev.Kind,
 		visitor: o.keep(ev.Visitor), session: o.keep(ev.Session),
-		dims: [dimensions]string{o.keep(hostOf(ev.Referrer)), o.keep(ev.Browser), o.keep(ev.OS), o.keep(ev.Device), o.keep(ev.Country)},
+		dims: [dimensions]string{o.keep(hostOf(ev.Referrer)), o.keep(family(ev.Browser)), o.keep(ev.OS), o.keep(ev.Device), o.keep(ev.Country)},
 	}
 	switch ev.Kind {
 	case pipeline.Pageview:
@@ -228,11 +228,11 @@ func (f *Fact) dimensions() (d [dimensions]string) {
 	browser, os, device := f.Browser, f.OS, f.Device
 	var version, osVersion string
 	vocabulary.Normalize(&browser, &version, &os, &osVersion, &device)
+	if f.Browser != "" {
+		d[browsers] = orNone(family(browser))
+	}
 	if f.OS != "" {
 		d[systems] = orNone(os)
-		if f.Browser != "" { // its name depends on the system's
-			d[browsers] = orNone(browser)
-		}
 	}
 	if f.Device != "" {
 		d[devices] = orNone(device)
@@ -243,6 +243,10 @@ func (f *Fact) dimensions() (d [dimensions]string) {
 	}
 	return d
 }
+
+// family is a browser's name without what the system adds to it, which rows do
+// not always tell.
+func family(browser string) string { return strings.TrimPrefix(browser, "Mobile ") }
 
 func orNone(s string) string {
 	if s == "" {

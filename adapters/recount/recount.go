@@ -8,7 +8,8 @@
 // looks cells up by name and understands as little as it can. So an error of
 // the translation shows as a difference. Only words are brought into one form
 // for both sides (packages vocabulary and places, and [pipeline.EscapePath]):
-// that Windows 10 is Windows is no difference.
+// that Windows 10 is Windows is no difference. Mobile Chrome counts as Chrome
+// here, as what tells them apart is the system.
 //
 // # How the dashboard counts
 //

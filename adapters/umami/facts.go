@@ -163,7 +163,10 @@ var kinds = map[string]pipeline.Kind{"1": pipeline.Pageview, "2": pipeline.Custo
 
 // timeOf reads a created_at; 0 is none.
 func timeOf(s string, loc *time.Location) pipeline.Micros {
-	s = strings.TrimSuffix(strings.Replace(s, "T", " ", 1), " UTC")
+	if utc, found := strings.CutSuffix(s, " UTC"); found {
+		s, loc = utc, time.UTC
+	}
+	s = strings.Replace(s, "T", " ", 1)
 	if zoned := strings.LastIndexAny(s, "Z+-"); zoned < len(time.DateTime) {
 		if t, err := time.ParseInLocation(time.DateTime, s, loc); err == nil {
 			return pipeline.MicrosOf(t)

@@ -17,7 +17,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -322,8 +321,7 @@ func (c *Client) lost(call string, p *progress, body *body, err error) error {
 	if p.stalled() {
 		err = fmt.Errorf("no answer within %s", c.stall)
 	}
-	e := &LostError{Call: call, Err: err, Stalled: p.stalled()}
-	e.Reset = errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	e := &LostError{Call: call, Err: err, Stalled: p.stalled(), Broken: !errors.Is(err, context.Canceled) && !p.stalled()}
 	var dial *net.OpError
 	switch {
 	case errors.As(err, &dial) && dial.Op == "dial":

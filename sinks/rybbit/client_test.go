@@ -240,7 +240,7 @@ func TestCut(t *testing.T) {
 
 	reads.Store(1 << 20)
 	cut := lost(c.Send(t.Context(), "a", large))
-	if cut == nil || !cut.Unsent || !cut.Reset || cut.CutAt == 0 || cut.CutAt >= len(large) {
+	if cut == nil || !cut.Unsent || !cut.Broken || cut.CutAt == 0 || cut.CutAt >= len(large) {
 		t.Errorf("in the middle of the body: %+v", cut)
 	}
 	reads.Store(int64(1000))
@@ -264,7 +264,7 @@ func TestStall(t *testing.T) {
 	defer close(until)
 	c.stall = 50 * time.Millisecond
 	err := c.Send(t.Context(), "a", []byte("{}"))
-	if cut := lost(err); cut == nil || !cut.Stalled || cut.Unsent || !strings.Contains(err.Error(), "no answer within 50ms") {
+	if cut := lost(err); cut == nil || !cut.Stalled || cut.Broken || cut.Unsent || !strings.Contains(err.Error(), "no answer within 50ms") {
 		t.Errorf("error %v", err)
 	}
 	if !(&patience{working: yes}).passing(err) {

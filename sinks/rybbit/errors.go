@@ -54,9 +54,9 @@ type LostError struct {
 	CutAt int
 	// Stalled says that the client gave up waiting.
 	Stalled bool
-	// Reset says that the other side broke the connection, as servers do that
-	// find a body too large.
-	Reset bool
+	// Broken says that the connection broke, as it does with servers that find
+	// a body too large, and not that the client gave up.
+	Broken bool
 }
 
 func (e *LostError) Error() string { return e.Call + ": " + e.Err.Error() }

@@ -47,10 +47,10 @@ func TestFullDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Around each record's ends, and within it.
+	// At the beginning and in the middle of each record; they vary by some bytes.
 	var rooms []int
 	for end, line := range lineEnds(text) {
-		rooms = append(rooms, end-line, end-line/2, end-1)
+		rooms = append(rooms, end-line, end-line/2)
 	}
 	for _, room := range rooms {
 		t.Run(fmt.Sprint(room), func(t *testing.T) {

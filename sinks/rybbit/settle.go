@@ -78,7 +78,7 @@ func (u *Upload) settle(ctx context.Context, imp *ledgerImport, batch pipeline.B
 			return err
 		}
 	}
-	if cut := lost(trouble); cut != nil && cut.Reset && size > suspectBytes && ctx.Err() == nil {
+	if cut := lost(trouble); cut != nil && cut.Broken && size > suspectBytes && ctx.Err() == nil {
 		// The system takes some megabytes of a body before the server has seen
 		// them, so that a body cut off for its size can seem sent.
 		if err := u.shrink(size, trouble); err != nil {

@@ -119,7 +119,10 @@ type recognized struct {
 func (Adapter) Detect(inputs []*adapters.Input) bool {
 	return slices.ContainsFunc(inputs, func(in *adapters.Input) bool {
 		r, err := recognize(context.Background(), in)
-		return err == nil && r.shape != unknown && r.shape != empty && (r.shape != flattened || unmistakable(r.fields))
+		if err != nil { // of a container that nobody else reads, so that Open can say what is wrong
+			return in.Format() == adapters.Parquet || in.Format() == adapters.Avro
+		}
+		return r.shape != unknown && r.shape != empty && (r.shape != flattened || unmistakable(r.fields))
 	})
 }
 

@@ -355,6 +355,29 @@ func TestSkippedMany(t *testing.T) {
 	}
 }
 
+// TestDamaged checks that a file that is cut off is claimed, and the cause told.
+func TestDamaged(t *testing.T) {
+	for _, name := range []string{"events_20240305.bigquery.parquet", "ga_sessions_20190412.parquet", "events_20240305.avro"} {
+		content, err := os.ReadFile(fixture(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx := context.Background()
+		inputs, err := adapters.Open(ctx, []string{write(t, name, string(content[:1000]))}, nil, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer inputs.Close()
+		if !(Adapter{}).Detect(inputs.Files) {
+			t.Errorf("%s: not detected", name)
+		}
+		_, err = Adapter{}.Open(ctx, inputs.Files, adapters.Options{})
+		if err == nil || !strings.Contains(err.Error(), "cut off") || !strings.Contains(err.Error(), "download it again") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestConsent checks that stand-ins for withheld ids are the same in every
 // run and differ where there is a difference to see.
 func TestConsent(t *testing.T) {

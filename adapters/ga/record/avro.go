@@ -583,11 +583,24 @@ func decimal(b []byte, scale int) string {
 	return text
 }
 
-// avroFields names the schema's fields. The schema stands in the head; one
-// that is longer than that is not of these exports.
-func avroFields(in *adapters.Input) ([]string, error) {
+// avroFields names the schema's fields. The schema stands at the beginning,
+// nearly always within the head.
+func avroFields(ctx context.Context, in *adapters.Input) ([]string, error) {
+	all := func(string) bool { return true }
 	a := &avroReader{in: in.Name, b: bufio.NewReader(bytes.NewReader(in.Head))}
-	if err := a.header(func(string) bool { return true }); err != nil {
+	err := a.header(all)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		if err := in.Spool(ctx); err != nil {
+			return nil, err
+		}
+		r, err := openAvro(ctx, in, all)
+		if err != nil {
+			return nil, err
+		}
+		defer r.Close()
+		return avroNames(nil, "", r.(*avroReader).schema, 0), nil
+	}
+	if err != nil {
 		return nil, damagedAvro(in.Name, 0, err)
 	}
 	return avroNames(nil, "", a.schema, 0), nil

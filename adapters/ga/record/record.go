@@ -228,7 +228,7 @@ func Fields(ctx context.Context, in *adapters.Input) ([]string, error) {
 	case adapters.JSON:
 		return jsonFields(in.TextHead()), nil
 	case adapters.Avro:
-		return avroFields(in)
+		return avroFields(ctx, in)
 	case adapters.Parquet:
 		return parquetFields(ctx, in)
 	}

@@ -424,6 +424,24 @@ func TestFields(t *testing.T) {
 	if err != nil || fmt.Sprint(got) != "[event_name event_params note]" {
 		t.Errorf("of a record longer than the head: %v, %v", got, err)
 	}
+	var documented bytes.Buffer
+	schema := fmt.Sprintf(`{"type":"record","name":"r","fields":[{"name":"a","doc":%q,"type":"long"}]}`, strings.Repeat("explained ", 10_000))
+	w, err := goavro.NewOCFWriter(goavro.OCFConfig{W: &documented, Schema: schema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Append([]any{map[string]any{"a": int64(1)}}); err != nil {
+		t.Fatal(err)
+	}
+	in := input(t, documented.Bytes())
+	if got, err := Fields(context.Background(), in); err != nil || fmt.Sprint(got) != "[a]" {
+		t.Errorf("of a schema longer than the head: %v, %v", got, err)
+	}
+	if r, err := Open(context.Background(), in, nil); err != nil {
+		t.Errorf("after its fields were asked for: %v", err)
+	} else if got, err := drain(r); err != nil || len(got) != 1 {
+		t.Errorf("after its fields were asked for: %v, %v", got, err)
+	}
 	for _, name := range []string{"events_20240305.avro", "events_20240305.bigquery.parquet", "events_20240305.ndjson", "events_20240305.json"} {
 		content, err := os.ReadFile("../../../fixtures/ga/" + name)
 		if err != nil {

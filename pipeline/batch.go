@@ -35,6 +35,10 @@ type Batch struct {
 // Next returns the index of the record that follows the batch.
 func (b Batch) Next() int64 { return b.First + int64(b.Events) }
 
+// Reserve makes room for a body of size bytes, so that the queue does not hold
+// two while it grows.
+func (q *Queue) Reserve(size int) { q.body = slices.Grow(q.body, size) }
+
 // Add appends a record. Its index follows that of the record added before;
 // an empty queue takes any.
 func (q *Queue) Add(index int64, record []byte) {

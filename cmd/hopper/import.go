@@ -233,7 +233,7 @@ func (r *reader) close() error {
 }
 
 // surveyChunks is how much of the input decides which wire format loses least.
-const surveyChunks = 16
+const surveyChunks = 8
 
 // choose ranks the wire formats by what they lose of the input's beginning.
 // It returns nil when the input has no events at all.

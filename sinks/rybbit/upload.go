@@ -38,6 +38,9 @@ type Options struct {
 	Progress func(stored int64)
 }
 
+// queueSlack is room for the record that shows that a batch is full.
+const queueSlack = 64 << 10
+
 const (
 	// DefaultBatchBytes stays below the 50 MB that servers document.
 	DefaultBatchBytes = 45 << 20
@@ -180,6 +183,7 @@ const maxRewinds = 5
 // it does not come by any more are gone.
 func (u *Upload) pass(ctx context.Context, run Run) (_ Summary, err error) {
 	u.queue = pipeline.Queue{}
+	u.queue.Reserve(u.limit + queueSlack)
 	u.stored = u.ledger.stored()
 	u.check = nil
 	from, batch := resume(u.stored)

@@ -69,8 +69,10 @@ func newEventTable(t *table.Table) *eventTable {
 	for i, n := range utmNames {
 		e.utm[i] = at(n)
 	}
-	// sessions_v2 has columns of these names too, but no event's name.
-	if e.timestamp < 0 || e.name < 0 || e.pathname < 0 && e.hostname < 0 || e.userID < 0 && e.sessionID < 0 || at("sign") >= 0 {
+	// sessions_v2 has columns of these names too, but no event's name, and GA4's
+	// events that a query flattened have some of them beside their own.
+	if e.timestamp < 0 || e.name < 0 || e.pathname < 0 && e.hostname < 0 || e.userID < 0 && e.sessionID < 0 || at("sign") >= 0 ||
+		at("user_pseudo_id", "ga_session_id", "page_location", "event_params", "event_params.key") >= 0 {
 		return nil
 	}
 	return e

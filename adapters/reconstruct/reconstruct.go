@@ -49,7 +49,7 @@ func (b *builder) best() {
 // assign gives every visit its visitor and its row in each dimension.
 func (b *builder) assign() {
 	// Few visits can fail to fit by chance; forming visitors again is cheap.
-	tries := max(1, 8_000/b.visits())
+	tries := max(1, 15_000/b.visits())
 	if b.taken > 0 {
 		tries = 1 // the attempt before has found no way
 	}

@@ -424,3 +424,30 @@ func TestRowsThatBelongTogetherMeet(t *testing.T) {
 		t.Errorf("%.1f %% of the visits have rows that do not belong together", 100*share)
 	}
 }
+
+// TestLoyalVisitors has days in which two visits of three are repeats, most of
+// them of one visitor.
+func TestLoyalVisitors(t *testing.T) {
+	for seed := range 30 {
+		visits := simulate(uint64(seed+9000), 5+seed*5)
+		for i := range visits {
+			if i > 0 && (i*7+seed)%3 != 0 {
+				other := &visits[i*13%i]
+				visits[i].visitor = other.visitor
+				copy(visits[i].rows[1:], other.rows[1:])
+			}
+		}
+		want := aggregate(visits)
+		d := dayOf(firstDay.AddDate(0, 0, seed), want)
+		res, err := Reconstruct(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, d, res)
+		for k, x := range offs(want, aggregate(visitsOf(d, res))) {
+			if x > 0 && exact(k) {
+				t.Errorf("seed %d: %s is off by %.2f %%", seed, k, 100*x)
+			}
+		}
+	}
+}

@@ -93,7 +93,12 @@ func (b *builder) formVisitors() int {
 	for _, t := range tights {
 		p := g.pools[t.pool]
 		for p.repeats[t.row] > 0 && p.heads(t.row) > 0 {
-			chain := (p.repeats[t.row] + p.heads(t.row) - 1) / p.heads(t.row)
+			repeats, heads := p.repeats[t.row], p.heads(t.row)
+			chain := (repeats + heads - 1) / heads
+			if heads <= 4 || repeats <= 16 {
+				// Of few visitors, often one made most of the visits.
+				chain += g.b.rng.IntN(repeats - chain + 1)
+			}
 			for chain > 0 && !g.form(chain, t.pool, t.row) {
 				chain /= 2
 			}
@@ -179,6 +184,30 @@ func (g *grouping) form(repeats, at int, row int32) bool {
 		if i == at {
 			continue
 		}
+		if repeats > 1 {
+			// A long chain goes where chains are longest, or rows that need it
+			// are left without: of some rows the one most short of visitors.
+			best, most := int32(-1), 0.0
+			begin := g.b.rng.IntN(len(p.rows))
+			for k := range min(len(p.rows), 256) {
+				r := p.rows[(begin+k)%len(p.rows)]
+				if !fits(p, r) {
+					continue
+				}
+				rate := float64(p.repeats[r]) / float64(p.heads(r)) * (0.5 + g.b.rng.Float64())
+				if p.dim.kin != nil && !akin(kin, p.dim.kin[r]) {
+					rate /= 8
+				}
+				if rate > most {
+					best, most = r, rate
+				}
+			}
+			if best < 0 {
+				return false
+			}
+			take(i, best)
+			continue
+		}
 		found := false
 		for tries := 0; tries < 64 && len(p.labels) > 0; tries++ {
 			k := g.b.rng.IntN(len(p.labels))
@@ -250,41 +279,40 @@ func (p *pool) take(counts []int, r int32, n int) int {
 	return left
 }
 
-// force makes a visitor though no rows fit, for the day's visitors come first:
-// in each table in the best of some rows, which takes from others what it lacks.
+// force makes a visitor though no rows want one, for the day's visitors come
+// first: in each table in the row of those looked at with most visits in common
+// with the tables before. Where even these have too few for two visits, rows
+// take from others what they lack.
 func (g *grouping) force() {
 	heads := g.visits - g.repeats
 	repeats := (g.repeats + heads - 1) / heads
-	// Rows with enough visits first, whatever repeats they want.
-	for range 64 {
-		bounces, engaged := g.lastBounce-g.nextBounce, g.last-g.next
+	const looks = 32
+	row := make([]int32, len(g.pools))
+	most, bounces, engaged := -1, 0, 0
+	for range 4 {
+		b, e := g.lastBounce-g.nextBounce, g.last-g.next
 		for i, p := range g.pools {
-			r := p.rows[g.b.rng.IntN(len(p.rows))]
-			g.row[i] = r
-			bounces, engaged = min(bounces, p.bounces[r]), min(engaged, p.engaged[r])
-		}
-		if bounces+engaged > repeats {
-			g.add(repeats, bounces, engaged)
-			return
-		}
-	}
-	for i, p := range g.pools {
-		best, score := p.rows[0], -1
-		for range 24 {
-			r := p.rows[g.b.rng.IntN(len(p.rows))]
-			s := 2*min(p.bounces[r]+p.engaged[r], repeats+1) + min(p.repeats[r], repeats)
-			if s > score {
-				best, score = r, s
+			begin := g.b.rng.IntN(len(p.rows))
+			best := -1
+			for k := range min(looks, len(p.rows)) {
+				r := p.rows[(begin+k)%len(p.rows)]
+				if n := 2*(min(b, p.bounces[r])+min(e, p.engaged[r])) + min(1, p.repeats[r]); n > best {
+					best, row[i] = n, r
+				}
 			}
+			b, e = min(b, p.bounces[row[i]]), min(e, p.engaged[row[i]])
 		}
-		g.row[i] = best
+		if b+e > most {
+			most, bounces, engaged = b+e, b, e
+			copy(g.row, row)
+		}
 	}
-	bounces, engaged := g.lastBounce-g.nextBounce, g.last-g.next
-	for i, p := range g.pools {
-		r := g.row[i]
-		if b, e := min(bounces, p.bounces[r]), min(engaged, p.engaged[r]); b+e > repeats {
-			bounces, engaged = b, e
-		}
+	switch {
+	case most > repeats:
+	case most > 1 && heads > 1:
+		repeats = most - 1
+	default:
+		bounces, engaged = g.lastBounce-g.nextBounce, g.last-g.next
 	}
 	g.add(repeats, bounces, engaged)
 }

@@ -1,0 +1,63 @@
+package plausible_test
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"hopper/adapters"
+	"hopper/adapters/plausible"
+	"hopper/adapters/recount"
+	"hopper/pipeline"
+)
+
+// TestFactsAgree recounts event dumps: nothing that their rows tell is lost or
+// changed on its way, and what is left out is counted.
+func TestFactsAgree(t *testing.T) {
+	for _, name := range []string{"events.csv", "events.tsv", "events-headless.csv"} {
+		t.Run(name, func(t *testing.T) {
+			ins, err := adapters.Open(t.Context(), []string{filepath.Join("..", "..", "fixtures", "plausible", name)}, nil, t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ins.Close()
+			reading, err := plausible.Adapter{}.Open(t.Context(), ins.Files, adapters.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer reading.Source.Close()
+			c, err := recount.Compare(t.Context(), recount.Export{Teller: plausible.Adapter{}, Inputs: ins.Files, Source: reading.Source},
+				pipeline.Translation{Encoder: pipeline.Nowhere{}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !c.Holds() {
+				t.Errorf("%+v", c.Guarantees)
+			}
+			for _, r := range c.Worst {
+				t.Errorf("%+v", r)
+			}
+			for _, l := range c.Total {
+				if l.Sent == 0 && l.Table != "rows" {
+					t.Errorf("%s, %s: nothing was sent", l.Table, l.Measure)
+				}
+			}
+			if c.Stats.Events == 0 || len(c.Total) < 20 {
+				t.Errorf("got %+v", c.Total)
+			}
+		})
+	}
+}
+
+// TestFactsOfSums says that sums are no rows.
+func TestFactsOfSums(t *testing.T) {
+	ins, err := adapters.Open(t.Context(), []string{filepath.Join("..", "..", "fixtures", "plausible", "export.zip")}, nil, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ins.Close()
+	err = plausible.Adapter{}.Facts(t.Context(), ins.Files, adapters.Options{}, func(*recount.Fact) error { return nil })
+	if !errors.Is(err, recount.ErrNoFacts) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -3,7 +3,6 @@ package ga
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -29,7 +28,7 @@ func (Adapter) Facts(ctx context.Context, inputs []*adapters.Input, opt adapters
 		}
 		switch r.shape {
 		case report:
-			return fmt.Errorf("%s %w", in.Name, verify.ErrNoFacts)
+			return adapters.Errorf(in.Name, "%w", verify.ErrNoFacts)
 		case bigQuery, flattened, universal:
 			all = append(all, r)
 		}

@@ -190,6 +190,11 @@ func (s *session) add(at pipeline.Micros, isView bool, page uint32, dims *[dimen
 	if s.hits == 0 {
 		s.first, s.dims = at, *dims
 	}
+	for i, word := range dims {
+		if s.dims[i] == untoldWord {
+			s.dims[i] = word
+		}
+	}
 	s.hits++
 	s.last = at
 	if isView {

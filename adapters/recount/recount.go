@@ -17,7 +17,7 @@
 // is a session with one pageview. A session lasts from its first to its last
 // event. Its entry and exit page are its first and last pageview. Here a
 // session belongs to the day, in UTC, on which it begins, and has the referrer,
-// browser, system, device and country of its first event.
+// browser, system, device and country of its first event that tells one.
 //
 // # What is compared
 //
@@ -77,7 +77,7 @@ type Teller interface {
 
 // ErrNoFacts is returned by a [Teller] for an export that holds sums, of which
 // no row is an event.
-var ErrNoFacts = errors.New("holds sums, and no rows to compare the events with")
+var ErrNoFacts = errors.New("holds sums and no events, so that there are no rows to compare what is sent with; hopper inspect tells what is made of it")
 
 // An Export is what is to be verified.
 type Export struct {

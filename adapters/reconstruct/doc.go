@@ -30,12 +30,13 @@
 // Visitors, pageviews and durations per row are searched for, and come within
 // 3 %, 5 % and 15 % of the mass over a month of 20 visits a day (a single day
 // of few visits can be further off); above 1,000 visits a day they are mostly
-// within 1 %. Two things can leave a margin off by a visit or two on days of
-// some twenty visits: no way was found to form the visitors in the attempts
-// made. Every result, of any day, has these properties: each visit lies in
-// its day with all its hits, has a visitor and one row a table, the visits of
-// a visitor have the same row in tables with PerVisitor, no custom event is
-// lost, no event has two values of a property; the same day gives the same
+// within 1 %. A row can be off by a few visits on a day where no way is found,
+// in the attempts made, to form visitors that fit all tables.
+//
+// Every result, of any day, has these properties: each visit lies in its day
+// with all its hits, has a visitor and at most one row a table; the visits of a
+// visitor have the same row in tables with PerVisitor; no custom event is lost;
+// no event has two values of a property; the same day gives the same
 // result. [Result.Report] tells what stands in the wrong row.
 //
 // # Inconsistent days
@@ -74,9 +75,10 @@
 //  2. Repeat visits. A row with more visits than visitors has as many repeat
 //     visits as the difference. Visitors are formed one by one, from the rows
 //     that bind most, with a row of each PerVisitor table that still has
-//     repeats and visits of both classes to give; rows are drawn in proportion
-//     to what they have left. In tables of visits the same number of repeats
-//     is given to visitors by equal rows.
+//     repeats and visits of both classes to give, drawn at random, and all
+//     over again on days of few visits when that comes to a dead end. In
+//     tables of visits the same number of repeats is given to visitors by
+//     equal rows.
 //  3. Matching. Each table's remaining places are ordered by a length drawn
 //     around their row's mean, and places of equal rank form a visit: rows of
 //     few long visits meet each other, as they must when they tell of the same

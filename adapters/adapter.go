@@ -69,4 +69,7 @@ type Reading struct {
 	// Notes are sentences a user should read before the import: what is
 	// missing and was derived, what an answer depends on.
 	Notes []string
+	// Remarks, if set, returns what is known only once the source has been
+	// read: how what was made of the export differs from it, in sentences.
+	Remarks func() []string
 }

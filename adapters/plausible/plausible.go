@@ -75,5 +75,8 @@ func (Adapter) Open(ctx context.Context, inputs []*adapters.Input, opt adapters.
 	if err != nil {
 		return nil, err
 	}
-	return &adapters.Reading{Source: src, Shape: "Plausible site export", Schema: found.schema(), Notes: append(found.notes(), src.notes()...)}, nil
+	return &adapters.Reading{
+		Source: src, Shape: "Plausible site export", Schema: found.schema(),
+		Notes: append(found.notes(), src.notes()...), Remarks: src.remarks,
+	}, nil
 }

@@ -359,15 +359,32 @@ func (t *tally) add(r reconstruct.Report) {
 	t.report.Add(r)
 }
 
-// Report tells how the visits made so far from a site export differ from its
-// sums, for a note at the end of an import; false where r reads events. Days
-// that a resumed import passed over are not in it. [Verify] counts anew what
-// Rybbit gets, and judges it.
-func Report(r *adapters.Reading) (reconstruct.Report, bool) {
-	d, ok := r.Source.(*days)
-	if !ok {
-		return reconstruct.Report{}, false
+// remarks tells which sums the visits made so far do not give back. Days that
+// a resumed import passed over are not in it. [Verify] counts anew what Rybbit
+// gets, and judges it.
+func (d *days) remarks() []string {
+	var remarks []string
+	table := ""
+	for _, l := range d.report().Lines {
+		if l.Off == 0 {
+			continue
+		}
+		off := fmt.Sprintf("%s (%d of %d in another row)", l.Measure, l.Off, max(l.Want, l.Got))
+		if n := len(remarks) - 1; l.Table == table {
+			remarks[n] += ", " + off
+			continue
+		}
+		table = l.Table
+		remarks = append(remarks, fmt.Sprintf("Not given back exactly, of %s: %s", table, off))
 	}
+	if remarks != nil {
+		remarks = append(remarks, "hopper verify compares all sums, day by day.")
+	}
+	return remarks
+}
+
+// report is how the visits made so far differ from the export's sums.
+func (d *days) report() reconstruct.Report {
 	d.tally.mu.Lock()
 	defer d.tally.mu.Unlock()
 	names := map[string]kind{"day": visitorsTable, "entry pages": entryPagesTable, "exit pages": exitPagesTable,
@@ -386,7 +403,7 @@ func Report(r *adapters.Reading) (reconstruct.Report, bool) {
 			}
 		}
 	}
-	return out, true
+	return out
 }
 
 // Next returns the next day, see [pipeline.Source].

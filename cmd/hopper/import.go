@@ -203,6 +203,8 @@ type reader struct {
 	log    *slog.Logger
 	opened pipeline.Source
 	told   bool
+	// remarks are those of the source opened last.
+	remarks func() []string
 }
 
 func (r *reader) open(ctx context.Context) (pipeline.Source, error) {
@@ -214,6 +216,7 @@ func (r *reader) open(ctx context.Context) (pipeline.Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.remarks = reading.Remarks
 	if !r.told {
 		r.told = true
 		r.log.Info(reading.Shape, "schema", reading.Schema)
@@ -222,6 +225,16 @@ func (r *reader) open(ctx context.Context) (pipeline.Source, error) {
 		}
 	}
 	return reading.Source, nil
+}
+
+// remark tells what is known once the source has been read.
+func (r *reader) remark() {
+	if r.remarks == nil {
+		return
+	}
+	for _, remark := range r.remarks() {
+		r.log.Warn(remark)
+	}
 }
 
 // close closes a source that was opened early and never used.
@@ -337,6 +350,7 @@ func (r *importRun) upload(ctx context.Context, state string, e *export, client 
 		r.result.RejectsFile = rejected.path
 	}
 	r.summarize(summary, status)
+	in.remark()
 	return nil
 }
 
@@ -378,6 +392,7 @@ func (r *importRun) translateOnly(ctx context.Context, e *export) (err error) {
 		return err
 	}
 	r.summarize(rybbit.Summary{Platform: wire.Platform(), Stats: stats, Bytes: bytes}, statusDryRun)
+	in.remark()
 	return nil
 }
 

@@ -55,7 +55,7 @@ func Cut(s string, limit int) string {
 // cutQuery shortens a query to whole parameters where it can, so that no
 // value is left half.
 func cutQuery(query string, limit int) string {
-	short := cutEscaped(query, limit)
+	short := CutEscaped(query, limit)
 	if len(short) == len(query) || query[len(short)] == '&' {
 		return short
 	}

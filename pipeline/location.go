@@ -103,9 +103,9 @@ func dots(segment string) int {
 	return 0
 }
 
-// cutEscaped is Cut for escaped text: it splits no escape, and no character
+// CutEscaped is [Cut] for escaped text: it splits no escape, and no character
 // that is written as several.
-func cutEscaped(s string, limit int) string {
+func CutEscaped(s string, limit int) string {
 	short := Cut(s, limit)
 	if len(short) == len(s) {
 		return s

@@ -51,8 +51,8 @@ func TestCutEscaped(t *testing.T) {
 		{"/%F0%9F%98%80!", 13, "/%F0%9F%98%80"},
 		{"/%zz", 3, "/"},
 	} {
-		if got := cutEscaped(c.s, c.limit); got != c.want {
-			t.Errorf("cutEscaped(%q, %d) = %q, want %q", c.s, c.limit, got, c.want)
+		if got := CutEscaped(c.s, c.limit); got != c.want {
+			t.Errorf("CutEscaped(%q, %d) = %q, want %q", c.s, c.limit, got, c.want)
 		}
 	}
 }
@@ -69,7 +69,7 @@ func TestEscapeProperties(t *testing.T) {
 		if !strings.HasPrefix(escaped, "/") {
 			t.Fatalf("%q is no path", escaped)
 		}
-		cut := cutEscaped(escaped, rapid.IntRange(1, 60).Draw(t, "limit"))
+		cut := CutEscaped(escaped, rapid.IntRange(1, 60).Draw(t, "limit"))
 		if !strings.HasPrefix(escaped, cut) {
 			t.Fatalf("%q does not begin %q", cut, escaped)
 		}

@@ -6,9 +6,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+	"golang.org/x/net/idna"
 
 	"hopper/pipeline/places"
 	"hopper/pipeline/vocabulary"
@@ -73,7 +75,7 @@ func (n *Normalizer) normalize(ev *Event, repaired *Tally) outcome {
 	repair := func(kind string) { repaired.add(kind, ev.Origin) }
 
 	switch {
-	case ev.Time == 0:
+	case ev.Time <= 0: // what tools write for none: year 1, 1601 or 1900
 		return outcome{reject: RejectNoTime}
 	case n.Now != 0 && ev.Time > n.Now:
 		return outcome{reject: RejectFuture}
@@ -148,16 +150,16 @@ func (n *Normalizer) validText(ev *Event, repair func(string)) {
 }
 
 func (n *Normalizer) page(ev *Event, repair func(string)) {
-	if ev.Hostname == "" {
-		ev.Hostname = n.Hostname
-	}
 	if host := cleanHost(ev.Hostname); host != ev.Hostname {
 		ev.Hostname = host
 		repair(RepairHostname)
 	}
-	ev.Query = strings.TrimPrefix(ev.Query, "?")
+	if ev.Hostname == "" {
+		ev.Hostname = cleanHost(n.Hostname)
+	}
+	ev.Query = strings.TrimLeft(ev.Query, "?")
 	if path, query, found := strings.Cut(ev.Path, "?"); found {
-		ev.Path = path
+		ev.Path, query = path, strings.TrimLeft(query, "?")
 		if ev.Query == "" {
 			ev.Query = query
 		} else if query != "" {
@@ -181,25 +183,48 @@ func (n *Normalizer) page(ev *Event, repair func(string)) {
 	}
 }
 
-// cleanHost returns host in lower case without scheme, path, port and final dot.
+// cleanHost returns host in lower case without scheme, user, path, port and
+// final dots, in ASCII. An IPv6 address has a port only behind brackets.
 func cleanHost(host string) string {
 	host = strings.ToLower(strings.TrimSpace(host))
 	if _, rest, found := strings.Cut(host, "://"); found {
 		host = rest
 	}
-	if i := strings.IndexAny(host, "/?#"); i >= 0 {
+	if i := strings.IndexFunc(host, endsHost); i >= 0 {
 		host = host[:i]
 	}
-	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+	host = strings.TrimRight(host[strings.LastIndexByte(host, '@')+1:], ".:")
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") &&
+		(strings.IndexByte(host, ':') == i || strings.HasSuffix(host[:i], "]")) {
 		host = host[:i]
 	}
-	return strings.TrimSuffix(host, ".")
+	host = strings.TrimRight(host, ".")
+	if !isASCII(host) {
+		// Browsers tell such a name in punycode.
+		if ascii, err := idna.Lookup.ToASCII(host); err == nil {
+			return ascii
+		}
+	}
+	return host
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func endsHost(r rune) bool {
+	return r == '/' || r == '?' || r == '#' || unicode.IsSpace(r) || unicode.IsControl(r)
 }
 
 // cleanReferrer completes a referrer that only lacks its scheme, and reports
 // whether there is anything a browser could have sent as one.
 func cleanReferrer(ref string) (string, bool) {
-	ref = strings.TrimSpace(ref)
+	ref = strings.Join(strings.Fields(ref), "%20")
 	if isURL(ref) {
 		return ref, true
 	}
@@ -311,6 +336,8 @@ func (n *Normalizer) place(ev *Event, repair func(string)) {
 		ev.Region = code
 		if !ok {
 			repair(RepairRegion)
+		} else if ev.Country == "" {
+			ev.Country = code[:len("US")] // an ISO 3166-2 code begins with it
 		}
 	}
 	lat, lon := ev.Latitude, ev.Longitude
@@ -339,19 +366,19 @@ func (n *Normalizer) shorten(ev *Event, repair func(string)) {
 			return
 		}
 		if short := cutter(*s, limit); len(short) < len(*s) {
-			*s = short
+			*s = strings.TrimRightFunc(short, unicode.IsSpace)
 			repair(field + RepairShortened)
 		}
 	}
 	cut("name", &ev.Name, l.Name, Cut)
 	cut("identified user", &ev.Identified, l.Identified, Cut)
 	cut("hostname", &ev.Hostname, l.Hostname, Cut)
-	cut("path", &ev.Path, l.Path, cutEscaped)
+	cut("path", &ev.Path, l.Path, CutEscaped)
 	cut("query", &ev.Query, l.Query, cutQuery)
 	if l.URL > 0 {
 		// The query gives way before the path does.
 		rest := l.URL - len("https://") - len(ev.Hostname)
-		cut("path", &ev.Path, rest, cutEscaped)
+		cut("path", &ev.Path, rest, CutEscaped)
 		if rest -= len(ev.Path) + len("?"); rest > 0 {
 			cut("query", &ev.Query, rest, cutQuery)
 		} else if ev.Query != "" {
@@ -382,16 +409,17 @@ func (n *Normalizer) shorten(ev *Event, repair func(string)) {
 // cutURL drops the fragment and the query of a URL that is too long before it
 // cuts into the rest.
 func cutURL(u string, limit int) string {
-	if i := strings.IndexByte(u, '#'); i >= 0 && Units(u) > limit {
-		u = u[:i]
+	if Units(u) <= limit {
+		return u
 	}
+	u, _, _ = strings.Cut(u, "#")
 	base, query, found := strings.Cut(u, "?")
 	if found && Units(base)+1 < limit {
 		if query = cutQuery(query, limit-Units(base)-1); query != "" {
 			return base + "?" + query
 		}
 	}
-	return cutEscaped(base, limit)
+	return CutEscaped(base, limit)
 }
 
 // fitProperties returns how many of ps fit into a JSON object of limit units.

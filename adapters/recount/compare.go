@@ -82,8 +82,8 @@ type sums struct {
 }
 
 const (
-	maxRecent = 1 << 16 // cells, some 100 bytes each
-	cellSize  = 1 + 1 + 4 + 4
+	recentSize = 256 // bytes in memory, at most
+	cellSize   = 1 + 1 + 4 + 4
 )
 
 func (s *sums) add(c cell, n amounts) error {
@@ -91,7 +91,7 @@ func (s *sums) add(c cell, n amounts) error {
 		have.add(&n)
 		return nil
 	}
-	if len(s.recent) >= maxRecent {
+	if len(s.recent) >= s.sorter.Limit/recentSize {
 		if err := s.flush(); err != nil {
 			return err
 		}
@@ -219,7 +219,7 @@ type total struct {
 func (c *counter) compare(ctx context.Context) (_ *Comparison, err error) {
 	t := &total{counter: c}
 	for _, s := range []*spill.Sorter{&t.sums.sorter, &t.users} {
-		s.Dir, s.Limit = c.hits.Dir, memory
+		s.Dir, s.Limit = c.hits.Dir, c.hits.Limit
 		defer func() { err = errors.Join(err, s.Close()) }()
 	}
 	if err := groups(ctx, &c.hits, sessionKey, t.session); err != nil {
@@ -249,7 +249,7 @@ func (t *total) session(begin []byte, hits func() ([]byte, bool)) error {
 		n := amounts{all: 1}
 		if begin[0] == fromEvents {
 			n = amounts{sent: 1}
-		} else if v[0] == isKeptValue {
+		} else if v[0] == 1 {
 			n[kept] = 1
 		}
 		t.add(dayTable, events, 0, day, n)

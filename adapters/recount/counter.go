@@ -75,16 +75,13 @@ type counter struct {
 	err                              error    // of an observer
 }
 
-// memory is how much a sorter takes before it spills.
-const memory = 16 << 20
-
 // inputRows holds what is known of each row of an input.
 type inputRows struct {
 	name  string
 	flags []uint16
 }
 
-func newCounter(rules *pipeline.Normalizer, dir string) *counter {
+func newCounter(rules *pipeline.Normalizer, dir string, memory int) *counter {
 	return &counter{
 		rules: rules, byName: map[string]uint16{}, numbers: map[string]uint32{},
 		hits: spill.Sorter{Dir: dir, Limit: memory},
@@ -285,22 +282,24 @@ func hostOf(referrer string) string {
 	return clip(strings.ToLower(host))
 }
 
-// Sizes of what is sorted: a hit by side, session and time.
+// A hit is sorted by side (fromSource or fromEvents), session and time. Its
+// value is whether it is kept, kind, input (2 bytes), row (8), visitor (16), and
+// the numbers of its page or name and of its dimensions' words (4 each).
 const (
-	sessionKey  = 1 + 16
-	hitKey      = sessionKey + 8
-	hitValue    = 1 + 1 + 2 + 8 + 16 + 4*(1+int(dimensions))
-	visitorKey  = 1 + 16
-	userDayKey  = visitorKey + 4
-	untoldWord  = 1<<32 - 1
-	fromSource  = 0
-	fromEvents  = 1
-	isKeptValue = 1
+	sessionKey = 1 + 16
+	hitKey     = sessionKey + 8
+	hitValue   = 1 + 1 + 2 + 8 + 16 + 4*(1+int(dimensions))
+
+	fromSource = 0
+	fromEvents = 1
 )
+
+// untoldWord is the number of a word that is not told.
+const untoldWord = 1<<32 - 1
 
 // add puts a hit aside until all is known of its row.
 func (c *counter) add(s side, h *hit) error {
-	var key [hitKey]byte
+	key := [hitKey]byte{fromSource}
 	if s == sent {
 		key[0] = fromEvents
 	}
@@ -311,7 +310,7 @@ func (c *counter) add(s side, h *hit) error {
 	binary.BigEndian.PutUint64(key[sessionKey:], uint64(h.at)^1<<63) // so that earlier than 1970 sorts first
 	var v [hitValue]byte
 	if s == kept {
-		v[0] = isKeptValue
+		v[0] = 1
 	}
 	v[1] = byte(h.kind)
 	binary.BigEndian.PutUint16(v[2:], c.input(h.origin.Input))

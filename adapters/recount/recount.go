@@ -90,8 +90,14 @@ type Export struct {
 
 // Compare runs t over the export, recounts its rows, and compares. T's Observe
 // is replaced.
-func Compare(ctx context.Context, e Export, t pipeline.Translation) (_ *Comparison, err error) {
-	c := newCounter(&t.Normalizer, e.Options.TempDir)
+func Compare(ctx context.Context, e Export, t pipeline.Translation) (*Comparison, error) {
+	return compareWithin(ctx, e, t, 16<<20)
+}
+
+// compareWithin is Compare with sorts that take this much memory before they
+// spill; up to three go on at once.
+func compareWithin(ctx context.Context, e Export, t pipeline.Translation, memory int) (_ *Comparison, err error) {
+	c := newCounter(&t.Normalizer, e.Options.TempDir, memory)
 	defer func() { err = errors.Join(err, c.close()) }()
 	t.Observe = func() pipeline.Observer { return &observer{counter: c, words: map[string]string{}} }
 	stats, err := t.Run(ctx, e.Source, pipeline.Mark{}, func(_ context.Context, _ pipeline.Mark, chunk *pipeline.Encoded) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -218,6 +219,49 @@ func TestUntold(t *testing.T) {
 		if l := line(c, "days", measure); l != (recount.Line{}) {
 			t.Errorf("got %+v", l)
 		}
+	}
+}
+
+// TestLongTexts compares what wire formats shorten by its beginning.
+func TestLongTexts(t *testing.T) {
+	facts, events := visits()
+	long := strings.Repeat("ü/", 2000)
+	facts[1].Page, events[1].Path = "/"+long, "/"+long
+	facts[2].Name, events[2].Name = long, long
+	c := compare(t, facts, events, pipeline.Normalizer{Limits: pipeline.Limits{Path: 2048, Name: 255}})
+	if !c.Holds() || len(c.Stats.Repaired) == 0 {
+		t.Errorf("got %+v, repaired %v", c.Worst, c.Stats.Repaired)
+	}
+}
+
+// TestSpills counts more than memory is taken for.
+func TestSpills(t *testing.T) {
+	const rows, sessions, pages, days = 9000, 3000, 400, 300
+	var facts told
+	var events []pipeline.Event
+	for i := range rows {
+		f := recount.Fact{
+			Origin: pipeline.Origin{Input: "export", Row: int64(i)}, At: noon + minute*24*60*pipeline.Micros(i%sessions%days) + minute*pipeline.Micros(i/sessions),
+			Visitor: fmt.Sprint(i % sessions / 2), Session: fmt.Sprint(i % sessions), Page: fmt.Sprint("/", i*7919%pages),
+		}
+		facts = append(facts, f)
+		events = append(events, pipeline.Event{Origin: f.Origin, Time: f.At, Visitor: f.Visitor, Session: f.Session, Path: f.Page})
+	}
+	events[rows/2].Path = "/wrong"
+	c, err := recount.CompareWithin(t.Context(), recount.Export{Teller: facts, Source: pipeline.Replay(events)},
+		pipeline.Translation{Encoder: pipeline.Nowhere{}}, 64<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for measure, want := range map[string]int64{
+		"sessions": sessions, "users": sessions / 2, "users per day": sessions, "bounces": 0, "seconds": sessions * 120, "pageviews": rows,
+	} {
+		if l := line(c, "days", measure); l.Source != want || l.Sent != want || l.Off != 0 {
+			t.Errorf("%s: got %+v, want %d", measure, l, want)
+		}
+	}
+	if l := line(c, "pages", "pageviews"); l.Off != 1 || l.Rows != 2 || len(c.Days) != days || c.Holds() {
+		t.Errorf("got %+v on %d days", l, len(c.Days))
 	}
 }
 

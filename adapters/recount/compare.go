@@ -237,7 +237,8 @@ func (t *total) add(tb table, m measure, row uint32, day int32, n amounts) {
 	}
 }
 
-// session counts the hits of one session on one side, in order.
+// session counts the hits of one session on one side, in order, or those of
+// all sessions of a visitor that pauses tell apart.
 func (t *total) session(begin []byte, hits func() ([]byte, bool)) error {
 	var whole, part session // with what was left out, and without
 	for record, ok := hits(); ok; record, ok = hits() {
@@ -249,7 +250,7 @@ func (t *total) session(begin []byte, hits func() ([]byte, bool)) error {
 		n := amounts{all: 1}
 		if begin[0] == fromEvents {
 			n = amounts{sent: 1}
-		} else if v[0] == 1 {
+		} else if v[0]&isKept != 0 {
 			n[kept] = 1
 		}
 		t.add(dayTable, events, 0, day, n)
@@ -271,6 +272,11 @@ func (t *total) session(begin []byte, hits func() ([]byte, bool)) error {
 		}
 		if flags&noVisitor == 0 {
 			t.user(n, v[12:28], day)
+		}
+		if v[0]&isPaused != 0 && whole.hits > 0 && at-whole.last >= pipeline.Micros(Pause/time.Microsecond) {
+			t.finish(&whole, all)
+			t.finish(&part, kept)
+			whole, part = session{}, session{}
 		}
 		if flags&noSession == 0 {
 			whole.add(at, kind == pipeline.Pageview, word, &dims)

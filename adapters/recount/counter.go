@@ -55,6 +55,7 @@ type hit struct {
 	kind             pipeline.Kind
 	name, page       string
 	visitor, session string
+	paused           bool
 	dims             [dimensions]string
 }
 
@@ -179,9 +180,9 @@ func (c *counter) source(f *Fact) error {
 	flags := c.row(f.Origin)
 	shown := f.At != 0 && (f.Kind != pipeline.Custom || f.Name != "") && (f.Kind != pipeline.Pageview || f.Page != "" || f.Host != "" || c.rules.Hostname != "")
 	asked := f.At >= c.rules.Since && (c.rules.Until == 0 || f.At < c.rules.Until)
-	isKept := shown && asked && *flags&rowSent != 0
+	became := shown && asked && *flags&rowSent != 0
 	switch {
-	case isKept:
+	case became:
 	case *flags&rowRejected != 0 && (asked || f.At == 0):
 		c.rejected++
 	default:
@@ -191,14 +192,17 @@ func (c *counter) source(f *Fact) error {
 		return nil
 	}
 	for i, s := range [...]string{f.Session, f.Visitor} {
-		if s == "" {
+		if s == "" && !(i == 0 && f.Paused && f.Visitor != "") {
 			*flags |= noSession << i
-			if isKept {
+			if became {
 				c.untold[i]++
 			}
 		}
 	}
 	h := hit{origin: f.Origin, at: f.At, kind: f.Kind, visitor: f.Visitor, session: f.Session, dims: f.dimensions()}
+	if f.Session == "" && f.Paused {
+		h.session, h.paused = "visitor "+f.Visitor, true
+	}
 	for i, word := range h.dims {
 		if word == "" {
 			*flags |= noDimension << i
@@ -210,7 +214,7 @@ func (c *counter) source(f *Fact) error {
 	case pipeline.Custom:
 		h.name = clip(f.Name)
 	}
-	if isKept {
+	if became {
 		return c.add(kept, &h)
 	}
 	return c.add(all, &h)
@@ -283,7 +287,7 @@ func hostOf(referrer string) string {
 }
 
 // A hit is sorted by side (fromSource or fromEvents), session and time. Its
-// value is whether it is kept, kind, input (2 bytes), row (8), visitor (16), and
+// value is whether it is kept and of a paused visitor, kind, input (2 bytes), row (8), visitor (16), and
 // the numbers of its page or name and of its dimensions' words (4 each).
 const (
 	sessionKey = 1 + 16
@@ -292,6 +296,9 @@ const (
 
 	fromSource = 0
 	fromEvents = 1
+
+	isKept   = 1
+	isPaused = 2
 )
 
 // untoldWord is the number of a word that is not told.
@@ -310,7 +317,10 @@ func (c *counter) add(s side, h *hit) error {
 	binary.BigEndian.PutUint64(key[sessionKey:], uint64(h.at)^1<<63) // so that earlier than 1970 sorts first
 	var v [hitValue]byte
 	if s == kept {
-		v[0] = 1
+		v[0] = isKept
+	}
+	if h.paused {
+		v[0] |= isPaused
 	}
 	v[1] = byte(h.kind)
 	binary.BigEndian.PutUint16(v[2:], c.input(h.origin.Input))

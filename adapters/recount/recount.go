@@ -24,8 +24,8 @@
 // Rows that the translation rejects or omits are no difference as long as it
 // counts them: the rows that became no event must be as many as it says. What
 // remains must be sent, measure by measure. What a row does not tell is not
-// compared, where the translation may derive it: a session id before Umami
-// 2.11, the system of a GA4 visitor whose system is given as "Web".
+// compared, where the translation may derive it, as the system of a GA4 visitor
+// whose system is given as "Web".
 //
 // # Memory
 //
@@ -39,6 +39,7 @@ package recount
 import (
 	"context"
 	"errors"
+	"time"
 
 	"hopper/adapters"
 	"hopper/pipeline"
@@ -58,6 +59,9 @@ type Fact struct {
 	// Visitor and Session are empty where the row does not tell them. Any text
 	// that is different for different ones will do.
 	Visitor, Session string
+	// Paused says of an event without a Session that its visit is not told but
+	// follows from when the visitor paused: for [Pause] or longer.
+	Paused bool
 	// Host is the site's, and Page the path.
 	Host, Page string
 	// Referrer is an address, a host, or [None]. It and what follows are empty
@@ -65,6 +69,9 @@ type Fact struct {
 	Referrer                     string
 	Browser, OS, Device, Country string
 }
+
+// Pause is how long a visitor must do nothing for a new visit to begin.
+const Pause = 30 * time.Minute
 
 // None is a Fact's referrer where the row says that there is none.
 const None = "(none)"

@@ -222,6 +222,32 @@ func TestUntold(t *testing.T) {
 	}
 }
 
+// TestPauses finds visits that are not told, and not where a row's own visit is.
+func TestPauses(t *testing.T) {
+	facts, events := visits()
+	for i := range facts {
+		facts[i].Paused, facts[i].Visitor, events[i].Visitor = true, "ann", "ann"
+		facts[i].At += pipeline.Micros(i/2) * 28 * minute // the third event comes 29 minutes after the second
+		events[i].Time = facts[i].At
+		if i < 3 {
+			facts[i].Session = ""
+		}
+	}
+	if c := compare(t, facts, events, pipeline.Normalizer{}); !c.Holds() || len(c.Notes) > 0 || line(c, "days", "seconds").Source != 30*60 {
+		t.Errorf("got %+v", c.Total)
+	}
+	facts[2].At += minute // one more begins a new visit
+	events[2].Time += minute
+	c := compare(t, facts, events, pipeline.Normalizer{})
+	if l := line(c, "days", "sessions"); c.Holds() || l.Source != 3 || l.Sent != 2 {
+		t.Errorf("got %+v", l)
+	}
+	events[2].Session = "3"
+	if c := compare(t, facts, events, pipeline.Normalizer{}); !c.Holds() {
+		t.Errorf("got %+v", c.Worst)
+	}
+}
+
 // TestLongTexts compares what wire formats shorten by its beginning.
 func TestLongTexts(t *testing.T) {
 	facts, events := visits()

@@ -18,7 +18,7 @@ import (
 // shares with the translation which tables there are and how text is cut into
 // cells; the rest it looks up by the columns' names.
 //
-// Sessions without a visit_id, as before version 2.11, are not told.
+// Where visit_id is missing, as before version 2.11, visits follow from pauses.
 func (Adapter) Facts(ctx context.Context, inputs []*adapters.Input, opt adapters.Options, yield func(*recount.Fact) error) (err error) {
 	found, err := find(ctx, inputs)
 	if err != nil {
@@ -32,7 +32,7 @@ func (Adapter) Facts(ctx context.Context, inputs []*adapters.Input, opt adapters
 		defer func() { err = errors.Join(err, visitors.Close()) }()
 	}
 	for _, e := range found.events {
-		if err := tellTable(ctx, e.Table, visitors, opt.Location(), yield); err != nil {
+		if err := tellTable(ctx, e.Table, e.derive, visitors, opt.Location(), yield); err != nil {
 			return err
 		}
 	}
@@ -100,9 +100,9 @@ func cellOf(t *table.Table, row *table.Row, columns ...string) string {
 	return row.Cells[i]
 }
 
-func tellTable(ctx context.Context, t *table.Table, visitors *spill.Index, loc *time.Location, yield func(*recount.Fact) error) error {
+func tellTable(ctx context.Context, t *table.Table, paused bool, visitors *spill.Index, loc *time.Location, yield func(*recount.Fact) error) error {
 	return eachRow(ctx, t, func(row *table.Row) error {
-		f := &recount.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: row.Number}}
+		f := &recount.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: row.Number}, Paused: paused}
 		if row.Err != nil {
 			return yield(f)
 		}

@@ -1,0 +1,75 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestSurvey looks at the beginning of a source: what comes out of it then is
+// what would have come out anyway, mark by mark. Within a chunk, the rejects
+// that the adapter makes may come before those of normalization.
+func TestSurvey(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		chunks := rapid.SliceOfN(rapid.StringMatching(`[eerotfx2]{0,6}`), 0, 8).Draw(t, "chunks")
+		tr := Translation{Encoder: pathWire{}, Jobs: 2}
+		collect := func(src Source) (all []emitted, stats Stats) {
+			stats, err := tr.Run(context.Background(), src, Mark{}, func(_ context.Context, before Mark, c *Encoded) error {
+				e := emitted{mark: Mark{before.Chunk, before.Stats.Clone()}, rejects: append([]Reject(nil), c.Rejects...)}
+				slices.SortFunc(e.rejects, func(a, b Reject) int { return int(a.Row - b.Row) })
+				for i := range c.Ends {
+					e.records = append(e.records, string(c.Record(i)))
+				}
+				all = append(all, e)
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return all, stats
+		}
+		want, wantStats := collect(&scripted{chunks: chunks})
+		_, src, err := Survey(context.Background(), &scripted{chunks: chunks}, rapid.IntRange(0, 10).Draw(t, "surveyed"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, gotStats := collect(src)
+		if !reflect.DeepEqual(got, want) || !reflect.DeepEqual(gotStats, wantStats) {
+			t.Fatalf("surveyed\n%+v\n%+v\nwant\n%+v\n%+v", got, gotStats, want, wantStats)
+		}
+	})
+}
+
+func TestCollect(t *testing.T) {
+	events, stats, rejects, err := Collect(t.Context(), &scripted{chunks: []string{"er", "o2"}})
+	if err != nil || len(events) != 3 || stats.Rows != 4 || stats.Events != 3 || len(rejects) != 1 || stats.Omitted.Total() != 1 {
+		t.Errorf("%d events, %+v, %v, %v", len(events), stats, rejects, err)
+	}
+	if _, _, err := Survey(t.Context(), &scripted{chunks: []string{"!"}}, 1); err == nil {
+		t.Error("a broken chunk is surveyed")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, _, err := Collect(ctx, &scripted{chunks: []string{"e"}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestCloneSharesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ev := anyEvent(t)
+		c := ev.Clone()
+		for i := range ev.Properties {
+			ev.Properties[i].Key = "changed"
+		}
+		for i, p := range c.Properties {
+			if p.Key == "changed" {
+				t.Fatalf("property %d changed with its original", i)
+			}
+		}
+	})
+}

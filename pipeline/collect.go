@@ -88,13 +88,14 @@ func Replay(events []Event) Source {
 	return &surveyed{ahead: []Chunk{&collector{events: events}}}
 }
 
-// Survey reads the first chunks of src, up to n, and returns their events as
-// the adapter made them, together with a source that yields all that src
-// would have yielded, in the same chunks. Closing it closes src.
-func Survey(ctx context.Context, src Source, n int) ([]Event, Source, error) {
+// Survey reads the first chunks of src, until they hold at least so many
+// events, and returns these as the adapter made them, together with a source
+// that yields all that src would have yielded, in the same chunks. Closing it
+// closes src.
+func Survey(ctx context.Context, src Source, events int) ([]Event, Source, error) {
 	var sample []Event
 	s := &surveyed{rest: src}
-	for range n {
+	for len(sample) < events {
 		chunk, err := src.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			break

@@ -245,8 +245,9 @@ func (r *reader) close() error {
 	return r.opened.Close()
 }
 
-// surveyChunks is how much of the input decides which wire format loses least.
-const surveyChunks = 8
+// surveyEvents is how many events, from the input's beginning, decide which
+// wire format loses least.
+const surveyEvents = 10_000
 
 // choose ranks the wire formats by what they lose of the input's beginning.
 // It returns nil when the input has no events at all.
@@ -255,7 +256,7 @@ func (r *importRun) choose(ctx context.Context, in *reader, rules pipeline.Norma
 	if err != nil {
 		return nil, err
 	}
-	sample, src, err := pipeline.Survey(ctx, src, surveyChunks)
+	sample, src, err := pipeline.Survey(ctx, src, surveyEvents)
 	in.opened = src
 	if err != nil {
 		return nil, err

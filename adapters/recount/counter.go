@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"hopper/adapters/spill"
 	"hopper/pipeline"
@@ -267,23 +268,28 @@ func pageOf(path string) string {
 	return pipeline.EscapePath(path)
 }
 
-// hostOf returns the host of a referrer, which may lack its scheme; empty
-// where it is none.
+// hostOf returns the host of a referrer; empty where it is none. One without a
+// scheme must have a dot to be told from other words, and one with other
+// characters than hosts have counts as none on either side.
 func hostOf(referrer string) string {
 	if referrer == None {
 		return ""
 	}
-	host := strings.TrimSpace(referrer)
-	if _, rest, found := strings.Cut(host, "://"); found {
-		host = rest
-	}
-	if strings.ContainsAny(host, " \t\r\n") {
-		return ""
+	_, host, isURL := strings.Cut(strings.TrimSpace(referrer), "://")
+	if !isURL {
+		host = strings.TrimSpace(referrer)
 	}
 	if i := strings.IndexAny(host, "/?#"); i >= 0 {
 		host = host[:i]
 	}
+	if !isURL && !strings.Contains(host, ".") || strings.ContainsFunc(host, notOfHost) {
+		return ""
+	}
 	return clip(strings.ToLower(host))
+}
+
+func notOfHost(r rune) bool {
+	return r < utf8.RuneSelf && r != '.' && r != '-' && r != '_' && r != ':' && r != '[' && r != ']' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
 }
 
 // A hit is sorted by side (fromSource or fromEvents), session and time. Its

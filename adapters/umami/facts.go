@@ -109,7 +109,7 @@ func tellTable(ctx context.Context, t *table.Table, paused bool, visitors *spill
 		cell := func(columns ...string) string { return cellOf(t, row, columns...) }
 		f.At = timeOf(cell("created_at"), loc)
 		f.Visitor = cell("session_id")
-		if visit := cell("visit_id"); strings.Trim(visit, "0-") != "" {
+		if visit := cell("visit_id"); visit != "00000000-0000-0000-0000-000000000000" {
 			f.Session = visit
 		}
 		own := map[string]string{}
@@ -133,8 +133,10 @@ func tellTable(ctx context.Context, t *table.Table, paused bool, visitors *spill
 
 		f.Referrer = recount.None
 		switch domain, path := cell("referrer_domain"), cell("referrer_path", "referrer"); {
-		case domain != "":
+		case strings.Contains(domain, "://"):
 			f.Referrer = domain
+		case domain != "":
+			f.Referrer = "https://" + domain
 		case path != "" && path[0] != '/':
 			f.Referrer = path
 		}

@@ -1,7 +1,10 @@
 package umami_test
 
 import (
+	"bytes"
+	"encoding/csv"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,4 +81,44 @@ func TestFactsOfDays(t *testing.T) {
 	if len(c.Days) == 0 || len(c.Days) > 7 || c.Days[0].Date < "2026-02-09" || c.Days[len(c.Days)-1].Date > "2026-02-15" {
 		t.Errorf("got days %+v", c.Days)
 	}
+}
+
+// FuzzFacts has the two readers of a row agree, whatever stands in it.
+func FuzzFacts(f *testing.F) {
+	f.Add("s", "v", "/p", "", "", "1", "")
+	f.Add("s", "", "p?q#r", "www.a.example", "search", "2", "buy")
+	f.Add("", "v", "", "", "android-app://a.b/", "3", "")
+	f.Add("", "", "/a b/../ü", "A.example:80", "//x", "9", "x")
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, session, visit, path, domain, refPath, kind, name string) {
+		// Identifiers that differ in case alone are the same to Rybbit.
+		session, visit = strings.ToLower(session), strings.ToLower(visit)
+		var b bytes.Buffer
+		w := csv.NewWriter(&b)
+		w.Write([]string{"session_id", "visit_id", "created_at", "url_path", "url_query", "referrer_domain", "referrer_path", "page_title", "event_type", "event_name"})
+		for _, minute := range []string{"00", "10", "50"} {
+			w.Write([]string{session, visit, "2024-05-01 10:" + minute + ":00", path, "", domain, refPath, "", kind, name})
+			path, visit = "/b", ""
+		}
+		w.Flush()
+		ins, err := adapters.Open(t.Context(), []string{"-"}, zipped(t, "website_event.csv", b.String()), dir)
+		if err != nil {
+			return
+		}
+		defer ins.Close()
+		opt := adapters.Options{TempDir: dir}
+		reading, err := umami.Adapter{}.Open(t.Context(), ins.Files, opt)
+		if err != nil {
+			return
+		}
+		defer reading.Source.Close()
+		c, err := recount.Compare(t.Context(), recount.Export{Teller: umami.Adapter{}, Inputs: ins.Files, Options: opt, Source: reading.Source},
+			pipeline.Translation{Encoder: pipeline.Nowhere{}})
+		if err != nil {
+			return
+		}
+		if !c.Holds() {
+			t.Errorf("%q: %+v, %v, %v", b.String(), c.Worst, c.Stats.Rejected, c.Stats.Omitted)
+		}
+	})
 }

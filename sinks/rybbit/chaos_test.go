@@ -217,7 +217,7 @@ func weather(t *testing.T, seed uint64) {
 // TestStorms mixes all faults at random. HOPPER_SEEDS is how many storms there
 // are, HOPPER_SEED the first one's seed.
 func TestStorms(t *testing.T) {
-	count, first := number(t, "HOPPER_SEEDS", 24), number(t, "HOPPER_SEED", 1)
+	count, first := number(t, "HOPPER_SEEDS", 16), number(t, "HOPPER_SEED", 1)
 	for seed := first; seed < first+count; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()

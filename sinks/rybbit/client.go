@@ -45,6 +45,9 @@ type Client struct {
 	agent   string
 	calls   atomic.Int64
 	working atomic.Bool
+	// waited is how long the last call waited for its answer, in nanoseconds
+	// from the last byte of its body.
+	waited atomic.Int64
 }
 
 // ClientOptions are the choices of a [Client]. Zero values are defaults.
@@ -248,6 +251,7 @@ func (c *Client) call(ctx context.Context, call, method, path string, body *body
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.agent)
 	c.calls.Add(1)
+	defer func() { c.waited.Store(int64(time.Since(progress.last()))) }()
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return c.lost(call, progress, body, err)
@@ -409,11 +413,13 @@ type progress struct {
 	limit  time.Duration
 	over   atomic.Bool
 	cancel context.CancelFunc
+	at     atomic.Pointer[time.Time]
 }
 
 func newProgress(ctx context.Context, limit time.Duration) (context.Context, *progress) {
 	p := &progress{limit: limit}
 	ctx, p.cancel = context.WithCancel(ctx)
+	p.note()
 	p.timer = time.AfterFunc(limit, func() {
 		p.over.Store(true)
 		p.cancel()
@@ -421,6 +427,16 @@ func newProgress(ctx context.Context, limit time.Duration) (context.Context, *pr
 	return ctx, p
 }
 
-func (p *progress) made()         { p.timer.Reset(p.limit) }
-func (p *progress) stalled() bool { return p.over.Load() }
-func (p *progress) stop()         { p.timer.Stop(); p.cancel() }
+func (p *progress) made() {
+	p.timer.Reset(p.limit)
+	p.note()
+}
+
+func (p *progress) note() {
+	now := time.Now()
+	p.at.Store(&now)
+}
+
+func (p *progress) last() time.Time { return *p.at.Load() }
+func (p *progress) stalled() bool   { return p.over.Load() }
+func (p *progress) stop()           { p.timer.Stop(); p.cancel() }

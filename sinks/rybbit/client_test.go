@@ -270,6 +270,9 @@ func TestStall(t *testing.T) {
 	if !(&patience{working: yes}).passing(err) {
 		t.Error("a stalled request is not tried again")
 	}
+	if waited := time.Duration(c.waited.Load()); waited < c.stall {
+		t.Errorf("waited %s, and gave up after %s", waited, c.stall)
+	}
 }
 
 func TestTurn(t *testing.T) {

@@ -47,13 +47,16 @@ func (p *pace) expect(size int) time.Duration {
 // batch half a second later (RYBBIT-API, seen on 2.7.0). So the counters
 // must stand still, over looks whose distance grows, for longer than any batch
 // of this size has taken, and for longer than the request itself had been
-// waited for.
+// waited for: from the last byte of its body, since the way there may be slow.
 //
 // Any other number, and an import that has been filled by somebody else, ends
 // in an [UnsettledError].
 
 // looks is how many times in a row the counters must be as before.
 const looks = 2
+
+// longestLook bounds the first wait, and so all of it to three times as much.
+const longestLook = 5 * time.Minute
 
 // settle finds out whether a batch was stored whose sending ended in trouble.
 func (u *Upload) settle(ctx context.Context, imp *ledgerImport, batch pipeline.Batch, size int, took time.Duration, trouble error) error {
@@ -96,7 +99,7 @@ func (u *Upload) settle(ctx context.Context, imp *ledgerImport, batch pipeline.B
 // is gone.
 func (u *Upload) outcome(ctx context.Context, imp *ledgerImport, size int, waited time.Duration) (stored bool, err error) {
 	pending := u.ledger.pending.Batch
-	pause := max(u.opt.SettleAfter, 2*u.pace.expect(size), waited/2)
+	pause := min(max(u.opt.SettleAfter, 2*u.pace.expect(size), waited/2), longestLook)
 	for still := 0; still < looks; {
 		if err := sleep(ctx, pause); err != nil {
 			return false, err

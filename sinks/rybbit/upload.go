@@ -139,6 +139,9 @@ func (u *Upload) Open(ctx context.Context, platforms []string) (string, error) {
 		return "", err
 	}
 	if u.platform = u.ledger.Platform(); u.platform == "" {
+		if len(platforms) == 0 {
+			return "", errors.New("the inputs hold no events, so there is nothing to import")
+		}
 		if err := u.create(ctx, platforms); err != nil {
 			return "", err
 		}
@@ -320,9 +323,8 @@ func (u *Upload) send(ctx context.Context) error {
 	if err := u.ledger.add(entry{Type: entrySend, Import: imp.id, Batch: &sent}); err != nil {
 		return err
 	}
-	begun := time.Now()
 	err := u.inFlight(ctx, func(ctx context.Context) error { return u.client.Send(ctx, imp.id, batch.Body) })
-	took := time.Since(begun)
+	took := time.Duration(u.client.waited.Load())
 	if err == nil {
 		u.pace.saw(sent.Bytes, took)
 		return u.landed(batch)

@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +23,16 @@ import (
 	"hopper/pipeline"
 	"hopper/sinks/rybbit/sandbox"
 )
+
+// TestMain runs more tests at once than there are processors: most of the time
+// they wait.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == fmt.Sprint(runtime.GOMAXPROCS(0)) {
+		flag.Set("test.parallel", "8")
+	}
+	os.Exit(m.Run())
+}
 
 // numbers is a source of events whose paths are /0, /1, …, in chunks of
 // uneven size. Each has a query of pad bytes.

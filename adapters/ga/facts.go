@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -228,12 +229,15 @@ func (m facts) tell(f *verify.Fact, loc *time.Location) {
 			link = "https://" + m["link_domain"]
 		}
 		if outbound := m["outbound"]; link != "" && (outbound == "true" || outbound == "1") {
-			if f.Kind = pipeline.Outbound; !strings.Contains(link, "://") {
+			if f.Kind = pipeline.Outbound; !address.MatchString(link) {
 				f.Kind, f.Name = pipeline.Custom, "outbound" // mailto: and the like
 			}
 		}
 	}
 }
+
+// address matches what a link can lead to.
+var address = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://[^/ \t\r\n][^ \t\r\n]*$`)
 
 // momentOf reads a count of seconds, milli- or microseconds, or a date and
 // time; 0 is none.

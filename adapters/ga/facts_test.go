@@ -1,6 +1,8 @@
 package ga
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"path/filepath"
 	"testing"
@@ -124,4 +126,37 @@ func TestMomentOf(t *testing.T) {
 			t.Errorf("%q: got %d, want %d", s, got, want)
 		}
 	}
+}
+
+// FuzzFacts has the two readers of an event agree, whatever stands in it.
+func FuzzFacts(f *testing.F) {
+	f.Add("page_view", "1.2", "3", "https://a.example/b?c#d", "", "https://b.example/", "Chrome", "Windows", "United States", "")
+	f.Add("click", "1.2", "3", "a.example/b//c", "/d", "(not set)", "<Other>", "Web", "(not set)", "https://c.example/")
+	f.Add("exception", "", "3", "", "x", "android-app://a.b/", "", "Macintosh", "DE", "mailto:a@b.example")
+	f.Add("buy", "", "", "", "", "", "", "", "", "")
+	f.Fuzz(func(t *testing.T, name, user, session, location, path, referrer, browser, os, country, link string) {
+		type param struct {
+			Key   string            `json:"key"`
+			Value map[string]string `json:"value"`
+		}
+		params := []param{{"outbound", map[string]string{"string_value": "true"}}}
+		for key, text := range map[string]string{
+			"ga_session_id": session, "page_location": location, "page_path": path, "page_referrer": referrer, "link_url": link,
+		} {
+			params = append(params, param{key, map[string]string{"string_value": text}})
+		}
+		var b bytes.Buffer
+		w := json.NewEncoder(&b)
+		for _, at := range []string{"1709625600123456", "1709625660123456"} {
+			if err := w.Encode(map[string]any{
+				"event_name": name, "event_timestamp": at, "user_pseudo_id": user, "event_params": params,
+				"device": map[string]any{"category": "desktop", "operating_system": os, "web_info": map[string]any{"browser": browser}},
+				"geo":    map[string]any{"country": country},
+			}); err != nil {
+				return
+			}
+			location, name = "https://a.example/", "page_view"
+		}
+		verified(t, adapters.Options{}, write(t, "events.ndjson", b.String()))
+	})
 }

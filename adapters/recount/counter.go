@@ -269,7 +269,7 @@ func pageOf(path string) string {
 }
 
 // hostOf returns the host of a referrer; empty where it is none. One without a
-// scheme must have a dot to be told from other words, and one with other
+// scheme must have a dot within to be told from other words, and one with other
 // characters than hosts have counts as none on either side.
 func hostOf(referrer string) string {
 	if referrer == None {
@@ -282,7 +282,7 @@ func hostOf(referrer string) string {
 	if i := strings.IndexAny(host, "/?#"); i >= 0 {
 		host = host[:i]
 	}
-	if !isURL && !strings.Contains(host, ".") || strings.ContainsFunc(host, notOfHost) {
+	if !isURL && (strings.LastIndexByte(host, '.') < 1 || strings.Contains(host, ":")) || strings.ContainsFunc(host, notOfHost) {
 		return ""
 	}
 	return clip(strings.ToLower(host))

@@ -63,7 +63,7 @@ func TestOrdered(t *testing.T) {
 					if in := taken.Load() - emitted.Load(); in > int64(3*max(workers, 1)+2) {
 						t.Errorf("%d items are on the way with %d workers", in, workers)
 					}
-					time.Sleep(7)
+					time.Sleep(7 * time.Nanosecond)
 					emitted.Add(1)
 					return nil
 				})

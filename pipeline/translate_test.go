@@ -17,7 +17,6 @@ import (
 type scripted struct {
 	chunks []string
 	next   int
-	cut    int // chunks that were never decoded
 }
 
 func (s *scripted) Next(ctx context.Context) (Chunk, error) {

@@ -240,12 +240,10 @@ func TestResumePoint(t *testing.T) {
 		var imports [3]ledgerImport
 		var next, want int64
 		found := false
-		var marks []pipeline.Mark
 		for range rapid.IntRange(0, 20).Draw(t, "batches") {
 			b := batchEntry{First: next, Events: rapid.IntRange(1, 9).Draw(t, "events")}
 			b.Mark.Chunk = next / 4
 			b.Mark.Stats.Events = b.Mark.Chunk * 4
-			marks = append(marks, b.Mark)
 			if where := rapid.IntRange(0, 3).Draw(t, "import"); where < 3 {
 				imports[where].store(b)
 			} else if !found {

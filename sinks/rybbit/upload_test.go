@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -474,6 +475,36 @@ func TestRequests(t *testing.T) {
 				t.Errorf("batch %d of %d has %d bytes; the limit is %d", i+1, len(batches), len(b), w.opt.MaxBatchBytes)
 			}
 		}
+	}
+}
+
+// TestBudget has a key for six requests a day: each run stops at once and says
+// when to come back, and uses the day's requests for batches.
+func TestBudget(t *testing.T) {
+	for _, release := range []string{"", "2.7"} {
+		t.Run(release, func(t *testing.T) {
+			var clock atomic.Int64
+			clock.Store(time.Now().Unix())
+			w := newWorld(t, 100, sandbox.Options{
+				Budget: 6, Release: release, Now: func() time.Time { return time.Unix(clock.Load(), 0) },
+			})
+			w.opt.MaxBatchBytes, w.opt.RetryFor = 5<<10, DefaultRetryFor
+			for days := 1; ; days++ {
+				s, err := w.run(t.Context())
+				if err == nil {
+					if most := (s.Batches+4)/4 + 1; days > most {
+						t.Errorf("%d batches took %d days, want at most %d", s.Batches, days, most)
+					}
+					w.exactlyOnce(s)
+					return
+				}
+				var away *AwayError
+				if !errors.As(err, &away) || away.Next.IsZero() || w.calls > 8 {
+					t.Fatalf("day %d: %d requests, error %v", days, w.calls, err)
+				}
+				clock.Add(24 * 3600)
+			}
+		})
 	}
 }
 

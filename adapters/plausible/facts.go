@@ -2,8 +2,6 @@ package plausible
 
 import (
 	"context"
-	"errors"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -35,29 +33,13 @@ func (Adapter) Facts(ctx context.Context, inputs []*adapters.Input, _ adapters.O
 }
 
 func tellTable(ctx context.Context, t *table.Table, yield func(*recount.Fact) error) error {
-	r, err := t.Open(ctx)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	for {
-		chunk, err := r.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return nil
+	return t.Each(ctx, func(row *table.Row) error {
+		f := &recount.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: row.Number}}
+		if row.Err == nil {
+			tell(f, t, row)
 		}
-		if err != nil {
-			return err
-		}
-		for row := range chunk.Rows() {
-			f := &recount.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: row.Number}}
-			if row.Err == nil {
-				tell(f, t, row)
-			}
-			if err := yield(f); err != nil {
-				return err
-			}
-		}
-	}
+		return yield(f)
+	})
 }
 
 func tell(f *recount.Fact, t *table.Table, row *table.Row) {

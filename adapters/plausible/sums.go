@@ -116,44 +116,31 @@ func dayOf(cell string) (string, bool) {
 
 // survey reads the table through, to learn its dates and whether they are in order.
 func (s *sumsTable) survey(ctx context.Context) error {
-	r, err := s.Open(ctx)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
 	s.sorted = true
 	previous := ""
-	for {
-		chunk, err := r.Next(ctx)
-		if errors.Is(err, io.EOF) {
+	return s.Each(ctx, func(row *table.Row) error {
+		if row.Err != nil {
 			return nil
 		}
-		if err != nil {
-			return err
+		day := row.Cells[s.date]
+		if day != previous { // most are equal
+			var ok bool
+			if day, ok = dayOf(day); !ok {
+				return nil
+			}
 		}
-		for row := range chunk.Rows() {
-			if row.Err != nil {
-				continue
-			}
-			day := row.Cells[s.date]
-			if day != previous { // most are equal
-				var ok bool
-				if day, ok = dayOf(day); !ok {
-					continue
-				}
-			}
-			switch {
-			case day < previous:
-				s.sorted = false
-			case day > previous:
-				previous = strings.Clone(day)
-			}
-			if s.first == "" || day < s.first {
-				s.first = strings.Clone(day)
-			}
-			s.last = max(s.last, previous)
+		switch {
+		case day < previous:
+			s.sorted = false
+		case day > previous:
+			previous = strings.Clone(day)
 		}
-	}
+		if s.first == "" || day < s.first {
+			s.first = strings.Clone(day)
+		}
+		s.last = max(s.last, previous)
+		return nil
+	})
 }
 
 // begin prepares to read the records in the order of their dates.

@@ -30,7 +30,7 @@
 // # Memory
 //
 // Sessions, users and sums are sorted on disk beyond some megabytes, of about
-// 50 bytes an event and side. In memory are two bytes for each row, and each
+// 90 bytes an event and side. In memory are two bytes for each row, and each
 // distinct page, referrer, word and event name once (some 100 bytes beside its
 // text, of which the first [keyUnits] count), and some 100 bytes a measure and
 // day.

@@ -3,7 +3,6 @@ package umami
 import (
 	"context"
 	"errors"
-	"io"
 	"strings"
 	"time"
 
@@ -39,29 +38,6 @@ func (Adapter) Facts(ctx context.Context, inputs []*adapters.Input, opt adapters
 	return nil
 }
 
-// eachRow calls do for all rows of a table.
-func eachRow(ctx context.Context, t *table.Table, do func(*table.Row) error) error {
-	r, err := t.Open(ctx)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	for {
-		chunk, err := r.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		for row := range chunk.Rows() {
-			if err := do(row); err != nil {
-				return err
-			}
-		}
-	}
-}
-
 // ofVisitor are the columns of the session table that events of other
 // databases have themselves.
 var ofVisitor = []string{"browser", "os", "device", "country", "hostname"}
@@ -74,7 +50,7 @@ func visitorTable(ctx context.Context, sessions []*table.Table, opt adapters.Opt
 	s := &spill.Sorter{Dir: opt.TempDir}
 	defer s.Close()
 	for _, t := range sessions {
-		err := eachRow(ctx, t, func(row *table.Row) error {
+		err := t.Each(ctx, func(row *table.Row) error {
 			if row.Err != nil {
 				return nil
 			}
@@ -101,7 +77,7 @@ func cellOf(t *table.Table, row *table.Row, columns ...string) string {
 }
 
 func tellTable(ctx context.Context, t *table.Table, paused bool, visitors *spill.Index, loc *time.Location, yield func(*recount.Fact) error) error {
-	return eachRow(ctx, t, func(row *table.Row) error {
+	return t.Each(ctx, func(row *table.Row) error {
 		f := &recount.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: row.Number}, Paused: paused}
 		if row.Err != nil {
 			return yield(f)

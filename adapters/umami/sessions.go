@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
-	"io"
 	"slices"
 	"sort"
 	"strings"
@@ -163,28 +161,11 @@ func (c cells) at(i int) string {
 
 // each reads a table through, row by row.
 func each(ctx context.Context, t *table.Table, rejects *rejects, do func(*table.Row) error) error {
-	r, err := t.Open(ctx)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	for {
-		chunk, err := r.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return nil
+	return t.Each(ctx, func(row *table.Row) error {
+		if row.Err == nil {
+			return do(row)
 		}
-		if err != nil {
-			return err
-		}
-		for row := range chunk.Rows() {
-			if row.Err != nil {
-				rejects.add(t, row, row.Err.Error())
-			} else if err := do(row); err != nil {
-				return err
-			}
-		}
-		if err := rejects.tooMany(); err != nil {
-			return err
-		}
-	}
+		rejects.add(t, row, row.Err.Error())
+		return rejects.tooMany()
+	})
 }

@@ -21,19 +21,19 @@ import (
 	"hopper/sinks/rybbit/sandbox"
 )
 
-// buildHopper builds the program as users have it.
-var buildHopper = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "hopper-crash-")
-	if err != nil {
-		return "", err
+// TestSignals lets the program, built as users have it, be killed, terminated
+// and started twice.
+func TestSignals(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "hopper")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
-	path := filepath.Join(dir, "hopper")
-	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
+	for name, test := range map[string]func(*testing.T, string){
+		"crashes": testCrashes, "terminations": testTerminations, "two at once": testTwoAtOnce, "second signal": testSecondSignal,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, binary) })
 	}
-	return path, nil
-})
+}
 
 // victim is a program, an input of some rows, and a server that both survive.
 type victim struct {
@@ -52,16 +52,13 @@ type victim struct {
 	hook    func(sandbox.Request) []sandbox.Fault
 }
 
-func newVictim(t *testing.T, rows int, hook func(sandbox.Request) []sandbox.Fault) *victim {
+func newVictim(t *testing.T, binary string, rows int, hook func(sandbox.Request) []sandbox.Fault) *victim {
 	t.Helper()
-	binary, err := buildHopper()
-	if err != nil {
-		t.Fatal(err)
-	}
 	v := &victim{t: t, binary: binary, rows: rows, state: t.TempDir(), hook: hook}
 	v.over = sync.NewCond(&v.mu)
 	v.input = filepath.Join(v.state, "website_event.csv")
 	v.write(rows)
+	var err error
 	v.server, err = sandbox.Open(t.Context(), sandbox.Options{
 		Path: filepath.Join(v.state, "sandbox.db"), Hook: v.begin, Observe: v.end,
 	})
@@ -178,19 +175,19 @@ func (v *victim) finish() {
 	}
 }
 
-// TestCrashes kills imports with a signal that cannot be caught, at random
+// testCrashes kills imports with a signal that cannot be caught, at random
 // instants, and runs them again until they are complete. HOPPER_CRASHES is how
 // many imports are tormented so.
-func TestCrashes(t *testing.T) {
-	torment(t, syscall.SIGKILL, -1)
+func testCrashes(t *testing.T, binary string) {
+	torment(t, binary, syscall.SIGKILL, -1)
 }
 
-// TestTerminations is the same with a signal that is to be obeyed in order.
-func TestTerminations(t *testing.T) {
-	torment(t, syscall.SIGTERM, exitInterrupted)
+// testTerminations is the same with a signal that is to be obeyed in order.
+func testTerminations(t *testing.T, binary string) {
+	torment(t, binary, syscall.SIGTERM, exitInterrupted)
 }
 
-func torment(t *testing.T, signal os.Signal, want int) {
+func torment(t *testing.T, binary string, signal os.Signal, want int) {
 	rounds, rows, within := 5, 3000, 300*time.Millisecond
 	if n, err := strconv.Atoi(os.Getenv("HOPPER_CRASHES")); err == nil {
 		rounds, rows, within = n, 20_000, 1500*time.Millisecond
@@ -201,7 +198,7 @@ func torment(t *testing.T, signal os.Signal, want int) {
 		for round := range rounds {
 			t.Run(fmt.Sprint(round), func(t *testing.T) {
 				t.Parallel()
-				v := newVictim(t, rows, nil)
+				v := newVictim(t, binary, rows, nil)
 				for range 8 {
 					exit, _, said := v.run(signal, within)
 					if exit == exitDone {
@@ -233,10 +230,10 @@ func holding(arrived chan<- struct{}, until <-chan struct{}) func(sandbox.Reques
 	}
 }
 
-// TestTwoAtOnce starts an import while another one of the same runs.
-func TestTwoAtOnce(t *testing.T) {
+// testTwoAtOnce starts an import while another one of the same runs.
+func testTwoAtOnce(t *testing.T, binary string) {
 	arrived, until := make(chan struct{}), make(chan struct{})
-	v := newVictim(t, 1000, holding(arrived, until))
+	v := newVictim(t, binary, 1000, holding(arrived, until))
 	first, _, _ := v.start()
 	<-arrived
 	exit, out, said := v.run(nil, 0)
@@ -250,10 +247,10 @@ func TestTwoAtOnce(t *testing.T) {
 	v.finish()
 }
 
-// TestSecondSignal stops at once, in a state that can be resumed.
-func TestSecondSignal(t *testing.T) {
+// testSecondSignal stops at once, in a state that can be resumed.
+func testSecondSignal(t *testing.T, binary string) {
 	arrived, until := make(chan struct{}), make(chan struct{})
-	v := newVictim(t, 1000, holding(arrived, until))
+	v := newVictim(t, binary, 1000, holding(arrived, until))
 	cmd, _, stderr := v.start()
 	<-arrived
 	ended := make(chan struct{})

@@ -103,7 +103,8 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.As(err, &coded):
 		return coded.code
-	case errors.As(err, &away), errors.As(err, &rewind), errors.Is(err, rybbit.ErrLedger), errors.Is(err, rybbit.ErrLocked):
+	case errors.As(err, &away), errors.As(err, &rewind), errors.Is(err, rybbit.ErrLedger), errors.Is(err, rybbit.ErrLocked),
+		rybbit.Temporary(err):
 		return exitAway
 	}
 	return exitFailed

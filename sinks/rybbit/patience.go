@@ -75,13 +75,19 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // passing reports whether the trouble that err tells of may pass by itself.
-func (p *patience) passing(err error) bool {
+func (p *patience) passing(err error) bool { return passing(err, p.working) }
+
+// Temporary reports whether the trouble with a server that err tells of may
+// pass by itself, so that the same call may go well later.
+func Temporary(err error) bool { return passing(err, func() bool { return false }) }
+
+func passing(err error, working func() bool) bool {
 	if lost(err) != nil {
 		// A wrong address will not be right in a minute either.
 		var certificate *tls.CertificateVerificationError
 		var name *net.DNSError
 		return !errors.As(err, &certificate) && !errors.Is(err, http.ErrSchemeMismatch) &&
-			!(errors.As(err, &name) && name.IsNotFound && !p.working())
+			!(errors.As(err, &name) && name.IsNotFound && !working())
 	}
 	s := refusal(err)
 	if s == nil {
@@ -92,10 +98,10 @@ func (p *patience) passing(err error) bool {
 		return true
 	case http.StatusForbidden:
 		// A refusal for good says why, as "Insufficient scope".
-		return s.RetryAfter > 0 || p.working() && (s.Foreign || s.Message == "" || s.Message == http.StatusText(s.Status))
+		return s.RetryAfter > 0 || working() && (s.Foreign || s.Message == "" || s.Message == http.StatusText(s.Status))
 	case http.StatusNotFound:
 		// What a proxy says while it knows of no server behind it.
-		return p.working() && s.Foreign
+		return working() && s.Foreign
 	default:
 		return s.Status >= 500
 	}

@@ -37,6 +37,14 @@ type Adapter interface {
 	Open(ctx context.Context, inputs []*Input, opt Options) (*Reading, error)
 }
 
+// A Joiner is an [Adapter] that takes inputs without events of their own, such
+// as a table of sessions, which several migrations may share.
+type Joiner interface {
+	// Joined reports whether an input holds no events, but what is joined to
+	// those of others. It looks at the input's head alone.
+	Joined(in *Input) bool
+}
+
 // Options are the choices of a user that change how inputs are read. The zero
 // value is what most users want.
 type Options struct {

@@ -72,6 +72,21 @@ func (Adapter) Detect(inputs []*adapters.Input) bool {
 	})
 }
 
+// Joined reports whether an input is a table of sessions or properties.
+func (Adapter) Joined(in *adapters.Input) bool {
+	if in.Format() != adapters.Text || table.IsSQL(in) {
+		return false
+	}
+	found, err := table.Find(context.Background(), in) // reads no more than the head
+	return err == nil && len(found) > 0 && !slices.ContainsFunc(found, func(t *table.Table) bool {
+		switch roleOf(t) {
+		case sessionsRole, eventDataRole, sessionDataRole:
+			return false
+		}
+		return true
+	})
+}
+
 // Open reads the tables that are joined to the events, and the events where
 // visits must be found.
 func (Adapter) Open(ctx context.Context, inputs []*adapters.Input, opt adapters.Options) (_ *adapters.Reading, err error) {

@@ -250,7 +250,7 @@ func (r *reader) close() error {
 const surveyEvents = 10_000
 
 // choose ranks the wire formats by what they lose of the input's beginning.
-// It returns nil when the input has no events at all.
+// It returns none when the input has no events at all: nothing will be sent then.
 func (r *importRun) choose(ctx context.Context, in *reader, rules pipeline.Normalizer) ([]rybbit.Wire, error) {
 	src, err := in.open(ctx)
 	if err != nil {
@@ -315,13 +315,18 @@ func (r *importRun) upload(ctx context.Context, state string, e *export, client 
 			r.summarize(ledger.Summary(), "")
 		}
 	}()
-	platform, err := up.Open(ctx, platforms(candidates))
-	if err != nil {
-		return err
-	}
-	wire, err := rybbit.WireFor(platform)
-	if err != nil {
-		return fmt.Errorf("ledger %s: %w", ledger.Path(), err)
+	wire := rybbit.Wires()[0]
+	if len(candidates) > 0 || ledger.Platform() != "" {
+		platform, err := up.Open(ctx, platforms(candidates))
+		if err != nil {
+			return err
+		}
+		if wire, err = rybbit.WireFor(platform); err != nil {
+			return fmt.Errorf("ledger %s: %w", ledger.Path(), err)
+		}
+		if r.wire != "auto" && r.wire != platform {
+			return usagef("this migration was begun in the wire format %s: go on without --wire, or delete its imports to begin anew", platform)
+		}
 	}
 	rules.Limits = wire.Limits()
 	rejected := &rejects{path: r.rejects}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -138,18 +140,30 @@ func newImportsDelete(g *global) *cobra.Command {
 		func(ctx context.Context, client *rybbit.Client, state, id string) error {
 			err := client.Delete(ctx, id)
 			var refused *rybbit.StatusError
-			if errors.As(err, &refused) && refused.Status == 400 {
+			if errors.As(err, &refused) && refused.Status == http.StatusBadRequest {
 				// The server deletes no import that is open.
 				if err := client.Complete(ctx, id); err != nil {
 					return err
 				}
 				err = client.Delete(ctx, id)
 			}
-			if err != nil {
-				return err
+			if gone, listErr := isGone(ctx, client, state, id, err); listErr != nil || err != nil && !gone {
+				return errors.Join(err, listErr)
 			}
 			return rybbit.Deleted(state, client.Server(), client.Site(), id)
 		})
+}
+
+// isGone reports whether an import of a ledger, which the server does not know
+// by its answer to a delete, is no longer there: the answer to an earlier
+// delete may have been lost. An unknown site would refuse the list as well.
+func isGone(ctx context.Context, client *rybbit.Client, state, id string, err error) (bool, error) {
+	var refused *rybbit.StatusError
+	if !errors.As(err, &refused) || refused.Status != http.StatusNotFound {
+		return false, nil
+	}
+	rows, err := listImports(ctx, client, state)
+	return slices.ContainsFunc(rows, func(r importRow) bool { return r.ID == id && r.Gone }), err
 }
 
 func newImportsAction(

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -143,9 +144,17 @@ func (r *reading) migration(ctx context.Context, e *export) (rybbit.Migration, e
 		Options: map[string]string{"timezone": r.zone.String(), "hostname": r.hostname, "website": r.website, "ga-events": r.gaEvents, "dedupe": strconv.FormatBool(r.dedupe)},
 	}
 	for _, p := range prints {
-		m.Inputs = append(m.Inputs, rybbit.InputID(p))
+		m.Inputs = append(m.Inputs, rybbit.InputID{Name: p.Name, Size: p.Size, SHA256: p.SHA256, Joined: e.joined(p.Name)})
 	}
 	return m, nil
+}
+
+// joined reports whether nothing of what an argument names holds events.
+func (e *export) joined(argument string) bool {
+	joiner, ok := e.adapter.(adapters.Joiner)
+	return ok && !slices.ContainsFunc(e.inputs.Files, func(in *adapters.Input) bool {
+		return (in.Name == argument || strings.HasPrefix(in.Name, argument+"/")) && !joiner.Joined(in)
+	})
 }
 
 // normalizer returns the rules for events of e that go to site.

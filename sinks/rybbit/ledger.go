@@ -40,6 +40,8 @@ type InputID struct {
 	Name   string `json:"name"`
 	Size   int64  `json:"size"` // bytes
 	SHA256 string `json:"sha256"`
+	// Joined says that it holds no events, but what belongs to those of others.
+	Joined bool `json:"joined,omitempty"`
 }
 
 // key names a migration's files. Names and sizes of inputs do not enter: a
@@ -428,42 +430,33 @@ func (e *OverlapError) Error() string {
 		e.Input, e.Reason, e.Other.Site, e.Begun.Format(time.DateOnly))
 }
 
-// overlap looks for a ledger of the same site that has read what m is to read:
-// one has all the inputs of the other, or an input of the same name has changed
-// since. Sharing some, such as a table of sessions beside each year's events,
-// is no overlap.
+// overlap looks for a ledger of the same site that has read an input of m, or
+// one of the same name that has changed since. Inputs that are only joined to
+// events, such as a table of sessions beside each year's events, may be shared.
 func overlap(dir string, m Migration) error {
 	return eachLedger(dir, func(path string, l *Ledger) error {
 		o := l.migration
 		if o.key() == m.key() || o.Server != m.Server || o.Site != m.Site || disjoint(o, m) || !l.holds() {
 			return nil
 		}
-		e := &OverlapError{Input: m.Inputs[0].Name, Other: o, Begun: l.started}
-		if includes(o.Inputs, m.Inputs) || includes(m.Inputs, o.Inputs) {
-			e.Reason = "this has been imported already, with other options or together with other inputs"
-			return e
-		}
 		for _, in := range m.Inputs {
 			for _, other := range o.Inputs {
-				if in.Name == other.Name && in.Name != Stdin && in.SHA256 != other.SHA256 {
-					e.Input = in.Name
+				e := &OverlapError{Input: in.Name, Other: o, Begun: l.started}
+				switch {
+				case in.Joined && other.Joined:
+					continue
+				case in.SHA256 == other.SHA256:
+					e.Reason = "this has been imported already, with other options or together with other inputs"
+				case in.Name == other.Name && in.Name != Stdin:
 					e.Reason = fmt.Sprintf("this input has changed since it was imported (it had %d bytes, it has %d)", other.Size, in.Size)
-					return e
+				default:
+					continue
 				}
+				return e
 			}
 		}
 		return nil
 	})
-}
-
-// includes reports whether all has the content of each of some.
-func includes(all, some []InputID) bool {
-	for _, in := range some {
-		if !slices.ContainsFunc(all, func(other InputID) bool { return other.SHA256 == in.SHA256 }) {
-			return false
-		}
-	}
-	return true
 }
 
 // holds reports whether events of the ledger's inputs may be in Rybbit.

@@ -42,7 +42,8 @@ func fill(t *testing.T, l *Ledger, id string, first int64, n int) {
 }
 
 func TestOverlap(t *testing.T) {
-	march, april := input("march.csv", "march"), input("april.csv", "april")
+	march, april, joined := input("march.csv", "march"), input("april.csv", "april"), input("session.csv", "sessions")
+	joined.Joined = true
 	for _, tt := range []struct {
 		name        string
 		first, then Migration
@@ -52,6 +53,9 @@ func TestOverlap(t *testing.T) {
 		{"renamed", moving(march), moving(input("m.csv", "march")), "same"},
 		{"more inputs", moving(march), moving(march, april), "already"},
 		{"fewer inputs", moving(march, april), moving(april), "already"},
+		{"some of the same", moving(march, april), moving(april, input("may.csv", "may")), "already"},
+		{"a shared table that is joined", moving(march, joined), moving(april, joined), ""},
+		{"its events again", moving(march, joined), moving(march, april, joined), "already"},
 		{"another order", moving(march, april), moving(april, march), "already"},
 		{"grown", moving(march), moving(input("march.csv", "march and more")), "changed"},
 		{"other options", moving(march), func() Migration {

@@ -139,9 +139,6 @@ func (u *Upload) Open(ctx context.Context, platforms []string) (string, error) {
 		return "", err
 	}
 	if u.platform = u.ledger.Platform(); u.platform == "" {
-		if len(platforms) == 0 {
-			return "", errors.New("the inputs hold no events, so there is nothing to import")
-		}
 		if err := u.create(ctx, platforms); err != nil {
 			return "", err
 		}

@@ -157,7 +157,7 @@ func (w *world) stop() {
 func (w *world) migration() Migration {
 	return Migration{
 		Server: "sandbox", Site: "1", Source: "numbers",
-		Inputs: []InputID{{fmt.Sprint("numbers ", w.events), int64(w.events), fmt.Sprint(w.events)}},
+		Inputs: []InputID{{Name: fmt.Sprint("numbers ", w.events), Size: int64(w.events), SHA256: fmt.Sprint(w.events)}},
 	}
 }
 

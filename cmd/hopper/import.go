@@ -312,7 +312,9 @@ func (r *importRun) upload(ctx context.Context, state string, e *export, client 
 	})
 	defer func() {
 		if err != nil {
+			// The server's counts are read at the end; until then the ledger tells.
 			r.summarize(ledger.Summary(), "")
+			r.result.Events, r.result.Sent = r.events.Load(), ledger.Summary().Stored
 		}
 	}()
 	wire := rybbit.Wires()[0]

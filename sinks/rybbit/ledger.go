@@ -396,6 +396,8 @@ func resume(stored []segment) (from pipeline.Mark, check *batchEntry) {
 type Summary struct {
 	Imports  []string
 	Platform string
+	// Stored is how many events the ledger has settled as stored.
+	Stored int64
 	Stats    pipeline.Stats
 	Counts   Counts
 	Batches  int
@@ -409,6 +411,7 @@ func (l *Ledger) Summary() Summary {
 	for _, i := range l.imports {
 		s.Platform = i.platform
 		s.Imports = append(s.Imports, i.id)
+		s.Stored += i.events
 		s.Batches += i.batches
 		s.Bytes += i.bytes
 	}

@@ -397,11 +397,11 @@ type Summary struct {
 	Imports  []string
 	Platform string
 	// Stored is how many events the ledger has settled as stored.
-	Stored int64
-	Stats    pipeline.Stats
-	Counts   Counts
-	Batches  int
-	Bytes    int64
+	Stored  int64
+	Stats   pipeline.Stats
+	Counts  Counts
+	Batches int
+	Bytes   int64
 }
 
 // Summary returns what is settled so far. Its stats are empty until the

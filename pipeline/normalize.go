@@ -186,6 +186,9 @@ func (n *Normalizer) page(ev *Event, repair func(string)) {
 // cleanHost returns host in lower case without scheme, user, path, port and
 // final dots, in ASCII. An IPv6 address has a port only behind brackets.
 func cleanHost(host string) string {
+	if isCleanHost(host) {
+		return host
+	}
 	host = strings.ToLower(strings.TrimSpace(host))
 	if _, rest, found := strings.Cut(host, "://"); found {
 		host = rest
@@ -208,6 +211,16 @@ func cleanHost(host string) string {
 	return host
 }
 
+// isCleanHost recognizes the hosts that most events have.
+func isCleanHost(host string) bool {
+	for i := range len(host) {
+		if c := host[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && (c != '.' || i == len(host)-1) {
+			return false
+		}
+	}
+	return true
+}
+
 func isASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
@@ -224,6 +237,9 @@ func endsHost(r rune) bool {
 // cleanReferrer completes a referrer that only lacks its scheme, and reports
 // whether there is anything a browser could have sent as one.
 func cleanReferrer(ref string) (string, bool) {
+	if isURL(ref) {
+		return ref, true
+	}
 	ref = strings.Join(strings.Fields(ref), "%20")
 	if isURL(ref) {
 		return ref, true
@@ -250,7 +266,7 @@ func isURL(s string) bool {
 			return false
 		}
 	}
-	return !strings.ContainsAny(s, " \t\r\n")
+	return strings.IndexFunc(s, unicode.IsSpace) < 0
 }
 
 func (n *Normalizer) identity(ev *Event, repair func(string)) {

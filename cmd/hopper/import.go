@@ -90,7 +90,7 @@ func (f *importing) check() error {
 		return err
 	}
 	if f.maxBatch < rybbit.MinBatchBytes || f.maxBatch > rybbit.MaxBatchBytes {
-		return usagef("--max-batch-bytes must be between 64KiB and 50MB")
+		return usagef("--max-batch-bytes must be between 1KiB and 50MB")
 	}
 	if _, err := rybbit.WireFor(f.wire); f.wire != "auto" && err != nil {
 		return usagef("--wire: %w", err)

@@ -46,8 +46,9 @@ const (
 	DefaultBatchBytes = 45 << 20
 	// MaxBatchBytes is what servers document at most.
 	MaxBatchBytes = 50_000_000
-	// MinBatchBytes leaves room for the longest single event of any wire format.
-	MinBatchBytes = 64 << 10
+	// MinBatchBytes leaves room for an ordinary event. One that does not fit
+	// ends the run with an error that says so.
+	MinBatchBytes = 1 << 10
 	// DefaultRetryFor covers the restart of a server.
 	DefaultRetryFor = 15 * time.Minute
 	// DefaultSettleAfter is a little less than what a real server was seen to
@@ -299,7 +300,7 @@ func (u *Upload) send(ctx context.Context) error {
 	batch, _ := u.queue.Batch(u.limit - batchFrame)
 	if batch.Events == 0 {
 		u.learn(0)
-		return fmt.Errorf("the server takes at most %d bytes at once, too few for event %d; raise the limit of the server or of the proxy in front of it",
+		return fmt.Errorf("a batch may have at most %d bytes, too few for event %d; raise --max-batch-bytes, or the limit of the server or of the proxy in front of it",
 			u.limit, batch.First+1)
 	}
 	imp := u.ledger.current()

@@ -63,16 +63,21 @@ func (c *collector) Decode(out *Emitter) error {
 // Clone returns a copy of ev that shares no memory with it.
 func (ev *Event) Clone() Event {
 	c := *ev
-	for _, s := range []*string{
-		&c.Name, &c.Visitor, &c.Session, &c.Identified, &c.Hostname, &c.Path, &c.Query, &c.Title, &c.Referrer,
-		&c.Browser, &c.BrowserVersion, &c.OS, &c.OSVersion, &c.Device, &c.Language, &c.Country, &c.Region, &c.City,
-		&c.TimeZone, &c.Target, &c.TargetText, &c.Message, &c.Origin.Input, &c.Raw,
-	} {
+	for _, s := range append(c.texts(), &c.Origin.Input, &c.Raw) {
 		*s = strings.Clone(*s)
 	}
 	c.Properties = cloneProperties(ev.Properties)
 	c.UserProperties = cloneProperties(ev.UserProperties)
 	return c
+}
+
+// texts are the event's strings, but for properties and where it stood.
+func (ev *Event) texts() []*string {
+	return []*string{
+		&ev.Name, &ev.Visitor, &ev.Session, &ev.Identified, &ev.Hostname, &ev.Path, &ev.Query, &ev.Title, &ev.Referrer,
+		&ev.Browser, &ev.BrowserVersion, &ev.OS, &ev.OSVersion, &ev.Device, &ev.Language, &ev.Country, &ev.Region, &ev.City,
+		&ev.TimeZone, &ev.Target, &ev.TargetText, &ev.Message,
+	}
 }
 
 func cloneProperties(ps []Property) []Property {

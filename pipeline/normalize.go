@@ -124,29 +124,39 @@ func (n *Normalizer) normalize(ev *Event, repaired *Tally) outcome {
 }
 
 func (n *Normalizer) validText(ev *Event, repair func(string)) {
-	replaced := false
-	valid := func(s *string) {
-		if !utf8.ValidString(*s) {
-			*s = strings.ToValidUTF8(*s, "\uFFFD")
-			replaced = true
-		}
+	if ev.isValidText() {
+		return
 	}
-	for _, s := range []*string{
-		&ev.Name, &ev.Visitor, &ev.Session, &ev.Identified, &ev.Hostname, &ev.Path, &ev.Query, &ev.Title, &ev.Referrer,
-		&ev.Browser, &ev.BrowserVersion, &ev.OS, &ev.OSVersion, &ev.Device, &ev.Language, &ev.Country, &ev.Region,
-		&ev.City, &ev.TimeZone, &ev.Target, &ev.TargetText, &ev.Message,
-	} {
-		valid(s)
+	replace := func(s *string) { *s = strings.ToValidUTF8(*s, "\uFFFD") }
+	for _, s := range ev.texts() {
+		replace(s)
 	}
 	for _, ps := range [][]Property{ev.Properties, ev.UserProperties} {
 		for i := range ps {
-			valid(&ps[i].Key)
-			valid(&ps[i].Value)
+			replace(&ps[i].Key)
+			replace(&ps[i].Value)
 		}
 	}
-	if replaced {
-		repair(RepairUTF8)
+	repair(RepairUTF8)
+}
+
+// isValidText is written out because it is asked of every event.
+func (ev *Event) isValidText() bool {
+	valid := utf8.ValidString
+	return valid(ev.Name) && valid(ev.Visitor) && valid(ev.Session) && valid(ev.Identified) && valid(ev.Hostname) &&
+		valid(ev.Path) && valid(ev.Query) && valid(ev.Title) && valid(ev.Referrer) && valid(ev.Browser) &&
+		valid(ev.BrowserVersion) && valid(ev.OS) && valid(ev.OSVersion) && valid(ev.Device) && valid(ev.Language) &&
+		valid(ev.Country) && valid(ev.Region) && valid(ev.City) && valid(ev.TimeZone) && valid(ev.Target) &&
+		valid(ev.TargetText) && valid(ev.Message) && areValid(ev.Properties) && areValid(ev.UserProperties)
+}
+
+func areValid(ps []Property) bool {
+	for i := range ps {
+		if !utf8.ValidString(ps[i].Key) || !utf8.ValidString(ps[i].Value) {
+			return false
+		}
 	}
+	return true
 }
 
 func (n *Normalizer) page(ev *Event, repair func(string)) {
@@ -266,7 +276,15 @@ func isURL(s string) bool {
 			return false
 		}
 	}
-	return strings.IndexFunc(s, unicode.IsSpace) < 0
+	for i := range len(s) {
+		if s[i] <= ' ' {
+			return false
+		}
+		if s[i] >= utf8.RuneSelf {
+			return strings.IndexFunc(s, unicode.IsSpace) < 0
+		}
+	}
+	return true
 }
 
 func (n *Normalizer) identity(ev *Event, repair func(string)) {
@@ -293,28 +311,45 @@ func (n *Normalizer) uuid(kind, id string) string {
 	return uuid.NewSHA1(n.Namespace, []byte(kind+":"+id)).String()
 }
 
+// IsUUID reports whether s has the form of a UUID, in lower or upper case.
+func IsUUID(s string) bool {
+	valid, _ := isUUID(s)
+	return valid
+}
+
 // isUUID reports whether s has the form of a UUID, and of one in lower case.
 func isUUID(s string) (valid, lower bool) {
-	if len(s) != 36 {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return false, false
 	}
-	lower = true
+	var seen uint8
 	for i := range len(s) {
-		c := s[i]
+		seen |= hexDigits[s[i]]
+	}
+	// A fifth dash would stand in a digit's place.
+	valid = seen&notHex == 0 && strings.Count(s, "-") == 4
+	return valid, valid && seen&upperHex == 0
+}
+
+const (
+	notHex = 1 << iota
+	upperHex
+)
+
+// hexDigits says of each byte what it is not: a dash or a hexadecimal digit,
+// in lower case.
+var hexDigits = func() (set [256]uint8) {
+	for c := range set {
 		switch {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-			if c != '-' {
-				return false, false
-			}
-		case '0' <= c && c <= '9' || 'a' <= c && c <= 'f':
+		case c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'f':
 		case 'A' <= c && c <= 'F':
-			lower = false
+			set[c] = upperHex
 		default:
-			return false, false
+			set[c] = notHex
 		}
 	}
-	return true, lower
-}
+	return set
+}()
 
 func (n *Normalizer) client(ev *Event, repair func(string)) {
 	if ev.ClientApart {

@@ -29,7 +29,7 @@ import (
 // script neither normalizes, nor keeps visits and visitors apart, nor knows
 // other schemas.
 func BenchmarkAgainstScript(b *testing.B) {
-	path, rows := cloudExport(b, 40<<20)
+	path, rows := cloudExport(b, 200<<20)
 	var ratios []float64
 	var ours, theirs time.Duration
 	for b.Loop() {

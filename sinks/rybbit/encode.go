@@ -46,14 +46,16 @@ func appendNested(dst []byte, s string) []byte { return appendEscaped(dst, s, &n
 
 func appendEscaped(dst []byte, s string, table *[utf8.RuneSelf]string) []byte {
 	done := 0
-	for i := 0; i < len(s); {
+	for i := plainPrefix(s); i < len(s); {
 		c := s[i]
-		if c < utf8.RuneSelf {
-			if escape := table[c]; escape != "" {
-				dst = append(append(dst, s[done:i]...), escape...)
-				done = i + 1
-			}
+		if plain[c] {
 			i++
+			continue
+		}
+		if c < utf8.RuneSelf {
+			dst = append(append(dst, s[done:i]...), table[c]...)
+			i++
+			done = i
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(s[i:])
@@ -64,6 +66,34 @@ func appendEscaped(dst []byte, s string, table *[utf8.RuneSelf]string) []byte {
 		i += size
 	}
 	return append(dst, s[done:]...)
+}
+
+// plain are the bytes that stand for themselves in a JSON string.
+var plain = func() (set [256]bool) {
+	for c := range utf8.RuneSelf {
+		set[c] = escapes[c] == ""
+	}
+	return set
+}()
+
+// plainPrefix returns a length of s from its start that holds nothing but
+// ASCII that needs no escape: all of it but for up to seven characters. It
+// looks at eight bytes at once, by the well known tricks for finding a byte
+// that is zero or less than another in a word.
+func plainPrefix(s string) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; len(s)-i >= 8; i += 8 {
+		w := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+		control := w - ones*' '
+		quote := (w ^ ones*'"') - ones
+		backslash := (w ^ ones*'\\') - ones
+		if (w|control|quote|backslash)&highs != 0 {
+			return i
+		}
+	}
+	return i
 }
 
 // escapedUnits returns the length of s inside a JSON string, in UTF-16 code units.
@@ -110,7 +140,7 @@ func append2(dst []byte, n int) []byte { return append(dst, byte('0'+n/10), byte
 
 // appendUUID appends id, or where it is no UUID the one that always stands for it.
 func appendUUID(dst []byte, id string) []byte {
-	if !isUUID(id) {
+	if !pipeline.IsUUID(id) {
 		id = uuid.NewSHA1(uuid.NameSpaceURL, []byte(id)).String()
 	}
 	return append(dst, id...)
@@ -123,8 +153,6 @@ func visitorOf(ev *pipeline.Event) string {
 	}
 	return ev.Visitor
 }
-
-func isUUID(s string) bool { return len(s) == 36 && uuid.Validate(s) == nil }
 
 func appendScreen(dst []byte, ev *pipeline.Event) []byte {
 	if !hasScreen(ev) {

@@ -112,9 +112,9 @@ func withinLimits(f pipeline.Field, ev *pipeline.Event, l *pipeline.Limits) Fide
 	case pipeline.FieldMessage:
 		return fits(ev.Message, l.Message)
 	case pipeline.FieldVisitor:
-		return keptIf(isUUID(ev.Visitor), Derived)
+		return keptIf(pipeline.IsUUID(ev.Visitor), Derived)
 	case pipeline.FieldSession:
-		return keptIf(isUUID(ev.Session), Derived)
+		return keptIf(pipeline.IsUUID(ev.Session), Derived)
 	case pipeline.FieldScreen:
 		return keptIf(hasScreen(ev), Lost)
 	case pipeline.FieldCountry:

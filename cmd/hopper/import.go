@@ -256,11 +256,11 @@ func (r *importRun) choose(ctx context.Context, in *reader, rules pipeline.Norma
 	if err != nil {
 		return nil, err
 	}
-	sample, src, err := pipeline.Survey(ctx, src, surveyEvents)
-	in.opened = src
+	sample, surveyed, err := pipeline.Survey(ctx, src, surveyEvents)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, src.Close())
 	}
+	in.opened = surveyed
 	if len(sample) == 0 {
 		return nil, nil
 	}

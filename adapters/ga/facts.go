@@ -11,16 +11,16 @@ import (
 
 	"hopper/adapters"
 	"hopper/adapters/ga/record"
-	verify "hopper/adapters/recount"
+	"hopper/adapters/recount"
 	"hopper/adapters/table"
 	"hopper/pipeline"
 )
 
 // Facts tells what the rows of event-level exports say, for
-// [verify.Compare]. It shares with the translation what the inputs are and
+// [recount.Compare]. It shares with the translation what the inputs are and
 // how containers are read; the rest it looks up by name. Reports have no rows
-// of events: they are [verify.ErrNoFacts].
-func (Adapter) Facts(ctx context.Context, inputs []*adapters.Input, opt adapters.Options, yield func(*verify.Fact) error) error {
+// of events: they are [recount.ErrNoFacts].
+func (Adapter) Facts(ctx context.Context, inputs []*adapters.Input, opt adapters.Options, yield func(*recount.Fact) error) error {
 	var all []recognized
 	for _, in := range inputs {
 		r, err := recognize(ctx, in)
@@ -29,7 +29,7 @@ func (Adapter) Facts(ctx context.Context, inputs []*adapters.Input, opt adapters
 		}
 		switch r.shape {
 		case report:
-			return adapters.Errorf(in.Name, "%w", verify.ErrNoFacts)
+			return adapters.Errorf(in.Name, "%w", recount.ErrNoFacts)
 		case bigQuery, flattened, universal:
 			all = append(all, r)
 		}
@@ -43,7 +43,7 @@ func (Adapter) Facts(ctx context.Context, inputs []*adapters.Input, opt adapters
 	return nil
 }
 
-func tellInput(ctx context.Context, r recognized, loc *time.Location, yield func(*verify.Fact) error) error {
+func tellInput(ctx context.Context, r recognized, loc *time.Location, yield func(*recount.Fact) error) error {
 	if r.tables != nil {
 		for _, t := range r.tables {
 			if err := tellTable(ctx, t, loc, yield); err != nil {
@@ -78,7 +78,7 @@ func tellInput(ctx context.Context, r recognized, loc *time.Location, yield func
 			if stopped != nil {
 				return
 			}
-			f := &verify.Fact{Origin: pipeline.Origin{Input: r.in.Name, Row: rec.Row}}
+			f := &recount.Fact{Origin: pipeline.Origin{Input: r.in.Name, Row: rec.Row}}
 			switch {
 			case rec.Err != nil:
 				stopped = yield(f)
@@ -188,7 +188,7 @@ func toldText(s string) string {
 
 // tell fills in a fact from the values of a GA4 event. Queries that flatten
 // the export give its fields all kinds of names.
-func (m facts) tell(f *verify.Fact, loc *time.Location) {
+func (m facts) tell(f *recount.Fact, loc *time.Location) {
 	f.At = momentOf(m.get("event_timestamp", "event_timestamp_micros", "event_timestamp_utc", "event_datetime", "event_time", "timestamp", "time", "ts"), loc)
 	f.Visitor = m.get("user_pseudo_id", "client_id", "pseudo_id", "pseudo_user_id")
 	if session := strings.TrimSuffix(m.get("ga_session_id", "session_id", "sessionid"), ".0"); f.Visitor != "" && session != "" {
@@ -287,7 +287,7 @@ func addressOf(u string) (host, path string) {
 
 // tellTable tells the rows of a table, and where rows are parameters, the
 // events that rows of the same event make.
-func tellTable(ctx context.Context, flat *flatTable, loc *time.Location, yield func(*verify.Fact) error) error {
+func tellTable(ctx context.Context, flat *flatTable, loc *time.Location, yield func(*recount.Fact) error) error {
 	t := flat.table
 	r, err := t.Open(ctx)
 	if err != nil {
@@ -299,7 +299,7 @@ func tellTable(ctx context.Context, flat *flatTable, loc *time.Location, yield f
 		names[i] = columnOf(column)
 	}
 	var (
-		open *verify.Fact // whose rows may not have ended
+		open *recount.Fact // whose rows may not have ended
 		vals facts
 		id   string
 		keys map[string]bool
@@ -314,7 +314,7 @@ func tellTable(ctx context.Context, flat *flatTable, loc *time.Location, yield f
 		return yield(f)
 	}
 	row := func(rec *table.Row) error {
-		f := &verify.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: rec.Number}}
+		f := &recount.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: rec.Number}}
 		if rec.Err != nil {
 			return errors.Join(end(), yield(f))
 		}
@@ -373,7 +373,7 @@ func tellTable(ctx context.Context, flat *flatTable, loc *time.Location, yield f
 // tellSession tells the hits of a session of Universal Analytics. Where the
 // session came from is told where its first hit has a referrer: else the
 // traffic source may have it.
-func tellSession(f *verify.Fact, root *record.Value, yield func(*verify.Fact) error) error {
+func tellSession(f *recount.Fact, root *record.Value, yield func(*recount.Fact) error) error {
 	at := func(v *record.Value, path ...string) string {
 		for _, key := range path {
 			v = v.Get(key)
@@ -412,7 +412,7 @@ func tellSession(f *verify.Fact, root *record.Value, yield func(*verify.Fact) er
 			hit.Page = "/" + strings.TrimPrefix(screen, "/")
 		}
 		if referred {
-			hit.Referrer = or(at(h, "referer"), verify.None)
+			hit.Referrer = or(at(h, "referer"), recount.None)
 		}
 		hit.Kind = pipeline.Custom
 		switch kind := h.Get("type").String(); kind {

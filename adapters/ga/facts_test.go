@@ -9,12 +9,12 @@ import (
 	"time"
 
 	"hopper/adapters"
-	verify "hopper/adapters/recount"
+	"hopper/adapters/recount"
 	"hopper/pipeline"
 )
 
 // verified compares an export with the events made of it.
-func verified(t *testing.T, opt adapters.Options, paths ...string) *verify.Comparison {
+func verified(t *testing.T, opt adapters.Options, paths ...string) *recount.Comparison {
 	t.Helper()
 	inputs, err := adapters.Open(t.Context(), paths, nil, t.TempDir())
 	if err != nil {
@@ -26,7 +26,7 @@ func verified(t *testing.T, opt adapters.Options, paths ...string) *verify.Compa
 		t.Fatal(err)
 	}
 	defer reading.Source.Close()
-	c, err := verify.Compare(t.Context(), verify.Export{Teller: Adapter{}, Inputs: inputs.Files, Options: opt, Source: reading.Source},
+	c, err := recount.Compare(t.Context(), recount.Export{Teller: Adapter{}, Inputs: inputs.Files, Options: opt, Source: reading.Source},
 		pipeline.Translation{Encoder: pipeline.Nowhere{}, Jobs: 2})
 	if err != nil {
 		t.Fatal(err)
@@ -40,13 +40,13 @@ func verified(t *testing.T, opt adapters.Options, paths ...string) *verify.Compa
 	return c
 }
 
-func total(c *verify.Comparison, table, measure string) verify.Line {
+func total(c *recount.Comparison, table, measure string) recount.Line {
 	for _, l := range c.Total {
 		if l.Table == table && l.Measure == measure {
 			return l
 		}
 	}
-	return verify.Line{}
+	return recount.Line{}
 }
 
 // TestFactsAgree recounts fixtures and samples: nothing
@@ -97,8 +97,8 @@ func TestFactsOfReports(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer inputs.Close()
-	err = Adapter{}.Facts(t.Context(), inputs.Files, adapters.Options{}, func(*verify.Fact) error { return nil })
-	if !errors.Is(err, verify.ErrNoFacts) {
+	err = Adapter{}.Facts(t.Context(), inputs.Files, adapters.Options{}, func(*recount.Fact) error { return nil })
+	if !errors.Is(err, recount.ErrNoFacts) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // recount is what a dashboard would show of a day.
-type recount struct {
+type dayCounts struct {
 	Sessions, Bounces, Views int
 	Seconds                  float64
 	Pages, Entries           map[string]int // views, sessions
@@ -29,19 +29,19 @@ type recount struct {
 	Devices                  map[string]int
 }
 
-func recountDays(events []pipeline.Event) map[string]*recount {
+func recountDays(events []pipeline.Event) map[string]*dayCounts {
 	type visit struct {
 		first, last pipeline.Micros
 		views       int
 	}
-	days := map[string]*recount{}
+	days := map[string]*dayCounts{}
 	visits := map[string]*visit{}
 	dayOf := map[string]string{}
 	for _, ev := range events {
 		date := ev.Time.Time().Format(time.DateOnly)
 		d := days[date]
 		if d == nil {
-			d = &recount{Pages: map[string]int{}, Entries: map[string]int{}, Names: map[string]int{}, Sources: map[string]int{}, Countries: map[string]int{}, Devices: map[string]int{}}
+			d = &dayCounts{Pages: map[string]int{}, Entries: map[string]int{}, Names: map[string]int{}, Sources: map[string]int{}, Countries: map[string]int{}, Devices: map[string]int{}}
 			days[date] = d
 		}
 		page := withQuestion(ev.Path, strings.TrimPrefix(strings.Split("&"+ev.Query, "&utm_")[0], "&"))

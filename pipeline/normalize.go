@@ -250,7 +250,7 @@ func cleanReferrer(ref string) (string, bool) {
 	if isURL(ref) {
 		return ref, true
 	}
-	ref = strings.Join(strings.Fields(ref), "%20")
+	ref = escape(strings.Join(strings.Fields(ref), "%20"), &controls)
 	if isURL(ref) {
 		return ref, true
 	}
@@ -263,6 +263,14 @@ func cleanReferrer(ref string) (string, bool) {
 	}
 	return "", false
 }
+
+// controls are the characters that no address holds as they are.
+var controls = func() (set [256]bool) {
+	for c := range set {
+		set[c] = c < ' ' || c == 0x7F
+	}
+	return set
+}()
 
 // isURL reports whether s is an absolute URL with a host or an app's name.
 func isURL(s string) bool {
@@ -277,7 +285,7 @@ func isURL(s string) bool {
 		}
 	}
 	for i := range len(s) {
-		if s[i] <= ' ' {
+		if s[i] <= ' ' || s[i] == 0x7F {
 			return false
 		}
 		if s[i] >= utf8.RuneSelf {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -55,9 +56,11 @@ func main() {
 }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := interruptible(context.Background(), stderr)
-	defer stop()
 	root := newRoot()
+	ctx, stop := interruptible(context.Background(), func() {
+		say(root, stderr, slog.LevelWarn, "stopping once the batch in flight is settled; again to stop at once")
+	})
+	defer stop()
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -65,15 +68,29 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	err := interrupted(ctx, root.ExecuteContext(ctx))
 	code := exitCode(err)
 	if err != nil {
-		fmt.Fprintln(stderr, "hopper: "+err.Error())
-		switch code {
-		case exitAway, exitInterrupted:
-			fmt.Fprintln(stderr, "hopper: nothing is lost; run the same command again to go on")
-		case exitUsage:
-			fmt.Fprintln(stderr, "hopper: see hopper "+commandName(root, args)+"--help")
-		}
+		complain(root, args, stderr, code, err)
 	}
 	return code
+}
+
+// say prints a message of the program itself in the form that --log-format asks for.
+func say(root *cobra.Command, stderr io.Writer, level slog.Level, message string, attrs ...any) {
+	if format, _ := root.PersistentFlags().GetString("log-format"); format == "json" {
+		slog.New(slog.NewJSONHandler(stderr, nil)).Log(context.Background(), level, message, attrs...)
+		return
+	}
+	fmt.Fprintln(stderr, "hopper: "+message)
+}
+
+// complain says why the program ends, and what to do.
+func complain(root *cobra.Command, args []string, stderr io.Writer, code int, err error) {
+	say(root, stderr, slog.LevelError, err.Error(), "exit", code)
+	switch code {
+	case exitAway, exitInterrupted:
+		say(root, stderr, slog.LevelInfo, "nothing is lost; run the same command again to go on")
+	case exitUsage:
+		say(root, stderr, slog.LevelInfo, "see hopper "+commandName(root, args)+"--help")
+	}
 }
 
 // interrupted tells an end by a signal from other errors, wherever it was met.
@@ -111,16 +128,16 @@ func exitCode(err error) int {
 }
 
 // interruptible returns a context that the first SIGINT or SIGTERM ends with
-// errInterrupted. The second ends the process where it stands, which the
+// errInterrupted, after a notice. The second ends the process where it stands, which the
 // ledger survives.
-func interruptible(ctx context.Context, stderr io.Writer) (context.Context, func()) {
+func interruptible(ctx context.Context, notice func()) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		select {
 		case <-signals:
-			fmt.Fprintln(stderr, "hopper: stopping once the batch in flight is settled; again to stop at once")
+			notice()
 			cancel(errInterrupted)
 		case <-ctx.Done():
 			return

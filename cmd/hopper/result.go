@@ -83,7 +83,12 @@ func (r *importRun) finish(ctx context.Context, stdout, stderr io.Writer, err er
 		err = &exitError{exitRejects, fmt.Errorf("%d of %d rows were rejected, more than --max-rejects %s allows; they are in %s",
 			res.Rejected, res.Rows, &r.maxRejects, res.RejectsFile)}
 	}
-	if !r.quiet && res.Error == "" {
+	res.fillEmpty()
+	switch {
+	case r.quiet || res.Error != "":
+	case r.logFormat == "json":
+		r.log.Info("done", "result", res)
+	default:
 		r.tell(stderr)
 		if r.sandboxed != nil {
 			// An interrupt while this is printed must not spoil it.
@@ -91,7 +96,6 @@ func (r *importRun) finish(ctx context.Context, stdout, stderr io.Writer, err er
 		}
 	}
 	if r.json {
-		r.result.fillEmpty()
 		err = errors.Join(err, printJSON(stdout, res))
 	}
 	return errors.Join(err, r.closeSandbox())

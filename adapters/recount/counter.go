@@ -275,9 +275,11 @@ func hostOf(referrer string) string {
 	if referrer == None {
 		return ""
 	}
-	_, host, isURL := strings.Cut(strings.TrimSpace(referrer), "://")
+	scheme, host, isURL := strings.Cut(strings.TrimSpace(referrer), "://")
 	if !isURL {
 		host = strings.TrimSpace(referrer)
+	} else if scheme == "" || strings.ContainsFunc(scheme, notOfScheme) {
+		return ""
 	}
 	if i := strings.IndexAny(host, "/?#"); i >= 0 {
 		host = host[:i]
@@ -290,6 +292,10 @@ func hostOf(referrer string) string {
 
 func notOfHost(r rune) bool {
 	return r < utf8.RuneSelf && r != '.' && r != '-' && r != '_' && r != ':' && r != '[' && r != ']' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
+}
+
+func notOfScheme(r rune) bool {
+	return r != '+' && r != '-' && r != '.' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
 }
 
 // A hit is sorted by side (fromSource or fromEvents), session and time. Its

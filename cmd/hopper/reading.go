@@ -35,7 +35,7 @@ type reading struct {
 	dedupe                                          bool
 
 	days  window
-	zone  *time.Location
+	zone  *time.Location // nil is what the export tells
 	names []string
 }
 
@@ -50,7 +50,7 @@ func (r *reading) flags(cmd *cobra.Command) {
 	f.StringVar(&r.from, "from", "auto", "`SOURCE` of the inputs: auto or "+strings.Join(r.names, ", "))
 	f.StringVar(&r.since, "since", "", "leave out events before this `DAY` (UTC, 2024-01-31)")
 	f.StringVar(&r.until, "until", "", "leave out events after this `DAY` (UTC, inclusive)")
-	f.StringVar(&r.timezone, "timezone", "UTC", "`ZONE` of times without one, as Europe/Berlin")
+	f.StringVar(&r.timezone, "timezone", "", "`ZONE` of days and times without one, as Europe/Berlin (default what the export tells, else UTC)")
 	f.StringVar(&r.hostname, "hostname", "", "`HOST` of events without one")
 	f.StringVar(&r.website, "website", "", "read only the events of this `ID` (Umami's website_id)")
 	f.StringVar(&r.gaEvents, "ga-events", "default", "of Google Analytics' automatic events keep `WHICH`: default (what a user did) or all")
@@ -59,8 +59,10 @@ func (r *reading) flags(cmd *cobra.Command) {
 }
 
 func (r *reading) check() (err error) {
-	if r.zone, err = time.LoadLocation(r.timezone); err != nil || r.timezone == "Local" {
-		return usagef("--timezone: %q is no zone such as Europe/Berlin or UTC", r.timezone)
+	if r.timezone != "" {
+		if r.zone, err = time.LoadLocation(r.timezone); err != nil || r.timezone == "Local" {
+			return usagef("--timezone: %q is no zone such as Europe/Berlin or UTC", r.timezone)
+		}
 	}
 	if r.days.since, err = day("--since", r.since, 0); err != nil {
 		return err
@@ -141,7 +143,7 @@ func (r *reading) migration(ctx context.Context, e *export) (rybbit.Migration, e
 	}
 	m := rybbit.Migration{
 		Source: e.adapter.Name(), Since: r.since, Until: r.until,
-		Options: map[string]string{"timezone": r.zone.String(), "hostname": r.hostname, "website": r.website, "ga-events": r.gaEvents, "dedupe": strconv.FormatBool(r.dedupe)},
+		Options: map[string]string{"timezone": r.timezone, "hostname": r.hostname, "website": r.website, "ga-events": r.gaEvents, "dedupe": strconv.FormatBool(r.dedupe)},
 	}
 	for _, p := range prints {
 		m.Inputs = append(m.Inputs, rybbit.InputID{Name: p.Name, Size: p.Size, SHA256: p.SHA256, Joined: e.joined(p.Name)})

@@ -135,7 +135,6 @@ type fitter struct {
 	extra  [2][]int32 // what each visit has beyond its floor
 	limit  int32      // most seconds beyond the floor
 	weight [3]float64 // of one pageview, second, visitor in the wrong row
-	group  []int32    // of a visit, -1 for visitors with one visit
 }
 
 type fitDim struct {
@@ -151,15 +150,6 @@ type fitDim struct {
 func (b *builder) fit() float64 {
 	f := &fitter{b: b, limit: int32(b.seconds - 1 - b.floor[seconds])}
 	f.weight = [3]float64{1 / float64(max(1, b.pageviews)), 1 / (2 * float64(max(1, b.duration))), 2 / float64(b.persons)}
-	f.group = make([]int32, b.visits())
-	for v := range f.group {
-		f.group[v] = -1
-	}
-	for i, g := range b.groups {
-		for k := range g.size() {
-			f.group[g.visit(k)] = int32(i)
-		}
-	}
 	for i := range b.dims {
 		f.dims = append(f.dims, b.newFitDim(&b.dims[i]))
 	}
@@ -498,7 +488,7 @@ func (f *fitter) excess(d *fitDim, m int, i, j int32) int {
 	return k
 }
 
-func (f *fitter) groupOf(v int32) int32 { return f.group[int(v)+f.b.bounces] }
+func (f *fitter) groupOf(v int32) int32 { return f.b.groupOf(int(v) + f.b.bounces) }
 
 func (f *fitter) tradeGain(d *fitDim, i, j int32) float64 {
 	r, s := d.row[i], d.row[j]

@@ -5,29 +5,50 @@ package reconstruct
 // over entries and exits: a visit whose page has no pageview to give begins or
 // ends on a page that has.
 func (b *builder) pageMargins() {
+	day := b.day
+	index := b.indexPages()
+	unclaimed := b.countPages(index)
+
+	entry, entryRows := b.pageTable(&day.Entries, index)
+	exit, exitRows := b.pageTable(&day.Exits, index)
+	bounces := b.bouncePages(&entry, &exit, day)
+	b.endMargins(&entry, bounces)
+	b.endMargins(&exit, bounces)
+	b.cutEnds(bounces, entry.engaged, exit.engaged, unclaimed)
+	b.fillEnds(bounces, entry.engaged, exit.engaged)
+
+	entry.bounces, exit.bounces = bounces, bounces
+	b.addEndDim(&entry, &day.Entries, entryRows)
+	b.addEndDim(&exit, &day.Exits, exitRows)
+}
+
+// indexPages lists the pages of all tables and returns where each is listed.
+func (b *builder) indexPages() map[string]int {
 	index := map[string]int{}
-	at := func(key string) int {
-		i, ok := index[key]
-		if !ok {
-			i = len(b.pages)
-			index[key] = i
+	add := func(key string) {
+		if _, ok := index[key]; !ok {
+			index[key] = len(b.pages)
 			b.pages = append(b.pages, key)
 		}
-		return i
 	}
-	day := b.day
-	for _, p := range day.Pages {
-		at(p.Key)
+	for _, p := range b.day.Pages {
+		add(p.Key)
 	}
-	for _, t := range []*Table{&day.Entries, &day.Exits} {
+	for _, t := range []*Table{&b.day.Entries, &b.day.Exits} {
 		for _, r := range t.Rows {
-			at(r.Key)
+			add(r.Key)
 		}
 	}
+	return index
+}
+
+// countPages adds up what the day tells of each page, scaled to the day's
+// pageviews where it is more, and returns how many it leaves to no page.
+func (b *builder) countPages(index map[string]int) (unclaimed int) {
 	n := len(b.pages)
 	b.views, b.distinct, b.people = make([]int, n+1), make([]int, n+1), make([]int, n+1)
-	for _, p := range day.Pages {
-		i := at(p.Key)
+	for _, p := range b.day.Pages {
+		i := index[p.Key]
 		b.views[i] += clip(p.Pageviews)
 		b.distinct[i] += clip(p.Visits)
 		b.people[i] += clip(p.Visitors)
@@ -35,64 +56,63 @@ func (b *builder) pageMargins() {
 	if s := sum(b.views); s > b.pageviews {
 		b.views = apportion(b.pageviews, b.views, nil)
 	}
-	slack := b.pageviews - sum(b.views)
+	return b.pageviews - sum(b.views)
+}
 
-	entry, entryRows := b.pageTable(&day.Entries, index)
-	exit, exitRows := b.pageTable(&day.Exits, index)
-	bounces := b.bouncePages(&entry, &exit, day)
-	b.endMargins(&entry, &day.Entries, bounces)
-	b.endMargins(&exit, &day.Exits, bounces)
-
-	// A page with fewer pageviews than its visits need takes from those that
-	// no page claims, then gives up exits, entries and bounces, in this order:
-	// a visit over midnight has its exit's pageview on the next day.
-	for i := range n {
-		lack := bounces[i] + entry.engaged[i] + exit.engaged[i] - b.views[i]
+// cutEnds gives a page with fewer pageviews than its visits need some of those
+// that no page claims, then takes exits, entries and bounces from it, in this
+// order: a visit over midnight has its exit's pageview on the next day. What
+// stays unclaimed goes to the place of pages that no table tells.
+func (b *builder) cutEnds(bounces, entries, exits []int, unclaimed int) {
+	for i := range b.pages {
+		lack := bounces[i] + entries[i] + exits[i] - b.views[i]
 		if lack <= 0 {
 			continue
 		}
-		part := min(lack, slack)
-		slack -= part
+		part := min(lack, unclaimed)
+		unclaimed -= part
 		b.views[i] += part
 		lack -= part
-		for _, c := range []*int{&exit.engaged[i], &entry.engaged[i], &bounces[i]} {
-			part := min(lack, *c)
-			*c -= part
+		for _, c := range [][]int{exits, entries, bounces} {
+			part := min(lack, c[i])
+			c[i] -= part
 			lack -= part
 		}
 	}
-	b.views[n] = slack
-	// What has no page yet goes to pages with pageviews to spare.
-	spare := make([]int, n+1)
-	for _, c := range []struct {
-		counts []int
-		total  int
-	}{{bounces, b.bounces}, {entry.engaged, b.paged}, {exit.engaged, b.paged}} {
+	b.views[len(b.pages)] = unclaimed
+}
+
+// fillEnds gives the bounces and the visits that begin or end on no page yet
+// to pages with pageviews to spare.
+func (b *builder) fillEnds(bounces, entries, exits []int) {
+	spare := make([]int, len(b.views))
+	fill := func(counts []int, total int) {
 		for i := range spare {
-			spare[i] = b.views[i] - bounces[i] - entry.engaged[i] - exit.engaged[i]
+			spare[i] = b.views[i] - bounces[i] - entries[i] - exits[i]
 		}
-		for i, more := range apportion(c.total-sum(c.counts), spare, spare) {
-			c.counts[i] += more
+		for i, more := range apportion(total-sum(counts), spare, spare) {
+			counts[i] += more
 		}
 	}
-	for _, e := range []struct {
-		d    *dim
-		t    *Table
-		rows []Row
-	}{{&entry, &day.Entries, entryRows}, {&exit, &day.Exits, exitRows}} {
-		e.d.page = true
-		e.d.bounces = bounces
-		if e.t.Has&Visitors != 0 {
-			e.d.repeats = make([]int, n+1)
-			for i, r := range e.rows {
-				if v := bounces[i] + e.d.engaged[i]; v > 0 && r.Visitors > 0 {
-					e.d.repeats[i] = min(max(0, v-clip(r.Visitors)), v-1)
-				}
+	fill(bounces, b.bounces)
+	fill(entries, b.paged)
+	fill(exits, b.paged)
+}
+
+// addEndDim adds the dimension of entry or exit pages, with its repeats, as
+// far as the table tells visitors, and targets.
+func (b *builder) addEndDim(d *dim, t *Table, rows []Row) {
+	d.page = true
+	if t.Has&Visitors != 0 {
+		d.repeats = make([]int, len(d.engaged))
+		for i, r := range rows {
+			if v := d.bounces[i] + d.engaged[i]; v > 0 && r.Visitors > 0 {
+				d.repeats[i] = min(max(0, v-clip(r.Visitors)), v-1)
 			}
 		}
-		b.targets(e.d, e.t, e.rows)
-		b.dims = append(b.dims, *e.d)
 	}
+	b.targets(d, t, rows)
+	b.dims = append(b.dims, *d)
 }
 
 // pageTable spreads a table of entries or exits over the day's pages.
@@ -163,7 +183,7 @@ func (b *builder) bouncePages(entry, exit *dim, day *Day) []int {
 
 // endMargins makes the visits that begin (or end) on each page and are no
 // bounce as many as the day's paged visits, or fewer.
-func (b *builder) endMargins(d *dim, t *Table, bounces []int) {
+func (b *builder) endMargins(d *dim, bounces []int) {
 	for i := range d.engaged {
 		d.engaged[i] = max(0, d.engaged[i]+d.bounces[i]-bounces[i])
 	}

@@ -55,6 +55,20 @@ type dim struct {
 func (b *builder) visits() int  { return b.bounces + b.paged + b.eventOnly }
 func (b *builder) engaged() int { return b.paged + b.eventOnly }
 
+// endDims returns the dimensions of entry and exit pages.
+func (b *builder) endDims() (entry, exit *dim) {
+	return &b.dims[len(b.dims)-2], &b.dims[len(b.dims)-1]
+}
+
+// groupOf returns which group a visit is of, -1 for the only visit of its
+// visitor. Groups are the first visitors, each numbered as its group.
+func (b *builder) groupOf(visit int) int32 {
+	if g := b.visitor[visit]; int(g) < len(b.groups) {
+		return g
+	}
+	return -1
+}
+
 // plan settles the day's totals and every table's margins.
 func plan(day *Day) (*builder, error) {
 	b := &builder{day: day, seconds: int(day.End.Sub(day.Start) / time.Second)}
@@ -100,39 +114,7 @@ func clip(n int) int { return min(max(n, 0), maxCount) }
 // totals returns the day's sums, those unknown taken from the tables.
 func (b *builder) totals() Sums {
 	day := b.day
-	best := Sums{}
-	seen := Measure(0)
-	take := func(t *Table) {
-		var s Sums
-		for _, r := range t.Rows {
-			s.Visits += clip(r.Visits)
-			s.Bounces += clip(r.Bounces)
-			s.Visitors += clip(r.Visitors)
-			s.Pageviews += clip(r.Pageviews)
-			s.Duration += clip(r.Duration)
-		}
-		seen |= t.Has
-		if t.Has&Visits != 0 {
-			best.Visits = max(best.Visits, s.Visits)
-		}
-		if t.Has&Bounces != 0 {
-			best.Bounces = max(best.Bounces, s.Bounces)
-		}
-		if t.Has&Visitors != 0 && t.PerVisitor {
-			best.Visitors = max(best.Visitors, s.Visitors)
-		}
-		if t.Has&Pageviews != 0 {
-			best.Pageviews = max(best.Pageviews, s.Pageviews)
-		}
-		if t.Has&Duration != 0 {
-			best.Duration = max(best.Duration, s.Duration)
-		}
-	}
-	for i := range day.Tables {
-		take(&day.Tables[i])
-	}
-	take(&day.Entries)
-	take(&day.Exits)
+	best, seen := largest(day)
 	views, pageVisits := 0, 0
 	for _, p := range day.Pages {
 		views += clip(p.Pageviews)
@@ -147,36 +129,85 @@ func (b *builder) totals() Sums {
 		}
 		return derived
 	}
+
 	var t Sums
 	t.Pageviews = pick(Pageviews, day.Totals.Pageviews, max(best.Pageviews, views))
+	hits := t.Pageviews + b.numEvents
+
 	visits := max(best.Visits, pageVisits)
-	if visits == 0 && t.Pageviews+b.numEvents > 0 {
+	if visits == 0 && hits > 0 {
 		visits = max(1, min(best.Visitors, t.Pageviews))
 	}
 	t.Visits = pick(Visits, day.Totals.Visits, visits)
+
 	visitors := t.Visits
 	if best.Visitors > 0 {
 		visitors = best.Visitors
 	}
 	t.Visitors = pick(Visitors, day.Totals.Visitors, visitors)
-	if t.Visits == 0 && t.Pageviews+b.numEvents > 0 {
+
+	if t.Visits == 0 && hits > 0 {
 		// Visits that began the day before: their hits need one.
 		t.Visits = max(1, min(t.Visitors, t.Pageviews))
 	}
 	if day.Has&Pageviews == 0 {
 		t.Pageviews = max(t.Pageviews, t.Visits)
 	}
+
 	bounces := best.Bounces
 	if seen&Bounces == 0 {
+		// As few as leave two pageviews to every other visit.
 		bounces = max(0, 2*t.Visits-t.Pageviews)
 	}
 	t.Bounces = min(pick(Bounces, day.Totals.Bounces, bounces), t.Visits)
+
 	t.Duration = pick(Duration, day.Totals.Duration, best.Duration)
 	if (seen|day.Has)&Duration == 0 {
 		// Nothing tells it: a second from page to page, to keep their order.
 		t.Duration = max(0, t.Pageviews-t.Visits)
 	}
 	return t
+}
+
+// largest returns, per measure, the largest sum that a table of the day adds
+// up to, for a table can lack rows, and the measures that any table tells.
+func largest(day *Day) (best Sums, seen Measure) {
+	take := func(t *Table) {
+		s := sumRows(t)
+		seen |= t.Has
+		best.Visits = max(best.Visits, s.Visits)
+		best.Bounces = max(best.Bounces, s.Bounces)
+		if t.PerVisitor { // of other tables, visitors are in several rows
+			best.Visitors = max(best.Visitors, s.Visitors)
+		}
+		best.Pageviews = max(best.Pageviews, s.Pageviews)
+		best.Duration = max(best.Duration, s.Duration)
+	}
+	for i := range day.Tables {
+		take(&day.Tables[i])
+	}
+	take(&day.Entries)
+	take(&day.Exits)
+	return best, seen
+}
+
+// sumRows adds up a table's rows, with nothing of the measures it does not tell.
+func sumRows(t *Table) Sums {
+	told := func(m Measure, n int) int {
+		if t.Has&m == 0 {
+			return 0
+		}
+		return clip(n)
+	}
+	var s Sums
+	for _, r := range t.Rows {
+		s.Visits += told(Visits, r.Visits)
+		s.Bounces += told(Bounces, r.Bounces)
+		s.Visitors += told(Visitors, r.Visitors)
+		s.Pageviews += told(Pageviews, r.Pageviews)
+		s.Duration += told(Duration, r.Duration)
+	}
+	return s
 }
 
 // classes splits the day's visits into bounces, paged visits and visits with

@@ -59,25 +59,28 @@ func (b *builder) assign() {
 		}
 	}
 	b.kin = make([]uint16, b.visits())
-	entry, exit := &b.dims[len(b.dims)-2], &b.dims[len(b.dims)-1]
+	entry, exit := b.endDims()
 	for i := range b.dims {
 		d := &b.dims[i]
 		if d == exit {
-			copy(exit.row[:b.bounces], entry.row[:b.bounces])
+			copy(exit.row[:b.bounces], entry.row[:b.bounces]) // a bounce's only page
 		}
 		if !d.perVisitor {
 			b.shareRows(d)
 		}
 		if d != exit {
 			b.drawSingles(d, 0, b.bounces)
-		} else {
-			copy(exit.row[:b.bounces], entry.row[:b.bounces])
 		}
 		if !d.page {
 			b.drawSingles(d, b.bounces+b.paged, b.visits())
 		}
 		b.align(d)
 	}
+	b.numberVisitors()
+}
+
+// numberVisitors numbers the visitors, those with several visits first.
+func (b *builder) numberVisitors() {
 	b.visitor = make([]int32, b.visits())
 	for v := range b.visitor {
 		b.visitor[v] = -1
@@ -98,91 +101,119 @@ func (b *builder) assign() {
 
 // assemble places visits and their hits in time.
 func (b *builder) assemble(res *Result, inner [][]int32) {
-	n := b.visits()
-	entry, exit := &b.dims[len(b.dims)-2], &b.dims[len(b.dims)-1]
 	events := b.placeEvents()
 	length := b.lengths(events)
 	start := b.starts(length)
-	order := make([]uint64, n) // visits by start
+	order := make([]uint64, b.visits()) // visits by start
 	for v := range order {
 		order[v] = uint64(start[v])<<32 | uint64(v)
 	}
 	slices.Sort(order)
 
-	rows := make([]int32, n*len(b.day.Tables))
-	hits := make([]Hit, 0, b.pageviews+b.numEvents)
-	res.Visits = make([]Visit, 0, n)
+	tables := len(b.day.Tables)
+	rows := make([]int32, len(order)*tables) // one block for all visits, as are the hits
+	w := hitWriter{b: b, hits: make([]Hit, 0, b.pageviews+b.numEvents)}
+	res.Visits = make([]Visit, 0, len(order))
 	res.Persons = b.persons
 	for _, next := range order {
 		v := int(uint32(next))
-		visit := Visit{Visitor: int(b.visitor[v]), Rows: rows[:len(b.day.Tables):len(b.day.Tables)]}
-		rows = rows[len(b.day.Tables):]
-		for i := range b.day.Tables {
-			r := b.dims[i].row[v]
-			if int(r) == len(b.day.Tables[i].Rows) {
-				r = -1
-			}
-			visit.Rows[i] = r
-		}
-		from := len(hits)
-		hit := func(at time.Duration, page, event int32) {
-			hits = append(hits, Hit{At: at, Page: page, Event: event})
-		}
-		at, long := time.Duration(start[v])*time.Second, time.Duration(length[v])*time.Second
-		page := func(p int32) int32 {
-			if int(p) == len(b.pages) {
-				return -1
-			}
-			return p
-		}
+		visit := Visit{Visitor: int(b.visitor[v]), Rows: rows[:tables:tables]}
+		rows = rows[tables:]
+		b.copyRows(visit.Rows, v)
+
+		from := len(w.hits)
+		w.at, w.long = time.Duration(start[v])*time.Second, time.Duration(length[v])*time.Second
 		switch i := v - b.bounces; {
 		case i < 0:
-			p := page(entry.row[v])
-			hit(at, p, -1)
-			b.spread(events[v], 1, at, long, p, hit)
+			w.bounce(v, events[v])
 		case i < b.paged:
-			p := page(entry.row[v])
-			hit(at, p, -1)
-			// What is between keeps a second's distance from both ends, so that
-			// these are first and last in formats without fractions too.
-			begin, span := at, long
-			if long >= 2*time.Second {
-				begin, span = at+time.Second, long-2*time.Second
-			}
-			steps := time.Duration(len(inner[i])+len(events[v])) + 1
-			step := func(k int) time.Duration {
-				return begin + (span * time.Duration(k) / steps).Truncate(time.Millisecond)
-			}
-			// Events stand between the pageviews, spread among them.
-			k, e := 1, 0
-			for j := 0; j <= len(inner[i]); j++ {
-				for e < len(events[v])*(j+1)/(len(inner[i])+1) {
-					hit(step(k), p, events[v][e])
-					k++
-					e++
-				}
-				if j < len(inner[i]) {
-					p = page(inner[i][j])
-					hit(step(k), p, -1)
-					k++
-				}
-			}
-			hit(at+long, page(exit.row[v]), -1)
+			w.path(v, inner[i], events[v])
 		default:
-			b.spread(events[v], 0, at, long, -1, hit)
+			w.spread(events[v], 0, -1)
 		}
-		visit.Hits = hits[from:len(hits):len(hits)]
+		visit.Hits = w.hits[from:len(w.hits):len(w.hits)]
 		res.Visits = append(res.Visits, visit)
 	}
 	b.placeProperties(res.Visits)
 }
 
-// spread places the events of a visit that has at most one pageview, so many
+// copyRows sets a visit's row in each of the day's tables, -1 where a
+// dimension has it in the row that stands for no row.
+func (b *builder) copyRows(rows []int32, v int) {
+	for i := range rows {
+		rows[i] = b.dims[i].row[v]
+		if int(rows[i]) == len(b.day.Tables[i].Rows) {
+			rows[i] = -1
+		}
+	}
+}
+
+// hitWriter writes the hits of one visit after the other.
+type hitWriter struct {
+	b        *builder
+	hits     []Hit
+	at, long time.Duration // start and length of the visit being written
+}
+
+func (w *hitWriter) hit(at time.Duration, page, event int32) {
+	w.hits = append(w.hits, Hit{At: at, Page: page, Event: event})
+}
+
+// page returns what a hit tells of a page: nothing of the last, which stands
+// for pages that no table tells.
+func (w *hitWriter) page(p int32) int32 {
+	if int(p) == len(w.b.pages) {
+		return -1
+	}
+	return p
+}
+
+// bounce writes a visit with one pageview.
+func (w *hitWriter) bounce(v int, events []int32) {
+	entry, _ := w.b.endDims()
+	p := w.page(entry.row[v])
+	w.hit(w.at, p, -1)
+	w.spread(events, 1, p)
+}
+
+// path writes a visit with two or more pageviews, its events between the
+// first and the last.
+func (w *hitWriter) path(v int, inner, events []int32) {
+	entry, exit := w.b.endDims()
+	p := w.page(entry.row[v])
+	w.hit(w.at, p, -1)
+	// What is between keeps a second's distance from both ends, so that
+	// these are first and last in formats without fractions too.
+	begin, span := w.at, w.long
+	if w.long >= 2*time.Second {
+		begin, span = w.at+time.Second, w.long-2*time.Second
+	}
+	steps := time.Duration(len(inner)+len(events)) + 1
+	k := time.Duration(0)
+	between := func(page, event int32) {
+		k++
+		w.hit(begin+(span*k/steps).Truncate(time.Millisecond), page, event)
+	}
+	// The pageviews part the visit into as many pieces and one more, among
+	// which the events are spread evenly.
+	for j, e := 0, 0; j <= len(inner); j++ {
+		for ; e < len(events)*(j+1)/(len(inner)+1); e++ {
+			between(p, events[e])
+		}
+		if j < len(inner) {
+			p = w.page(inner[j])
+			between(p, -1)
+		}
+	}
+	w.hit(w.at+w.long, w.page(exit.row[v]), -1)
+}
+
+// spread writes the events of a visit that has at most one pageview, so many
 // hits being before them, the last at the visit's end.
-func (b *builder) spread(events []int32, before int, at, long time.Duration, page int32, hit func(time.Duration, int32, int32)) {
+func (w *hitWriter) spread(events []int32, before int, page int32) {
 	steps := time.Duration(max(1, before+len(events)-1))
 	for k, e := range events {
-		hit(at+(long*time.Duration(before+k)/steps).Truncate(time.Millisecond), page, e)
+		w.hit(w.at+(w.long*time.Duration(before+k)/steps).Truncate(time.Millisecond), page, e)
 	}
 }
 

@@ -86,12 +86,24 @@ func (r *Report) Compare(table, measure string, want, got []int) {
 	r.add(l)
 }
 
+// measureNames are the measures' names, in the order of their bits.
+var measureNames = [...]string{"visits", "bounces", "visitors", "pageviews", "duration"}
+
+// The measures' places in that order.
+const (
+	visitsAt = iota
+	bouncesAt
+	visitorsAt
+	pageviewsAt
+	durationAt
+)
+
 // counter counts rows the way Rybbit's dashboard does: users and sessions by
 // distinct id, a bounce as a session with one pageview, a session's duration
 // from its first to its last event.
 type counter struct {
-	sums [5][]int // by measure, in the order of their bits
-	last []int    // of a row: the visitor counted last, plus 1
+	sums [len(measureNames)][]int // by measure and row
+	last []int                    // of a row: the visitor counted last, plus 1
 }
 
 func newCounter(rows int) *counter {
@@ -106,20 +118,26 @@ func newCounter(rows int) *counter {
 func (c *counter) seen(row, visitor int) {
 	if c.last[row] != visitor+1 {
 		c.last[row] = visitor + 1
-		c.sums[2][row]++
+		c.sums[visitorsAt][row]++
 	}
 }
 
 func (c *counter) visit(row, visitor int, s Sums) {
-	c.sums[0][row] += s.Visits
-	c.sums[1][row] += s.Bounces
+	c.sums[visitsAt][row] += s.Visits
+	c.sums[bouncesAt][row] += s.Bounces
 	c.seen(row, visitor)
-	c.sums[3][row] += s.Pageviews
-	c.sums[4][row] += s.Duration
+	c.sums[pageviewsAt][row] += s.Pageviews
+	c.sums[durationAt][row] += s.Duration
 }
 
-var measureNames = [5]string{"visits", "bounces", "visitors", "pageviews", "duration"}
+// event counts an event, where rows are kinds of events or values of
+// properties: these have no visits, whose place their number takes.
+func (c *counter) event(row, visitor int) {
+	c.sums[visitsAt][row]++
+	c.seen(row, visitor)
+}
 
+// table adds the lines of the measures that a table tells.
 func (r *Report) table(name string, has Measure, rows []Row, c *counter) {
 	for m, measure := range measureNames {
 		if has&(1<<m) == 0 {
@@ -127,7 +145,7 @@ func (r *Report) table(name string, has Measure, rows []Row, c *counter) {
 		}
 		want := make([]int, len(rows))
 		for i, row := range rows {
-			want[i] = [5]int{row.Visits, row.Bounces, row.Visitors, row.Pageviews, row.Duration}[m]
+			want[i] = [...]int{row.Visits, row.Bounces, row.Visitors, row.Pageviews, row.Duration}[m]
 		}
 		r.Compare(name, measure, want, c.sums[m])
 	}
@@ -135,125 +153,177 @@ func (r *Report) table(name string, has Measure, rows []Row, c *counter) {
 
 // report recounts a result and compares it with the day.
 func (b *builder) report(res *Result) Report {
-	day := b.day
-	index := map[string]int{}
-	for i, p := range res.Pages {
-		index[p] = i
+	c := newRecount(b.day, len(res.Pages))
+	for _, i := range visitsByVisitor(res) {
+		c.visit(i, &res.Visits[i])
 	}
-	byVisitor := make([]int32, len(res.Visits)) // visits in order of visitors
-	starts := make([]int32, res.Persons+1)
+	return c.compare(b.day, res.Pages)
+}
+
+// visitsByVisitor returns the visits' indices, those of each visitor together,
+// which lets a counter know visitors by the last one it counted.
+func visitsByVisitor(res *Result) []int32 {
+	next := make([]int32, res.Persons+1) // where each visitor's next visit goes
 	for _, v := range res.Visits {
-		starts[v.Visitor+1]++
+		next[v.Visitor+1]++
 	}
 	for i := range res.Persons {
-		starts[i+1] += starts[i]
+		next[i+1] += next[i]
 	}
+	order := make([]int32, len(res.Visits))
 	for i, v := range res.Visits {
-		byVisitor[starts[v.Visitor]] = int32(i)
-		starts[v.Visitor]++
+		order[next[v.Visitor]] = int32(i)
+		next[v.Visitor]++
 	}
-	total := newCounter(1)
-	tables := make([]*counter, len(day.Tables))
-	for i := range tables {
-		tables[i] = newCounter(len(day.Tables[i].Rows))
-	}
-	none := len(res.Pages) // stands for pages that no table tells
-	entries, exits, pages := newCounter(none+1), newCounter(none+1), newCounter(none+1)
-	lastVisit := make([]int32, none+1)
-	events, props := newCounter(len(day.Events)), newCounter(len(day.Properties))
-	for _, i := range byVisitor {
-		v := &res.Visits[i]
-		s := Sums{Visits: 1, Duration: int((v.Hits[len(v.Hits)-1].At - v.Hits[0].At).Seconds())}
-		entry, exit := -1, -1
-		for j := range v.Hits {
-			h := &v.Hits[j]
-			for _, p := range h.Properties {
-				props.sums[0][p]++
-				props.seen(int(p), v.Visitor)
-			}
-			if h.Event >= 0 {
-				events.sums[0][h.Event]++
-				events.seen(int(h.Event), v.Visitor)
-				continue
-			}
-			s.Pageviews++
-			exit = int(h.Page)
-			if exit < 0 {
-				exit = none
-			}
-			if entry < 0 {
-				entry = exit
-			}
-			pages.sums[3][exit]++
-			pages.seen(exit, v.Visitor)
-			if lastVisit[exit] != i+1 {
-				lastVisit[exit] = i + 1
-				pages.sums[0][exit]++
-			}
-		}
-		if s.Pageviews == 1 {
-			s.Bounces = 1
-		}
-		total.visit(0, v.Visitor, s)
-		for t, r := range v.Rows {
-			if r >= 0 {
-				tables[t].visit(int(r), v.Visitor, s)
-			}
-		}
-		if entry >= 0 {
-			entries.visit(entry, v.Visitor, s)
-			exits.visit(exit, v.Visitor, s)
-		}
-	}
+	return order
+}
 
-	var r Report
-	r.table("day", day.Has, []Row{{Sums: day.Totals}}, total)
+// recount counts a result by all that a day tells.
+type recount struct {
+	total                 *counter
+	tables                []*counter // as Day.Tables
+	entries, exits, pages *counter
+	events, properties    *counter
+	noPage                int     // the row of pages that no table tells
+	lastVisit             []int32 // of a page: the visit counted last, plus 1
+}
+
+func newRecount(day *Day, pages int) *recount {
+	c := &recount{
+		total:   newCounter(1),
+		entries: newCounter(pages + 1), exits: newCounter(pages + 1), pages: newCounter(pages + 1),
+		events: newCounter(len(day.Events)), properties: newCounter(len(day.Properties)),
+		noPage:    pages,
+		lastVisit: make([]int32, pages+1),
+	}
 	for i := range day.Tables {
-		r.table(day.Tables[i].Name, day.Tables[i].Has, day.Tables[i].Rows, tables[i])
+		c.tables = append(c.tables, newCounter(len(day.Tables[i].Rows)))
+	}
+	return c
+}
+
+// visit counts the visit with the index i.
+func (c *recount) visit(i int32, v *Visit) {
+	s := Sums{Visits: 1, Duration: int((v.Hits[len(v.Hits)-1].At - v.Hits[0].At).Seconds())}
+	entry, exit := 0, 0
+	for j := range v.Hits {
+		h := &v.Hits[j]
+		for _, p := range h.Properties {
+			c.properties.event(int(p), v.Visitor)
+		}
+		if h.Event >= 0 {
+			c.events.event(int(h.Event), v.Visitor)
+			continue
+		}
+		exit = c.pageview(i, v.Visitor, h)
+		if s.Pageviews == 0 {
+			entry = exit
+		}
+		s.Pageviews++
+	}
+	if s.Pageviews == 1 {
+		s.Bounces = 1
+	}
+	c.total.visit(0, v.Visitor, s)
+	for t, row := range v.Rows {
+		if row >= 0 {
+			c.tables[t].visit(int(row), v.Visitor, s)
+		}
+	}
+	if s.Pageviews > 0 {
+		c.entries.visit(entry, v.Visitor, s)
+		c.exits.visit(exit, v.Visitor, s)
+	}
+}
+
+// pageview counts a pageview of the visit with the index i and returns its
+// page's row.
+func (c *recount) pageview(i int32, visitor int, h *Hit) int {
+	row := int(h.Page)
+	if row < 0 {
+		row = c.noPage
+	}
+	c.pages.sums[pageviewsAt][row]++
+	c.pages.seen(row, visitor)
+	if c.lastVisit[row] != i+1 {
+		c.lastVisit[row] = i + 1
+		c.pages.sums[visitsAt][row]++
+	}
+	return row
+}
+
+// compare reports how the count differs from the day; pages are what
+// [Hit.Page] indexes.
+func (c *recount) compare(day *Day, pages []string) Report {
+	index := map[string]int{}
+	for i, p := range pages {
+		index[p] = i
+	}
+	var r Report
+	r.table("day", day.Has, []Row{{Sums: day.Totals}}, c.total)
+	for i := range day.Tables {
+		r.table(day.Tables[i].Name, day.Tables[i].Has, day.Tables[i].Rows, c.tables[i])
 	}
 	if len(day.Pages) > 0 {
-		rows := make([]Row, none+1)
-		has := Pageviews
-		for _, p := range day.Pages {
-			row := &rows[index[p.Key]]
-			row.Pageviews += p.Pageviews
-			row.Sums.Visits += p.Visits
-			row.Visitors += p.Visitors
-			if p.Visits > 0 {
-				has |= Visits
-			}
-			if p.Visitors > 0 {
-				has |= Visitors
-			}
-		}
-		r.table("pages", has, rows, pages)
+		has, rows := pageRows(day, index)
+		r.table("pages", has, rows, c.pages)
 	}
-	for _, e := range []struct {
-		name string
-		t    *Table
-		c    *counter
-	}{{"entry pages", &day.Entries, entries}, {"exit pages", &day.Exits, exits}} {
-		rows := make([]Row, none+1)
-		for _, row := range e.t.Rows {
-			rows[index[row.Key]] = row
-		}
-		r.table(e.name, e.t.Has, rows, e.c)
+	r.table("entry pages", day.Entries.Has, endRows(&day.Entries, index), c.entries)
+	r.table("exit pages", day.Exits.Has, endRows(&day.Exits, index), c.exits)
+
+	var events, properties eventSums
+	for _, e := range day.Events {
+		events.add(e.Events, e.Visitors)
 	}
-	if len(day.Events) > 0 {
-		want, visitors := make([]int, len(day.Events)), make([]int, len(day.Events))
-		for i, e := range day.Events {
-			want[i], visitors[i] = e.Events, e.Visitors
-		}
-		r.Compare("custom events", "events", want, events.sums[0])
-		r.Compare("custom events", "visitors", visitors, events.sums[2])
+	for _, p := range day.Properties {
+		properties.add(p.Events, p.Visitors)
 	}
-	if len(day.Properties) > 0 {
-		want, visitors := make([]int, len(day.Properties)), make([]int, len(day.Properties))
-		for i, p := range day.Properties {
-			want[i], visitors[i] = p.Events, p.Visitors
-		}
-		r.Compare("custom properties", "events", want, props.sums[0])
-		r.Compare("custom properties", "visitors", visitors, props.sums[2])
-	}
+	events.compare(&r, "custom events", c.events)
+	properties.compare(&r, "custom properties", c.properties)
 	return r
+}
+
+// pageRows adds up what a day tells of each page, with a row at the end for
+// pages that no table tells, and which measures it tells of any.
+func pageRows(day *Day, index map[string]int) (Measure, []Row) {
+	has, rows := Pageviews, make([]Row, len(index)+1)
+	for _, p := range day.Pages {
+		row := &rows[index[p.Key]]
+		row.Pageviews += p.Pageviews
+		row.Visits += p.Visits
+		row.Visitors += p.Visitors
+		if p.Visits > 0 {
+			has |= Visits
+		}
+		if p.Visitors > 0 {
+			has |= Visitors
+		}
+	}
+	return has, rows
+}
+
+// endRows puts a table's rows where their pages are.
+func endRows(t *Table, index map[string]int) []Row {
+	rows := make([]Row, len(index)+1)
+	for _, row := range t.Rows {
+		rows[index[row.Key]] = row
+	}
+	return rows
+}
+
+// eventSums are what a day tells of custom events, or of values of properties.
+type eventSums struct{ events, visitors []int }
+
+func (t *eventSums) add(events, visitors int) {
+	t.events = append(t.events, events)
+	t.visitors = append(t.visitors, visitors)
+}
+
+// compare adds the lines of what the day tells, if anything.
+func (t *eventSums) compare(r *Report, name string, c *counter) {
+	if len(t.events) == 0 {
+		return
+	}
+	r.Compare(name, "events", t.events, c.sums[visitsAt])
+	r.Compare(name, "visitors", t.visitors, c.sums[visitorsAt])
 }

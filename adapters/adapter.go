@@ -50,6 +50,9 @@ type Joiner interface {
 type Options struct {
 	// Timezone is the zone of sources that give days or times without one; nil is UTC.
 	Timezone *time.Location
+	// Now is when the migration began, which a resumed run does not change. The
+	// zero value is long ago. What a day's sums tell of today had happened by then.
+	Now time.Time
 	// TempDir is where a join or a sort spills; empty is the system's.
 	TempDir string
 	// Website is the only one to read of inputs that hold several (--website).
@@ -66,6 +69,16 @@ func (o Options) Location() *time.Location {
 		return time.UTC
 	}
 	return o.Timezone
+}
+
+// End returns when the day from start to end was over for an export: an export
+// of today's sums does not reach to midnight.
+func (o Options) End(start, end time.Time) time.Time {
+	// A second is the least that a day can be made of.
+	if least := start.Add(time.Second); o.Now.After(least) && o.Now.Before(end) {
+		return o.Now
+	}
+	return end
 }
 
 // A Reading is an export that has been recognized and is ready to be read.

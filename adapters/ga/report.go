@@ -50,6 +50,7 @@ type reports struct {
 	hosts   map[string]string // of pages
 	loose   outcomes          // of rows that belong to no day
 	inputs  []string
+	opt     adapters.Options
 	zone    *time.Location
 	notes   []string
 	tables  int
@@ -94,7 +95,7 @@ type sums struct {
 func openReports(ctx context.Context, reading *adapters.Reading, all []recognized, opt adapters.Options) (*adapters.Reading, error) {
 	r := &reports{
 		days: make(map[time.Time]*reportDay), titles: make(map[string]string), hosts: make(map[string]string),
-		zone: opt.Location(), exactly: make(map[string]bool),
+		opt: opt, zone: opt.Location(), exactly: make(map[string]bool),
 	}
 	for _, one := range all {
 		if one.shape != report {
@@ -544,9 +545,8 @@ func (c dayChunk) Decode(out *pipeline.Emitter) error {
 	told.to(out)
 	at := pipeline.Origin{Input: told.input}
 	y, m, d := c.date.Date()
-	day := &reconstruct.Day{
-		Start: time.Date(y, m, d, 0, 0, 0, 0, c.reports.zone), End: time.Date(y, m, d+1, 0, 0, 0, 0, c.reports.zone),
-	}
+	day := &reconstruct.Day{Start: time.Date(y, m, d, 0, 0, 0, 0, c.reports.zone)}
+	day.End = c.reports.opt.End(day.Start, time.Date(y, m, d+1, 0, 0, 0, 0, c.reports.zone))
 	tables := told.fill(day, out)
 	result, err := reconstruct.Reconstruct(day)
 	if err != nil {

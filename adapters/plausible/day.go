@@ -85,10 +85,11 @@ type host struct {
 	pageviews int
 }
 
-func newDay(date string, zone *time.Location) *day {
+func newDay(date string, opt adapters.Options) *day {
 	d := &day{date: date, hosts: map[string]host{}}
 	if date != "" {
-		d.start, d.end = midnight(date, 0, zone), midnight(date, 1, zone)
+		d.start, d.end = midnight(date, 0, opt.Location()), midnight(date, 1, opt.Location())
+		d.end = opt.End(d.start, d.end)
 	}
 	return d
 }

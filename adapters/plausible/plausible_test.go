@@ -238,6 +238,34 @@ func TestConsistentExportsCountTheSame(t *testing.T) {
 	}
 }
 
+// TestTodayIsNotOver imports an export on the day that it ends with: nothing of
+// that day may lie ahead, where Rybbit would take it for the future.
+func TestTodayIsNotOver(t *testing.T) {
+	s := newSite(5, firstDay, 3, 60)
+	noon := firstDay.AddDate(0, 0, 2).Add(12 * time.Hour)
+	export := func() *adapters.Reading {
+		r, err := open(t, bytes.NewReader(s.archive(s.sums())), adapters.Options{Now: noon}, "-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	events, _, _, err := pipeline.Collect(t.Context(), export().Source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	latest := pipeline.Micros(0)
+	for i := range events {
+		latest = max(latest, events[i].Time)
+	}
+	if got := latest.Time(); !got.Before(noon) || got.Before(noon.Add(-6*time.Hour)) {
+		t.Errorf("the last event is at %s, imported at %s", got, noon)
+	}
+	if v := verify(t, export()); len(v.Days) != 3 || !v.Holds() {
+		t.Errorf("%d days\n%s", len(v.Days), text(v))
+	}
+}
+
 // TestVisitsOverMidnight moves visits such that many end on the next day.
 func TestVisitsOverMidnight(t *testing.T) {
 	s := newSite(4, firstDay, 10, 60)

@@ -413,7 +413,7 @@ func (d *days) Next(ctx context.Context) (pipeline.Chunk, error) {
 	if !any {
 		return nil, io.EOF
 	}
-	day := newDay(date, d.opt.Location())
+	day := newDay(date, d.opt)
 	day.tally = &d.tally
 	for _, s := range d.tables {
 		for s.more && s.ahead.date == date {

@@ -254,6 +254,7 @@ func (r *importRun) upload(ctx context.Context, state string, e *export, client 
 		r.summarize(summary, statusAlreadyComplete)
 		return nil
 	}
+	e.options.Now = ledger.Started()
 	memory, err := rybbit.OpenMemory(state, migration.Server, r.began)
 	if err != nil {
 		return err

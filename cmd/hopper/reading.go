@@ -105,7 +105,9 @@ func (r *reading) open(ctx context.Context, args []string, stdin io.Reader) (*ex
 	if err != nil {
 		return nil, err
 	}
-	e := &export{inputs: inputs, options: adapters.Options{Timezone: r.zone, Website: r.website, AllEvents: r.gaEvents == "all", Dedupe: r.dedupe}}
+	e := &export{inputs: inputs, options: adapters.Options{
+		Timezone: r.zone, Now: time.Now(), Website: r.website, AllEvents: r.gaEvents == "all", Dedupe: r.dedupe,
+	}}
 	if e.adapter, err = r.detect(inputs); err != nil {
 		inputs.Close()
 		return nil, err

@@ -373,10 +373,10 @@ func (n *Normalizer) client(ev *Event, repair func(string)) {
 	}
 	if ev.Language != "" {
 		tag, ok := places.Language(ev.Language)
-		ev.Language = tag
 		if !ok {
-			repair(RepairLanguage)
+			repair(named(RepairLanguage, ev.Language))
 		}
+		ev.Language = tag
 	}
 }
 
@@ -385,16 +385,17 @@ func isScreenSide(pixels int) bool { return pixels >= 1 && pixels <= math.MaxUin
 func (n *Normalizer) place(ev *Event, repair func(string)) {
 	if ev.Country != "" {
 		code, ok := places.Country(ev.Country)
-		ev.Country = code
 		if !ok {
-			repair(RepairCountry)
+			repair(named(RepairCountry, ev.Country))
 		}
+		ev.Country = code
 	}
 	if ev.Region != "" {
-		code, ok := places.Region(ev.Country, ev.Region)
+		region := ev.Region
+		code, ok := places.Region(ev.Country, region)
 		ev.Region = code
 		if !ok {
-			repair(RepairRegion)
+			repair(named(RepairRegion, region+" ("+ev.Country+")"))
 		} else if ev.Country == "" {
 			ev.Country = code[:len("US")] // an ISO 3166-2 code begins with it
 		}
@@ -407,6 +408,10 @@ func (n *Normalizer) place(ev *Event, repair func(string)) {
 		}
 	}
 }
+
+// named is a kind of repair together with what it is about, so that a user
+// sees which names are not known.
+func named(kind, name string) string { return kind + ": " + Cut(name, 80) }
 
 func (n *Normalizer) vitals(ev *Event, repair func(string)) {
 	v := &ev.Vitals

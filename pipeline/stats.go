@@ -59,8 +59,24 @@ func (s *Stats) span(t Micros) {
 
 func (s *Stats) reject(at Origin, reason string) { s.Rejected.add(reason, at) }
 
-// Tally counts occurrences by kind and remembers where each was first seen.
+// Tally counts occurrences by kind and remembers where each was first seen. A
+// kind may name what it is about behind a colon: "unknown region dropped:
+// Atlantis (GR)". Beyond [maxKinds], those that are new are counted as "others".
 type Tally map[string]Occurrence
+
+// maxKinds bounds a tally: an input can name anything.
+const maxKinds = 256
+
+// room returns kind, or what it is counted under when the tally is full.
+func (t Tally) room(kind string) string {
+	if _, seen := t[kind]; seen || len(t) < maxKinds {
+		return kind
+	}
+	if prefix, _, named := strings.Cut(kind, ": "); named {
+		return prefix + ": others"
+	}
+	return kind
+}
 
 // Occurrence is how often something was seen, and where first.
 type Occurrence struct {
@@ -76,6 +92,7 @@ func (t *Tally) add(kind string, at Origin) {
 	if *t == nil {
 		*t = make(Tally)
 	}
+	kind = t.room(kind)
 	o, seen := (*t)[kind]
 	if !seen {
 		// A tally outlives the chunk that the strings may point into.
@@ -93,7 +110,10 @@ func (t *Tally) merge(later Tally) {
 	if *t == nil {
 		*t = make(Tally, len(later))
 	}
-	for kind, o := range later {
+	// Sorted, because a full tally takes whoever comes first.
+	for _, kind := range slices.Sorted(maps.Keys(later)) {
+		o := later[kind]
+		kind = t.room(kind)
 		if have, ok := (*t)[kind]; ok {
 			have.Count += o.Count
 			o = have

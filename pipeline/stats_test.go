@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -80,5 +81,25 @@ func TestReject(t *testing.T) {
 	}
 	if r := newReject(Origin{}, "", "a\xffb"); r.Raw != "a\uFFFDb" {
 		t.Errorf("raw %q", r.Raw)
+	}
+}
+
+// TestTallyIsBounded: an input that names something new in every row does not
+// fill the memory, and everything stays counted.
+func TestTallyIsBounded(t *testing.T) {
+	var whole, part Tally
+	for i := range 3 * maxKinds {
+		part.add(fmt.Sprint("unknown region dropped: ", i), Origin{Input: "in", Row: int64(i)})
+		if i%100 == 99 {
+			whole.merge(part)
+			part = nil
+		}
+	}
+	whole.merge(part)
+	if len(whole) != maxKinds+1 || whole.Total() != 3*maxKinds {
+		t.Errorf("%d kinds, %d in all", len(whole), whole.Total())
+	}
+	if others := whole["unknown region dropped: others"]; others.Count != 2*maxKinds {
+		t.Errorf("%d others", others.Count)
 	}
 }

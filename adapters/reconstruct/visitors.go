@@ -51,55 +51,86 @@ type grouping struct {
 // such that rows get their repeats. It sets the rows of those visits and
 // returns how many visits stand in a row that has not so many.
 func (b *builder) formVisitors() int {
-	n := b.visits()
 	for i := range b.dims {
-		d := &b.dims[i]
-		d.row = make([]int32, n)
-		for v := range d.row {
-			d.row[v] = -1
-		}
+		b.dims[i].row = unset(b.visits())
 	}
+	b.groups = nil
+	g := b.newGrouping()
+	if g.repeats == 0 {
+		return 0
+	}
+	g.formLoyal()
+	g.formPairs()
+	for g.repeats > 0 {
+		g.force()
+	}
+	return g.taken
+}
+
+// unset returns the rows of n visits that have none yet.
+func unset(n int) []int32 {
+	rows := make([]int32, n)
+	for v := range rows {
+		rows[v] = -1
+	}
+	return rows
+}
+
+func (b *builder) newGrouping() *grouping {
+	n := b.visits()
 	g := &grouping{b: b, visits: n, repeats: n - b.persons, next: b.bounces, lastBounce: b.bounces, last: n}
 	for i := range b.dims {
 		if b.dims[i].perVisitor {
 			g.pools = append(g.pools, b.newPool(&b.dims[i]))
 		}
 	}
-	b.groups = nil
-	if g.repeats == 0 {
-		return 0
-	}
 	if len(g.pools) == 0 {
+		// No table tells visitors' traits: as if one had all visits in one row.
 		all := dim{bounces: []int{b.bounces}, engaged: []int{b.engaged()}, repeats: []int{g.repeats}, row: make([]int32, n)}
 		g.pools = []*pool{b.newPool(&all)}
 	}
 	g.row = make([]int32, len(g.pools))
+	return g
+}
 
-	// Rows with fewer visitors than repeats first: they need long chains.
-	type tight struct {
-		pool int
-		row  int32
-		rate float64
-	}
-	var tights []tight
+// candidate is a row of a pool that visitors are formed from, and its rank.
+type candidate struct {
+	pool int
+	row  int32
+	rank float64
+}
+
+// candidates returns the rows that want repeats and that rank ranks, by rank.
+func (g *grouping) candidates(rank func(p *pool, r int32) (float64, bool)) []candidate {
+	var out []candidate
 	for i, p := range g.pools {
 		for _, r := range p.rows {
-			if h := p.heads(r); p.repeats[r] > h {
-				tights = append(tights, tight{i, r, float64(p.repeats[r]) / float64(max(h, 1))})
+			if k, ok := rank(p, r); ok && p.repeats[r] > 0 {
+				out = append(out, candidate{i, r, k})
 			}
 		}
 	}
-	slices.SortStableFunc(tights, func(a, b tight) int { return cmp.Compare(b.rate, a.rate) })
-	for _, t := range tights {
-		p := g.pools[t.pool]
-		for p.repeats[t.row] > 0 && p.heads(t.row) > 0 {
-			repeats, heads := p.repeats[t.row], p.heads(t.row)
+	slices.SortStableFunc(out, func(a, b candidate) int { return cmp.Compare(a.rank, b.rank) })
+	return out
+}
+
+// formLoyal forms visitors from the rows with fewer visitors than repeats,
+// before others take what these need: visitors with long chains of visits.
+func (g *grouping) formLoyal() {
+	tight := g.candidates(func(p *pool, r int32) (float64, bool) {
+		heads := p.heads(r)
+		return -float64(p.repeats[r]) / float64(max(heads, 1)), p.repeats[r] > heads
+	})
+	for _, c := range tight {
+		p := g.pools[c.pool]
+		for p.repeats[c.row] > 0 && p.heads(c.row) > 0 {
+			repeats, heads := p.repeats[c.row], p.heads(c.row)
 			chain := (repeats + heads - 1) / heads
 			if heads <= 4 || repeats <= 16 {
 				// Of few visitors, often one made most of the visits.
 				chain += g.b.rng.IntN(repeats - chain + 1)
 			}
-			for chain > 0 && !g.form(chain, t.pool, t.row) {
+			for chain > 0 && !g.form(chain, c.pool, c.row) {
 				chain /= 2
 			}
 			if chain == 0 {
@@ -107,38 +138,26 @@ func (b *builder) formVisitors() int {
 			}
 		}
 	}
-	// Then pairs, from the rows with the fewest visits on, of every table in
-	// turn, while the others still have room.
-	type start struct {
-		pool int
-		row  int32
-		n    int
-	}
-	var starts []start
-	for i, p := range g.pools {
-		for _, r := range p.rows {
-			if p.repeats[r] > 0 {
-				starts = append(starts, start{i, r, p.bounces[r] + p.engaged[r]})
-			}
-		}
-	}
-	slices.SortStableFunc(starts, func(a, b start) int { return cmp.Compare(a.n, b.n) })
-	for _, s := range starts {
-		p := g.pools[s.pool]
-		for p.repeats[s.row] > 0 && p.heads(s.row) > 0 {
+}
+
+// formPairs forms visitors with two visits, from the rows with the fewest
+// visits on, of every table in turn, while the others still have room.
+func (g *grouping) formPairs() {
+	smallest := g.candidates(func(p *pool, r int32) (float64, bool) {
+		return float64(p.bounces[r] + p.engaged[r]), true
+	})
+	for _, c := range smallest {
+		p := g.pools[c.pool]
+		for p.repeats[c.row] > 0 && p.heads(c.row) > 0 {
 			chain := 1
-			if p.heads(s.row) == 1 {
-				chain = p.repeats[s.row]
+			if p.heads(c.row) == 1 {
+				chain = p.repeats[c.row] // nobody else could take the others
 			}
-			if !g.form(chain, s.pool, s.row) {
+			if !g.form(chain, c.pool, c.row) {
 				break
 			}
 		}
 	}
-	for g.repeats > 0 {
-		g.force()
-	}
-	return g.taken
 }
 
 func (b *builder) newPool(d *dim) *pool {
@@ -155,6 +174,34 @@ func (b *builder) newPool(d *dim) *pool {
 	return p
 }
 
+// prospect is a visitor while rows are sought for it.
+type prospect struct {
+	repeats          int
+	bounces, engaged int    // the most visits of each kind that its rows so far have
+	kin              uint16 // what its rows so far have in common
+}
+
+// fits reports whether a row wants the visitor's repeats, has the visits, and
+// is not left with repeats of nobody.
+func (v *prospect) fits(p *pool, r int32) bool {
+	heads := p.heads(r)
+	return p.repeats[r] >= v.repeats && (heads > 1 || p.repeats[r] == v.repeats && heads == 1) &&
+		min(v.bounces, p.bounces[r])+min(v.engaged, p.engaged[r]) > v.repeats
+}
+
+// akin reports whether a row belongs together with the visitor's so far.
+func (v *prospect) akin(p *pool, r int32) bool {
+	return p.dim.kin == nil || akin(v.kin, p.dim.kin[r])
+}
+
+func (v *prospect) join(p *pool, r int32) {
+	if k := p.dim.kin; k != nil {
+		v.kin = common(v.kin, k[r])
+	}
+	v.bounces = min(v.bounces, p.bounces[r])
+	v.engaged = min(v.engaged, p.engaged[r])
+}
+
 // form makes a visitor with the given number of repeat visits in the given
 // row, if rows of the other tables can be found that still want as many.
 func (g *grouping) form(repeats, at int, row int32) bool {
@@ -162,73 +209,71 @@ func (g *grouping) form(repeats, at int, row int32) bool {
 		return false
 	}
 	// The counters are runs of visit numbers.
-	bounces, engaged := g.lastBounce-g.nextBounce, g.last-g.next
-	fits := func(p *pool, r int32) bool {
-		return p.repeats[r] >= repeats && (p.heads(r) > 1 || p.repeats[r] == repeats && p.heads(r) == 1) &&
-			min(bounces, p.bounces[r])+min(engaged, p.engaged[r]) > repeats
-	}
-	kin := uint16(0)
-	take := func(i int, r int32) {
-		g.row[i] = r
-		if k := g.pools[i].dim.kin; k != nil {
-			kin = common(kin, k[r])
-		}
-		bounces = min(bounces, g.pools[i].bounces[r])
-		engaged = min(engaged, g.pools[i].engaged[r])
-	}
-	if !fits(g.pools[at], row) {
+	v := prospect{repeats: repeats, bounces: g.lastBounce - g.nextBounce, engaged: g.last - g.next}
+	if !v.fits(g.pools[at], row) {
 		return false
 	}
-	take(at, row)
+	g.row[at] = row
+	v.join(g.pools[at], row)
 	for i, p := range g.pools {
 		if i == at {
 			continue
 		}
+		var r int32
 		if repeats > 1 {
-			// A long chain goes where chains are longest, or rows that need it
-			// are left without: of some rows the one most short of visitors.
-			best, most := int32(-1), 0.0
-			begin := g.b.rng.IntN(len(p.rows))
-			for k := range min(len(p.rows), 256) {
-				r := p.rows[(begin+k)%len(p.rows)]
-				if !fits(p, r) {
-					continue
-				}
-				rate := float64(p.repeats[r]) / float64(p.heads(r)) * (0.5 + g.b.rng.Float64())
-				if p.dim.kin != nil && !akin(kin, p.dim.kin[r]) {
-					rate /= 8
-				}
-				if rate > most {
-					best, most = r, rate
-				}
-			}
-			if best < 0 {
-				return false
-			}
-			take(i, best)
-			continue
+			r = g.seekLoyal(&v, p)
+		} else {
+			r = g.seekAny(&v, p)
 		}
-		found := false
-		for tries := 0; tries < 64 && len(p.labels) > 0; tries++ {
-			k := g.b.rng.IntN(len(p.labels))
-			r := p.labels[k]
-			if p.repeats[r] == 0 {
-				p.labels[k] = p.labels[len(p.labels)-1]
-				p.labels = p.labels[:len(p.labels)-1]
-				continue
-			}
-			if fits(p, r) && (tries >= 32 || p.dim.kin == nil || akin(kin, p.dim.kin[r])) {
-				take(i, r)
-				found = true
-				break
-			}
-		}
-		if !found {
+		if r < 0 {
 			return false
 		}
+		g.row[i] = r
+		v.join(p, r)
 	}
-	g.add(repeats, bounces, engaged)
+	g.add(repeats, v.bounces, v.engaged)
 	return true
+}
+
+// seekLoyal finds a row for a long chain of visits, -1 for none. It goes where
+// chains are longest, or rows that need it are left without: of some rows the
+// one most short of visitors, more or less.
+func (g *grouping) seekLoyal(v *prospect, p *pool) int32 {
+	best, most := int32(-1), 0.0
+	begin := g.b.rng.IntN(len(p.rows))
+	for k := range min(len(p.rows), 256) {
+		r := p.rows[(begin+k)%len(p.rows)]
+		if !v.fits(p, r) {
+			continue
+		}
+		rate := float64(p.repeats[r]) / float64(p.heads(r)) * (0.5 + g.b.rng.Float64())
+		if !v.akin(p, r) {
+			rate /= 8
+		}
+		if rate > most {
+			best, most = r, rate
+		}
+	}
+	return best
+}
+
+// seekAny draws a row by the repeats it wants, -1 if none fits in the attempts
+// made; rows that belong together come first.
+func (g *grouping) seekAny(v *prospect, p *pool) int32 {
+	for tries := 0; tries < 64 && len(p.labels) > 0; tries++ {
+		k := g.b.rng.IntN(len(p.labels))
+		r := p.labels[k]
+		if p.repeats[r] == 0 {
+			last := len(p.labels) - 1
+			p.labels[k] = p.labels[last]
+			p.labels = p.labels[:last]
+			continue
+		}
+		if v.fits(p, r) && (tries >= 32 || v.akin(p, r)) {
+			return r
+		}
+	}
+	return -1
 }
 
 // add takes a visitor's visits, at most so many of each kind, as likely a

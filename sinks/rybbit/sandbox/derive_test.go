@@ -62,7 +62,8 @@ func FuzzParseURL(f *testing.F) {
 		if v, ok := parseURL(again); !ok || v != u {
 			t.Fatalf("%q is read as %+v, and that as %+v", s, u, v)
 		}
-		if u.hostname == "" && strings.HasPrefix(strings.ToLower(strings.TrimSpace(s)), "http") {
+		scheme, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(s)), ":")
+		if u.hostname == "" && (scheme == "http" || scheme == "https") {
 			t.Fatalf("%q is read without a host", s)
 		}
 	})

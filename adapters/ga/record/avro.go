@@ -96,6 +96,7 @@ func fullName(name, space string) string {
 	return space + "." + name
 }
 
+// complex reads a schema that is an object.
 func (s avroSchema) complex(schema map[string]any, path, space string, wanted func(string) bool, depth int) (*avroType, error) {
 	kind, ok := schema["type"].(string)
 	if !ok { // {"type": {"type": …}} and {"type": […]}
@@ -106,16 +107,7 @@ func (s avroSchema) complex(schema map[string]any, path, space string, wanted fu
 	if scale, _ := schema["scale"].(float64); 0 <= scale && scale < 100 {
 		t.scale = int(scale)
 	}
-	if ns, ok := schema["namespace"].(string); ok {
-		space = ns
-	}
-	if name, ok := schema["name"].(string); ok {
-		name = fullName(name, space)
-		s[name] = t
-		if i := strings.LastIndexByte(name, '.'); i >= 0 {
-			space = name[:i]
-		}
-	}
+	space = s.define(t, schema, space)
 	element := func(key string) error {
 		e, err := s.node(schema[key], path, space, wanted, depth+1)
 		t.of = []*avroType{e}
@@ -124,23 +116,7 @@ func (s avroSchema) complex(schema map[string]any, path, space string, wanted fu
 	switch kind {
 	case "record", "error":
 		t.kind = "record"
-		fields, _ := schema["fields"].([]any)
-		for _, f := range fields {
-			field, _ := f.(map[string]any)
-			name, ok := field["name"].(string)
-			if !ok {
-				return nil, errSchema
-			}
-			at := join(path, name)
-			of, err := s.node(field["type"], at, space, wanted, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			t.names = append(t.names, name)
-			t.of = append(t.of, of)
-			t.wanted = append(t.wanted, wanted(at))
-		}
-		return t, nil
+		return t, s.fields(t, schema, path, space, wanted, depth)
 	case "enum":
 		symbols, _ := schema["symbols"].([]any)
 		for _, symbol := range symbols {
@@ -160,6 +136,7 @@ func (s avroSchema) complex(schema map[string]any, path, space string, wanted fu
 	case "map":
 		return t, element("values")
 	}
+	// {"type": "long", "logicalType": …}, on a copy: others use the name without it.
 	named, err := s.node(kind, path, space, wanted, depth+1)
 	if err != nil {
 		return nil, err
@@ -167,6 +144,45 @@ func (s avroSchema) complex(schema map[string]any, path, space string, wanted fu
 	copied := *named
 	copied.logical, copied.scale = t.logical, t.scale
 	return &copied, nil
+}
+
+// define makes t known by the schema's name, if it has one, before what it
+// consists of is read, which may refer to it. It returns the namespace in it.
+func (s avroSchema) define(t *avroType, schema map[string]any, space string) string {
+	if ns, ok := schema["namespace"].(string); ok {
+		space = ns
+	}
+	name, ok := schema["name"].(string)
+	if !ok {
+		return space
+	}
+	name = fullName(name, space)
+	s[name] = t
+	if i := strings.LastIndexByte(name, '.'); i >= 0 {
+		space = name[:i]
+	}
+	return space
+}
+
+// fields reads a record's fields into t.
+func (s avroSchema) fields(t *avroType, schema map[string]any, path, space string, wanted func(string) bool, depth int) error {
+	fields, _ := schema["fields"].([]any)
+	for _, f := range fields {
+		field, _ := f.(map[string]any)
+		name, ok := field["name"].(string)
+		if !ok {
+			return errSchema
+		}
+		at := join(path, name)
+		of, err := s.node(field["type"], at, space, wanted, depth+1)
+		if err != nil {
+			return err
+		}
+		t.names = append(t.names, name)
+		t.of = append(t.of, of)
+		t.wanted = append(t.wanted, wanted(at))
+	}
+	return nil
 }
 
 // avroReader cuts an object container file into its blocks.
@@ -444,73 +460,96 @@ func (d *avroDecoder) value(t *avroType, v *Value, depth int) error {
 		}
 		return err
 	case "float", "double":
-		size := int64(8)
-		if t.kind == "float" {
-			size = 4
+		f, err := d.float(t.kind)
+		if err == nil {
+			key := v.Key
+			*v = number(f)
+			v.Key = key
 		}
-		s, err := d.take(size)
-		if err != nil {
-			return err
+		return err
+	case "string", "bytes":
+		s, err := d.sized()
+		if err == nil {
+			setText(t, v, s)
 		}
-		key := v.Key
-		if size == 4 {
-			// A float32 is written as short as it can be, not as the float64 next to it.
-			f := math.Float32frombits(binary.LittleEndian.Uint32([]byte(s)))
-			short, _ := strconv.ParseFloat(strconv.FormatFloat(float64(f), 'g', -1, 32), 64)
-			*v = number(short)
-		} else {
-			*v = number(math.Float64frombits(binary.LittleEndian.Uint64([]byte(s))))
-		}
-		v.Key = key
-		return nil
-	case "string", "bytes", "fixed":
-		s, err := "", error(nil)
-		if t.kind == "fixed" {
-			s, err = d.take(int64(t.size))
-		} else {
-			s, err = d.sized()
-		}
-		v.Kind, v.Text = Text, s
-		if t.logical == "decimal" && err == nil && len(s) <= 64 {
-			v.Kind, v.Text = Number, decimal([]byte(s), t.scale)
+		return err
+	case "fixed":
+		s, err := d.take(int64(t.size))
+		if err == nil {
+			setText(t, v, s)
 		}
 		return err
 	case "enum":
-		n, err := d.long()
+		n, err := d.choice(len(t.names), "enumeration")
 		if err != nil {
 			return err
-		}
-		if n < 0 || n >= int64(len(t.names)) {
-			return errors.New("a value its enumeration lacks")
 		}
 		v.Kind, v.Text = Text, t.names[n]
 		return nil
 	case "union":
-		n, err := d.long()
+		n, err := d.choice(len(t.of), "union")
 		if err != nil {
 			return err
 		}
-		if n < 0 || n >= int64(len(t.of)) {
-			return errors.New("a value its union lacks")
-		}
 		return d.value(t.of[n], v, depth+1)
 	case "record":
-		v.Kind = Object
-		v.Kids = make([]Value, 0, len(t.of))
-		for i, of := range t.of {
-			kid := Value{Key: t.names[i]}
-			if err := d.value(of, &kid, depth+1); err != nil {
-				return err
-			}
-			if t.wanted[i] {
-				v.Kids = append(v.Kids, kid)
-			}
-		}
-		return nil
+		return d.record(t, v, depth)
 	case "array", "map":
 		return d.blocks(t, v, depth)
 	}
 	return fmt.Errorf("its schema uses the unknown type %q", t.kind)
+}
+
+// float decodes a "float" or a "double".
+func (d *avroDecoder) float(kind string) (float64, error) {
+	if kind == "double" {
+		s, err := d.take(8)
+		if err != nil {
+			return 0, err
+		}
+		return math.Float64frombits(binary.LittleEndian.Uint64([]byte(s))), nil
+	}
+	s, err := d.take(4)
+	if err != nil {
+		return 0, err
+	}
+	// A float32 is written as short as it can be, not as the float64 next to it.
+	f := math.Float32frombits(binary.LittleEndian.Uint32([]byte(s)))
+	short, _ := strconv.ParseFloat(strconv.FormatFloat(float64(f), 'g', -1, 32), 64)
+	return short, nil
+}
+
+// choice decodes the index of one of n symbols or types.
+func (d *avroDecoder) choice(n int, of string) (int, error) {
+	i, err := d.long()
+	if err == nil && (i < 0 || i >= int64(n)) {
+		err = fmt.Errorf("a value its %s lacks", of)
+	}
+	return int(i), err
+}
+
+// setText sets v to bytes of t, which is a decimal's number or a text.
+func setText(t *avroType, v *Value, s string) {
+	v.Kind, v.Text = Text, s
+	if t.logical == "decimal" && len(s) <= 64 { // BigQuery's have at most 32
+		v.Kind, v.Text = Number, decimal([]byte(s), t.scale)
+	}
+}
+
+// record decodes all of a record's fields, and keeps those that are wanted.
+func (d *avroDecoder) record(t *avroType, v *Value, depth int) error {
+	v.Kind = Object
+	v.Kids = make([]Value, 0, len(t.of))
+	for i, of := range t.of {
+		kid := Value{Key: t.names[i]}
+		if err := d.value(of, &kid, depth+1); err != nil {
+			return err
+		}
+		if t.wanted[i] {
+			v.Kids = append(v.Kids, kid)
+		}
+	}
+	return nil
 }
 
 // blocks decodes the elements of an array or a map.

@@ -360,14 +360,47 @@ type sum struct {
 	over, under, rows int64
 }
 
+// place is a measure of a table on a day.
+type place struct {
+	day     int32
+	table   table
+	measure measure
+}
+
+func (p place) compare(q place) int {
+	return cmp.Or(cmp.Compare(p.day, q.day), cmp.Compare(p.table, q.table), cmp.Compare(p.measure, q.measure))
+}
+
 // lines compares the sums of both sides.
 func (t *total) lines(ctx context.Context) (*Comparison, error) {
-	type place struct {
-		day     int32
-		table   table
-		measure measure
-	}
 	out := &Comparison{Days: []Day{}, Total: []Line{}, Worst: []Row{}, Guarantees: []Guarantee{}, Notes: []string{}}
+	found, err := t.compareRows(ctx, out)
+	if err != nil {
+		return nil, err
+	}
+	totals := map[place]int{} // where in out.Total; of no day
+	for _, p := range slices.SortedFunc(maps.Keys(found), place.compare) {
+		l := found[p].line(p)
+		if p.day != noDay {
+			out.addDay(dateOf(p.day), l)
+		}
+		p.day = 0
+		at, known := totals[p]
+		if !known {
+			at = len(out.Total)
+			totals[p] = at
+			out.Total = append(out.Total, Line{Table: l.Table, Measure: l.Measure})
+			out.Guarantees = append(out.Guarantees, Guarantee{Table: l.Table, Measure: l.Measure})
+		}
+		out.addTotal(at, l)
+	}
+	out.conclude()
+	return out, nil
+}
+
+// compareRows adds up the rows of each place, and keeps those that differ
+// most in out.
+func (t *total) compareRows(ctx context.Context, out *Comparison) (map[place]*sum, error) {
 	found := map[place]*sum{}
 	err := t.sums.each(ctx, func(c cell, n *amounts) {
 		p := place{c.day, c.table, c.measure}
@@ -384,65 +417,69 @@ func (t *total) lines(ctx context.Context) (*Comparison, error) {
 		s.rows++
 		s.over += max(d, 0)
 		s.under += max(-d, 0)
-		row := Row{Table: tableNames[c.table], Measure: measureNames[c.measure], Source: n[kept], Sent: n[sent]}
-		if c.table != dayTable {
-			row.Row = t.words[c.row]
-		}
-		if c.day != noDay {
-			row.Date = dateOf(c.day)
-		}
-		out.worse(row)
+		out.worse(t.row(c, n))
 	})
-	if err != nil {
-		return nil, err
+	return found, err
+}
+
+// row names a cell that differs.
+func (t *total) row(c cell, n *amounts) Row {
+	row := Row{Table: tableNames[c.table], Measure: measureNames[c.measure], Source: n[kept], Sent: n[sent]}
+	if c.table != dayTable {
+		row.Row = t.words[c.row]
 	}
-	places := slices.SortedFunc(maps.Keys(found), func(a, b place) int {
-		return cmp.Or(cmp.Compare(a.day, b.day), cmp.Compare(a.table, b.table), cmp.Compare(a.measure, b.measure))
-	})
-	totals := map[place]int{} // of any day, where in out.Total
-	for _, p := range places {
-		s := found[p]
-		l := Line{
-			Table: tableNames[p.table], Measure: measureNames[p.measure],
-			Source: s.amounts[all], LeftOut: s.amounts[all] - s.amounts[kept], Sent: s.amounts[sent],
-			Off: max(s.over, s.under), Rows: s.rows,
-		}
+	if c.day != noDay {
+		row.Date = dateOf(c.day)
+	}
+	return row
+}
+
+func (s *sum) line(p place) Line {
+	l := Line{
+		Table: tableNames[p.table], Measure: measureNames[p.measure],
+		Source: s.amounts[all], LeftOut: s.amounts[all] - s.amounts[kept], Sent: s.amounts[sent],
+		Off: max(s.over, s.under), Rows: s.rows,
+	}
+	l.share()
+	return l
+}
+
+// addDay adds a line to a day; days come in order.
+func (c *Comparison) addDay(date string, l Line) {
+	if len(c.Days) == 0 || c.Days[len(c.Days)-1].Date != date {
+		c.Days = append(c.Days, Day{Date: date})
+	}
+	d := &c.Days[len(c.Days)-1]
+	d.Lines = append(d.Lines, l)
+}
+
+// addTotal adds a day's line to the total and the guarantee at an index.
+func (c *Comparison) addTotal(at int, l Line) {
+	sum, g := &c.Total[at], &c.Guarantees[at]
+	sum.Source += l.Source
+	sum.LeftOut += l.LeftOut
+	sum.Sent += l.Sent
+	sum.Off += l.Off
+	sum.Rows += l.Rows
+	g.Days++
+	if l.Off > 0 {
+		g.Failed++
+	}
+}
+
+// conclude decides the guarantees by the totals and brings both in the order
+// of the tables' and measures' names.
+func (c *Comparison) conclude() {
+	for i := range c.Total {
+		l, g := &c.Total[i], &c.Guarantees[i]
 		l.share()
-		if p.day != noDay {
-			if date := dateOf(p.day); len(out.Days) == 0 || out.Days[len(out.Days)-1].Date != date {
-				out.Days = append(out.Days, Day{Date: date})
-			}
-			d := &out.Days[len(out.Days)-1]
-			d.Lines = append(d.Lines, l)
-		}
-		at, known := totals[place{0, p.table, p.measure}]
-		if !known {
-			at = len(out.Total)
-			totals[place{0, p.table, p.measure}] = at
-			out.Total = append(out.Total, Line{Table: l.Table, Measure: l.Measure})
-			out.Guarantees = append(out.Guarantees, Guarantee{Table: l.Table, Measure: l.Measure})
-		}
-		sum, g := &out.Total[at], &out.Guarantees[at]
-		sum.Source += l.Source
-		sum.LeftOut += l.LeftOut
-		sum.Sent += l.Sent
-		sum.Off += l.Off
-		sum.Rows += l.Rows
-		g.Days++
-		if l.Off > 0 {
-			g.Failed++
-		}
+		g.Share, g.Holds = l.Share, g.Failed == 0
 	}
 	order := func(tb, m string) int {
 		return slices.Index(tableNames[:], tb)*len(measureNames) + slices.Index(measureNames[:], m)
 	}
-	for i := range out.Total {
-		out.Total[i].share()
-		out.Guarantees[i].Share, out.Guarantees[i].Holds = out.Total[i].Share, out.Guarantees[i].Failed == 0
-	}
-	slices.SortFunc(out.Total, func(a, b Line) int { return order(a.Table, a.Measure) - order(b.Table, b.Measure) })
-	slices.SortFunc(out.Guarantees, func(a, b Guarantee) int { return order(a.Table, a.Measure) - order(b.Table, b.Measure) })
-	return out, nil
+	slices.SortFunc(c.Total, func(a, b Line) int { return order(a.Table, a.Measure) - order(b.Table, b.Measure) })
+	slices.SortFunc(c.Guarantees, func(a, b Guarantee) int { return order(a.Table, a.Measure) - order(b.Table, b.Measure) })
 }
 
 func dateOf(day int32) string {

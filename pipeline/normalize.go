@@ -103,7 +103,7 @@ func (n *Normalizer) normalize(ev *Event, repaired *Tally) outcome {
 			return outcome{reject: RejectNoName}
 		}
 	case Outbound:
-		if !isURL(ev.Target) {
+		if ev.Target = cleanAddress(ev.Target); !isURL(ev.Target) {
 			ev.Kind = Custom
 			if ev.Name == "" {
 				ev.Name = "outbound"
@@ -247,11 +247,7 @@ func endsHost(r rune) bool {
 // cleanReferrer completes a referrer that only lacks its scheme, and reports
 // whether there is anything a browser could have sent as one.
 func cleanReferrer(ref string) (string, bool) {
-	if isURL(ref) {
-		return ref, true
-	}
-	ref = escape(strings.Join(strings.Fields(ref), "%20"), &controls)
-	if isURL(ref) {
+	if ref = cleanAddress(ref); isURL(ref) {
 		return ref, true
 	}
 	host := ref
@@ -262,6 +258,14 @@ func cleanReferrer(ref string) (string, bool) {
 		return "https://" + ref, true
 	}
 	return "", false
+}
+
+// cleanAddress escapes what no address holds as it is, and cuts spaces around it.
+func cleanAddress(s string) string {
+	if isURL(s) {
+		return s
+	}
+	return escape(strings.Join(strings.Fields(s), "%20"), &controls)
 }
 
 // controls are the characters that no address holds as they are.

@@ -344,6 +344,7 @@ func (d *decoder) page(ev *pipeline.Event, get cells) {
 // referrer puts a referrer's parts together. A path without a domain is a
 // page of the site itself, which is no referrer, or all of an app's address.
 func referrer(domain, path, query string) string {
+	domain = strings.TrimSpace(domain)
 	if domain == "" && (path == "" || path[0] == '/') {
 		return ""
 	}

@@ -51,12 +51,15 @@ func (p *patience) pause(ctx context.Context, err error) error {
 	pause := min(p.base<<min(p.tries, 20), p.most)
 	pause = pause/2 + rand.N(pause/2+1) // so that several clients do not come back together
 	p.tries++
+	left := p.limit - now.Sub(p.since)
 	var next time.Time
 	if s := refusal(err); s != nil && s.RetryAfter > 0 {
 		pause = max(pause, s.RetryAfter)
 		next = now.Add(pause)
+	} else {
+		pause = min(pause, left) // the last try comes when patience ends
 	}
-	if now.Sub(p.since)+pause > p.limit {
+	if left <= 0 || pause > left {
 		return &AwayError{Waited: now.Sub(p.since), Next: next, Err: err}
 	}
 	p.log.Warn("trying again", "in", pause.Round(time.Millisecond).String(), "because", err.Error())

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"math"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -526,15 +525,4 @@ func jsonUnits(s string) int {
 func Site(source, site string) uuid.UUID {
 	u := url.URL{Scheme: "hopper", Host: source, Path: "/" + site}
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte(u.String()))
-}
-
-// Screen parses "1920x1080". Anything else is 0, 0.
-func Screen(s string) (width, height int) {
-	w, h, _ := strings.Cut(s, "x")
-	width, errW := strconv.Atoi(w)
-	height, errH := strconv.Atoi(h)
-	if errW != nil || errH != nil {
-		return 0, 0
-	}
-	return width, height
 }

@@ -68,7 +68,14 @@ func verify(t testing.TB, r *adapters.Reading) *plausible.Verification {
 
 func text(v *plausible.Verification) string {
 	var b strings.Builder
-	v.WriteText(&b)
+	for _, l := range v.Total.Lines {
+		fmt.Fprintf(&b, "%+v\n", l)
+	}
+	for _, g := range v.Guarantees {
+		if !g.Holds {
+			fmt.Fprintf(&b, "does not hold: %+v\n", g)
+		}
+	}
 	return b.String()
 }
 

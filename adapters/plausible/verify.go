@@ -3,8 +3,6 @@ package plausible
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +10,7 @@ import (
 
 	"hopper/adapters"
 	"hopper/adapters/reconstruct"
+	"hopper/adapters/recount"
 	"hopper/pipeline"
 	"hopper/pipeline/places"
 	"hopper/pipeline/vocabulary"
@@ -30,7 +29,7 @@ type Verification struct {
 	// Guarantees say what must hold, on the days on which the export agrees
 	// with itself as far as the guarantee needs it; those with a limit, where
 	// a table covers nine tenths of the day's visits or more.
-	Guarantees []Guarantee `json:"guarantees"`
+	Guarantees []recount.Guarantee `json:"guarantees"`
 	// Stats are the translation's own counts.
 	Stats pipeline.Stats `json:"stats"`
 }
@@ -41,21 +40,8 @@ type DayCheck struct {
 	reconstruct.Report
 }
 
-// Guarantee is a promise and whether it was kept.
-type Guarantee struct {
-	Table   string  `json:"table"`
-	Measure string  `json:"measure"`
-	Limit   float64 `json:"limit"` // share of the mass that may be in wrong rows; 0 is exact
-	Share   float64 `json:"share"` // share that is
-	Days    int     `json:"days"`  // days on which it is to hold
-	Failed  int     `json:"failed"`
-	Holds   bool    `json:"holds"`
-}
-
 // Holds reports whether all guarantees do.
-func (v *Verification) Holds() bool {
-	return !slices.ContainsFunc(v.Guarantees, func(g Guarantee) bool { return !g.Holds })
-}
+func (v *Verification) Holds() bool { return recount.Hold(v.Guarantees) }
 
 // Verify translates a site export once more, as t does (its Encoder may be
 // nil), counts the events that go to Rybbit the way its dashboard does, and
@@ -474,10 +460,10 @@ func (v *verifier) judge(table, measure string, limit float64, expected bool, wa
 	if limit < 0 {
 		return
 	}
-	i := slices.IndexFunc(v.out.Guarantees, func(g Guarantee) bool { return g.Table == table && g.Measure == measure })
+	i := slices.IndexFunc(v.out.Guarantees, func(g recount.Guarantee) bool { return g.Table == table && g.Measure == measure })
 	if i < 0 {
 		i = len(v.out.Guarantees)
-		v.out.Guarantees = append(v.out.Guarantees, Guarantee{Table: table, Measure: measure, Limit: limit})
+		v.out.Guarantees = append(v.out.Guarantees, recount.Guarantee{Table: table, Measure: measure, Limit: limit})
 		v.mass = append(v.mass, mass{})
 	}
 	if !expected {
@@ -492,30 +478,4 @@ func (v *verifier) judge(table, measure string, limit float64, expected bool, wa
 	}
 	m.want += r.Lines[0].Want
 	m.off += r.Lines[0].Off
-}
-
-// WriteText writes the comparison for people: the totals per table, the days
-// on which the day's own sums differ, and the guarantees that do not hold.
-func (v *Verification) WriteText(w io.Writer) error {
-	if err := v.Total.WriteText(w); err != nil {
-		return err
-	}
-	for _, d := range v.Days {
-		for _, l := range d.Lines {
-			if l.Table == visitorsTable.String() && l.Off > 0 {
-				if _, err := fmt.Fprintf(w, "%s: %d %s in the export, %d in Rybbit\n", d.Date, l.Want, l.Measure, l.Got); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	for _, g := range v.Guarantees {
-		if !g.Holds {
-			if _, err := fmt.Fprintf(w, "does not hold: %s per row of %s, %.2f %% in wrong rows where %.0f %% may be, on %d of %d days\n",
-				g.Measure, g.Table, 100*g.Share, 100*g.Limit, g.Failed, g.Days); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

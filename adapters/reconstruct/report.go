@@ -1,10 +1,6 @@
 package reconstruct
 
-import (
-	"fmt"
-	"io"
-	"text/tabwriter"
-)
+import ()
 
 // Report compares a reconstruction with what the export told: a line per
 // table and measure. It adds up over days.
@@ -24,16 +20,6 @@ type Line struct {
 	Off int `json:"off"`
 	// Rows is how many rows, over all days, differ.
 	Rows int `json:"rows"`
-}
-
-// WriteText writes the comparison as a table for people.
-func (r *Report) WriteText(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "table\tmeasure\texport\tRybbit\tdifference\tin wrong rows\tshare\t")
-	for _, l := range r.Lines {
-		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%+d\t%d\t%.2f %%\t\n", l.Table, l.Measure, l.Want, l.Got, l.Got-l.Want, l.Off, 100*l.Share())
-	}
-	return t.Flush()
 }
 
 // Share returns the share of the measure's mass that is in the wrong place.

@@ -86,8 +86,11 @@ type Guarantee struct {
 }
 
 // Holds reports whether all guarantees do.
-func (c *Comparison) Holds() bool {
-	return !slices.ContainsFunc(c.Guarantees, func(g Guarantee) bool { return !g.Holds })
+func (c *Comparison) Holds() bool { return Hold(c.Guarantees) }
+
+// Hold reports whether all of them hold.
+func Hold(guarantees []Guarantee) bool {
+	return !slices.ContainsFunc(guarantees, func(g Guarantee) bool { return !g.Holds })
 }
 
 // worse keeps r if it is among the worst.

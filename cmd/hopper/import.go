@@ -56,8 +56,7 @@ interrupted (run again to go on).`,
 			if err := f.check(); err != nil {
 				return err
 			}
-			screen := newScreen(cmd.ErrOrStderr())
-			log, err := f.logger(screen)
+			screen, log, err := f.console(cmd)
 			if err != nil {
 				return err
 			}

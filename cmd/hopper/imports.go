@@ -178,7 +178,7 @@ func newImportsAction(
 			if err != nil {
 				return err
 			}
-			log, err := g.logger(newScreen(cmd.ErrOrStderr()))
+			_, log, err := g.console(cmd)
 			if err != nil {
 				return err
 			}

@@ -43,8 +43,7 @@ at all, such as web vitals in most.`,
 			if err := f.check(); err != nil {
 				return err
 			}
-			screen := newScreen(cmd.ErrOrStderr())
-			log, err := f.logger(screen)
+			screen, log, err := f.console(cmd)
 			if err != nil {
 				return err
 			}

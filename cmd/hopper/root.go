@@ -57,19 +57,21 @@ func (g *global) stateDir() (string, error) {
 	return filepath.Join(home, ".local", "state", "hopper"), nil
 }
 
-// logger writes messages for people, or JSON lines for machines, to the screen.
-func (g *global) logger(s *screen) (*slog.Logger, error) {
+// console returns a command's stderr, and what writes messages to it: for
+// people, or as JSON lines for machines.
+func (g *global) console(cmd *cobra.Command) (*screen, *slog.Logger, error) {
+	s := newScreen(cmd.ErrOrStderr())
 	level := slog.LevelInfo
 	if g.quiet {
 		level = slog.LevelError
 	}
 	switch g.logFormat {
 	case "text":
-		return slog.New(&textHandler{out: s, level: level}), nil
+		return s, slog.New(&textHandler{out: s, level: level}), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(s, &slog.HandlerOptions{Level: level})), nil
+		return s, slog.New(slog.NewJSONHandler(s, &slog.HandlerOptions{Level: level})), nil
 	}
-	return nil, usagef("--log-format is text or json, not %q", g.logFormat)
+	return nil, nil, usagef("--log-format is text or json, not %q", g.logFormat)
 }
 
 func newVersion() *cobra.Command {

@@ -62,8 +62,7 @@ Exit code 3: a guarantee does not hold.`,
 					return usagef("--wire: %w", err)
 				}
 			}
-			screen := newScreen(cmd.ErrOrStderr())
-			log, err := f.logger(screen)
+			screen, log, err := f.console(cmd)
 			if err != nil {
 				return err
 			}
@@ -186,13 +185,10 @@ func ofSums(v *plausible.Verification) *recount.Comparison {
 		return lines
 	}
 	c := &recount.Comparison{
-		Days: []recount.Day{}, Total: lines(v.Total), Worst: []recount.Row{}, Guarantees: []recount.Guarantee{}, Notes: []string{}, Stats: v.Stats,
+		Days: []recount.Day{}, Total: lines(v.Total), Worst: []recount.Row{}, Guarantees: append([]recount.Guarantee{}, v.Guarantees...), Notes: []string{}, Stats: v.Stats,
 	}
 	for _, d := range v.Days {
 		c.Days = append(c.Days, recount.Day{Date: d.Date, Lines: lines(d.Report)})
-	}
-	for _, g := range v.Guarantees {
-		c.Guarantees = append(c.Guarantees, recount.Guarantee(g))
 	}
 	return c
 }

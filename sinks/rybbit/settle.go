@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"hopper/pipeline"
@@ -133,9 +134,6 @@ func (u *Upload) outcome(ctx context.Context, imp *ledgerImport, size int, waite
 // the server: it settles the batch that was in flight, and learns which imports
 // have ended or are gone.
 func (u *Upload) reconcile(ctx context.Context) error {
-	if len(u.ledger.imports) == 0 && u.ledger.creating == nil {
-		return nil
-	}
 	if u.ledger.creating != nil {
 		if _, err := u.adopt(ctx); err != nil {
 			return err
@@ -145,9 +143,6 @@ func (u *Upload) reconcile(ctx context.Context) error {
 		if err := u.settlePending(ctx, p); err != nil && !isRewind(err) {
 			return err
 		}
-	}
-	if len(u.ledger.imports) == 0 {
-		return nil
 	}
 	_, err := u.compare(ctx)
 	if isRewind(err) {
@@ -192,18 +187,13 @@ func (u *Upload) missed(ctx context.Context, imp *ledgerImport) (*Import, error)
 	return nil, u.gone(imp, "the server no longer lists it")
 }
 
-// audit compares what the server counts with the ledger, after the last import
-// has ended, and returns the server's counts.
-func (u *Upload) audit(ctx context.Context) (Counts, error) {
+// compare checks every import of the ledger against the server's list and
+// returns what the server counts. All that are gone are recorded before it
+// returns a [RewindError] for one of them.
+func (u *Upload) compare(ctx context.Context) (Counts, error) {
 	if len(u.ledger.imports) == 0 {
 		return Counts{}, nil
 	}
-	return u.compare(ctx)
-}
-
-// compare checks every import of the ledger against the server's list. All
-// that are gone are recorded before it returns a [RewindError] for one of them.
-func (u *Upload) compare(ctx context.Context) (Counts, error) {
 	imports, err := u.list(ctx)
 	if err != nil {
 		return Counts{}, err
@@ -211,7 +201,7 @@ func (u *Upload) compare(ctx context.Context) (Counts, error) {
 	var counts Counts
 	var rewind error
 	// gone removes from the ledger's list.
-	for _, imp := range append([]*ledgerImport(nil), u.ledger.imports...) {
+	for _, imp := range slices.Clone(u.ledger.imports) {
 		found := lookup(imports, imp.id)
 		if found == nil {
 			if found, err = u.missed(ctx, imp); isRewind(err) {

@@ -33,9 +33,6 @@ type Options struct {
 	Backoff time.Duration
 	// Log takes what a user should know while it happens; nil discards it.
 	Log *slog.Logger
-	// Progress is called after each stored batch with the number of events
-	// that are in Rybbit; it may be nil.
-	Progress func(stored int64)
 }
 
 // queueSlack is room for the record that shows that a batch is full.
@@ -275,7 +272,7 @@ func (u *Upload) finish(ctx context.Context, stats pipeline.Stats) (Summary, err
 			return Summary{}, err
 		}
 	}
-	counts, err := u.audit(ctx)
+	counts, err := u.compare(ctx)
 	if err != nil {
 		return Summary{}, err
 	}
@@ -340,9 +337,6 @@ func (u *Upload) landed(batch pipeline.Batch) error {
 	if u.memory.works(u.client.identity()) {
 		u.remember()
 	}
-	if u.opt.Progress != nil {
-		u.opt.Progress(batch.Next())
-	}
 	return nil
 }
 
@@ -383,7 +377,7 @@ func (u *Upload) failed(ctx context.Context, imp *ledgerImport, batch pipeline.B
 			return err
 		}
 		return u.retry.pause(ctx, err)
-	case code == http.StatusTooManyRequests, code == http.StatusForbidden, code/100 == 4 && code != http.StatusRequestTimeout, code/100 == 3:
+	case code/100 == 4 && code != http.StatusRequestTimeout, code/100 == 3:
 		if err := unsent("refused"); err != nil {
 			return err
 		}
@@ -403,8 +397,8 @@ func (u *Upload) failed(ctx context.Context, imp *ledgerImport, batch pipeline.B
 const suspectBytes = 512 << 10
 
 func isComplete(err error) bool {
-	var s *StatusError
-	return errors.As(err, &s) && strings.Contains(strings.ToLower(s.Message), "already complete")
+	s := refusal(err)
+	return s != nil && strings.Contains(strings.ToLower(s.Message), "already complete")
 }
 
 // shrink halves the size of batches after one of size bytes was refused, and
@@ -575,7 +569,7 @@ func (u *Upload) complete(ctx context.Context, imp *ledgerImport) error {
 			return u.ledger.add(entry{Type: entryClosed, Import: imp.id, Reason: "complete"})
 		case code == http.StatusConflict, code == http.StatusBadRequest && isComplete(err),
 			code == http.StatusNotFound && !refusal(err).Foreign:
-			// What became of it, the audit tells.
+			// What became of it, comparing tells.
 			return u.ledger.add(entry{Type: entryClosed, Import: imp.id, Reason: err.Error()})
 		}
 		if err := retry.wait(ctx, err); err != nil {

@@ -567,15 +567,21 @@ func TestGraceEnds(t *testing.T) {
 func TestStrangerInImport(t *testing.T) {
 	for _, fault := range []string{"events@2=lost", "events@9=500"} {
 		t.Run(fault, func(t *testing.T) {
-			w := faulty(t, 60, fault)
-			w.opt.MaxBatchBytes = 5 << 10
-			w.opt.Progress = func(int64) {
-				w.opt.Progress = nil
-				if _, err := w.server.DB().Exec("UPDATE imports SET imported_events = imported_events + 1"); err != nil {
-					t.Error(err)
-				}
+			faults, err := sandbox.ParseFaults(fault)
+			if err != nil {
+				t.Fatal(err)
 			}
-			_, err := w.run(t.Context())
+			var w *world
+			w = newWorld(t, 60, sandbox.Options{Faults: faults, Hook: func(r sandbox.Request) []sandbox.Fault {
+				if r.Call == sandbox.Events && r.N == 2 {
+					if _, err := w.server.DB().Exec("UPDATE imports SET imported_events = imported_events + 1"); err != nil {
+						t.Error(err)
+					}
+				}
+				return nil
+			}})
+			w.opt.MaxBatchBytes = 5 << 10
+			_, err = w.run(t.Context())
 			var unsettled *UnsettledError
 			if !errors.As(err, &unsettled) || !strings.Contains(err.Error(), "hopper imports delete "+unsettled.Import) {
 				t.Fatalf("error %v", err)

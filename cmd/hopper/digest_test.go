@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"hopper/pipeline"
+	"hopper/sinks/rybbit"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// TestBytesOfFixtures holds what each fixture gives in each wire format to
+// what earlier builds gave: a migration that one of them began must go on.
+func TestBytesOfFixtures(t *testing.T) {
+	const golden = "testdata/digests.golden"
+	var got strings.Builder
+	for _, source := range []string{"umami", "plausible", "ga"} {
+		paths, err := filepath.Glob("../../fixtures/" + source + "/*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			switch base := filepath.Base(path); {
+			case base == "broken" || base == "gen", strings.HasSuffix(base, ".go"), strings.HasSuffix(base, ".md"):
+				continue
+			}
+			for _, wire := range rybbit.Wires() {
+				fmt.Fprintf(&got, "%s %s %s\n", strings.TrimPrefix(path, "../../fixtures/"), wire.Platform(), digest(t, path, wire))
+			}
+		}
+	}
+	if *update {
+		if err := os.WriteFile(golden, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wants, gots := strings.Split(string(want), "\n"), strings.Split(got.String(), "\n")
+	for i := range max(len(wants), len(gots)) {
+		var w, g string
+		if i < len(wants) {
+			w = wants[i]
+		}
+		if i < len(gots) {
+			g = gots[i]
+		}
+		if w != g {
+			t.Errorf("got  %s\nwant %s", g, w)
+		}
+	}
+}
+
+// digest returns how many rows and events path holds, and the digest of what
+// they are in a wire format.
+func digest(t *testing.T, path string, wire rybbit.Wire) string {
+	r := &reading{from: "auto", gaEvents: "default", jobs: 2}
+	e, err := r.open(t.Context(), []string{path}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.inputs.Close()
+	now := time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)
+	e.options.Now = now
+	opened, err := e.adapter.Open(t.Context(), e.inputs.Files, e.options)
+	if err != nil {
+		return "unusable"
+	}
+	defer opened.Source.Close()
+	rules := r.normalizer(e, "1", now)
+	rules.Limits = wire.Limits()
+	translation := pipeline.Translation{Normalizer: rules, Encoder: wire, Jobs: 2}
+	sum := sha256.New()
+	stats, err := translation.Run(t.Context(), opened.Source, pipeline.Mark{}, func(_ context.Context, _ pipeline.Mark, chunk *pipeline.Encoded) error {
+		for i := range chunk.Ends {
+			sum.Write(chunk.Record(i))
+			sum.Write([]byte{'\n'})
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%d rows, %d events, %x", stats.Rows, stats.Events, sum.Sum(nil)[:8])
+}

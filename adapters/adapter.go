@@ -1,24 +1,18 @@
-// Package adapters reads what analytics products export and translates it
-// into the common event model.
+// Package adapters holds what the adapters have in common: the contract of an
+// adapter, and what a user can choose.
 //
-// It has two halves. [Open] turns what a user names (files, directories,
-// globs, archives, standard input) into [Inputs]: streams of bytes with their
-// compression taken off, that know their names for messages and their heads
-// for recognition. An [Adapter], one for each product and in a package of its
-// own beneath this one, recognizes its product's inputs and makes a
-// [pipeline.Source] of them.
-//
-// Errors that end a run are of type [Error] and say where and what to do. A
-// record that cannot be read ends nothing: it is a reject of the source.
-//
-// Nothing is unpacked to a name from an archive, and nothing is allocated by
-// what a header claims; what unpacks to a thousand times its size is refused.
+// An [Adapter], one for each analytics product and in a package of its own
+// beneath this one, recognizes its product's inputs (package input) and makes
+// a [pipeline.Source] of them. Errors that end a run are of type [input.Error]
+// and say where and what to do. A record that cannot be read ends nothing: it
+// is a reject of the source.
 package adapters
 
 import (
 	"context"
 	"time"
 
+	"hopper/adapters/input"
 	"hopper/pipeline"
 )
 
@@ -29,12 +23,12 @@ type Adapter interface {
 	// Detect reports whether the inputs come from this product, by their names
 	// and heads alone. An export of the product that cannot be used (without
 	// dates, say) is detected too, so that Open can say what to export instead.
-	Detect(inputs []*Input) bool
+	Detect(inputs []*input.Input) bool
 	// Open prepares to read the inputs, which are one migration. It may read
 	// them through (for a join or a sort, spilling to opt.TempDir) and must
 	// return early when ctx ends. An error names the input, what was found,
 	// what was expected and what to do.
-	Open(ctx context.Context, inputs []*Input, opt Options) (*Reading, error)
+	Open(ctx context.Context, inputs []*input.Input, opt Options) (*Reading, error)
 }
 
 // A Joiner is an [Adapter] that takes inputs without events of their own, such
@@ -42,7 +36,7 @@ type Adapter interface {
 type Joiner interface {
 	// Joined reports whether an input holds no events, but what is joined to
 	// those of others. It looks at the input's head alone.
-	Joined(in *Input) bool
+	Joined(in *input.Input) bool
 }
 
 // Options are the choices of a user that change how inputs are read. The zero

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"hopper/adapters"
+	"hopper/adapters/input"
 	"hopper/pipeline"
 )
 
@@ -31,7 +32,7 @@ func BenchmarkRead(b *testing.B) {
 			b.ReportAllocs()
 			var stats pipeline.Stats
 			for b.Loop() {
-				inputs, err := adapters.Open(context.Background(), []string{path}, nil, "")
+				inputs, err := input.Open(context.Background(), []string{path}, nil, "")
 				if err != nil {
 					b.Fatal(err)
 				}

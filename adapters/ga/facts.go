@@ -10,17 +10,18 @@ import (
 	"time"
 
 	"hopper/adapters"
-	"hopper/adapters/ga/record"
-	"hopper/adapters/recount"
-	"hopper/adapters/table"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/record"
+	"hopper/adapters/input/rows/text"
 	"hopper/pipeline"
+	"hopper/pipeline/recount"
 )
 
 // Facts tells what the rows of event-level exports say, for
 // [recount.Compare]. It shares with the translation what the inputs are and
 // how containers are read; the rest it looks up by name. Reports have no rows
 // of events: they are [recount.ErrNoFacts].
-func (Adapter) Facts(ctx context.Context, inputs []*adapters.Input, opt adapters.Options, yield func(*recount.Fact) error) error {
+func (Adapter) Facts(ctx context.Context, inputs []*input.Input, opt adapters.Options, yield func(*recount.Fact) error) error {
 	var all []recognized
 	for _, in := range inputs {
 		r, err := recognize(ctx, in)
@@ -29,7 +30,7 @@ func (Adapter) Facts(ctx context.Context, inputs []*adapters.Input, opt adapters
 		}
 		switch r.shape {
 		case report:
-			return adapters.Errorf(in.Name, "%w", recount.ErrNoFacts)
+			return input.Errorf(in.Name, "%w", recount.ErrNoFacts)
 		case bigQuery, flattened, universal:
 			all = append(all, r)
 		}
@@ -313,7 +314,7 @@ func tellTable(ctx context.Context, flat *flatTable, loc *time.Location, yield f
 		vals.tell(f, loc)
 		return yield(f)
 	}
-	row := func(rec *table.Row) error {
+	row := func(rec *text.Row) error {
 		f := &recount.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: rec.Number}}
 		if rec.Err != nil {
 			return errors.Join(end(), yield(f))

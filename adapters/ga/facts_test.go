@@ -2,6 +2,7 @@ package ga
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"path/filepath"
@@ -10,14 +11,15 @@ import (
 	"time"
 
 	"hopper/adapters"
-	"hopper/adapters/recount"
+	"hopper/adapters/input"
 	"hopper/pipeline"
+	"hopper/pipeline/recount"
 )
 
 // verified compares an export with the events made of it.
 func verified(t *testing.T, opt adapters.Options, paths ...string) *recount.Comparison {
 	t.Helper()
-	inputs, err := adapters.Open(t.Context(), paths, nil, t.TempDir())
+	inputs, err := input.Open(t.Context(), paths, nil, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +29,9 @@ func verified(t *testing.T, opt adapters.Options, paths ...string) *recount.Comp
 		t.Fatal(err)
 	}
 	defer reading.Source.Close()
-	c, err := recount.Compare(t.Context(), recount.Export{Teller: Adapter{}, Inputs: inputs.Files, Options: opt, Source: reading.Source},
+	c, err := recount.Compare(t.Context(), recount.Export{Facts: func(ctx context.Context, yield func(*recount.Fact) error) error {
+		return Adapter{}.Facts(ctx, inputs.Files, opt, yield)
+	}, Source: reading.Source},
 		pipeline.Translation{Encoder: pipeline.Nowhere{}, Jobs: 2})
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +97,7 @@ func TestFactsAgree(t *testing.T) {
 
 // TestFactsOfReports says that sums are no rows.
 func TestFactsOfReports(t *testing.T) {
-	inputs, err := adapters.Open(t.Context(), []string{filepath.Join("..", "..", "fixtures", "ga", "report-pages.csv")}, nil, t.TempDir())
+	inputs, err := input.Open(t.Context(), []string{filepath.Join("..", "..", "fixtures", "ga", "report-pages.csv")}, nil, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"hopper/adapters/ga/record"
-	"hopper/adapters/table"
+	"hopper/adapters/input/rows/record"
+	"hopper/adapters/input/rows/text"
 	"hopper/pipeline"
 )
 
@@ -144,14 +144,14 @@ func looksNumber(key, s string) bool {
 
 // flatTable is a table of events, and what its columns set.
 type flatTable struct {
-	table   *table.Table
+	table   *text.Table
 	setters []setter
 	// params is set where rows are parameters.
 	params *paramColumns
 }
 
 // newFlatTable binds t's columns, and returns nil where they are no events'.
-func newFlatTable(t *table.Table) *flatTable {
+func newFlatTable(t *text.Table) *flatTable {
 	f := &flatTable{table: t, setters: bind(t.Columns)}
 	index := make(map[string]int, len(t.Columns))
 	for i, name := range t.Columns {
@@ -203,7 +203,7 @@ func (f *flatTable) fill(r *row, cells []string) {
 
 // flatReader reads a table with one row an event.
 type flatReader struct {
-	*table.Reader
+	*text.Reader
 	flat  *flatTable
 	ga4   *ga4
 	index int // of the input

@@ -73,8 +73,9 @@ import (
 	"strings"
 
 	"hopper/adapters"
-	"hopper/adapters/ga/record"
-	"hopper/adapters/table"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/record"
+	"hopper/adapters/input/rows/text"
 	"hopper/pipeline"
 )
 
@@ -108,7 +109,7 @@ var shapeNames = map[shape]string{
 
 // recognized is an input and what it is.
 type recognized struct {
-	in     *adapters.Input
+	in     *input.Input
 	shape  shape
 	fields []string
 	tables []*flatTable
@@ -116,11 +117,11 @@ type recognized struct {
 
 // Detect reports whether any input is Google Analytics' in one of the shapes
 // that Open reads or explains.
-func (Adapter) Detect(inputs []*adapters.Input) bool {
-	return slices.ContainsFunc(inputs, func(in *adapters.Input) bool {
+func (Adapter) Detect(inputs []*input.Input) bool {
+	return slices.ContainsFunc(inputs, func(in *input.Input) bool {
 		r, err := recognize(context.Background(), in)
 		if err != nil { // of a container that nobody else reads, so that Open can say what is wrong
-			return in.Format() == adapters.Parquet || in.Format() == adapters.Avro
+			return in.Format() == input.Parquet || in.Format() == input.Avro
 		}
 		return r.shape != unknown && r.shape != empty && (r.shape != flattened || unmistakable(r.fields))
 	})
@@ -139,14 +140,14 @@ func unmistakable(fields []string) bool {
 }
 
 // recognize finds out what an input is.
-func recognize(ctx context.Context, in *adapters.Input) (recognized, error) {
+func recognize(ctx context.Context, in *input.Input) (recognized, error) {
 	r := recognized{in: in}
 	switch in.Format() {
-	case adapters.Empty:
+	case input.Empty:
 		r.shape = empty
 		return r, nil
-	case adapters.JSON, adapters.Avro, adapters.Parquet:
-		if in.Format() == adapters.JSON && bytes.Contains(in.TextHead(), []byte(`"dimensionHeaders"`)) {
+	case input.JSON, input.Avro, input.Parquet:
+		if in.Format() == input.JSON && bytes.Contains(in.TextHead(), []byte(`"dimensionHeaders"`)) {
 			r.shape = report // one answer of the Data API, or several in a list or a batch
 			return r, nil
 		}
@@ -156,12 +157,12 @@ func recognize(ctx context.Context, in *adapters.Input) (recognized, error) {
 		}
 		r.shape = shapeOfFields(r.fields)
 		return r, nil
-	case adapters.Text:
+	case input.Text:
 		if isReport(in.TextHead()) {
 			r.shape = report
 			return r, nil
 		}
-		tables, err := table.Find(ctx, in)
+		tables, err := text.Find(ctx, in)
 		if err != nil {
 			return r, err
 		}
@@ -197,7 +198,7 @@ func shapeOfFields(fields []string) shape {
 }
 
 // Open prepares to read inputs of any mixture of shapes but reports.
-func (Adapter) Open(ctx context.Context, inputs []*adapters.Input, opt adapters.Options) (*adapters.Reading, error) {
+func (Adapter) Open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*adapters.Reading, error) {
 	var (
 		reading = new(adapters.Reading)
 		kept    []recognized
@@ -209,7 +210,7 @@ func (Adapter) Open(ctx context.Context, inputs []*adapters.Input, opt adapters.
 		}
 		switch r.shape {
 		case unknown:
-			return nil, adapters.Errorf(in.Name, "is not recognized as an export of Google Analytics; expected GA4's BigQuery export (JSON, Parquet or Avro with event_name and event_params), a table with event_name and event_timestamp, ga_sessions of Universal Analytics, or a report with dates%s", found(r.fields))
+			return nil, input.Errorf(in.Name, "is not recognized as an export of Google Analytics; expected GA4's BigQuery export (JSON, Parquet or Avro with event_name and event_params), a table with event_name and event_timestamp, ga_sessions of Universal Analytics, or a report with dates%s", found(r.fields))
 		case empty:
 			reading.Notes = append(reading.Notes, in.Name+" is empty.")
 		case usersTable:
@@ -267,14 +268,14 @@ func found(fields []string) string {
 }
 
 // inputs returns how the tables of an input are read.
-func (g *ga4) inputs(r recognized) []input {
+func (g *ga4) inputs(r recognized) []sourceInput {
 	switch {
 	case r.shape == universal:
-		return []input{{r.in.Name, func(ctx context.Context, _ int) (reader, error) {
+		return []sourceInput{{r.in.Name, func(ctx context.Context, _ int) (reader, error) {
 			return openRecords(ctx, r.in, wantedOfUA, func() translate { return uaSession })
 		}}}
 	case r.tables == nil && findParamColumns(r.fields) != nil:
-		return []input{{r.in.Name, func(ctx context.Context, index int) (reader, error) {
+		return []sourceInput{{r.in.Name, func(ctx context.Context, index int) (reader, error) {
 			records, err := record.Open(ctx, r.in, wantedOfGA4)
 			if err != nil {
 				return nil, err
@@ -282,18 +283,18 @@ func (g *ga4) inputs(r recognized) []input {
 			return &paramReader{rows: &recordParams{records, r.in, settersByName(r.fields)}, ga4: g, index: index}, nil
 		}}}
 	case r.tables == nil:
-		return []input{{r.in.Name, func(ctx context.Context, index int) (reader, error) {
+		return []sourceInput{{r.in.Name, func(ctx context.Context, index int) (reader, error) {
 			return openRecords(ctx, r.in, wantedOfGA4, g.record(index, r.fields))
 		}}}
 	}
-	var all []input
+	var all []sourceInput
 	for _, t := range r.tables {
-		all = append(all, input{r.in.Name, func(ctx context.Context, index int) (reader, error) { return openFlat(ctx, t, g, index) }})
+		all = append(all, sourceInput{r.in.Name, func(ctx context.Context, index int) (reader, error) { return openFlat(ctx, t, g, index) }})
 	}
 	return all
 }
 
-func openRecords(ctx context.Context, in *adapters.Input, wanted func(string) bool, each func() translate) (reader, error) {
+func openRecords(ctx context.Context, in *input.Input, wanted func(string) bool, each func() translate) (reader, error) {
 	records, err := record.Open(ctx, in, wanted)
 	if err != nil {
 		return nil, err

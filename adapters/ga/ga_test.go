@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"hopper/adapters"
+	"hopper/adapters/input"
 	"hopper/pipeline"
 )
 
@@ -222,7 +223,7 @@ func TestSkipped(t *testing.T) {
 	_, want, _ := read(t, adapters.Options{}, day, fixture("events_20240305.avro"))
 	for skip := range 3 {
 		ctx := context.Background()
-		inputs, err := adapters.Open(ctx, []string{day, fixture("events_20240305.avro")}, nil, "")
+		inputs, err := input.Open(ctx, []string{day, fixture("events_20240305.avro")}, nil, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -273,7 +274,7 @@ func TestWorkers(t *testing.T) {
 		var want string
 		for _, jobs := range []int{1, 4} {
 			ctx := context.Background()
-			inputs, err := adapters.Open(ctx, []string{path}, nil, "")
+			inputs, err := input.Open(ctx, []string{path}, nil, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -310,7 +311,7 @@ func TestWorkers(t *testing.T) {
 func TestCanceled(t *testing.T) {
 	for _, name := range []string{"events_20240305.ndjson", "events_20240305.avro", "events_20240305.bare.parquet", "flat.csv", "params.csv", "report-pages.csv"} {
 		ctx, cancel := context.WithCancel(context.Background())
-		inputs, err := adapters.Open(ctx, []string{fixture(name)}, nil, "")
+		inputs, err := input.Open(ctx, []string{fixture(name)}, nil, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -346,7 +347,7 @@ func TestSkippedMany(t *testing.T) {
 			t.Fatalf("%d chunks are held", len(tally.open))
 		}
 	}
-	c, err := tally.summarize(context.Background(), []input{{name: "x"}})
+	c, err := tally.summarize(context.Background(), []sourceInput{{name: "x"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,7 +364,7 @@ func TestDamaged(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx := context.Background()
-		inputs, err := adapters.Open(ctx, []string{write(t, name, string(content[:1000]))}, nil, "")
+		inputs, err := input.Open(ctx, []string{write(t, name, string(content[:1000]))}, nil, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -412,7 +413,7 @@ func TestDetect(t *testing.T) {
 		`{"fullVisitorId":"1","visitId":"2","hits":[]}`:                                 true,
 	} {
 		ctx := context.Background()
-		inputs, err := adapters.Open(ctx, []string{write(t, "x.txt", content)}, nil, "")
+		inputs, err := input.Open(ctx, []string{write(t, "x.txt", content)}, nil, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -444,7 +445,7 @@ func FuzzRow(f *testing.F) {
 	f.Add(`{"event_timestamp":1,"event_name":"a","event_params":[{"key":"a","value":{"double_value":1e999}}],"items":[{"item_params":[{"key":"x","value":{"int_value":"0x1"}}],"price":"NaN"}]}`)
 	f.Fuzz(func(t *testing.T, content string) {
 		ctx := context.Background()
-		inputs, err := adapters.Open(ctx, []string{"-"}, strings.NewReader(content), t.TempDir())
+		inputs, err := input.Open(ctx, []string{"-"}, strings.NewReader(content), t.TempDir())
 		if err != nil {
 			t.Skip(err)
 		}

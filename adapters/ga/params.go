@@ -6,9 +6,9 @@ import (
 	"io"
 	"slices"
 
-	"hopper/adapters"
-	"hopper/adapters/ga/record"
-	"hopper/adapters/table"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/record"
+	"hopper/adapters/input/rows/text"
 	"hopper/pipeline"
 )
 
@@ -156,7 +156,7 @@ func sameEvent(a, b *row) bool {
 
 // tableParams reads delimited text.
 type tableParams struct {
-	*table.Reader
+	*text.Reader
 	flat *flatTable
 }
 
@@ -201,7 +201,7 @@ func (t *tableParams) next(ctx context.Context, yield func(param)) error {
 // members are its key and value.
 type recordParams struct {
 	record.Reader
-	in   *adapters.Input
+	in   *input.Input
 	flat map[string]setter
 }
 

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/text/language/display"
 
 	"hopper/adapters"
+	"hopper/adapters/input"
 	"hopper/adapters/reconstruct"
 	"hopper/pipeline"
 )
@@ -99,7 +100,7 @@ func openReports(ctx context.Context, reading *adapters.Reading, all []recognize
 	}
 	for _, one := range all {
 		if one.shape != report {
-			return nil, adapters.Errorf(one.in.Name, "is a %s, and others of the inputs are reports, which hold sums of the same events; import one or the other", shapeNames[one.shape])
+			return nil, input.Errorf(one.in.Name, "is a %s, and others of the inputs are reports, which hold sums of the same events; import one or the other", shapeNames[one.shape])
 		}
 		tables, err := readReport(ctx, one.in)
 		if err != nil {
@@ -130,7 +131,7 @@ func openReports(ctx context.Context, reading *adapters.Reading, all []recognize
 		}
 	}
 	if len(r.days) == 0 {
-		return nil, adapters.Errorf(r.inputs[0], "holds no rows; export a report with the dimension Date and the metrics Sessions, Views and Total users")
+		return nil, input.Errorf(r.inputs[0], "holds no rows; export a report with the dimension Date and the metrics Sessions, Views and Total users")
 	}
 	r.note("These are reports: visits are reconstructed from each day's sums and add up to them, but which visit had which browser, country and page together is chance. The BigQuery export keeps what happened.")
 	reading.Schema = fmt.Sprintf("%d tables, %d days, by %s", r.tables, len(r.days), strings.Join(r.dimensions(), "; "))
@@ -174,7 +175,7 @@ func (t *reportTable) dates() (column int, parse func(string) (time.Time, bool),
 		}
 		parse, ambiguous, err := dateForms(texts)
 		if err != nil {
-			return 0, nil, "", &adapters.Error{Input: t.in.Name, Row: t.rows[0].number, Field: t.titles[column], Err: err}
+			return 0, nil, "", &input.Error{Input: t.in.Name, Row: t.rows[0].number, Field: t.titles[column], Err: err}
 		}
 		if ambiguous {
 			note = fmt.Sprintf("%s: dates such as %s are read as month/day/year.", t.in.Name, texts[0])
@@ -190,7 +191,7 @@ func (t *reportTable) dates() (column int, parse func(string) (time.Time, bool),
 	if !t.start.IsZero() && t.start.Equal(t.end) { // one day's report
 		return -1, func(string) (time.Time, bool) { return t.start, true }, "", nil
 	}
-	return 0, nil, "", adapters.Errorf(t.in.Name, "is a report without dates (its columns are %s), so that nobody can tell when its numbers happened; add the dimension Date (date in the Data API) to the report, or export it a day at a time, or export GA4's tables from BigQuery", strings.Join(t.titles, ", "))
+	return 0, nil, "", input.Errorf(t.in.Name, "is a report without dates (its columns are %s), so that nobody can tell when its numbers happened; add the dimension Date (date in the Data API) to the report, or export it a day at a time, or export GA4's tables from BigQuery", strings.Join(t.titles, ", "))
 }
 
 func cell(cells []string, i int) string {
@@ -550,7 +551,7 @@ func (c dayChunk) Decode(out *pipeline.Emitter) error {
 	tables := told.fill(day, out)
 	result, err := reconstruct.Reconstruct(day)
 	if err != nil {
-		return adapters.Errorf(told.input, "%s: %w", c.date.Format(time.DateOnly), err)
+		return input.Errorf(told.input, "%s: %w", c.date.Format(time.DateOnly), err)
 	}
 	for _, line := range result.Report.Lines {
 		if line.Off > 0 {

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"hopper/adapters"
+	"hopper/adapters/input"
 	"hopper/pipeline"
 )
 
@@ -186,7 +187,7 @@ func openError(t *testing.T, content string) error {
 		t.Fatal(err)
 	}
 	ctx := context.Background()
-	inputs, err := adapters.Open(ctx, []string{path}, nil, "")
+	inputs, err := input.Open(ctx, []string{path}, nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,14 +213,14 @@ func TestReportErrors(t *testing.T) {
 		`{"dimensionHeaders":[{"name":"country"}],"metricHeaders":[{"name":"views"}]`: "not valid JSON",
 	} {
 		err := openError(t, content)
-		var positioned *adapters.Error
+		var positioned *input.Error
 		if !errors.As(err, &positioned) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "x.csv: ") {
 			t.Errorf("%.40q: %v; want %q", content, err, want)
 		}
 	}
 	// A report beside events would count them twice.
 	ctx := context.Background()
-	inputs, err := adapters.Open(ctx, []string{fixture("flat.csv"), fixture("report-de.csv")}, nil, "")
+	inputs, err := input.Open(ctx, []string{fixture("flat.csv"), fixture("report-de.csv")}, nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -292,7 +293,7 @@ func FuzzReport(f *testing.F) {
 		f.Add(string(content))
 	}
 	f.Fuzz(func(t *testing.T, content string) {
-		in := &adapters.Input{Name: "x"}
+		in := &input.Input{Name: "x"}
 		if _, err := readTables(in, []byte(content)); err != nil && !strings.HasPrefix(err.Error(), "x: ") {
 			t.Fatal(err)
 		}

@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"hopper/adapters"
-	"hopper/adapters/ga/record"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/record"
 )
 
 // maxReport is the longest report that is read, in bytes. Reports are held in
@@ -23,7 +23,7 @@ const maxReport = 256 << 20
 
 // A reportTable is one table of a report.
 type reportTable struct {
-	in      *adapters.Input
+	in      *input.Input
 	columns []string // as canonical calls them; "" is of no use
 	titles  []string // as the report calls them
 	rows    []reportRow
@@ -164,7 +164,7 @@ func split(line string) []string {
 }
 
 // readReport returns the tables of a report.
-func readReport(ctx context.Context, in *adapters.Input) ([]*reportTable, error) {
+func readReport(ctx context.Context, in *input.Input) ([]*reportTable, error) {
 	r, err := in.Text(ctx)
 	if err != nil {
 		return nil, err
@@ -175,9 +175,9 @@ func readReport(ctx context.Context, in *adapters.Input) ([]*reportTable, error)
 		return nil, err
 	}
 	if len(text) > maxReport {
-		return nil, adapters.Errorf(in.Name, "is a report of more than %d MiB; export it in parts, a month or a year each", maxReport>>20)
+		return nil, input.Errorf(in.Name, "is a report of more than %d MiB; export it in parts, a month or a year each", maxReport>>20)
 	}
-	if in.Format() == adapters.JSON {
+	if in.Format() == input.JSON {
 		return readAPI(in, string(text))
 	}
 	return readTables(in, text)
@@ -185,7 +185,7 @@ func readReport(ctx context.Context, in *adapters.Input) ([]*reportTable, error)
 
 // readTables reads a report as CSV: comment lines, and tables that blank lines
 // part.
-func readTables(in *adapters.Input, text []byte) ([]*reportTable, error) {
+func readTables(in *input.Input, text []byte) ([]*reportTable, error) {
 	var (
 		tables     []*reportTable
 		start, end time.Time
@@ -262,7 +262,7 @@ func compactDate(s string) (time.Time, bool) {
 }
 
 // readBlock reads one table, whose header is the line with that number.
-func readBlock(in *adapters.Input, block []byte, number int64) (*reportTable, error) {
+func readBlock(in *input.Input, block []byte, number int64) (*reportTable, error) {
 	header, _, _ := bytes.Cut(block, []byte("\n"))
 	c := csv.NewReader(bytes.NewReader(block))
 	c.FieldsPerRecord, c.LazyQuotes, c.TrimLeadingSpace = -1, true, true
@@ -279,7 +279,7 @@ func readBlock(in *adapters.Input, block []byte, number int64) (*reportTable, er
 			return t, nil
 		}
 		if err != nil {
-			return nil, adapters.Errorf(in.Name, "table at row %d: %w; export the report again", number, err)
+			return nil, input.Errorf(in.Name, "table at row %d: %w; export the report again", number, err)
 		}
 		if t.titles == nil {
 			t.titles = cells
@@ -296,7 +296,7 @@ func readBlock(in *adapters.Input, block []byte, number int64) (*reportTable, er
 
 // readAPI reads answers of the Data API: one, a list of them, or those of a
 // batch.
-func readAPI(in *adapters.Input, text string) ([]*reportTable, error) {
+func readAPI(in *input.Input, text string) ([]*reportTable, error) {
 	var tables []*reportTable
 	var number int64
 	var read func(v *record.Value)
@@ -338,7 +338,7 @@ func readAPI(in *adapters.Input, text string) ([]*reportTable, error) {
 	for value := range s.all(text) {
 		v, err := record.Parse(value)
 		if err != nil {
-			return nil, adapters.Errorf(in.Name, "%w; expected the Data API's answer", err)
+			return nil, input.Errorf(in.Name, "%w; expected the Data API's answer", err)
 		}
 		read(v)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"hopper/adapters"
+	"hopper/adapters/input"
 	"hopper/pipeline"
 )
 
@@ -43,7 +44,7 @@ func read(t *testing.T, opt adapters.Options, paths ...string) ([]pipeline.Event
 func readAll(t *testing.T, opt adapters.Options, paths ...string) ([]pipeline.Event, pipeline.Stats, []pipeline.Reject, *adapters.Reading) {
 	t.Helper()
 	ctx := context.Background()
-	inputs, err := adapters.Open(ctx, paths, nil, t.TempDir())
+	inputs, err := input.Open(ctx, paths, nil, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"io"
 
-	"hopper/adapters"
-	"hopper/adapters/ga/record"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/record"
 	"hopper/pipeline"
 )
 
@@ -40,7 +40,7 @@ type reader interface {
 
 // source reads inputs one after the other.
 type source struct {
-	inputs []input
+	inputs []sourceInput
 	seen   *tally
 
 	current reader
@@ -48,9 +48,9 @@ type source struct {
 	ended   bool // the tally has been handed out
 }
 
-// An input is one file or table, with how it is opened. Its index is that in
+// A sourceInput is one file or table, with how it is opened. Its index is that in
 // source.inputs.
-type input struct {
+type sourceInput struct {
 	name string
 	open func(ctx context.Context, index int) (reader, error)
 }
@@ -112,7 +112,7 @@ type recordReader struct {
 	record.Reader
 	// each makes what translates the records of one chunk.
 	each func() translate
-	in   *adapters.Input
+	in   *input.Input
 }
 
 // translate hands a record that could be read to out as the events it is.

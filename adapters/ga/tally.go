@@ -12,7 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"hopper/adapters/spill"
+	"hopper/adapters/input/spill"
 	"hopper/pipeline"
 )
 
@@ -154,7 +154,7 @@ func (c *chunk) Decode(out *pipeline.Emitter) error {
 // summarize adds what was skipped, waits for the chunks that are being decoded
 // and returns one more that counts what all had in common. It holds no rows and
 // no events.
-func (t *tally) summarize(ctx context.Context, inputs []input) (pipeline.Chunk, error) {
+func (t *tally) summarize(ctx context.Context, inputs []sourceInput) (pipeline.Chunk, error) {
 	for _, c := range t.open {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -181,7 +181,7 @@ func (t *tally) summarize(ctx context.Context, inputs []input) (pipeline.Chunk, 
 
 // A summary is the last chunk.
 type summary struct {
-	inputs     []input
+	inputs     []sourceInput
 	duplicates []uint64 // positions
 	lone       int      // sessions
 }

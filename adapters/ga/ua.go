@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"hopper/adapters/ga/record"
+	"hopper/adapters/input/rows/record"
 	"hopper/pipeline"
 )
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"hopper/adapters/ga/record"
+	"hopper/adapters/input/rows/record"
 	"hopper/pipeline"
 )
 

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"hopper/adapters"
+	"hopper/adapters/input"
 	"hopper/adapters/plausible/cities"
 	"hopper/adapters/reconstruct"
 	"hopper/pipeline"
@@ -219,7 +220,7 @@ func (d *day) reconstruct() error {
 		d.digest = d.sign()
 		d.result, d.err = reconstruct.Reconstruct(d.sums)
 		if d.err != nil {
-			d.err = &adapters.Error{Input: d.at.Input, Row: d.at.Row, Err: d.err}
+			d.err = &input.Error{Input: d.at.Input, Row: d.at.Row, Err: d.err}
 			return
 		}
 		d.tally.add(d.result.Report)

@@ -10,7 +10,8 @@ import (
 	"time"
 
 	"hopper/adapters"
-	"hopper/adapters/table"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/text"
 	"hopper/pipeline"
 )
 
@@ -28,7 +29,7 @@ const (
 
 // eventTable is a table of events with its columns' positions; -1 is absent.
 type eventTable struct {
-	*table.Table
+	*text.Table
 	headless bool
 
 	timestamp, name, userID, sessionID             int
@@ -50,10 +51,10 @@ var (
 )
 
 // isEvents reports whether a table is events_v2 or a raw export of it.
-func isEvents(t *table.Table) bool { return newEventTable(t) != nil }
+func isEvents(t *text.Table) bool { return newEventTable(t) != nil }
 
 // newEventTable returns nil where a table holds no events of Plausible's.
-func newEventTable(t *table.Table) *eventTable {
+func newEventTable(t *text.Table) *eventTable {
 	e := &eventTable{Table: t}
 	if columns := withoutHeader(t); columns != nil {
 		e.Table, e.headless = t.Headless(columns), true
@@ -80,7 +81,7 @@ func newEventTable(t *table.Table) *eventTable {
 
 // withoutHeader returns the columns of events_v2 where a table's header is a
 // row of it.
-func withoutHeader(t *table.Table) []string {
+func withoutHeader(t *text.Table) []string {
 	if len(t.Columns) <= len(headColumns) {
 		return nil
 	}
@@ -155,7 +156,7 @@ func (f *tables) openEvents(opt adapters.Options) *adapters.Reading {
 // events yields the tables of events, in order.
 type events struct {
 	tables []*eventTable
-	reader *table.Reader
+	reader *text.Reader
 }
 
 // Next returns the next chunk, see [pipeline.Source].
@@ -179,7 +180,7 @@ func (s *events) Next(ctx context.Context) (pipeline.Chunk, error) {
 		err = s.reader.Close()
 		s.reader, s.tables = nil, s.tables[1:]
 		if err != nil {
-			return nil, &adapters.Error{Input: t.Input.Name, Err: err}
+			return nil, &input.Error{Input: t.Input.Name, Err: err}
 		}
 	}
 	return nil, io.EOF
@@ -195,7 +196,7 @@ func (s *events) Close() error {
 
 type eventChunk struct {
 	*eventTable
-	rows *table.Chunk
+	rows *text.Chunk
 }
 
 // Decode makes an event of each row, see [pipeline.Chunk].
@@ -225,7 +226,7 @@ type eventDecoder struct {
 	keys, values []string
 }
 
-func (d *eventDecoder) decode(row *table.Row) {
+func (d *eventDecoder) decode(row *text.Row) {
 	get := func(column int) string {
 		if column < 0 {
 			return ""
@@ -293,7 +294,7 @@ func (d *eventDecoder) outbound(ev *pipeline.Event) {
 }
 
 // meta adds an event's custom properties.
-func (d *eventDecoder) meta(row *table.Row) {
+func (d *eventDecoder) meta(row *text.Row) {
 	if d.metaKey < 0 || d.metaValue < 0 {
 		return
 	}
@@ -315,7 +316,7 @@ func (d *eventDecoder) meta(row *table.Row) {
 
 // array reads an array's cell. In TSV its strings are escaped once, with the
 // cell, so that the cell as read has lost where they end.
-func (d *eventDecoder) array(row *table.Row, column int, into []string) ([]string, bool) {
+func (d *eventDecoder) array(row *text.Row, column int, into []string) ([]string, bool) {
 	cell := row.Cells[column]
 	if d.Dialect.Escaped && !d.Dialect.Quoted {
 		if raw := strings.Split(row.Raw, string(d.Dialect.Delimiter)); column < len(raw) {

@@ -7,22 +7,23 @@ import (
 	"time"
 
 	"hopper/adapters"
-	"hopper/adapters/recount"
-	"hopper/adapters/table"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/text"
 	"hopper/pipeline"
+	"hopper/pipeline/recount"
 )
 
 // Facts tells what the rows of an event dump say, for [recount.Compare]. It
 // shares with the translation which tables there are and how text is cut into
 // cells; the rest it looks up by the columns' names. A site export holds sums:
 // [Verify] is for those.
-func (Adapter) Facts(ctx context.Context, inputs []*adapters.Input, _ adapters.Options, yield func(*recount.Fact) error) error {
+func (Adapter) Facts(ctx context.Context, inputs []*input.Input, _ adapters.Options, yield func(*recount.Fact) error) error {
 	found, err := find(ctx, inputs)
 	if err != nil {
 		return err
 	}
 	if len(found.events) == 0 {
-		return adapters.Errorf(inputs[0].Name, "%w", recount.ErrNoFacts)
+		return input.Errorf(inputs[0].Name, "%w", recount.ErrNoFacts)
 	}
 	for _, e := range found.events {
 		if err := tellTable(ctx, e.Table, yield); err != nil {
@@ -32,8 +33,8 @@ func (Adapter) Facts(ctx context.Context, inputs []*adapters.Input, _ adapters.O
 	return nil
 }
 
-func tellTable(ctx context.Context, t *table.Table, yield func(*recount.Fact) error) error {
-	return t.Each(ctx, func(row *table.Row) error {
+func tellTable(ctx context.Context, t *text.Table, yield func(*recount.Fact) error) error {
+	return t.Each(ctx, func(row *text.Row) error {
 		f := &recount.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: row.Number}}
 		if row.Err == nil {
 			tell(f, t, row)
@@ -42,7 +43,7 @@ func tellTable(ctx context.Context, t *table.Table, yield func(*recount.Fact) er
 	})
 }
 
-func tell(f *recount.Fact, t *table.Table, row *table.Row) {
+func tell(f *recount.Fact, t *text.Table, row *text.Row) {
 	cell := func(columns ...string) string {
 		if i := t.Column(columns...); i >= 0 {
 			return row.Cells[i]

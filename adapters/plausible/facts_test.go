@@ -1,14 +1,16 @@
 package plausible_test
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 	"testing"
 
 	"hopper/adapters"
+	"hopper/adapters/input"
 	"hopper/adapters/plausible"
-	"hopper/adapters/recount"
 	"hopper/pipeline"
+	"hopper/pipeline/recount"
 )
 
 // TestFactsAgree recounts event dumps: nothing that their rows tell is lost or
@@ -16,7 +18,7 @@ import (
 func TestFactsAgree(t *testing.T) {
 	for _, name := range []string{"events.csv", "events.tsv", "events-headless.csv"} {
 		t.Run(name, func(t *testing.T) {
-			ins, err := adapters.Open(t.Context(), []string{filepath.Join("..", "..", "fixtures", "plausible", name)}, nil, t.TempDir())
+			ins, err := input.Open(t.Context(), []string{filepath.Join("..", "..", "fixtures", "plausible", name)}, nil, t.TempDir())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -26,7 +28,9 @@ func TestFactsAgree(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer reading.Source.Close()
-			c, err := recount.Compare(t.Context(), recount.Export{Teller: plausible.Adapter{}, Inputs: ins.Files, Source: reading.Source},
+			c, err := recount.Compare(t.Context(), recount.Export{Facts: func(ctx context.Context, yield func(*recount.Fact) error) error {
+				return plausible.Adapter{}.Facts(ctx, ins.Files, adapters.Options{}, yield)
+			}, Source: reading.Source},
 				pipeline.Translation{Encoder: pipeline.Nowhere{}})
 			if err != nil {
 				t.Fatal(err)
@@ -51,7 +55,7 @@ func TestFactsAgree(t *testing.T) {
 
 // TestFactsOfSums says that sums are no rows.
 func TestFactsOfSums(t *testing.T) {
-	ins, err := adapters.Open(t.Context(), []string{filepath.Join("..", "..", "fixtures", "plausible", "export.zip")}, nil, t.TempDir())
+	ins, err := input.Open(t.Context(), []string{filepath.Join("..", "..", "fixtures", "plausible", "export.zip")}, nil, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

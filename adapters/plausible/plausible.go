@@ -33,7 +33,8 @@ import (
 	"strings"
 
 	"hopper/adapters"
-	"hopper/adapters/table"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/text"
 )
 
 // Adapter is the [adapters.Adapter] for Plausible.
@@ -44,15 +45,15 @@ func (Adapter) Name() string { return "plausible" }
 
 // Detect looks for a table of a site export or of events, or for the names of
 // the dashboard's export.
-func (Adapter) Detect(inputs []*adapters.Input) bool {
+func (Adapter) Detect(inputs []*input.Input) bool {
 	if isDashboard(inputs) {
 		return true
 	}
-	return slices.ContainsFunc(inputs, func(in *adapters.Input) bool {
-		if in.Format() != adapters.Text || table.IsSQL(in) {
+	return slices.ContainsFunc(inputs, func(in *input.Input) bool {
+		if in.Format() != input.Text || text.IsSQL(in) {
 			return false
 		}
-		found, err := table.Find(context.Background(), in) // reads no more than the head
+		found, err := text.Find(context.Background(), in) // reads no more than the head
 		if err != nil || len(found) != 1 {
 			return false
 		}
@@ -63,7 +64,7 @@ func (Adapter) Detect(inputs []*adapters.Input) bool {
 }
 
 // Open finds the tables and looks at their dates.
-func (Adapter) Open(ctx context.Context, inputs []*adapters.Input, opt adapters.Options) (*adapters.Reading, error) {
+func (Adapter) Open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*adapters.Reading, error) {
 	found, err := find(ctx, inputs)
 	if err != nil {
 		return nil, err

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"hopper/adapters"
+	"hopper/adapters/input"
 	"hopper/adapters/plausible"
 	"hopper/pipeline"
 )
@@ -35,7 +36,7 @@ var firstDay = time.Date(2024, 1, 29, 0, 0, 0, 0, time.UTC)
 func open(t testing.TB, stdin io.Reader, opt adapters.Options, args ...string) (*adapters.Reading, error) {
 	t.Helper()
 	opt.TempDir = t.TempDir()
-	ins, err := adapters.Open(t.Context(), args, stdin, opt.TempDir)
+	ins, err := input.Open(t.Context(), args, stdin, opt.TempDir)
 	if err != nil {
 		return nil, err
 	}

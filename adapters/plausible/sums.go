@@ -14,9 +14,10 @@ import (
 	"time"
 
 	"hopper/adapters"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/text"
+	"hopper/adapters/input/spill"
 	"hopper/adapters/reconstruct"
-	"hopper/adapters/spill"
-	"hopper/adapters/table"
 	"hopper/pipeline"
 )
 
@@ -32,7 +33,7 @@ const (
 
 // sumsTable is one table of the site export, in the order of dates.
 type sumsTable struct {
-	*table.Table
+	*text.Table
 	kind   kind
 	date   int
 	sorted bool
@@ -44,10 +45,10 @@ type sumsTable struct {
 	extra int // hostname of pages
 
 	// While reading.
-	reader *table.Reader
+	reader *text.Reader
 	sorter *spill.Sorter
 	order  *spill.Sorted
-	next   func() (*table.Row, bool)
+	next   func() (*text.Row, bool)
 	stop   func()
 	ahead  record
 	more   bool
@@ -62,7 +63,7 @@ type record struct {
 	bad   string
 }
 
-func newSumsTable(t *table.Table, k kind) *sumsTable {
+func newSumsTable(t *text.Table, k kind) *sumsTable {
 	s := &sumsTable{Table: t, kind: k, date: t.Column("date"), extra: t.Column("hostname")}
 	key := func(names ...string) {
 		for _, n := range names {
@@ -118,7 +119,7 @@ func dayOf(cell string) (string, bool) {
 func (s *sumsTable) survey(ctx context.Context) error {
 	s.sorted = true
 	previous := ""
-	return s.Each(ctx, func(row *table.Row) error {
+	return s.Each(ctx, func(row *text.Row) error {
 		if row.Err != nil {
 			return nil
 		}
@@ -167,11 +168,11 @@ func (s *sumsTable) begin(ctx context.Context, opt adapters.Options) (err error)
 			value = append(value, text...)
 		}
 		if err := s.sorter.Add([]byte(rec.date), value); err != nil {
-			return adapters.Errorf(s.Input.Name, "sorting it on disk: %w", err)
+			return input.Errorf(s.Input.Name, "sorting it on disk: %w", err)
 		}
 	}
 	if s.order, err = s.sorter.Sort(); err != nil {
-		return adapters.Errorf(s.Input.Name, "sorting it on disk: %w", err)
+		return input.Errorf(s.Input.Name, "sorting it on disk: %w", err)
 	}
 	return s.advance(ctx)
 }
@@ -188,7 +189,7 @@ func (s *sumsTable) advance(ctx context.Context) (err error) {
 		return nil
 	}
 	if err != nil {
-		return adapters.Errorf(s.Input.Name, "reading what was sorted on disk: %w", err)
+		return input.Errorf(s.Input.Name, "reading what was sorted on disk: %w", err)
 	}
 	s.more = true
 	rec := record{date: string(date)}
@@ -290,7 +291,7 @@ type days struct {
 }
 
 // openDays surveys the tables and begins to read them.
-func openDays(ctx context.Context, sums [kinds][]*table.Table, opt adapters.Options) (_ *days, err error) {
+func openDays(ctx context.Context, sums [kinds][]*text.Table, opt adapters.Options) (_ *days, err error) {
 	d := &days{opt: opt}
 	defer func() {
 		if err != nil {
@@ -307,7 +308,7 @@ func openDays(ctx context.Context, sums [kinds][]*table.Table, opt adapters.Opti
 			}
 			for _, o := range same {
 				if s.first != "" && o.first != "" && s.first <= o.last && o.first <= s.last {
-					return nil, adapters.Errorf(s.Input.Name, "and %s both hold %s of %s, whose visits would count twice; give exports whose days do not overlap",
+					return nil, input.Errorf(s.Input.Name, "and %s both hold %s of %s, whose visits would count twice; give exports whose days do not overlap",
 						o.Input.Name, s.kind, max(s.first, o.first))
 				}
 			}

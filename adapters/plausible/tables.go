@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"hopper/adapters"
-	"hopper/adapters/table"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/text"
 )
 
 // kind is one of the site export's tables.
@@ -37,7 +37,7 @@ var kindNames = [kinds]string{
 func (k kind) String() string { return kindNames[k] }
 
 // kindOf tells a table of the site export by its columns.
-func kindOf(t *table.Table) (kind, bool) {
+func kindOf(t *text.Table) (kind, bool) {
 	has := func(names ...string) bool {
 		return !slices.ContainsFunc(names, func(n string) bool { return t.Column(n) < 0 })
 	}
@@ -69,7 +69,7 @@ func kindOf(t *table.Table) (kind, bool) {
 
 // distinctive reports whether a table's columns are Plausible's alone, so
 // that its file may have any name.
-func distinctive(t *table.Table) bool {
+func distinctive(t *text.Table) bool {
 	return t.Column("visit_duration", "entrances", "exits", "link_url", "operating_system_version", "total_time_on_page", "time_on_page") >= 0
 }
 
@@ -83,7 +83,7 @@ var dashboard = []string{
 
 // isDashboard recognizes that export by its files' names: several of them, or
 // the days' with its rates.
-func isDashboard(inputs []*adapters.Input) bool {
+func isDashboard(inputs []*input.Input) bool {
 	n, own := 0, false
 	for _, in := range inputs {
 		if !slices.Contains(dashboard, in.Base) {
@@ -106,26 +106,26 @@ func isDashboard(inputs []*adapters.Input) bool {
 
 // tables are what the inputs hold of Plausible's.
 type tables struct {
-	sums       [kinds][]*table.Table
+	sums       [kinds][]*text.Table
 	events     []*eventTable
 	passedOver []string
 }
 
-func find(ctx context.Context, inputs []*adapters.Input) (*tables, error) {
+func find(ctx context.Context, inputs []*input.Input) (*tables, error) {
 	found := &tables{}
 	var sessions, parquet string
 	sums := 0
 	for _, in := range inputs {
-		if in.Format() != adapters.Text || table.IsSQL(in) {
-			if in.Format() == adapters.Parquet {
+		if in.Format() != input.Text || text.IsSQL(in) {
+			if in.Format() == input.Parquet {
 				parquet = in.Name
 			}
-			if in.Format() != adapters.Empty {
+			if in.Format() != input.Empty {
 				found.passedOver = append(found.passedOver, in.Name)
 			}
 			continue
 		}
-		all, err := table.Find(ctx, in)
+		all, err := text.Find(ctx, in)
 		if err != nil {
 			return nil, err
 		}
@@ -151,20 +151,20 @@ func find(ctx context.Context, inputs []*adapters.Input) (*tables, error) {
 	}
 	switch {
 	case sums > 0 && len(found.events) > 0:
-		return nil, adapters.Errorf(found.events[0].Input.Name, "holds events, while other inputs hold a site export's daily sums of perhaps the same visits; give one or the other, events by preference")
+		return nil, input.Errorf(found.events[0].Input.Name, "holds events, while other inputs hold a site export's daily sums of perhaps the same visits; give one or the other, events by preference")
 	case sums > 0 || len(found.events) > 0:
 		return found, nil
 	case isDashboard(inputs):
-		return nil, adapters.Errorf(inputs[0].Name, "is the dashboard's export: at most a few hundred rows for the whole period, and none per day, which no visits can be made of; "+
+		return nil, input.Errorf(inputs[0].Name, "is the dashboard's export: at most a few hundred rows for the whole period, and none per day, which no visits can be made of; "+
 			"in Plausible open the site's settings, Imports & Exports, Export data, Export to CSV, and give the ZIP that it mails")
 	case sessions != "":
-		return nil, adapters.Errorf(sessions, "holds sessions_v2, which has no pages; export events_v2 instead: clickhouse-client -q \"select * from events_v2 where site_id = … format CSVWithNames\"")
+		return nil, input.Errorf(sessions, "holds sessions_v2, which has no pages; export events_v2 instead: clickhouse-client -q \"select * from events_v2 where site_id = … format CSVWithNames\"")
 	case parquet != "":
-		return nil, adapters.Errorf(parquet, "is Parquet, which is not read for Plausible yet; export the events as CSV with a header")
+		return nil, input.Errorf(parquet, "is Parquet, which is not read for Plausible yet; export the events as CSV with a header")
 	case len(inputs) == 0:
 		return nil, fmt.Errorf("no inputs")
 	}
-	return nil, adapters.Errorf(inputs[0].Name, "holds no table of Plausible's: a site export (imported_visitors_….csv and others, or their ZIP) "+
+	return nil, input.Errorf(inputs[0].Name, "holds no table of Plausible's: a site export (imported_visitors_….csv and others, or their ZIP) "+
 		"or events (columns timestamp, name, user_id, hostname, pathname …) was expected")
 }
 

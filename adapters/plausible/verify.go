@@ -10,9 +10,9 @@ import (
 
 	"hopper/adapters"
 	"hopper/adapters/reconstruct"
-	"hopper/adapters/recount"
 	"hopper/pipeline"
 	"hopper/pipeline/places"
+	"hopper/pipeline/recount"
 	"hopper/pipeline/vocabulary"
 )
 

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"hopper/adapters"
-	"hopper/adapters/spill"
-	"hopper/adapters/table"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/text"
+	"hopper/adapters/input/spill"
 	"hopper/pipeline"
 )
 
@@ -26,17 +26,17 @@ const (
 
 // loadData adds the properties in an event_data or session_data table to
 // sorter, under the id of the event or session that owner names.
-func loadData(ctx context.Context, t *table.Table, owner int, loc *time.Location, sorter *spill.Sorter, rejects *rejects) error {
+func loadData(ctx context.Context, t *text.Table, owner int, loc *time.Location, sorter *spill.Sorter, rejects *rejects) error {
 	var (
 		key    = t.Column("data_key", "event_key")
-		text   = t.Column("string_value", "event_string_value")
+		words  = t.Column("string_value", "event_string_value")
 		number = t.Column("number_value", "event_numeric_value", "numeric_value")
 		date   = t.Column("date_value", "event_date_value")
 		kind   = t.Column("data_type", "event_data_type")
 		object = t.Column("event_data")
 		record []byte
 	)
-	return each(ctx, t, rejects, func(row *table.Row) error {
+	return each(ctx, t, rejects, func(row *text.Row) error {
 		get := cells(row.Cells)
 		var properties []pipeline.Property
 		switch {
@@ -47,7 +47,7 @@ func loadData(ctx context.Context, t *table.Table, owner int, loc *time.Location
 			rejects.add(t, row, "a property without "+t.Columns[key])
 			return nil
 		case key >= 0:
-			p := property(get.at(kind), get.at(text), get.at(number), get.at(date), loc)
+			p := property(get.at(kind), get.at(words), get.at(number), get.at(date), loc)
 			p.Key = get.at(key)
 			properties = append(properties, p)
 		default:
@@ -61,7 +61,7 @@ func loadData(ctx context.Context, t *table.Table, owner int, loc *time.Location
 		for _, p := range properties {
 			record = appendProperty(record[:0], p)
 			if err := sorter.Add(u[:], record); err != nil {
-				return adapters.Errorf(t.Input.Name, "sorting on disk: %w", err)
+				return input.Errorf(t.Input.Name, "sorting on disk: %w", err)
 			}
 		}
 		return nil

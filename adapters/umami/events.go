@@ -9,8 +9,9 @@ import (
 	"strings"
 
 	"hopper/adapters"
-	"hopper/adapters/spill"
-	"hopper/adapters/table"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/text"
+	"hopper/adapters/input/spill"
 	"hopper/pipeline"
 )
 
@@ -29,7 +30,7 @@ const (
 
 // eventTable is a table of events with its columns' positions; -1 is absent.
 type eventTable struct {
-	*table.Table
+	*text.Table
 	kind   eventsKind
 	derive bool // visits are to be found
 
@@ -65,7 +66,7 @@ var campaignParameters = []string{
 	"gclid", "fbclid", "msclkid", "ttclid", "li_fat_id", "twclid",
 }
 
-func newEventTable(t *table.Table, kind eventsKind) *eventTable {
+func newEventTable(t *text.Table, kind eventsKind) *eventTable {
 	at := t.Column
 	e := &eventTable{
 		Table: t, kind: kind,
@@ -101,7 +102,7 @@ type source struct {
 
 	told   bool // the rejects were handed over
 	at     int  // table to read
-	reader *table.Reader
+	reader *text.Reader
 }
 
 // Next returns the next chunk, see [pipeline.Source].
@@ -126,7 +127,7 @@ func (s *source) Next(ctx context.Context) (pipeline.Chunk, error) {
 			err := s.reader.Close()
 			s.reader = nil
 			if err != nil {
-				return nil, &adapters.Error{Input: t.Input.Name, Err: err}
+				return nil, &input.Error{Input: t.Input.Name, Err: err}
 			}
 			continue
 		}
@@ -136,7 +137,7 @@ func (s *source) Next(ctx context.Context) (pipeline.Chunk, error) {
 		c := &chunk{source: s, table: t, rows: rows}
 		if t.derive {
 			if c.visits, err = s.visits.take(ctx, s.at, rows.EndRow); err != nil {
-				return nil, adapters.Errorf(t.Input.Name, "reading what was sorted on disk: %w", err)
+				return nil, input.Errorf(t.Input.Name, "reading what was sorted on disk: %w", err)
 			}
 		}
 		return c, nil
@@ -164,7 +165,7 @@ func (s *source) Close() error {
 type chunk struct {
 	source *source
 	table  *eventTable
-	rows   *table.Chunk
+	rows   *text.Chunk
 	visits []visit // of the rows, in order
 }
 
@@ -182,7 +183,7 @@ func (c *chunk) Decode(out *pipeline.Emitter) error {
 			continue
 		}
 		if err := d.decode(row); err != nil {
-			return &adapters.Error{Input: d.at.Input, Row: d.at.Row, Err: err}
+			return &input.Error{Input: d.at.Input, Row: d.at.Row, Err: err}
 		}
 	}
 	return nil
@@ -198,7 +199,7 @@ type decoder struct {
 	properties, userProperties []pipeline.Property
 }
 
-func (d *decoder) decode(row *table.Row) error {
+func (d *decoder) decode(row *text.Row) error {
 	t, get := d.table, cells(row.Cells)
 	// visits has a row's entry where the row has a time and a visitor.
 	var began *visit

@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"hopper/adapters"
-	"hopper/adapters/recount"
-	"hopper/adapters/spill"
-	"hopper/adapters/table"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/text"
+	"hopper/adapters/input/spill"
 	"hopper/pipeline"
+	"hopper/pipeline/recount"
 )
 
 // Facts tells what the rows of the event tables say, for [recount.Compare]. It
@@ -18,7 +19,7 @@ import (
 // cells; the rest it looks up by the columns' names.
 //
 // Where visit_id is missing, as before version 2.11, visits follow from pauses.
-func (Adapter) Facts(ctx context.Context, inputs []*adapters.Input, opt adapters.Options, yield func(*recount.Fact) error) (err error) {
+func (Adapter) Facts(ctx context.Context, inputs []*input.Input, opt adapters.Options, yield func(*recount.Fact) error) (err error) {
 	found, err := find(ctx, inputs)
 	if err != nil {
 		return err
@@ -43,14 +44,14 @@ func (Adapter) Facts(ctx context.Context, inputs []*adapters.Input, opt adapters
 var ofVisitor = []string{"browser", "os", "device", "country", "hostname"}
 
 // visitorTable sorts the session tables by their ids, on disk.
-func visitorTable(ctx context.Context, sessions []*table.Table, opt adapters.Options) (*spill.Index, error) {
+func visitorTable(ctx context.Context, sessions []*text.Table, opt adapters.Options) (*spill.Index, error) {
 	if len(sessions) == 0 {
 		return nil, nil
 	}
 	s := &spill.Sorter{Dir: opt.TempDir}
 	defer s.Close()
 	for _, t := range sessions {
-		err := t.Each(ctx, func(row *table.Row) error {
+		err := t.Each(ctx, func(row *text.Row) error {
 			if row.Err != nil {
 				return nil
 			}
@@ -68,7 +69,7 @@ func visitorTable(ctx context.Context, sessions []*table.Table, opt adapters.Opt
 }
 
 // cellOf returns the cell of the first of the columns that t has.
-func cellOf(t *table.Table, row *table.Row, columns ...string) string {
+func cellOf(t *text.Table, row *text.Row, columns ...string) string {
 	i := t.Column(columns...)
 	if i < 0 {
 		return ""
@@ -76,8 +77,8 @@ func cellOf(t *table.Table, row *table.Row, columns ...string) string {
 	return row.Cells[i]
 }
 
-func tellTable(ctx context.Context, t *table.Table, paused bool, visitors *spill.Index, loc *time.Location, yield func(*recount.Fact) error) error {
-	return t.Each(ctx, func(row *table.Row) error {
+func tellTable(ctx context.Context, t *text.Table, paused bool, visitors *spill.Index, loc *time.Location, yield func(*recount.Fact) error) error {
+	return t.Each(ctx, func(row *text.Row) error {
 		f := &recount.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: row.Number}, Paused: paused}
 		if row.Err != nil {
 			return yield(f)

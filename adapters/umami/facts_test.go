@@ -2,6 +2,7 @@ package umami_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"path/filepath"
 	"regexp"
@@ -10,15 +11,16 @@ import (
 	"time"
 
 	"hopper/adapters"
-	"hopper/adapters/recount"
+	"hopper/adapters/input"
 	"hopper/adapters/umami"
 	"hopper/pipeline"
+	"hopper/pipeline/recount"
 )
 
 // recounted compares an export with the events made of it.
 func recounted(t *testing.T, rules pipeline.Normalizer, opt adapters.Options, paths ...string) *recount.Comparison {
 	t.Helper()
-	ins, err := adapters.Open(t.Context(), paths, nil, t.TempDir())
+	ins, err := input.Open(t.Context(), paths, nil, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +30,9 @@ func recounted(t *testing.T, rules pipeline.Normalizer, opt adapters.Options, pa
 		t.Fatal(err)
 	}
 	defer reading.Source.Close()
-	c, err := recount.Compare(t.Context(), recount.Export{Teller: umami.Adapter{}, Inputs: ins.Files, Options: opt, Source: reading.Source},
+	c, err := recount.Compare(t.Context(), recount.Export{Facts: func(ctx context.Context, yield func(*recount.Fact) error) error {
+		return umami.Adapter{}.Facts(ctx, ins.Files, opt, yield)
+	}, Source: reading.Source},
 		pipeline.Translation{Normalizer: rules, Encoder: pipeline.Nowhere{}, Jobs: 2})
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +117,7 @@ func FuzzFacts(f *testing.F) {
 			path, visit = "/b", ""
 		}
 		w.Flush()
-		ins, err := adapters.Open(t.Context(), []string{"-"}, zipped(t, "website_event.csv", b.String()), dir)
+		ins, err := input.Open(t.Context(), []string{"-"}, zipped(t, "website_event.csv", b.String()), dir)
 		if err != nil {
 			return
 		}
@@ -124,7 +128,9 @@ func FuzzFacts(f *testing.F) {
 			return
 		}
 		defer reading.Source.Close()
-		c, err := recount.Compare(t.Context(), recount.Export{Teller: umami.Adapter{}, Inputs: ins.Files, Options: opt, Source: reading.Source},
+		c, err := recount.Compare(t.Context(), recount.Export{Facts: func(ctx context.Context, yield func(*recount.Fact) error) error {
+			return umami.Adapter{}.Facts(ctx, ins.Files, opt, yield)
+		}, Source: reading.Source},
 			pipeline.Translation{Encoder: pipeline.Nowhere{}})
 		if err != nil {
 			return

@@ -3,8 +3,8 @@ package umami
 import (
 	"fmt"
 
-	"hopper/adapters"
-	"hopper/adapters/table"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/text"
 	"hopper/pipeline"
 )
 
@@ -16,7 +16,7 @@ const maxRejects = 10_000
 // A nil *rejects takes none.
 type rejects struct {
 	list []reject
-	last *table.Table
+	last *text.Table
 }
 
 type reject struct {
@@ -24,7 +24,7 @@ type reject struct {
 	reason, raw string
 }
 
-func (r *rejects) add(t *table.Table, row *table.Row, reason string) {
+func (r *rejects) add(t *text.Table, row *text.Row, reason string) {
 	if r == nil {
 		return
 	}
@@ -41,7 +41,7 @@ func (r *rejects) tooMany() error {
 		return nil
 	}
 	first := r.list[0]
-	return &adapters.Error{Input: r.last.Input.Name,
+	return &input.Error{Input: r.last.Input.Name,
 		Err: fmt.Errorf("more than %d records cannot be read (%v: %s); export the table %s again", maxRejects, first.at, first.reason, r.last.Name)}
 }
 

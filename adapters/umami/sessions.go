@@ -8,7 +8,7 @@ import (
 	"sort"
 	"strings"
 
-	"hopper/adapters/table"
+	"hopper/adapters/input/rows/text"
 )
 
 // id is a UUID, or a name for any other identifier (the integers of version 1).
@@ -97,7 +97,7 @@ func (in *interned[T]) number(v T, clone func(T) T) uint32 {
 }
 
 // load adds a session table.
-func (s *sessions) load(ctx context.Context, t *table.Table, rejects *rejects) error {
+func (s *sessions) load(ctx context.Context, t *text.Table, rejects *rejects) error {
 	at := func(names ...string) int { return t.Column(names...) }
 	var (
 		key                   = at("session_id")
@@ -109,7 +109,7 @@ func (s *sessions) load(ctx context.Context, t *table.Table, rejects *rejects) e
 	)
 	word := func(w string) string { return words.values[words.number(w, strings.Clone)] }
 	s.users.number("", strings.Clone)
-	return each(ctx, t, rejects, func(row *table.Row) error {
+	return each(ctx, t, rejects, func(row *text.Row) error {
 		get := cells(row.Cells)
 		if get.at(key) == "" {
 			rejects.add(t, row, "a session without session_id")
@@ -160,8 +160,8 @@ func (c cells) at(i int) string {
 }
 
 // each reads a table through, row by row.
-func each(ctx context.Context, t *table.Table, rejects *rejects, do func(*table.Row) error) error {
-	return t.Each(ctx, func(row *table.Row) error {
+func each(ctx context.Context, t *text.Table, rejects *rejects, do func(*text.Row) error) error {
+	return t.Each(ctx, func(row *text.Row) error {
 		if row.Err == nil {
 			return do(row)
 		}

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"hopper/adapters"
-	"hopper/adapters/table"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/text"
 )
 
 // role is what a table is to Umami.
@@ -31,7 +31,7 @@ const (
 var eventColumns = []string{"url_path", "url_query", "referrer_path", "referrer_domain", "page_title", "visit_id", "event_type", "event_name"}
 
 // roleOf tells a table by its columns.
-func roleOf(t *table.Table) role {
+func roleOf(t *text.Table) role {
 	has := func(names ...string) bool {
 		return !slices.ContainsFunc(names, func(name string) bool { return t.Column(name) < 0 })
 	}
@@ -68,7 +68,7 @@ func roleOf(t *table.Table) role {
 // tables are those of an export, by role.
 type tables struct {
 	events                           []*eventTable
-	sessions, eventData, sessionData []*table.Table
+	sessions, eventData, sessionData []*text.Table
 	passedOver                       []string // inputs without any
 	websites                         []string // in the events' first rows, sorted
 	derived                          bool
@@ -76,12 +76,12 @@ type tables struct {
 
 // find sorts the inputs' tables by role, and fails where they do not make an
 // export that can be read.
-func find(ctx context.Context, inputs []*adapters.Input) (*tables, error) {
+func find(ctx context.Context, inputs []*input.Input) (*tables, error) {
 	var found tables
 	var broken error
 	sites := map[string]bool{}
 	for _, in := range inputs {
-		all, err := table.Find(ctx, in)
+		all, err := text.Find(ctx, in)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -123,20 +123,20 @@ func find(ctx context.Context, inputs []*adapters.Input) (*tables, error) {
 		return &found, nil
 	case isAggregates(inputs):
 		archive := path.Dir(filepath.ToSlash(inputs[0].Name))
-		return nil, adapters.Errorf(archive, "%s", aggregatesAdvice)
+		return nil, input.Errorf(archive, "%s", aggregatesAdvice)
 	case broken != nil:
 		return nil, broken
 	case found.count() > 0:
-		return nil, adapters.Errorf(append(found.sessions, append(found.eventData, found.sessionData...)...)[0].Input.Name,
+		return nil, input.Errorf(append(found.sessions, append(found.eventData, found.sessionData...)...)[0].Input.Name,
 			"belongs to a table of events, which is not among the inputs; give website_event (version 1: pageview and event) as well, in any order")
 	}
 	for _, in := range inputs {
-		if all, err := table.Find(ctx, in); err == nil && len(all) == 1 && headless(all[0]) {
-			return nil, &adapters.Error{Input: in.Name, Row: 1,
+		if all, err := text.Find(ctx, in); err == nil && len(all) == 1 && headless(all[0]) {
+			return nil, &input.Error{Input: in.Name, Row: 1,
 				Err: errors.New("has values where a header with the columns' names was expected; export it with a header (COPY … CSV HEADER, FORMAT CSVWithNames)")}
 		}
 	}
-	return nil, adapters.Errorf(inputs[0].Name,
+	return nil, input.Errorf(inputs[0].Name,
 		"holds no table of Umami's that can be read; a website_event with the columns session_id, created_at and url_path was expected, found %s", contents(ctx, inputs))
 }
 
@@ -161,8 +161,8 @@ func (e *eventTable) complete() error {
 	return nil
 }
 
-func missing(t *table.Table, column, why string) error {
-	return &adapters.Error{Input: t.Input.Name, Row: 1, Field: column,
+func missing(t *text.Table, column, why string) error {
+	return &input.Error{Input: t.Input.Name, Row: 1, Field: column,
 		Err: fmt.Errorf("is missing from the header, and %s; found %s; export the table again with all columns", why, list(t.Columns))}
 }
 
@@ -195,7 +195,7 @@ var aggregates = []string{"events.csv", "pages.csv", "referrers.csv", "browsers.
 
 // isAggregates recognizes that export by its files' names. Plausible's is
 // much the same, with others beside.
-func isAggregates(inputs []*adapters.Input) bool {
+func isAggregates(inputs []*input.Input) bool {
 	n := 0
 	for _, in := range inputs {
 		switch {
@@ -210,7 +210,7 @@ func isAggregates(inputs []*adapters.Input) bool {
 
 // headless reports whether a table's header is a row of Umami's values: a
 // time among at least three identifiers.
-func headless(t *table.Table) bool {
+func headless(t *text.Table) bool {
 	ids, times := 0, 0
 	for _, c := range t.Columns {
 		if _, ok := parseTime(strings.ToUpper(c), nil); ok {
@@ -224,11 +224,11 @@ func headless(t *table.Table) bool {
 }
 
 // contents says what tables the inputs hold.
-func contents(ctx context.Context, inputs []*adapters.Input) string {
+func contents(ctx context.Context, inputs []*input.Input) string {
 	const most = 3
 	var found []string
 	for _, in := range inputs[:min(len(inputs), most)] {
-		all, err := table.Find(ctx, in)
+		all, err := text.Find(ctx, in)
 		if err != nil || len(all) == 0 {
 			found = append(found, fmt.Sprintf("%s (%s)", in.Base, in.Format()))
 		}
@@ -290,11 +290,11 @@ func (f *tables) schema() string {
 func (f *tables) website(asked string) (string, error) {
 	switch {
 	case asked != "" && !slices.ContainsFunc(f.events, func(e *eventTable) bool { return e.websiteID >= 0 }):
-		return "", adapters.Errorf(f.events[0].Input.Name, "has no column website_id to choose the website %s by", asked)
+		return "", input.Errorf(f.events[0].Input.Name, "has no column website_id to choose the website %s by", asked)
 	case asked != "":
 		return asked, nil
 	case len(f.websites) > 1:
-		return "", adapters.Errorf(f.events[0].Input.Name, "holds the events of several websites (%s); choose one with --website, and import each into its own site",
+		return "", input.Errorf(f.events[0].Input.Name, "holds the events of several websites (%s); choose one with --website, and import each into its own site",
 			strings.Join(f.websites, ", "))
 	case len(f.websites) == 1:
 		return f.websites[0], nil
@@ -314,7 +314,7 @@ func (f *tables) notes() []string {
 		notes = append(notes, "Visits are not told (visit_id came with version 2.11): a pause of 30 minutes or more begins a new one.")
 	}
 	if !slices.ContainsFunc(f.events, func(e *eventTable) bool { return e.hostname >= 0 }) &&
-		!slices.ContainsFunc(f.sessions, func(t *table.Table) bool { return t.Column("hostname") >= 0 }) {
+		!slices.ContainsFunc(f.sessions, func(t *text.Table) bool { return t.Column("hostname") >= 0 }) {
 		notes = append(notes, "The site's hostname is not told: give it with --hostname.")
 	}
 	if len(f.passedOver) > 0 {

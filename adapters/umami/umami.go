@@ -41,8 +41,9 @@ import (
 	"strings"
 
 	"hopper/adapters"
-	"hopper/adapters/spill"
-	"hopper/adapters/table"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/text"
+	"hopper/adapters/input/spill"
 )
 
 // Adapter is the [adapters.Adapter] for Umami.
@@ -52,33 +53,33 @@ type Adapter struct{}
 func (Adapter) Name() string { return "umami" }
 
 // Detect looks for a table of Umami's, or a name of one.
-func (Adapter) Detect(inputs []*adapters.Input) bool {
+func (Adapter) Detect(inputs []*input.Input) bool {
 	if isAggregates(inputs) {
 		return true
 	}
-	return slices.ContainsFunc(inputs, func(in *adapters.Input) bool {
+	return slices.ContainsFunc(inputs, func(in *input.Input) bool {
 		if strings.HasPrefix(in.Base, "website_event") {
 			return true // even where it is broken, Open can say how
 		}
-		if in.Format() != adapters.Text {
+		if in.Format() != input.Text {
 			return false
 		}
-		if table.IsSQL(in) {
+		if text.IsSQL(in) {
 			head := string(in.TextHead())
 			return strings.Contains(head, "website_event") || strings.Contains(head, "pageview") && strings.Contains(head, "session")
 		}
-		found, err := table.Find(context.Background(), in) // reads no more than the head
-		return err == nil && slices.ContainsFunc(found, func(t *table.Table) bool { return roleOf(t) != other || headless(t) })
+		found, err := text.Find(context.Background(), in) // reads no more than the head
+		return err == nil && slices.ContainsFunc(found, func(t *text.Table) bool { return roleOf(t) != other || headless(t) })
 	})
 }
 
 // Joined reports whether an input is a table of sessions or properties.
-func (Adapter) Joined(in *adapters.Input) bool {
-	if in.Format() != adapters.Text || table.IsSQL(in) {
+func (Adapter) Joined(in *input.Input) bool {
+	if in.Format() != input.Text || text.IsSQL(in) {
 		return false
 	}
-	found, err := table.Find(context.Background(), in) // reads no more than the head
-	return err == nil && len(found) > 0 && !slices.ContainsFunc(found, func(t *table.Table) bool {
+	found, err := text.Find(context.Background(), in) // reads no more than the head
+	return err == nil && len(found) > 0 && !slices.ContainsFunc(found, func(t *text.Table) bool {
 		switch roleOf(t) {
 		case sessionsRole, eventDataRole, sessionDataRole:
 			return false
@@ -89,7 +90,7 @@ func (Adapter) Joined(in *adapters.Input) bool {
 
 // Open reads the tables that are joined to the events, and the events where
 // visits must be found.
-func (Adapter) Open(ctx context.Context, inputs []*adapters.Input, opt adapters.Options) (_ *adapters.Reading, err error) {
+func (Adapter) Open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *adapters.Reading, err error) {
 	found, err := find(ctx, inputs)
 	if err != nil {
 		return nil, err
@@ -133,7 +134,7 @@ func (Adapter) Open(ctx context.Context, inputs []*adapters.Input, opt adapters.
 }
 
 // index sorts the properties in tables into an index by the column owner.
-func index(ctx context.Context, tables []*table.Table, opt adapters.Options, rejects *rejects, owner ...string) (*spill.Index, error) {
+func index(ctx context.Context, tables []*text.Table, opt adapters.Options, rejects *rejects, owner ...string) (*spill.Index, error) {
 	if len(tables) == 0 {
 		return nil, nil
 	}

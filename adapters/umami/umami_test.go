@@ -24,7 +24,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"hopper/adapters"
-	"hopper/adapters/table"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/text"
 	"hopper/adapters/umami"
 	"hopper/pipeline"
 )
@@ -45,7 +46,7 @@ func translate(t testing.TB, stdin io.Reader, opt adapters.Options, args ...stri
 	if opt.TempDir == "" {
 		opt.TempDir = t.TempDir()
 	}
-	ins, err := adapters.Open(t.Context(), args, stdin, opt.TempDir)
+	ins, err := input.Open(t.Context(), args, stdin, opt.TempDir)
 	if err != nil {
 		return result{}, err
 	}
@@ -239,7 +240,7 @@ func TestCannotBeRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := translate(t, nil, adapters.Options{}, fixtures+name)
-			var positioned *adapters.Error
+			var positioned *input.Error
 			if !errors.As(err, &positioned) || !strings.Contains(err.Error(), want) {
 				t.Errorf("got %v, want something with %q", err, want)
 			}
@@ -253,7 +254,7 @@ func TestDetect(t *testing.T) {
 		"pg_dump.sql": true, "v1": true, "aggregates.zip": true, "broken/session.csv": true, "broken/missing-column.csv": true, "broken/headless.csv": true,
 		"generate.go": false, "broken/junk.csv": false,
 	} {
-		ins, err := adapters.Open(t.Context(), []string{fixtures + name}, nil, "")
+		ins, err := input.Open(t.Context(), []string{fixtures + name}, nil, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -304,7 +305,7 @@ func TestMeaning(t *testing.T) {
 		start + "/p,,,,,9,,,,,,,,":                 umami.OmitUnknown,
 		"s,v,,/p,,,,,1,,,,,,,,":                    umami.RejectTime,
 		"s,v,2024-02-30 10:00:00,/p,,,,,1,,,,,,,,": umami.RejectTime,
-		"s,v": table.ErrFewCells.Error(),
+		"s,v": text.ErrFewCells.Error(),
 	} {
 		r := one(t, row)
 		got := append(r.stats.Omitted.Kinds(), r.stats.Rejected.Kinds()...)
@@ -466,7 +467,7 @@ func TestBadRowsOfJoinedTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]int64{"a session without session_id": 1, table.ErrFewCells.Error(): 1}
+	want := map[string]int64{"a session without session_id": 1, text.ErrFewCells.Error(): 1}
 	if len(r.events) != 2 || !reflect.DeepEqual(r.stats.Rejected.Counts(), want) || r.stats.Repaired.Counts()[umami.RepairSession] != 1 {
 		t.Errorf("got %d events, %v, %v", len(r.events), r.stats.Rejected.Counts(), r.stats.Repaired.Counts())
 	}
@@ -496,7 +497,7 @@ func TestWorkersAgree(t *testing.T) {
 		fmt.Fprintf(&sessions, "6c1c77a2-c723-50b2-9268-%012x,chrome,Linux,desktop,user %d\n", i, i)
 	}
 	run := func(jobs int) (string, int) {
-		ins, err := adapters.Open(t.Context(), []string{"-"}, zipped(t, "a.csv", events.String(), "b.csv", sessions.String(), "c.csv", data.String()), t.TempDir())
+		ins, err := input.Open(t.Context(), []string{"-"}, zipped(t, "a.csv", events.String(), "b.csv", sessions.String(), "c.csv", data.String()), t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -542,7 +543,7 @@ func FuzzUmami(f *testing.F) {
 	f.Fuzz(func(t *testing.T, events, sessions, data string) {
 		r, err := translate(t, zipped(t, "a.csv", events, "b.csv", sessions, "c.csv", data), adapters.Options{TempDir: dir}, "-")
 		if err != nil {
-			var positioned *adapters.Error
+			var positioned *input.Error
 			if !errors.As(err, &positioned) {
 				t.Fatalf("%v says not where", err)
 			}
@@ -571,7 +572,7 @@ func BenchmarkDecode(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		ins, err := adapters.Open(b.Context(), []string{"-"}, strings.NewReader(text), "")
+		ins, err := input.Open(b.Context(), []string{"-"}, strings.NewReader(text), "")
 		if err != nil {
 			b.Fatal(err)
 		}

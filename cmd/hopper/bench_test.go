@@ -17,9 +17,10 @@ import (
 	"time"
 
 	"hopper/adapters"
+	"hopper/adapters/input"
 	"hopper/adapters/umami"
 	"hopper/pipeline"
-	"hopper/sinks/rybbit"
+	"hopper/sinks/rybbit/wire"
 )
 
 // BenchmarkAgainstScript measures what hopper does to an Umami Cloud export
@@ -88,7 +89,7 @@ func BenchmarkMemory(b *testing.B) {
 // translateExport is all that import does but sending.
 func translateExport(b *testing.B, path string) (events int) {
 	ctx := context.Background()
-	inputs, err := adapters.Open(ctx, []string{path}, nil, "")
+	inputs, err := input.Open(ctx, []string{path}, nil, "")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -98,11 +99,11 @@ func translateExport(b *testing.B, path string) (events int) {
 		b.Fatal(err)
 	}
 	defer reading.Source.Close()
-	wire, err := rybbit.WireFor("umami")
+	format, err := wire.For("umami")
 	if err != nil {
 		b.Fatal(err)
 	}
-	translation := pipeline.Translation{Normalizer: pipeline.Normalizer{Limits: wire.Limits()}, Encoder: wire, Jobs: runtime.GOMAXPROCS(0)}
+	translation := pipeline.Translation{Normalizer: pipeline.Normalizer{Limits: format.Limits()}, Encoder: format, Jobs: runtime.GOMAXPROCS(0)}
 	var queue pipeline.Queue
 	index := int64(0)
 	_, err = translation.Run(ctx, reading.Source, pipeline.Mark{}, func(_ context.Context, _ pipeline.Mark, chunk *pipeline.Encoded) error {

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"hopper/adapters"
+	"hopper/adapters/input"
 )
 
 // TestDetectsEachSource has each fixture recognized by its own adapter alone,
@@ -21,7 +21,7 @@ func TestDetectsEachSource(t *testing.T) {
 			case base == "broken" || base == "gen", strings.HasSuffix(base, ".go"), strings.HasSuffix(base, ".md"):
 				continue
 			}
-			inputs, err := adapters.Open(t.Context(), []string{path}, nil, t.TempDir())
+			inputs, err := input.Open(t.Context(), []string{path}, nil, t.TempDir())
 			if err != nil {
 				t.Fatal(err)
 			}

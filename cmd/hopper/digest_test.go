@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"hopper/pipeline"
-	"hopper/sinks/rybbit"
+	"hopper/sinks/rybbit/wire"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -32,8 +32,8 @@ func TestBytesOfFixtures(t *testing.T) {
 			case base == "broken" || base == "gen", strings.HasSuffix(base, ".go"), strings.HasSuffix(base, ".md"):
 				continue
 			}
-			for _, wire := range rybbit.Wires() {
-				fmt.Fprintf(&got, "%s %s %s\n", strings.TrimPrefix(path, "../../fixtures/"), wire.Platform(), digest(t, path, wire))
+			for _, format := range wire.Formats() {
+				fmt.Fprintf(&got, "%s %s %s\n", strings.TrimPrefix(path, "../../fixtures/"), format.Platform(), digest(t, path, format))
 			}
 		}
 	}
@@ -63,7 +63,7 @@ func TestBytesOfFixtures(t *testing.T) {
 
 // digest returns how many rows and events path holds, and the digest of what
 // they are in a wire format.
-func digest(t *testing.T, path string, wire rybbit.Wire) string {
+func digest(t *testing.T, path string, format wire.Format) string {
 	r := &reading{from: "auto", gaEvents: "default", jobs: 2}
 	e, err := r.open(t.Context(), []string{path}, nil)
 	if err != nil {
@@ -78,8 +78,8 @@ func digest(t *testing.T, path string, wire rybbit.Wire) string {
 	}
 	defer opened.Source.Close()
 	rules := r.normalizer(e, "1", now)
-	rules.Limits = wire.Limits()
-	translation := pipeline.Translation{Normalizer: rules, Encoder: wire, Jobs: 2}
+	rules.Limits = format.Limits()
+	translation := pipeline.Translation{Normalizer: rules, Encoder: format, Jobs: 2}
 	sum := sha256.New()
 	stats, err := translation.Run(t.Context(), opened.Source, pipeline.Mark{}, func(_ context.Context, _ pipeline.Mark, chunk *pipeline.Encoded) error {
 		for i := range chunk.Ends {

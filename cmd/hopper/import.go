@@ -12,9 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"hopper/adapters"
+	"hopper/adapters/input"
 	"hopper/pipeline"
 	"hopper/sinks/rybbit"
+	"hopper/sinks/rybbit/wire"
 )
 
 // importing are the flags of import.
@@ -68,7 +69,7 @@ interrupted (run again to go on).`,
 	f.reading.flags(cmd)
 	f.connection.flags(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.wire, "wire", "auto", "wire `FORMAT`: auto (loses least), "+strings.Join(platforms(rybbit.Wires()), ", "))
+	flags.StringVar(&f.wire, "wire", "auto", "wire `FORMAT`: auto (loses least), "+strings.Join(platforms(wire.Formats()), ", "))
 	flags.Var(&f.maxBatch, "max-batch-bytes", "largest request body, at most 50MB")
 	flags.DurationVar(&f.retryFor, "retry-for", rybbit.DefaultRetryFor, "how long the server may be away before giving up")
 	flags.DurationVar(&f.settle, "settle-after", rybbit.DefaultSettleAfter,
@@ -89,7 +90,7 @@ func (f *importing) check() error {
 	if f.maxBatch < rybbit.MinBatchBytes || f.maxBatch > rybbit.MaxBatchBytes {
 		return usagef("--max-batch-bytes must be between 1KiB and 50MB")
 	}
-	if _, err := rybbit.WireFor(f.wire); f.wire != "auto" && err != nil {
+	if _, err := wire.For(f.wire); f.wire != "auto" && err != nil {
 		return usagef("--wire: %w", err)
 	}
 	if f.retryFor <= 0 || f.settle <= 0 {
@@ -101,9 +102,9 @@ func (f *importing) check() error {
 	return nil
 }
 
-func platforms(wires []rybbit.Wire) []string {
-	names := make([]string, len(wires))
-	for i, w := range wires {
+func platforms(formats []wire.Format) []string {
+	names := make([]string, len(formats))
+	for i, w := range formats {
 		names[i] = w.Platform()
 	}
 	return names
@@ -117,7 +118,7 @@ type importRun struct {
 	began  time.Time
 
 	sandboxed *embedded
-	survey    *rybbit.Survey // of the input's beginning; nil when a run is resumed
+	survey    *wire.Survey // of the input's beginning; nil when a run is resumed
 	result    importResult
 	events    atomic.Int64 // translated so far
 }
@@ -210,7 +211,7 @@ const surveyEvents = 10_000
 
 // choose ranks the wire formats by what they lose of the input's beginning.
 // It returns none when the input has no events at all: nothing will be sent then.
-func (r *importRun) choose(ctx context.Context, in *reader, rules pipeline.Normalizer) ([]rybbit.Wire, error) {
+func (r *importRun) choose(ctx context.Context, in *reader, rules pipeline.Normalizer) ([]wire.Format, error) {
 	src, err := in.open(ctx)
 	if err != nil {
 		return nil, err
@@ -229,8 +230,8 @@ func (r *importRun) choose(ctx context.Context, in *reader, rules pipeline.Norma
 		return nil, err
 	}
 	r.survey = &survey.all
-	if wire, err := rybbit.WireFor(r.wire); err == nil {
-		return []rybbit.Wire{wire}, nil
+	if format, err := wire.For(r.wire); err == nil {
+		return []wire.Format{format}, nil
 	}
 	return r.survey.Rank(), nil
 }
@@ -283,12 +284,12 @@ func (r *importRun) send(
 ) (_ rybbit.Summary, err error) {
 	in := &reader{export: e, log: r.log}
 	defer func() { err = errors.Join(err, in.close()) }()
-	wire, err := r.agree(ctx, in, rules, ledger, up)
+	format, err := r.agree(ctx, in, rules, ledger, up)
 	if err != nil {
 		return rybbit.Summary{}, err
 	}
-	r.warnOfLosses(wire)
-	rules.Limits = wire.Limits()
+	r.warnOfLosses(format)
+	rules.Limits = format.Limits()
 	rejected := &rejects{path: r.rejects}
 	if rejected.path == "" {
 		rejected.path = ledger.Rejects()
@@ -297,7 +298,7 @@ func (r *importRun) send(
 	stop := r.progress(e.inputs, "sent").start()
 	summary, err := up.Run(ctx, rybbit.Run{
 		Open:        in.open,
-		Translation: &pipeline.Translation{Normalizer: rules, Encoder: wire, Jobs: r.jobs},
+		Translation: &pipeline.Translation{Normalizer: rules, Encoder: format, Jobs: r.jobs},
 		Each: func(before pipeline.Mark, chunk *pipeline.Encoded) error {
 			r.events.Store(before.Stats.Events + chunk.Stats.Events)
 			return rejected.add(before.Stats.Rejected.Total(), chunk.Rejects)
@@ -319,15 +320,15 @@ func (r *importRun) send(
 // nothing to agree on, and any will do.
 func (r *importRun) agree(
 	ctx context.Context, in *reader, rules pipeline.Normalizer, ledger *rybbit.Ledger, up *rybbit.Upload,
-) (rybbit.Wire, error) {
-	var candidates []rybbit.Wire
+) (wire.Format, error) {
+	var candidates []wire.Format
 	if ledger.Platform() == "" {
 		var err error
 		if candidates, err = r.choose(ctx, in, rules); err != nil {
 			return nil, err
 		}
 		if len(candidates) == 0 {
-			return rybbit.Wires()[0], nil
+			return wire.Formats()[0], nil
 		}
 	}
 	platform, err := up.Open(ctx, platforms(candidates))
@@ -337,11 +338,11 @@ func (r *importRun) agree(
 	if r.wire != "auto" && r.wire != platform {
 		return nil, usagef("this migration was begun in the wire format %s: go on without --wire, or delete its imports to begin anew", platform)
 	}
-	wire, err := rybbit.WireFor(platform)
+	format, err := wire.For(platform)
 	if err != nil {
 		return nil, fmt.Errorf("ledger %s: %w", ledger.Path(), err)
 	}
-	return wire, nil
+	return format, nil
 }
 
 // translateOnly is a dry run.
@@ -353,11 +354,11 @@ func (r *importRun) translateOnly(ctx context.Context, e *export) (err error) {
 	if err != nil {
 		return err
 	}
-	wire := rybbit.Wires()[0]
+	format := wire.Formats()[0]
 	if len(candidates) > 0 {
-		wire = candidates[0]
+		format = candidates[0]
 	}
-	rules.Limits = wire.Limits()
+	rules.Limits = format.Limits()
 	src, err := in.open(ctx)
 	if err != nil {
 		return err
@@ -365,8 +366,8 @@ func (r *importRun) translateOnly(ctx context.Context, e *export) (err error) {
 	defer func() { err = errors.Join(err, src.Close()) }()
 	rejected := &rejects{path: r.rejects}
 	defer func() { err = errors.Join(err, rejected.close()) }()
-	r.warnOfLosses(wire)
-	translation := pipeline.Translation{Normalizer: rules, Encoder: wire, Jobs: r.jobs}
+	r.warnOfLosses(format)
+	translation := pipeline.Translation{Normalizer: rules, Encoder: format, Jobs: r.jobs}
 	stop := r.progress(e.inputs, "translated").start()
 	var bytes int64
 	stats, err := translation.Run(ctx, src, pipeline.Mark{}, func(_ context.Context, before pipeline.Mark, chunk *pipeline.Encoded) error {
@@ -381,11 +382,11 @@ func (r *importRun) translateOnly(ctx context.Context, e *export) (err error) {
 	if err != nil {
 		return err
 	}
-	r.summarize(rybbit.Summary{Platform: wire.Platform(), Stats: stats, Bytes: bytes}, statusDryRun)
+	r.summarize(rybbit.Summary{Platform: format.Platform(), Stats: stats, Bytes: bytes}, statusDryRun)
 	in.remark()
 	return nil
 }
 
-func (r *importRun) progress(inputs *adapters.Inputs, verb string) *progress {
+func (r *importRun) progress(inputs *input.Inputs, verb string) *progress {
 	return &progress{screen: r.screen, log: r.log, verb: verb, bytes: inputs.BytesRead, size: inputs.Size(), events: r.events.Load}
 }

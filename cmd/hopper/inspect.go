@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hopper/pipeline"
-	"hopper/sinks/rybbit"
+	"hopper/sinks/rybbit/wire"
 )
 
 // inspecting are the flags of inspect.
@@ -161,7 +161,7 @@ func orEmpty(t pipeline.Tally) pipeline.Tally {
 	return t
 }
 
-func (r *inspection) fidelity(survey *rybbit.Survey) {
+func (r *inspection) fidelity(survey *wire.Survey) {
 	for _, w := range survey.Rank() {
 		v := wireVerdict{Wire: w.Platform(), Refused: survey.Refused(w), Loses: []string{}}
 		for _, field := range survey.Loses(w) {
@@ -175,10 +175,10 @@ func (r *inspection) fidelity(survey *rybbit.Survey) {
 			Field: row.Field.String(), Events: row.Events,
 			Share: float64(row.Events) / float64(survey.Events()), Wires: make(map[string]fieldVerdict),
 		}
-		for i, w := range rybbit.Wires() {
-			v := row.Wires[i]
+		for i, w := range wire.Formats() {
+			v := row.Formats[i]
 			verdict := fieldVerdict{
-				v.Worst().String(), v[rybbit.Kept], v[rybbit.Derived], v[rybbit.Shortened], v[rybbit.Lost], row.Events - v.Total(),
+				v.Worst().String(), v[wire.Kept], v[wire.Derived], v[wire.Shortened], v[wire.Lost], row.Events - v.Total(),
 			}
 			if v.Total() == 0 {
 				verdict.Verdict = "refused"
@@ -252,8 +252,8 @@ func (r *inspection) printFidelity(b *strings.Builder) {
 // String tells the worst verdict, and its share where the others fare better.
 func (v fieldVerdict) String() string {
 	share := map[string]int64{
-		rybbit.Kept.String(): v.Kept, rybbit.Derived.String(): v.Derived,
-		rybbit.Shortened.String(): v.Shortened, rybbit.Lost.String(): v.Lost,
+		wire.Kept.String(): v.Kept, wire.Derived.String(): v.Derived,
+		wire.Shortened.String(): v.Shortened, wire.Lost.String(): v.Lost,
 	}
 	all := v.Kept + v.Derived + v.Shortened + v.Lost
 	if n := share[v.Verdict]; n < all {

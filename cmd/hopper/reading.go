@@ -15,6 +15,7 @@ import (
 
 	"hopper/adapters"
 	"hopper/adapters/ga"
+	"hopper/adapters/input"
 	"hopper/adapters/plausible"
 	"hopper/adapters/umami"
 	"hopper/pipeline"
@@ -95,13 +96,13 @@ func day(flag, s string, plus int) (pipeline.Micros, error) {
 
 // export is an opened migration's input.
 type export struct {
-	inputs  *adapters.Inputs
+	inputs  *input.Inputs
 	adapter adapters.Adapter
 	options adapters.Options
 }
 
 func (r *reading) open(ctx context.Context, args []string, stdin io.Reader) (*export, error) {
-	inputs, err := adapters.Open(ctx, args, stdin, "")
+	inputs, err := input.Open(ctx, args, stdin, "")
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +116,7 @@ func (r *reading) open(ctx context.Context, args []string, stdin io.Reader) (*ex
 	return e, nil
 }
 
-func (r *reading) detect(inputs *adapters.Inputs) (adapters.Adapter, error) {
+func (r *reading) detect(inputs *input.Inputs) (adapters.Adapter, error) {
 	for _, a := range sources() {
 		if r.from == a.Name() || r.from == "auto" && a.Detect(inputs.Files) {
 			return a, nil
@@ -156,7 +157,7 @@ func (r *reading) migration(ctx context.Context, e *export) (rybbit.Migration, e
 // joined reports whether nothing of what an argument names holds events.
 func (e *export) joined(argument string) bool {
 	joiner, ok := e.adapter.(adapters.Joiner)
-	return ok && !slices.ContainsFunc(e.inputs.Files, func(in *adapters.Input) bool {
+	return ok && !slices.ContainsFunc(e.inputs.Files, func(in *input.Input) bool {
 		return (in.Name == argument || strings.HasPrefix(in.Name, argument+"/")) && !joiner.Joined(in)
 	})
 }

@@ -6,17 +6,17 @@ import (
 	"strings"
 
 	"hopper/pipeline"
-	"hopper/sinks/rybbit"
+	"hopper/sinks/rybbit/wire"
 )
 
 // surveyor adds up what the wire formats make of a translation's events.
-type surveyor struct{ all rybbit.Survey }
+type surveyor struct{ all wire.Survey }
 
 func (s *surveyor) observe() pipeline.Observer { return &chunkSurvey{total: s} }
 
 // chunkSurvey is what one worker sees of one chunk.
 type chunkSurvey struct {
-	rybbit.Survey
+	wire.Survey
 	total *surveyor
 }
 
@@ -30,11 +30,11 @@ func nothing(context.Context, pipeline.Mark, *pipeline.Encoded) error { return n
 
 // warnOfLosses says in one line what the wire format loses of the input's
 // beginning, and which one would not.
-func (r *importRun) warnOfLosses(wire rybbit.Wire) {
+func (r *importRun) warnOfLosses(format wire.Format) {
 	if r.survey == nil {
 		return
 	}
-	lost := r.survey.Loses(wire)
+	lost := r.survey.Loses(format)
 	if len(lost) == 0 {
 		return
 	}
@@ -43,17 +43,17 @@ func (r *importRun) warnOfLosses(wire rybbit.Wire) {
 		names[i] = f.String()
 	}
 	advice := "no wire format keeps more"
-	if best := r.survey.Rank()[0]; best.Platform() != wire.Platform() {
+	if best := r.survey.Rank()[0]; best.Platform() != format.Platform() {
 		advice = fmt.Sprintf("%s would keep more and needs %s", best.Platform(), needs(best))
 	}
 	r.log.Warn(fmt.Sprintf("the wire format %s loses or shortens %s; %s; hopper inspect tells how much",
-		wire.Platform(), strings.Join(names, ", "), advice))
+		format.Platform(), strings.Join(names, ", "), advice))
 }
 
 // needs says which servers know a wire format. The oldest know umami alone;
 // release 2.7.0 was seen to know three.
-func needs(wire rybbit.Wire) string {
-	switch wire.Platform() {
+func needs(format wire.Format) string {
+	switch format.Platform() {
 	case "matomo", "posthog":
 		return "a Rybbit newer than 2.7.0"
 	case "umami":

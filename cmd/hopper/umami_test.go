@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"hopper/sinks/rybbit"
+	"hopper/sinks/rybbit/wire"
 )
 
 // importInto imports inputs into the embedded sandbox of a new state directory
@@ -228,10 +228,10 @@ func TestUmamiProperties(t *testing.T) {
 func TestWiresAgree(t *testing.T) {
 	for _, fixture := range []string{"cloud-2024.zip", "postgres", "v1"} {
 		var first map[string]map[string]int
-		for _, wire := range rybbit.Wires() {
-			db, result := importInto(t, "--wire", wire.Platform(), "../../fixtures/umami/"+fixture)
+		for _, format := range wire.Formats() {
+			db, result := importInto(t, "--wire", format.Platform(), "../../fixtures/umami/"+fixture)
 			if result.Invalid != 0 || result.Skipped != 0 {
-				t.Errorf("%s: %d invalid, %d skipped", wire.Platform(), result.Invalid, result.Skipped)
+				t.Errorf("%s: %d invalid, %d skipped", format.Platform(), result.Invalid, result.Skipped)
 			}
 			got := make(map[string]map[string]int)
 			for name, query := range map[string]string{
@@ -248,7 +248,7 @@ func TestWiresAgree(t *testing.T) {
 				first = got
 			}
 			if diff := cmp.Diff(first, got); diff != "" {
-				t.Errorf("%s: %s against %s:\n%s", fixture, rybbit.Wires()[0].Platform(), wire.Platform(), diff)
+				t.Errorf("%s: %s against %s:\n%s", fixture, wire.Formats()[0].Platform(), format.Platform(), diff)
 			}
 		}
 	}

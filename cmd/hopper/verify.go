@@ -15,11 +15,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"hopper/adapters"
+	"hopper/adapters/input"
 	"hopper/adapters/plausible"
 	"hopper/adapters/reconstruct"
-	"hopper/adapters/recount"
 	"hopper/pipeline"
-	"hopper/sinks/rybbit"
+	"hopper/pipeline/recount"
+	"hopper/sinks/rybbit/wire"
 )
 
 // verifying are the flags of verify.
@@ -55,10 +56,10 @@ Exit code 3: a guarantee does not hold.`,
 			if err := f.check(); err != nil {
 				return err
 			}
-			wire := rybbit.Wires()[0]
+			format := wire.Formats()[0]
 			if f.wire != "auto" {
 				var err error
-				if wire, err = rybbit.WireFor(f.wire); err != nil {
+				if format, err = wire.For(f.wire); err != nil {
 					return usagef("--wire: %w", err)
 				}
 			}
@@ -66,7 +67,7 @@ Exit code 3: a guarantee does not hold.`,
 			if err != nil {
 				return err
 			}
-			result, err := f.verify(cmd.Context(), args, cmd.InOrStdin(), wire, screen, log)
+			result, err := f.verify(cmd.Context(), args, cmd.InOrStdin(), format, screen, log)
 			if err != nil {
 				return err
 			}
@@ -82,7 +83,7 @@ Exit code 3: a guarantee does not hold.`,
 		},
 	}
 	f.flags(cmd)
-	cmd.Flags().StringVar(&f.wire, "wire", "auto", "wire `FORMAT` of the import: auto (the richest), "+strings.Join(platforms(rybbit.Wires()), ", "))
+	cmd.Flags().StringVar(&f.wire, "wire", "auto", "wire `FORMAT` of the import: auto (the richest), "+strings.Join(platforms(wire.Formats()), ", "))
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }
@@ -106,7 +107,7 @@ type verification struct {
 
 // counted is a wire format that counts what it would write.
 type counted struct {
-	rybbit.Wire
+	wire.Format
 	events *atomic.Int64
 }
 
@@ -116,14 +117,14 @@ func (c counted) Append(dst []byte, _ *pipeline.Event) []byte {
 }
 
 func (f *verifying) verify(
-	ctx context.Context, args []string, stdin io.Reader, wire rybbit.Wire, screen *screen, log *slog.Logger,
+	ctx context.Context, args []string, stdin io.Reader, format wire.Format, screen *screen, log *slog.Logger,
 ) (_ *verification, err error) {
 	e, err := f.open(ctx, args, stdin)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, e.inputs.Close()) }()
-	result := &verification{Source: e.adapter.Name(), Wire: wire.Platform()}
+	result := &verification{Source: e.adapter.Name(), Wire: format.Platform()}
 	for _, in := range e.inputs.Files {
 		result.Inputs = append(result.Inputs, in.Name)
 		if err := in.Spool(ctx); err != nil { // it is read twice
@@ -140,9 +141,9 @@ func (f *verifying) verify(
 	var events atomic.Int64
 	bar := progress{screen: screen, log: log, verb: "read", bytes: e.inputs.BytesRead, size: e.inputs.Size(), events: events.Load}
 	rules := f.normalizer(e, "", time.Now())
-	rules.Limits = wire.Limits()
+	rules.Limits = format.Limits()
 	stop := bar.start()
-	result.Comparison, err = compare(ctx, e, reading, pipeline.Translation{Normalizer: rules, Encoder: counted{wire, &events}, Jobs: f.jobs})
+	result.Comparison, err = compare(ctx, e, reading, pipeline.Translation{Normalizer: rules, Encoder: counted{format, &events}, Jobs: f.jobs})
 	stop()
 	if err != nil {
 		return nil, err
@@ -166,11 +167,19 @@ func compare(ctx context.Context, e *export, reading *adapters.Reading, t pipeli
 			return nil, err
 		}
 	}
-	teller, ok := e.adapter.(recount.Teller)
+	teller, ok := e.adapter.(factual)
 	if !ok {
 		return nil, fmt.Errorf("%s: exports of %s cannot be verified in this form; hopper inspect tells what is in them", e.inputs.Files[0].Name, e.adapter.Name())
 	}
-	return recount.Compare(ctx, recount.Export{Teller: teller, Inputs: e.inputs.Files, Options: e.options, Source: reading.Source}, t)
+	facts := func(ctx context.Context, yield func(*recount.Fact) error) error {
+		return teller.Facts(ctx, e.inputs.Files, e.options, yield)
+	}
+	return recount.Compare(ctx, recount.Export{Facts: facts, Source: reading.Source, TempDir: e.options.TempDir}, t)
+}
+
+// factual is an adapter that tells what the rows of its exports say.
+type factual interface {
+	Facts(ctx context.Context, inputs []*input.Input, opt adapters.Options, yield func(*recount.Fact) error) error
 }
 
 // ofSums brings the comparison of a site export into the common form.

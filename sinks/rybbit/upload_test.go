@@ -23,6 +23,7 @@ import (
 
 	"hopper/pipeline"
 	"hopper/sinks/rybbit/sandbox"
+	"hopper/sinks/rybbit/wire"
 )
 
 // TestMain runs more tests at once than there are processors: most of the time
@@ -195,14 +196,14 @@ func (w *world) runWith(ctx context.Context, ledger *Ledger) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	wire, err := WireFor(platform)
+	format, err := wire.For(platform)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return u.Run(ctx, Run{
 		Open: func(context.Context) (pipeline.Source, error) { return &numbers{count: w.events, pad: w.pad}, nil },
 		Translation: &pipeline.Translation{
-			Normalizer: pipeline.Normalizer{Limits: wire.Limits()}, Encoder: wire, Jobs: 2,
+			Normalizer: pipeline.Normalizer{Limits: format.Limits()}, Encoder: format, Jobs: 2,
 		},
 	})
 }

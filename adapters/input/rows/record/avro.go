@@ -1,0 +1,665 @@
+package record
+
+import (
+	"bufio"
+	"bytes"
+	"compress/flate"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/snappy"
+	"github.com/klauspost/compress/zstd"
+
+	"hopper/adapters/input"
+)
+
+// Avro's object container files are decoded here and not by a library,
+// because a block has to travel to a worker as it is, and because those at
+// hand reserve memory by counts that a damaged file claims.
+
+const avroMagic = "Obj\x01"
+
+// An avroType is a schema's node, ready for decoding.
+type avroType struct {
+	kind    string // a primitive type's name, "record", "array", "map", "union", "enum", "fixed"
+	logical string
+	scale   int         // of a decimal
+	size    int         // of a fixed
+	names   []string    // of a record's fields, of an enum's symbols
+	of      []*avroType // a record's fields', a union's, an array's element's, a map's value's
+	wanted  []bool      // of a record's fields
+}
+
+// avroSchema resolves names while a schema is read.
+type avroSchema map[string]*avroType
+
+func parseAvroSchema(text []byte, wanted func(string) bool) (*avroType, error) {
+	var schema any
+	if err := json.Unmarshal(text, &schema); err != nil {
+		return nil, fmt.Errorf("its schema is %w", err)
+	}
+	t, err := avroSchema{}.node(schema, "", "", wanted, 0)
+	if err == nil && t.kind != "record" {
+		err = fmt.Errorf("its schema is a %s; expected a record", t.kind)
+	}
+	return t, err
+}
+
+var errSchema = errors.New("its schema is incomplete")
+
+// node reads the schema at path; space is the namespace it stands in.
+func (s avroSchema) node(schema any, path, space string, wanted func(string) bool, depth int) (*avroType, error) {
+	if depth > maxDepth {
+		return nil, errors.New("its schema nests too deep")
+	}
+	switch schema := schema.(type) {
+	case string:
+		switch schema {
+		case "null", "boolean", "int", "long", "float", "double", "bytes", "string":
+			return &avroType{kind: schema}, nil
+		}
+		if t := s[fullName(schema, space)]; t != nil {
+			return t, nil
+		}
+		return nil, fmt.Errorf("its schema uses the unknown type %q", schema)
+	case []any:
+		t := &avroType{kind: "union"}
+		for _, member := range schema {
+			m, err := s.node(member, path, space, wanted, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			t.of = append(t.of, m)
+		}
+		return t, nil
+	case map[string]any:
+		return s.complex(schema, path, space, wanted, depth)
+	}
+	return nil, errSchema
+}
+
+func fullName(name, space string) string {
+	if space == "" || strings.Contains(name, ".") {
+		return name
+	}
+	return space + "." + name
+}
+
+// complex reads a schema that is an object.
+func (s avroSchema) complex(schema map[string]any, path, space string, wanted func(string) bool, depth int) (*avroType, error) {
+	kind, ok := schema["type"].(string)
+	if !ok { // {"type": {"type": …}} and {"type": […]}
+		return s.node(schema["type"], path, space, wanted, depth+1)
+	}
+	t := &avroType{kind: kind}
+	t.logical, _ = schema["logicalType"].(string)
+	if scale, _ := schema["scale"].(float64); 0 <= scale && scale < 100 {
+		t.scale = int(scale)
+	}
+	space = s.define(t, schema, space)
+	element := func(key string) error {
+		e, err := s.node(schema[key], path, space, wanted, depth+1)
+		t.of = []*avroType{e}
+		return err
+	}
+	switch kind {
+	case "record", "error":
+		t.kind = "record"
+		return t, s.fields(t, schema, path, space, wanted, depth)
+	case "enum":
+		symbols, _ := schema["symbols"].([]any)
+		for _, symbol := range symbols {
+			name, _ := symbol.(string)
+			t.names = append(t.names, name)
+		}
+		return t, nil
+	case "fixed":
+		size, _ := schema["size"].(float64)
+		if size < 0 || size > MaxRecord {
+			return nil, errSchema
+		}
+		t.size = int(size)
+		return t, nil
+	case "array":
+		return t, element("items")
+	case "map":
+		return t, element("values")
+	}
+	// {"type": "long", "logicalType": …}, on a copy: others use the name without it.
+	named, err := s.node(kind, path, space, wanted, depth+1)
+	if err != nil {
+		return nil, err
+	}
+	copied := *named
+	copied.logical, copied.scale = t.logical, t.scale
+	return &copied, nil
+}
+
+// define makes t known by the schema's name, if it has one, before what it
+// consists of is read, which may refer to it. It returns the namespace in it.
+func (s avroSchema) define(t *avroType, schema map[string]any, space string) string {
+	if ns, ok := schema["namespace"].(string); ok {
+		space = ns
+	}
+	name, ok := schema["name"].(string)
+	if !ok {
+		return space
+	}
+	name = fullName(name, space)
+	s[name] = t
+	if i := strings.LastIndexByte(name, '.'); i >= 0 {
+		space = name[:i]
+	}
+	return space
+}
+
+// fields reads a record's fields into t.
+func (s avroSchema) fields(t *avroType, schema map[string]any, path, space string, wanted func(string) bool, depth int) error {
+	fields, _ := schema["fields"].([]any)
+	for _, f := range fields {
+		field, _ := f.(map[string]any)
+		name, ok := field["name"].(string)
+		if !ok {
+			return errSchema
+		}
+		at := join(path, name)
+		of, err := s.node(field["type"], at, space, wanted, depth+1)
+		if err != nil {
+			return err
+		}
+		t.names = append(t.names, name)
+		t.of = append(t.of, of)
+		t.wanted = append(t.wanted, wanted(at))
+	}
+	return nil
+}
+
+// avroReader cuts an object container file into its blocks.
+type avroReader struct {
+	in     string
+	r      io.ReadCloser
+	b      *bufio.Reader
+	schema *avroType
+	codec  string
+	sync   [16]byte
+	row    int64
+}
+
+func openAvro(ctx context.Context, in *input.Input, wanted func(string) bool) (Reader, error) {
+	r, err := in.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a := &avroReader{in: in.Name, r: r, b: bufio.NewReaderSize(r, 64<<10)}
+	if err := a.header(wanted); err != nil {
+		r.Close()
+		return nil, damagedAvro(in.Name, 0, err)
+	}
+	return a, nil
+}
+
+// damagedAvro keeps the errors of the input itself, which say more.
+func damagedAvro(in string, row int64, err error) error {
+	var positioned *input.Error
+	if errors.As(err, &positioned) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errors.New("it is cut off")
+	}
+	return damaged(in, input.Avro, row, err)
+}
+
+func (a *avroReader) Close() error { return a.r.Close() }
+
+// header reads the magic, the metadata and the marker that ends each block.
+func (a *avroReader) header(wanted func(string) bool) error {
+	magic := make([]byte, len(avroMagic))
+	if _, err := io.ReadFull(a.b, magic); err != nil {
+		return err
+	}
+	if string(magic) != avroMagic {
+		return errors.New("it does not begin as Avro does")
+	}
+	for {
+		n, err := binary.ReadVarint(a.b)
+		if err != nil {
+			return err
+		}
+		if n < 0 { // a count with the block's size after it
+			n = -n
+			if _, err := binary.ReadVarint(a.b); err != nil {
+				return err
+			}
+		}
+		if n == 0 {
+			break
+		}
+		for ; n != 0; n-- {
+			key, err := a.bytes(MaxRecord)
+			if err != nil {
+				return err
+			}
+			value, err := a.bytes(MaxRecord)
+			if err != nil {
+				return err
+			}
+			switch string(key) {
+			case "avro.schema":
+				if a.schema, err = parseAvroSchema(value, wanted); err != nil {
+					return err
+				}
+			case "avro.codec":
+				a.codec = string(value)
+			}
+		}
+	}
+	if a.schema == nil {
+		return errors.New("it has no schema")
+	}
+	switch a.codec {
+	case "", "null", "deflate", "snappy", "zstandard":
+	default:
+		return fmt.Errorf("its compression is %q; expected null, deflate, snappy or zstandard", a.codec)
+	}
+	_, err := io.ReadFull(a.b, a.sync[:])
+	return err
+}
+
+// bytes reads a length and that many bytes, without trusting the length.
+func (a *avroReader) bytes(limit int64) ([]byte, error) {
+	n, err := binary.ReadVarint(a.b)
+	if err != nil {
+		return nil, err
+	}
+	if n < 0 || n > limit {
+		return nil, fmt.Errorf("it claims a length of %d bytes", n)
+	}
+	var b bytes.Buffer
+	if _, err := io.CopyN(&b, a.b, n); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// Next hands on a block as it is. A block is as long as its writer chose:
+// 64 KiB to some MiB in practice.
+func (a *avroReader) Next(ctx context.Context) (Chunk, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if _, err := a.b.Peek(1); errors.Is(err, io.EOF) {
+		return nil, io.EOF
+	}
+	c := &avroChunk{reader: a, row: a.row}
+	var err error
+	if c.count, err = binary.ReadVarint(a.b); err != nil {
+		return nil, damagedAvro(a.in, a.row+1, err)
+	}
+	if c.block, err = a.bytes(4 * MaxRecord); err != nil {
+		return nil, damagedAvro(a.in, a.row+1, err)
+	}
+	var sync [16]byte
+	if _, err := io.ReadFull(a.b, sync[:]); err != nil {
+		return nil, damagedAvro(a.in, a.row+1, err)
+	}
+	if c.count < 0 || sync != a.sync {
+		return nil, damaged(a.in, input.Avro, a.row+1, errors.New("a block does not end where it should"))
+	}
+	a.row += c.count
+	return c, nil
+}
+
+type avroChunk struct {
+	reader *avroReader // read-only: name, schema and codec
+	row    int64
+	count  int64
+	block  []byte
+}
+
+func (c *avroChunk) Read(yield func(*Record)) error {
+	rec := Record{Row: c.row}
+	block, err := unpackAvro(c.reader.codec, c.block)
+	if err != nil {
+		return damaged(c.reader.in, input.Avro, c.row+1, err)
+	}
+	if c.count > int64(len(block)) {
+		return damaged(c.reader.in, input.Avro, c.row+1, errors.New("a block claims more records than bytes"))
+	}
+	d := avroDecoder{s: string(block)}
+	for range c.count {
+		rec.Row++
+		var root Value
+		d.nodes = 0
+		if err := d.value(c.reader.schema, &root, 0); err != nil {
+			return damaged(c.reader.in, input.Avro, rec.Row, err)
+		}
+		rec.Root = &root
+		yield(&rec)
+	}
+	if d.s != "" {
+		return damaged(c.reader.in, input.Avro, rec.Row, errors.New("a block holds more than its records"))
+	}
+	return nil
+}
+
+// maxUnpacked bounds what a compressed block can become.
+const maxUnpacked = 8 * MaxRecord
+
+func unpackAvro(codec string, block []byte) ([]byte, error) {
+	switch codec {
+	case "deflate":
+		return readLimited(flate.NewReader(bytes.NewReader(block)))
+	case "zstandard":
+		z, err := zstd.NewReader(bytes.NewReader(block), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxUnpacked))
+		if err != nil {
+			return nil, err
+		}
+		defer z.Close()
+		return readLimited(z)
+	case "snappy":
+		if len(block) < 4 {
+			return nil, errors.New("a block lacks its checksum")
+		}
+		packed, sum := block[:len(block)-4], binary.BigEndian.Uint32(block[len(block)-4:])
+		// Snappy makes at most 64 bytes of 3.
+		n, err := snappy.DecodedLen(packed)
+		if err != nil || n > 32*len(packed)+64 {
+			return nil, errors.New("a block claims to be longer than it can be")
+		}
+		b, err := snappy.Decode(nil, packed)
+		if err == nil && crc32.ChecksumIEEE(b) != sum {
+			err = errors.New("a block's checksum is wrong")
+		}
+		return b, err
+	}
+	return block, nil
+}
+
+func readLimited(r io.Reader) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxUnpacked+1))
+	if err == nil && len(b) > maxUnpacked {
+		err = errors.New("a block unpacks to more than 512 MiB")
+	}
+	return b, err
+}
+
+// avroDecoder reads values from the front of s.
+type avroDecoder struct {
+	s     string
+	nodes int // made for the current record
+}
+
+var errShort = errors.New("a block ends amid a record")
+
+func (d *avroDecoder) long() (int64, error) {
+	var u uint64
+	for i := range len(d.s) {
+		c := d.s[i]
+		if i == binary.MaxVarintLen64-1 && c > 1 {
+			break
+		}
+		u |= uint64(c&0x7f) << (7 * i)
+		if c < 0x80 {
+			d.s = d.s[i+1:]
+			return int64(u>>1) ^ -int64(u&1), nil
+		}
+	}
+	return 0, errors.New("a number is cut off or too long")
+}
+
+func (d *avroDecoder) take(n int64) (string, error) {
+	if n < 0 || n > int64(len(d.s)) {
+		return "", errShort
+	}
+	s := d.s[:n]
+	d.s = d.s[n:]
+	return s, nil
+}
+
+func (d *avroDecoder) sized() (string, error) {
+	n, err := d.long()
+	if err != nil {
+		return "", err
+	}
+	return d.take(n)
+}
+
+// value decodes t into v.
+func (d *avroDecoder) value(t *avroType, v *Value, depth int) error {
+	// Elements can take no bytes at all (null, empty records), so that the
+	// block's length alone bounds nothing.
+	if d.nodes++; d.nodes > MaxRecord/16 || depth > maxDepth {
+		return errTooLong
+	}
+	switch t.kind {
+	case "null":
+		return nil
+	case "boolean":
+		s, err := d.take(1)
+		if err != nil {
+			return err
+		}
+		v.Kind, v.Text = Bool, strconv.FormatBool(s[0] != 0)
+		return nil
+	case "int", "long":
+		n, err := d.long()
+		if err == nil {
+			*v = avroNumber(t, n, v.Key)
+		}
+		return err
+	case "float", "double":
+		f, err := d.float(t.kind)
+		if err == nil {
+			key := v.Key
+			*v = number(f)
+			v.Key = key
+		}
+		return err
+	case "string", "bytes":
+		s, err := d.sized()
+		if err == nil {
+			setText(t, v, s)
+		}
+		return err
+	case "fixed":
+		s, err := d.take(int64(t.size))
+		if err == nil {
+			setText(t, v, s)
+		}
+		return err
+	case "enum":
+		n, err := d.choice(len(t.names), "enumeration")
+		if err != nil {
+			return err
+		}
+		v.Kind, v.Text = Text, t.names[n]
+		return nil
+	case "union":
+		n, err := d.choice(len(t.of), "union")
+		if err != nil {
+			return err
+		}
+		return d.value(t.of[n], v, depth+1)
+	case "record":
+		return d.record(t, v, depth)
+	case "array", "map":
+		return d.blocks(t, v, depth)
+	}
+	return fmt.Errorf("its schema uses the unknown type %q", t.kind)
+}
+
+// float decodes a "float" or a "double".
+func (d *avroDecoder) float(kind string) (float64, error) {
+	if kind == "double" {
+		s, err := d.take(8)
+		if err != nil {
+			return 0, err
+		}
+		return math.Float64frombits(binary.LittleEndian.Uint64([]byte(s))), nil
+	}
+	s, err := d.take(4)
+	if err != nil {
+		return 0, err
+	}
+	// A float32 is written as short as it can be, not as the float64 next to it.
+	f := math.Float32frombits(binary.LittleEndian.Uint32([]byte(s)))
+	short, _ := strconv.ParseFloat(strconv.FormatFloat(float64(f), 'g', -1, 32), 64)
+	return short, nil
+}
+
+// choice decodes the index of one of n symbols or types.
+func (d *avroDecoder) choice(n int, of string) (int, error) {
+	i, err := d.long()
+	if err == nil && (i < 0 || i >= int64(n)) {
+		err = fmt.Errorf("a value its %s lacks", of)
+	}
+	return int(i), err
+}
+
+// setText sets v to bytes of t, which is a decimal's number or a text.
+func setText(t *avroType, v *Value, s string) {
+	v.Kind, v.Text = Text, s
+	if t.logical == "decimal" && len(s) <= 64 { // BigQuery's have at most 32
+		v.Kind, v.Text = Number, decimal([]byte(s), t.scale)
+	}
+}
+
+// record decodes all of a record's fields, and keeps those that are wanted.
+func (d *avroDecoder) record(t *avroType, v *Value, depth int) error {
+	v.Kind = Object
+	v.Kids = make([]Value, 0, len(t.of))
+	for i, of := range t.of {
+		kid := Value{Key: t.names[i]}
+		if err := d.value(of, &kid, depth+1); err != nil {
+			return err
+		}
+		if t.wanted[i] {
+			v.Kids = append(v.Kids, kid)
+		}
+	}
+	return nil
+}
+
+// blocks decodes the elements of an array or a map.
+func (d *avroDecoder) blocks(t *avroType, v *Value, depth int) error {
+	v.Kind = List
+	if t.kind == "map" {
+		v.Kind = Object
+	}
+	for {
+		n, err := d.long()
+		if err != nil {
+			return err
+		}
+		if n < 0 { // a count with the block's size after it
+			n = -n
+			if _, err := d.long(); err != nil {
+				return err
+			}
+		}
+		if n == 0 {
+			return nil
+		}
+		v.Kids = slices.Grow(v.Kids, int(min(max(n, 0), 64)))
+		for ; n != 0; n-- {
+			var kid Value
+			if v.Kind == Object {
+				if kid.Key, err = d.sized(); err != nil {
+					return err
+				}
+			}
+			if err := d.value(t.of[0], &kid, depth+1); err != nil {
+				return err
+			}
+			v.Kids = append(v.Kids, kid)
+		}
+	}
+}
+
+func avroNumber(t *avroType, n int64, key string) Value {
+	v := Value{Key: key, Kind: Number}
+	switch t.logical {
+	case "date":
+		v.Kind, v.Text = Text, dateText(n)
+	case "timestamp-millis":
+		v.Text = strconv.FormatInt(n*1000, 10)
+	case "timestamp-nanos":
+		v.Text = strconv.FormatInt(n/1000, 10)
+	default: // a timestamp-micros is in the unit that BigQuery itself uses
+		v.Text = strconv.FormatInt(n, 10)
+	}
+	return v
+}
+
+// dateText writes a count of days since 1970 as a date.
+func dateText(days int64) string {
+	return time.Unix(0, 0).UTC().AddDate(0, 0, int(max(-1e6, min(days, 1e7)))).Format(time.DateOnly)
+}
+
+// decimal writes a big-endian two's complement number with a scale.
+func decimal(b []byte, scale int) string {
+	n := new(big.Int).SetBytes(b)
+	if len(b) > 0 && b[0] >= 0x80 {
+		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
+	}
+	r := new(big.Rat).SetFrac(n, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale)), nil))
+	text := r.FloatString(scale)
+	if strings.Contains(text, ".") {
+		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	return text
+}
+
+// avroFields names the schema's fields. The schema stands at the beginning,
+// nearly always within the head.
+func avroFields(ctx context.Context, in *input.Input) ([]string, error) {
+	all := func(string) bool { return true }
+	a := &avroReader{in: in.Name, b: bufio.NewReader(bytes.NewReader(in.Head))}
+	err := a.header(all)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		if err := in.Spool(ctx); err != nil {
+			return nil, err
+		}
+		r, err := openAvro(ctx, in, all)
+		if err != nil {
+			return nil, err
+		}
+		defer r.Close()
+		return avroNames(nil, "", r.(*avroReader).schema, 0), nil
+	}
+	if err != nil {
+		return nil, damagedAvro(in.Name, 0, err)
+	}
+	return avroNames(nil, "", a.schema, 0), nil
+}
+
+func avroNames(names []string, path string, t *avroType, depth int) []string {
+	if depth > maxDepth || len(names) > 10_000 { // a type that contains itself
+		return names
+	}
+	switch t.kind {
+	case "record":
+		for i, name := range t.names {
+			at := join(path, name)
+			names = append(names, at)
+			names = avroNames(names, at, t.of[i], depth+1)
+		}
+	case "union":
+		for _, of := range t.of {
+			names = avroNames(names, path, of, depth+1)
+		}
+	}
+	return names
+}

@@ -1,0 +1,577 @@
+package record
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"hopper/adapters/input"
+)
+
+// parser turns JSON text into a Value. Strings without escapes are substrings
+// of the text; the nodes live in slabs that are reused for the next record.
+type parser struct {
+	s     string
+	i     int
+	stack []Value // members of objects and lists that are still open
+	slab  []Value // where finished ones are moved; used up from the front
+	spare []Value // the slab in full, for the next record
+}
+
+// syntaxError says what is wrong with JSON and where, in bytes from 1.
+type syntaxError struct {
+	what string
+	at   int
+}
+
+func (e *syntaxError) Error() string {
+	return fmt.Sprintf("not valid JSON: %s at byte %d", e.what, e.at)
+}
+
+// parse returns the value that s is. It is valid until the next parse.
+func (p *parser) parse(s string) (*Value, error) {
+	p.s, p.i, p.stack = s, 0, p.stack[:0]
+	p.slab = p.spare
+	v, err := p.value(0)
+	if err != nil {
+		return nil, err
+	}
+	if p.space(); p.i < len(p.s) {
+		return nil, p.fail("something follows the value")
+	}
+	return &v, nil
+}
+
+func (p *parser) fail(what string) error { return &syntaxError{what, p.i + 1} }
+
+func (p *parser) space() {
+	for p.i < len(p.s) {
+		switch p.s[p.i] {
+		case ' ', '\t', '\n', '\r':
+			p.i++
+		default:
+			return
+		}
+	}
+}
+
+func (p *parser) value(depth int) (v Value, err error) {
+	if depth > maxDepth {
+		return v, p.fail("nested too deep")
+	}
+	p.space()
+	if p.i == len(p.s) {
+		return v, p.fail("the end")
+	}
+	switch c := p.s[p.i]; {
+	case c == '"':
+		v.Kind = Text
+		v.Text, err = p.text()
+		return v, err
+	case c == '{':
+		v.Kind = Object
+		v.Kids, err = p.kids('}', depth)
+		return v, err
+	case c == '[':
+		v.Kind = List
+		v.Kids, err = p.kids(']', depth)
+		return v, err
+	case c == '-' || '0' <= c && c <= '9':
+		v.Kind = Number
+		v.Text, err = p.number()
+		return v, err
+	}
+	for _, word := range [...]Value{{Kind: Null, Text: "null"}, {Kind: Bool, Text: "true"}, {Kind: Bool, Text: "false"}} {
+		if strings.HasPrefix(p.s[p.i:], word.Text) {
+			p.i += len(word.Text)
+			if word.Kind == Null {
+				word.Text = ""
+			}
+			return word, nil
+		}
+	}
+	return v, p.fail("no value")
+}
+
+// kids reads the members or elements up to the closing bracket.
+func (p *parser) kids(closing byte, depth int) ([]Value, error) {
+	p.i++
+	base := len(p.stack)
+	for first := true; ; first = false {
+		p.space()
+		if p.i < len(p.s) && p.s[p.i] == closing {
+			p.i++
+			break
+		}
+		if !first {
+			if p.i == len(p.s) || p.s[p.i] != ',' {
+				return nil, p.fail("no comma or end of the list")
+			}
+			p.i++
+			p.space()
+		}
+		key := ""
+		if closing == '}' {
+			if p.i == len(p.s) || p.s[p.i] != '"' {
+				return nil, p.fail("no member's name")
+			}
+			var err error
+			if key, err = p.text(); err != nil {
+				return nil, err
+			}
+			p.space()
+			if p.i == len(p.s) || p.s[p.i] != ':' {
+				return nil, p.fail("no colon after a member's name")
+			}
+			p.i++
+		}
+		kid, err := p.value(depth + 1)
+		if err != nil {
+			return nil, err
+		}
+		kid.Key = key
+		p.stack = append(p.stack, kid)
+	}
+	kids := p.keep(p.stack[base:])
+	p.stack = p.stack[:base]
+	return kids, nil
+}
+
+// keep copies finished nodes to where they stay until the next record.
+func (p *parser) keep(kids []Value) []Value {
+	if len(kids) == 0 {
+		return nil
+	}
+	if len(p.slab) < len(kids) {
+		// The old slab stays alive through the values that point into it.
+		p.spare = make([]Value, max(2*len(p.spare), len(kids), 16))
+		p.slab = p.spare
+	}
+	n := copy(p.slab, kids)
+	kept := p.slab[:n:n]
+	p.slab = p.slab[n:]
+	return kept
+}
+
+func (p *parser) number() (string, error) {
+	start := p.i
+	digits := func() bool {
+		from := p.i
+		for p.i < len(p.s) && '0' <= p.s[p.i] && p.s[p.i] <= '9' {
+			p.i++
+		}
+		return p.i > from
+	}
+	if p.s[p.i] == '-' {
+		p.i++
+	}
+	zero := p.i < len(p.s) && p.s[p.i] == '0'
+	if from := p.i; !digits() || zero && p.i > from+1 {
+		return "", p.fail("a number's digits")
+	}
+	if p.i < len(p.s) && p.s[p.i] == '.' {
+		if p.i++; !digits() {
+			return "", p.fail("a number's digits")
+		}
+	}
+	if p.i < len(p.s) && p.s[p.i]|0x20 == 'e' {
+		if p.i++; p.i < len(p.s) && (p.s[p.i] == '+' || p.s[p.i] == '-') {
+			p.i++
+		}
+		if !digits() {
+			return "", p.fail("a number's digits")
+		}
+	}
+	return p.s[start:p.i], nil
+}
+
+// special are the bytes that end a run of characters inside a string.
+var special = func() (t [256]bool) {
+	for c := range ' ' {
+		t[c] = true
+	}
+	t['"'], t['\\'] = true, true
+	return t
+}()
+
+// text reads a string, whose opening quote is at p.i.
+func (p *parser) text() (string, error) {
+	start := p.i + 1
+	for i := start; i < len(p.s); i++ {
+		if !special[p.s[i]] {
+			continue
+		}
+		p.i = i
+		switch p.s[i] {
+		case '"':
+			p.i++
+			return p.s[start:i], nil
+		case '\\':
+			return p.escaped(start)
+		}
+		return "", p.fail("a control character in a string")
+	}
+	p.i = len(p.s)
+	return "", p.fail("a string that does not end")
+}
+
+// escaped reads on in a string that begins at start and holds a backslash at p.i.
+func (p *parser) escaped(start int) (string, error) {
+	b := append(make([]byte, 0, 2*(p.i-start)+32), p.s[start:p.i]...)
+	for p.i < len(p.s) {
+		c := p.s[p.i]
+		switch {
+		case c == '"':
+			p.i++
+			return string(b), nil
+		case c < ' ':
+			return "", p.fail("a control character in a string")
+		case c != '\\':
+			run := p.i
+			for p.i < len(p.s) && !special[p.s[p.i]] {
+				p.i++
+			}
+			b = append(b, p.s[run:p.i]...)
+			continue
+		}
+		if p.i++; p.i == len(p.s) {
+			break
+		}
+		switch c := p.s[p.i]; c {
+		case '"', '\\', '/':
+			b = append(b, c)
+		case 'b':
+			b = append(b, '\b')
+		case 'f':
+			b = append(b, '\f')
+		case 'n':
+			b = append(b, '\n')
+		case 'r':
+			b = append(b, '\r')
+		case 't':
+			b = append(b, '\t')
+		case 'u':
+			r, ok := p.hex(p.i + 1)
+			if !ok {
+				return "", p.fail(`a \u without four hex digits`)
+			}
+			p.i += 4
+			if utf16.IsSurrogate(r) {
+				// A surrogate without its partner becomes U+FFFD, as in encoding/json.
+				low := rune(utf8.RuneError)
+				if strings.HasPrefix(p.s[p.i+1:], `\u`) {
+					low, _ = p.hex(p.i + 3)
+				}
+				if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
+					p.i += 6
+				}
+			}
+			b = utf8.AppendRune(b, r)
+		default:
+			return "", p.fail("an unknown escape")
+		}
+		p.i++
+	}
+	return "", p.fail("a string that does not end")
+}
+
+// hex reads four hex digits at i.
+func (p *parser) hex(i int) (r rune, ok bool) {
+	if i+4 > len(p.s) {
+		return 0, false
+	}
+	for _, c := range []byte(p.s[i : i+4]) {
+		switch {
+		case '0' <= c && c <= '9':
+			c -= '0'
+		case 'a' <= c|0x20 && c|0x20 <= 'f':
+			c = c | 0x20 - 'a' + 10
+		default:
+			return 0, false
+		}
+		r = r<<4 | rune(c)
+	}
+	return r, true
+}
+
+// AppendQuoted appends s to b as a JSON string.
+func AppendQuoted(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	start := 0
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		b = append(b, s[start:i]...)
+		start = i + 1
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\n':
+			b = append(b, `\n`...)
+		case '\r':
+			b = append(b, `\r`...)
+		case '\t':
+			b = append(b, `\t`...)
+		default:
+			b = append(b, `\u00`...)
+			b = append(b, hex[c>>4], hex[c&15])
+		}
+	}
+	return append(append(b, s[start:]...), '"')
+}
+
+// Parse returns the value that the JSON text s is.
+func Parse(s string) (*Value, error) { return new(parser).parse(s) }
+
+// jsonReader cuts text at the newlines between records or, where records
+// span lines or stand in an array, at their ends.
+type jsonReader struct {
+	in   string
+	r    io.ReadCloser
+	eof  bool
+	rest []byte // read and not yet part of a chunk
+	row  int64  // records (or lines) before rest
+
+	lines bool
+	scan  scanner
+
+	chunk, limit int // chunkSize and MaxRecord
+}
+
+func openJSON(ctx context.Context, in *input.Input) (Reader, error) {
+	r, err := in.Text(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &jsonReader{in: in.Name, r: r, lines: lineDelimited(in.TextHead()), chunk: chunkSize, limit: MaxRecord}, nil
+}
+
+// lineDelimited tells a record a line from an array and from records that
+// span lines: in the former the first line holds all of the first record. A
+// first line that is longer than the head is a record too.
+func lineDelimited(head []byte) bool {
+	head = bytes.TrimLeft(head, " \t\r\n")
+	line, _, more := bytes.Cut(head, []byte("\n"))
+	if len(line) == 0 || line[0] != '{' {
+		return false
+	}
+	var s scanner
+	return !more || findEnd(&s, line) >= 0
+}
+
+func (j *jsonReader) Close() error { return j.r.Close() }
+
+func (j *jsonReader) Next(ctx context.Context) (Chunk, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := j.fill(); err != nil {
+			return nil, err
+		}
+		end, records := j.cut()
+		if end == 0 && !j.eof {
+			if len(j.rest) > j.limit {
+				return nil, &input.Error{Input: j.in, Row: j.row + 1, Err: fmt.Errorf("%w: a bracket or quote that is never closed?", errTooLong)}
+			}
+			continue
+		}
+		if len(j.rest) == 0 {
+			return nil, io.EOF
+		}
+		if end == 0 { // what is left is a record that ends with the input
+			end, records = len(j.rest), 1
+			j.scan = scanner{}
+		}
+		c := &jsonChunk{text: string(j.rest[:end]), row: j.row, lines: j.lines}
+		j.rest = append(j.rest[:0], j.rest[end:]...)
+		j.row += records
+		return c, nil
+	}
+}
+
+// fill reads on until there is one more chunk's worth of text.
+func (j *jsonReader) fill() error {
+	for want := len(j.rest) + j.chunk; !j.eof && len(j.rest) < want; {
+		if cap(j.rest) == len(j.rest) {
+			j.rest = append(make([]byte, 0, 2*cap(j.rest)+2*j.chunk), j.rest...)
+		}
+		n, err := j.r.Read(j.rest[len(j.rest):min(cap(j.rest), want)])
+		j.rest = j.rest[:len(j.rest)+n]
+		if errors.Is(err, io.EOF) {
+			j.eof = true
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cut returns how much of the rest is whole records, and how many.
+func (j *jsonReader) cut() (end int, records int64) {
+	if j.lines {
+		// What was searched in vain is not searched again.
+		end = bytes.LastIndexByte(j.rest[j.scan.at:], '\n') + 1
+		if end == 0 {
+			j.scan.at = len(j.rest)
+			return 0, 0
+		}
+		end += j.scan.at
+		j.scan.at = 0
+		return end, int64(bytes.Count(j.rest[:end], []byte("\n")))
+	}
+	// The scanner goes on where it stopped when the last cut found no end.
+	for {
+		n := findEnd(&j.scan, j.rest)
+		if n < 0 {
+			j.scan.at -= end
+			return end, records
+		}
+		end = n
+		records++
+	}
+}
+
+// scanner finds where JSON values end that stand one after the other, perhaps
+// inside an array. It looks at brackets and quotes alone, so that it finds a
+// way past records that are not valid.
+type scanner struct {
+	at              int // where to go on
+	depth           int
+	quoted, escaped bool
+}
+
+// findEnd returns where the next object ends in b, or -1.
+func findEnd[T string | []byte](s *scanner, b T) int {
+	for s.at < len(b) {
+		c := b[s.at]
+		s.at++
+		if s.quoted {
+			switch {
+			case s.escaped:
+				s.escaped = false
+			case c == '\\':
+				s.escaped = true
+			case c == '"':
+				s.quoted = false
+			}
+			continue
+		}
+		switch c {
+		case '"':
+			s.quoted = true
+		case '{', '[':
+			if c == '{' || s.depth > 0 {
+				s.depth++
+			}
+		case '}', ']':
+			if s.depth > 0 {
+				if s.depth--; s.depth == 0 {
+					return s.at
+				}
+			}
+		}
+	}
+	return -1
+}
+
+type jsonChunk struct {
+	text  string
+	row   int64
+	lines bool
+}
+
+func (c *jsonChunk) Read(yield func(*Record)) error {
+	var (
+		p    parser
+		scan scanner
+		rec  = Record{Row: c.row}
+	)
+	for text := c.text; len(text) > 0; {
+		var one string
+		if c.lines {
+			one, text, _ = strings.Cut(text, "\n")
+		} else if n := findEnd(&scan, text); n >= 0 {
+			one, text = text[:n], text[n:]
+			scan = scanner{}
+		} else {
+			one, text = text, ""
+		}
+		if !c.lines {
+			one = strings.TrimLeft(one, " \t\r\n,[]")
+		}
+		one = strings.TrimSpace(one)
+		if one == "" {
+			if c.lines {
+				rec.Row++
+			}
+			continue
+		}
+		rec.Row++
+		rec.text = one
+		rec.Root, rec.Err = p.parse(one)
+		if rec.Err == nil && rec.Root.Kind != Object {
+			rec.Root, rec.Err = nil, errors.New("a JSON value that is no object")
+		}
+		yield(&rec)
+	}
+	return nil
+}
+
+// jsonFields names the members of the first record in head, which may be cut off.
+func jsonFields(head []byte) []string {
+	text := strings.TrimLeft(string(head), " \t\r\n[")
+	var s scanner
+	if n := findEnd(&s, text); n >= 0 {
+		root, err := Parse(text[:n])
+		if err != nil {
+			return nil
+		}
+		return appendFields(nil, "", root)
+	}
+	// Cut off: the names at depth 1 are found by the brackets.
+	var (
+		names []string
+		depth int
+		p     = parser{s: text}
+	)
+	for p.i < len(p.s) {
+		switch p.s[p.i] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case '"':
+			name, err := p.text()
+			if err != nil {
+				return names
+			}
+			if p.space(); depth == 1 && p.i < len(p.s) && p.s[p.i] == ':' {
+				names = append(names, name)
+			}
+			continue
+		}
+		p.i++
+	}
+	return names
+}
+
+func appendFields(names []string, path string, v *Value) []string {
+	for i := range v.Kids {
+		kid := &v.Kids[i]
+		at := join(path, kid.Key)
+		names = append(names, at)
+		if kid.Kind == Object {
+			names = appendFields(names, at, kid)
+		}
+	}
+	return names
+}

@@ -1,0 +1,489 @@
+package record
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/deprecated"
+	"github.com/parquet-go/parquet-go/format"
+
+	"hopper/adapters/input"
+)
+
+// A column is a node of the file's schema, without what is not wanted and
+// without the groups that only encode lists. It is a list, a group or a leaf.
+type column struct {
+	name string
+	// def is the definition level from which on the value is there: below it,
+	// a list is empty and anything else is null.
+	def     int
+	rep     int       // a list's repetition level, at which it goes on
+	element *column   // of a list
+	kids    []*column // of a group
+	// first and last are the leaves beneath, as indexes into parquetReader.leaves.
+	first, last int
+}
+
+// parquetReader reads the wanted columns of one row group after the other,
+// page by page, and cuts them into chunks of whole rows.
+type parquetReader struct {
+	in     string
+	file   *input.File
+	groups []parquet.RowGroup
+	root   *column
+	leaves []leaf
+	row    int64
+	left   int64 // rows of the current row group that are still to be read
+}
+
+// A leaf is a column of values.
+type leaf struct {
+	index int // among the file's columns
+	typ   parquet.Type
+	rep   bool
+	pages parquet.Pages
+	page  parquet.Page
+	read  parquet.ValueReader
+	buf   []parquet.Value // read ahead of the current row
+	at    int
+	words map[string]string // short texts seen, as they repeat
+	cells []cell            // of the current chunk
+}
+
+// A cell is a value or a gap with its levels.
+type cell struct {
+	rep, def uint8
+	kind     Kind
+	text     string
+}
+
+func openParquetFile(ctx context.Context, in *input.Input) (f *input.File, p *parquet.File, err error) {
+	file, err := in.File(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	// A damaged file makes the library panic in places.
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+		if err != nil {
+			file.Close()
+			f, p, err = nil, nil, damaged(in.Name, input.Parquet, 0, err)
+		}
+	}()
+	// The footer's length is checked here, as it is reserved before it is read.
+	var tail [8]byte
+	if _, err := file.ReadAt(tail[:], max(0, file.Size()-8)); file.Size() < 12 || err != nil && !errors.Is(err, io.EOF) {
+		return nil, nil, errors.New("it is cut off")
+	}
+	if string(tail[4:]) != "PAR1" || int64(binary.LittleEndian.Uint32(tail[:])) > file.Size()-12 {
+		return nil, nil, errors.New("it is cut off: the end of a Parquet file is missing")
+	}
+	p, err = parquet.OpenFile(file, file.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(64<<10))
+	return file, p, err
+}
+
+func openParquet(ctx context.Context, in *input.Input, wanted func(string) bool) (Reader, error) {
+	f, p, err := openParquetFile(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	r := &parquetReader{in: in.Name, file: f, groups: p.RowGroups()}
+	r.root = r.tree(p.Root(), "", wanted, 0)
+	if r.root == nil || r.root.kids == nil {
+		f.Close()
+		return nil, input.Errorf(in.Name, "has none of the columns that are looked for")
+	}
+	return r, nil
+}
+
+// tree returns what of c is wanted, or nil.
+func (r *parquetReader) tree(c *parquet.Column, path string, wanted func(string) bool, depth int) *column {
+	if c.Repeated() { // a list without a group around it
+		return r.list(c.Name(), c, c, path, wanted, depth)
+	}
+	if repeated, element := listElement(c); repeated != nil {
+		// The group that carries the list may be null, which is an empty list too.
+		return r.list(c.Name(), repeated, element, path, wanted, depth)
+	}
+	return r.value(c, path, wanted, depth)
+}
+
+// list returns the list that repeated holds; its element is repeated itself or
+// a column beneath it.
+func (r *parquetReader) list(name string, repeated, element *parquet.Column, path string, wanted func(string) bool, depth int) *column {
+	t := &column{name: name, def: repeated.MaxDefinitionLevel(), rep: repeated.MaxRepetitionLevel(), first: len(r.leaves)}
+	if element == repeated {
+		t.element = r.value(element, path, wanted, depth+1)
+	} else {
+		t.element = r.tree(element, path, wanted, depth+1)
+	}
+	if t.element == nil {
+		return nil
+	}
+	t.last = len(r.leaves) - 1
+	return t
+}
+
+// value returns a group or a leaf.
+func (r *parquetReader) value(c *parquet.Column, path string, wanted func(string) bool, depth int) *column {
+	if depth > maxDepth {
+		return nil
+	}
+	t := &column{name: c.Name(), def: c.MaxDefinitionLevel(), first: len(r.leaves)}
+	if c.Leaf() {
+		r.leaves = append(r.leaves, leaf{index: c.Index(), typ: c.Type(), rep: c.MaxRepetitionLevel() > 0, words: make(map[string]string)})
+	}
+	for _, kid := range c.Columns() {
+		if at := join(path, kid.Name()); wanted(at) {
+			if k := r.tree(kid, at, wanted, depth+1); k != nil {
+				t.kids = append(t.kids, k)
+			}
+		}
+	}
+	if len(r.leaves) == t.first {
+		return nil
+	}
+	t.last = len(r.leaves) - 1
+	return t
+}
+
+// listElement returns the repeated column and the element of a group that only
+// encodes a list: the standard's three levels, with or without the annotation,
+// which BigQuery leaves out, or the two levels of older writers, where the
+// repeated column is the element.
+func listElement(c *parquet.Column) (repeated, element *parquet.Column) {
+	kids := c.Columns()
+	if len(kids) != 1 || !kids[0].Repeated() {
+		return nil, nil
+	}
+	repeated = kids[0]
+	switch name := repeated.Name(); {
+	case name == "array", name == c.Name()+"_tuple":
+		return repeated, repeated
+	case name != "list" && name != "bag":
+		return nil, nil
+	case len(repeated.Columns()) == 1:
+		return repeated, repeated.Columns()[0]
+	}
+	return repeated, repeated
+}
+
+func (r *parquetReader) Close() error {
+	r.closePages()
+	return r.file.Close()
+}
+
+func (r *parquetReader) closePages() {
+	for i := range r.leaves {
+		l := &r.leaves[i]
+		l.release()
+		if l.pages != nil {
+			l.pages.Close()
+			l.pages = nil
+		}
+		l.buf, l.at = l.buf[:0], 0
+	}
+}
+
+func (r *parquetReader) Next(ctx context.Context) (chunk Chunk, err error) {
+	// A damaged file makes the library panic in places.
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+		if err != nil && !errors.Is(err, io.EOF) && ctx.Err() == nil {
+			chunk, err = nil, damaged(r.in, input.Parquet, r.row+1, err)
+		}
+	}()
+	for r.left == 0 {
+		if len(r.groups) == 0 {
+			return nil, io.EOF
+		}
+		r.closePages()
+		chunks := r.groups[0].ColumnChunks()
+		for i := range r.leaves {
+			r.leaves[i].pages = chunks[r.leaves[i].index].Pages()
+		}
+		r.left = r.groups[0].NumRows()
+		r.groups = r.groups[1:]
+	}
+	c := &parquetChunk{reader: r, row: r.row, columns: make([][]cell, len(r.leaves))}
+	for size := 0; r.left > 0 && c.count < chunkRecords && size < chunkSize; c.count++ {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		for i := range r.leaves {
+			n, err := r.leaves[i].nextRow()
+			if err != nil {
+				return nil, err
+			}
+			size += n
+		}
+		r.left--
+		r.row++
+	}
+	for i := range r.leaves {
+		l := &r.leaves[i]
+		c.columns[i], l.cells = l.cells, make([]cell, 0, len(l.cells)+16)
+	}
+	return c, nil
+}
+
+// nextRow appends the values of one row to the cells and returns about how
+// many bytes they hold.
+func (l *leaf) nextRow() (size int, err error) {
+	for n := 0; ; n++ {
+		if l.at == len(l.buf) {
+			if err := l.fill(); errors.Is(err, io.EOF) && n > 0 {
+				return size, nil
+			} else if err != nil {
+				if errors.Is(err, io.EOF) {
+					err = errors.New("a column is shorter than the others")
+				}
+				return size, err
+			}
+		}
+		v := &l.buf[l.at]
+		if n > 0 && v.RepetitionLevel() == 0 {
+			return size, nil
+		}
+		l.at++
+		c := cell{rep: uint8(v.RepetitionLevel()), def: uint8(v.DefinitionLevel())}
+		if !v.IsNull() {
+			c.kind, c.text = l.scalar(v)
+		}
+		l.cells = append(l.cells, c)
+		if size += 8 + len(c.text); size > MaxRecord {
+			return size, errTooLong
+		}
+		if !l.rep {
+			return size, nil
+		}
+	}
+}
+
+// fill reads the next values, from the next page where there are none left.
+func (l *leaf) fill() error {
+	if cap(l.buf) == 0 {
+		l.buf = make([]parquet.Value, 0, 256)
+	}
+	for {
+		if l.read != nil {
+			n, err := l.read.ReadValues(l.buf[:cap(l.buf)])
+			l.buf, l.at = l.buf[:n], 0
+			if err != nil && !errors.Is(err, io.EOF) {
+				return err
+			}
+			if n > 0 {
+				return nil
+			}
+			l.release()
+		}
+		var err error
+		if l.page, err = l.pages.ReadPage(); err != nil {
+			return err
+		}
+		l.read = l.page.Values()
+	}
+}
+
+func (l *leaf) release() {
+	if l.page != nil {
+		parquet.Release(l.page)
+	}
+	l.page, l.read = nil, nil
+}
+
+// maxWords bounds how many texts a leaf remembers.
+const maxWords = 4096
+
+// copied returns b as a string, sharing memory with the same text before.
+func (l *leaf) copied(b []byte) string {
+	if len(b) > 64 {
+		return string(b)
+	}
+	if s, ok := l.words[string(b)]; ok {
+		return s
+	}
+	if len(l.words) == maxWords {
+		clear(l.words)
+	}
+	s := string(b)
+	l.words[s] = s
+	return s
+}
+
+func (l *leaf) scalar(v *parquet.Value) (Kind, string) {
+	logical := l.typ.LogicalType()
+	switch v.Kind() {
+	case parquet.Boolean:
+		return Bool, strconv.FormatBool(v.Boolean())
+	case parquet.Int32:
+		return integer(logical, int64(v.Int32()))
+	case parquet.Int64:
+		return integer(logical, v.Int64())
+	case parquet.Int96:
+		return Number, strconv.FormatInt(int96Micros(v.Int96()), 10)
+	case parquet.Float:
+		// A float32 is written as short as it can be, not as the float64 next to it.
+		f, _ := strconv.ParseFloat(strconv.FormatFloat(float64(v.Float()), 'g', -1, 32), 64)
+		n := number(f)
+		return n.Kind, n.Text
+	case parquet.Double:
+		n := number(v.Double())
+		return n.Kind, n.Text
+	}
+	b := v.ByteArray()
+	if d := decimalOf(logical); d != nil && len(b) <= 64 {
+		return Number, decimal(b, int(d.Scale))
+	}
+	return Text, l.copied(b)
+}
+
+func decimalOf(logical *format.LogicalType) *format.DecimalType {
+	if logical == nil {
+		return nil
+	}
+	d, _ := logical.Value.(*format.DecimalType)
+	return d
+}
+
+func integer(logical *format.LogicalType, n int64) (Kind, string) {
+	if logical != nil {
+		switch t := logical.Value.(type) {
+		case *format.DateType:
+			return Text, dateText(n)
+		case *format.TimestampType:
+			switch t.Unit.Value.(type) {
+			case *format.MilliSeconds:
+				n *= 1000
+			case *format.NanoSeconds:
+				n /= 1000
+			}
+		case *format.DecimalType:
+			return Number, decimal(binary.BigEndian.AppendUint64(nil, uint64(n)), int(t.Scale))
+		}
+	}
+	return Number, strconv.FormatInt(n, 10)
+}
+
+// int96Micros converts the old form of a timestamp: nanoseconds of the day,
+// then the Julian day.
+func int96Micros(v deprecated.Int96) int64 {
+	const julian1970 = 2440588
+	nanos := int64(v[1])<<32 | int64(v[0])
+	return (int64(v[2])-julian1970)*86_400_000_000 + nanos/1000
+}
+
+type parquetChunk struct {
+	reader  *parquetReader // read-only: name and tree
+	row     int64
+	count   int
+	columns [][]cell
+}
+
+func (c *parquetChunk) Read(yield func(*Record)) error {
+	a := assembler{columns: c.columns, at: make([]int, len(c.columns))}
+	rec := Record{Row: c.row}
+	for range c.count {
+		rec.Row++
+		root := Value{Kind: Object, Kids: make([]Value, 0, len(c.reader.root.kids))}
+		for _, kid := range c.reader.root.kids {
+			root.Kids = append(root.Kids, a.value(kid))
+		}
+		if a.torn {
+			return damaged(c.reader.in, input.Parquet, rec.Row, errors.New("its columns do not fit together"))
+		}
+		rec.Root = &root
+		yield(&rec)
+	}
+	return nil
+}
+
+// assembler puts the columns' cells together again, as Google's Dremel paper
+// describes: definition levels say how much of a path is there, repetition
+// levels where a list goes on.
+type assembler struct {
+	columns [][]cell
+	at      []int
+	torn    bool // the columns disagree
+}
+
+// peek returns the next cell of the column's first leaf.
+func (a *assembler) peek(c *column) cell {
+	cells := a.columns[c.first]
+	if at := a.at[c.first]; at < len(cells) {
+		return cells[at]
+	}
+	a.torn = true
+	return cell{}
+}
+
+func (a *assembler) value(c *column) Value {
+	v := Value{Key: c.name}
+	there := int(a.peek(c).def) >= c.def
+	switch {
+	case c.element != nil:
+		v.Kind = List
+		for there && !a.torn {
+			e := a.value(c.element)
+			e.Key = ""
+			v.Kids = append(v.Kids, e)
+			cells, at := a.columns[c.first], a.at[c.first]
+			if at == len(cells) || int(cells[at].rep) != c.rep {
+				return v
+			}
+		}
+		a.skip(c)
+	case !there:
+		a.skip(c)
+	case c.kids == nil:
+		leaf := a.peek(c)
+		v.Kind, v.Text = leaf.kind, leaf.text
+		a.skip(c)
+	default:
+		v.Kind = Object
+		v.Kids = make([]Value, 0, len(c.kids))
+		for _, kid := range c.kids {
+			v.Kids = append(v.Kids, a.value(kid))
+		}
+	}
+	return v
+}
+
+// skip goes past one cell of each leaf beneath c.
+func (a *assembler) skip(c *column) {
+	for i := c.first; i <= c.last; i++ {
+		a.at[i]++
+	}
+}
+
+func parquetFields(ctx context.Context, in *input.Input) ([]string, error) {
+	f, p, err := openParquetFile(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return parquetNames(nil, "", p.Root(), 0), nil
+}
+
+func parquetNames(names []string, path string, c *parquet.Column, depth int) []string {
+	if depth > maxDepth {
+		return names
+	}
+	for _, kid := range c.Columns() {
+		at := join(path, kid.Name())
+		names = append(names, at)
+		if list, _ := listElement(kid); list == nil && !kid.Repeated() {
+			names = parquetNames(names, at, kid, depth+1)
+		}
+	}
+	return names
+}

@@ -1,0 +1,192 @@
+package text
+
+import (
+	"errors"
+	"iter"
+	"strings"
+	"unicode/utf8"
+)
+
+// A Chunk is some records of a table, in order.
+type Chunk struct {
+	Table *Table
+	// FirstRow is the first record's number, and EndRow the number after the
+	// last one's.
+	FirstRow, EndRow int64
+
+	text string
+}
+
+// A Row is one record. It is reused for the next one; its strings are not,
+// but each keeps the whole chunk in memory: clone what is kept for long.
+type Row struct {
+	// Number counts records from 1, the header and blank lines included, so
+	// that it is the line where no cell spans lines. In a COPY block it is
+	// the line in the dump.
+	Number int64
+	// Cells are as many as the table has columns, unless Err is set. NULL is empty.
+	Cells []string
+	// Raw is the record as read, without the line's end.
+	Raw string
+	// Err is ErrFewCells, ErrManyCells, ErrUnclosed or nil.
+	Err error
+	// Replaced says that bytes that are no UTF-8 became U+FFFD in Cells.
+	Replaced bool
+}
+
+// Why a record is not what the header promises. There are few such texts, so
+// that they can be counted.
+var (
+	ErrFewCells  = errors.New("fewer cells than the header")
+	ErrManyCells = errors.New("more cells than the header")
+	ErrUnclosed  = errors.New("a quoted field is not closed before the end of the file, which may be cut off")
+)
+
+// Rows yields the chunk's records. Blank lines and psql's "(12 rows)" are
+// none. Any goroutine may call it.
+func (c *Chunk) Rows() iter.Seq[*Row] {
+	return func(yield func(*Row) bool) {
+		columns := len(c.Table.Columns)
+		valid := utf8.ValidString(c.text)
+		s := splitter{Dialect: c.Table.Dialect, nullWord: c.Table.NullWord && !c.Table.block}
+		row := Row{Number: c.FirstRow - 1, Cells: make([]string, 0, columns+1)}
+		for rest := c.text; rest != ""; {
+			row.Number++
+			n := s.split(&row, rest)
+			row.Raw = strings.TrimSuffix(strings.TrimSuffix(rest[:n], "\n"), "\r")
+			rest = rest[n:]
+			if row.Raw == "" || len(row.Cells) == 1 && columns > 1 && isNone(row.Raw) {
+				continue
+			}
+			switch {
+			case row.Err != nil:
+			case len(row.Cells) < columns:
+				row.Err = ErrFewCells
+			case len(row.Cells) > columns:
+				row.Err = ErrManyCells
+			}
+			row.Replaced = !valid && !utf8.ValidString(row.Raw)
+			if row.Replaced {
+				for i, cell := range row.Cells {
+					row.Cells[i] = strings.ToValidUTF8(cell, "\uFFFD")
+				}
+			}
+			if !yield(&row) {
+				return
+			}
+		}
+	}
+}
+
+// isNone reports whether a line with a single cell is no record of a table
+// with several: blank, the end of a COPY block, or psql's count of rows.
+func isNone(raw string) bool {
+	trimmed := strings.TrimSpace(raw)
+	if trimmed == "" || trimmed == `\.` {
+		return true
+	}
+	count, opened := strings.CutPrefix(trimmed, "(")
+	count, plural := strings.CutSuffix(count, " rows)")
+	if !plural {
+		count, plural = strings.CutSuffix(count, " row)")
+	}
+	return opened && plural && count != "" && strings.Trim(count, "0123456789") == ""
+}
+
+// splitter takes records apart.
+type splitter struct {
+	Dialect
+	nullWord bool
+}
+
+// split sets row's Cells and Err to what text's first record holds, and
+// returns the record's length with the line's end.
+func (s *splitter) split(row *Row, text string) int {
+	row.Cells, row.Err = row.Cells[:0], nil
+	for at := 0; ; at++ {
+		var cell string
+		if s.Quoted && at < len(text) && text[at] == '"' {
+			closing, quotes := s.closing(text, at+1)
+			if closing < 0 {
+				row.Err = ErrUnclosed
+				closing = len(text)
+			}
+			cell = s.quoted(text[at+1:closing], quotes)
+			at = min(closing+1, len(text))
+			if strings.HasPrefix(text[at:], "\r") {
+				at++
+			}
+		} else {
+			cell, at = s.plain(text, at)
+		}
+		row.Cells = append(row.Cells, cell)
+		if at == len(text) {
+			return at
+		}
+		if text[at] == '\n' {
+			return at + 1
+		}
+	}
+}
+
+// plain returns the unquoted cell that begins at begin, and where it ends.
+func (s *splitter) plain(text string, begin int) (cell string, end int) {
+	at, escapes := begin, false
+	for ; at < len(text); at++ {
+		c := text[at]
+		if c == s.Delimiter || c == '\n' {
+			break
+		}
+		if c == '\\' {
+			escapes = true
+		}
+	}
+	cell = text[begin:at]
+	if at == len(text) || text[at] == '\n' {
+		cell = strings.TrimSuffix(cell, "\r")
+	}
+	if s.Aligned {
+		cell = strings.TrimSpace(cell)
+	}
+	switch {
+	case s.null(cell):
+		return "", at
+	case escapes && s.Escaped:
+		return unescape(cell), at
+	}
+	return cell, at
+}
+
+// quoted returns the cell whose quotes hold content, which has quotes in it or not.
+func (s *splitter) quoted(content string, quotes bool) string {
+	switch {
+	case s.null(content):
+		return ""
+	case s.Escaped && strings.IndexByte(content, '\\') >= 0:
+		return unescape(content)
+	case quotes:
+		return strings.ReplaceAll(content, `""`, `"`)
+	}
+	return content
+}
+
+func (s *splitter) null(cell string) bool {
+	return len(cell) == 2 && cell == `\N` || len(cell) == 4 && s.nullWord && cell == "NULL"
+}
+
+// escapes are what PostgreSQL, ClickHouse and MySQL write. A backslash before
+// anything else stands for itself.
+var escapes = [256]byte{'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', 'v': '\v', '\\': '\\', '\'': '\'', '"': '"'}
+
+func unescape(cell string) string {
+	b := make([]byte, 0, len(cell))
+	for i := 0; i < len(cell); i++ {
+		c := cell[i]
+		if c == '\\' && i+1 < len(cell) && escapes[cell[i+1]] != 0 {
+			i++
+			c = escapes[cell[i]]
+		}
+		b = append(b, c)
+	}
+	return string(b)
+}

@@ -1,0 +1,330 @@
+// Package text reads delimited text, fast: CSV and TSV in the dialects that
+// databases and their tools write, and the COPY blocks of a pg_dump.
+//
+// [Find] says which tables an input holds, by its first record. A [Reader]
+// cuts a table into chunks of some hundred kilobytes at record boundaries,
+// which is sequential and cheap; [Chunk.Rows] takes a chunk apart into cells,
+// which is neither and can be done for many chunks at once.
+//
+// It forgives where others fail: a quote that opens nothing is a character, a
+// record with too few cells is an error of that record and no end of reading,
+// and so is text that is no UTF-8. What it reads of well-formed text is what
+// encoding/csv reads.
+package text
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"hopper/adapters/input"
+)
+
+// A Dialect is how cells are told from each other.
+type Dialect struct {
+	Delimiter byte // ',', ';', tab or '|'
+	// Quoted says that a cell may stand in double quotes, with quotes in it doubled.
+	Quoted bool
+	// Escaped says that a backslash gives the next character another meaning:
+	// in unquoted cells as PostgreSQL's COPY and ClickHouse's TSV have it, in
+	// quoted ones as MySQL has it.
+	Escaped bool
+	// Aligned says that cells are padded with spaces, as psql does on a terminal.
+	Aligned bool
+}
+
+// A Table is one header with the records beneath it.
+type Table struct {
+	// Name is the file's name without extension, or the name in a COPY
+	// command without its schema; in lower case: "website_event".
+	Name string
+	// Columns are the header's cells in lower case, without spaces around them.
+	Columns []string
+	Dialect Dialect
+	Input   *input.Input
+	// NullWord says that a cell NULL is empty too, quoted or not, as \N
+	// always is. It must be set before Open; it is ignored in COPY blocks.
+	NullWord bool
+
+	header     int64 // where the header begins in Input's text
+	start, end int64 // byte range of the records; end -1 is the text's end
+	firstRow   int64 // number of the first record
+	block      bool  // is a COPY block
+}
+
+// Column returns the index of the first of names that is a column, or -1.
+func (t *Table) Column(names ...string) int {
+	for _, name := range names {
+		if i := slices.Index(t.Columns, name); i >= 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// Headless returns the table for text whose first line is a record and no
+// header, with columns in its place.
+func (t *Table) Headless(columns []string) *Table {
+	h := *t
+	h.Columns, h.start = columns, t.header
+	h.firstRow = t.firstRow - 1
+	return &h
+}
+
+// Find returns the tables that an input holds, and fails with an
+// [input.Error] where it is no text. A pg_dump is read through once, to
+// find its COPY blocks; of other text the head is enough. An empty input
+// holds no table.
+func Find(ctx context.Context, in *input.Input) ([]*Table, error) {
+	switch f := in.Format(); f {
+	case input.Empty:
+		return nil, nil
+	case input.Text:
+	case input.PGCustom:
+		return nil, input.Errorf(in.Name, "is in pg_dump's custom format; convert it with pg_restore -f dump.sql and give that")
+	default:
+		return nil, input.Errorf(in.Name, "holds %s, where a table as text (CSV or TSV with a header, or a pg_dump) was expected", f)
+	}
+	if IsSQL(in) {
+		return findBlocks(ctx, in)
+	}
+	t, err := sniff(string(in.TextHead()))
+	if err != nil {
+		return nil, &input.Error{Input: in.Name, Row: 1, Err: err}
+	}
+	t.Input = in
+	t.Name = strings.TrimSuffix(in.Base, path.Ext(in.Base))
+	return []*Table{t}, nil
+}
+
+// sniff finds the dialect and the header of text that begins with head.
+func sniff(head string) (*Table, error) {
+	body := strings.TrimLeft(head, "\r\n")
+	skipped := head[:len(head)-len(body)]
+
+	d := Dialect{Quoted: true, Delimiter: delimiter(body)}
+	var row Row
+	size := (&splitter{Dialect: d}).split(&row, body)
+	if size == len(head) && size > maxHeader {
+		return nil, fmt.Errorf("the first line is longer than %d bytes; a header with the columns' names was expected", maxHeader)
+	}
+	header, rest := body[:size], body[size:]
+	t := &Table{
+		Dialect:  d,
+		header:   int64(len(skipped)),
+		start:    int64(len(skipped) + size),
+		end:      -1,
+		firstRow: int64(strings.Count(skipped, "\n")) + 2,
+	}
+	for _, name := range row.Cells {
+		t.Columns = append(t.Columns, strings.ToLower(strings.TrimSpace(name)))
+	}
+	if rule, _, _ := strings.Cut(rest, "\n"); d.Delimiter == '|' && len(rule) > 1 && strings.Trim(rule, "-+\r") == "" {
+		t.Dialect = Dialect{Delimiter: '|', Aligned: true}
+		t.start += int64(len(rule)) + 1
+		t.firstRow++
+	} else {
+		t.Dialect.Quoted, t.Dialect.Escaped = d.conventions(header, rest)
+	}
+	return t, nil
+}
+
+// maxHeader is the longest header that is read, less than an input's head.
+const maxHeader = 60 << 10
+
+// delimiter returns the candidate that stands most often outside of quotes in
+// the first line.
+func delimiter(head string) byte {
+	var counts [256]int
+	quoted := false
+scan:
+	for i := range len(head) {
+		switch c := head[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '\n':
+			break scan
+		default:
+			counts[c]++
+		}
+	}
+	best := byte(',')
+	for _, c := range []byte(";\t|") {
+		if counts[c] > counts[best] {
+			best = c
+		}
+	}
+	return best
+}
+
+// conventions tells from the first records whether cells are quoted, and
+// whether backslashes escape. Databases that escape do not quote, except for
+// MySQL, which does both; in tab separated text a quote at a cell's beginning
+// may be a character of a title.
+func (d Dialect) conventions(header, rest string) (quoted, escaped bool) {
+	if strings.HasPrefix(header, `"`) || d.Delimiter != '\t' {
+		return true, mysqlEscapes(rest, d.Delimiter)
+	}
+	wrapped := false
+	for line := range strings.Lines(rest) {
+		for cell := range strings.SplitSeq(strings.TrimRight(line, "\r\n"), "\t") {
+			switch {
+			case cell == `\N`, strings.Contains(cell, `\\`), strings.Contains(cell, `\n`), strings.Contains(cell, `\t`):
+				return false, true
+			case len(cell) > 1 && cell[0] == '"' && cell[len(cell)-1] == '"':
+				wrapped = true
+			}
+		}
+	}
+	cells := strings.Count(header, "\t") + 1
+	plain, quotes := Dialect{Delimiter: '\t'}.misfits(rest, cells), d.misfits(rest, cells)
+	quoted = quotes < plain || quotes == plain && wrapped
+	return quoted, !quoted
+}
+
+// misfits counts the records of text that have another number of cells.
+func (d Dialect) misfits(text string, cells int) (n int) {
+	var row Row
+	for s := (splitter{Dialect: d}); text != ""; {
+		text = text[s.split(&row, text):]
+		if len(row.Cells) != cells {
+			n++
+		}
+	}
+	return n
+}
+
+// mysqlEscapes reports whether quotes inside quoted cells are written \".
+// Only one with more of the cell behind it tells: the last character of a
+// cell may be a backslash elsewhere.
+func mysqlEscapes(text string, delimiter byte) bool {
+	found := false
+	for {
+		at := strings.IndexByte(text, '\\')
+		if at < 0 || at+2 >= len(text) {
+			return found
+		}
+		if text[at+1] == '"' {
+			switch text[at+2] {
+			case '"':
+				if at+3 < len(text) && text[at+3] != delimiter && text[at+3] != '\n' && text[at+3] != '\r' {
+					return false // a backslash before a doubled quote
+				}
+			case delimiter, '\n', '\r':
+			default:
+				found = true
+			}
+		}
+		text = text[at+2:]
+	}
+}
+
+// IsSQL reports by an input's first line whether it is a database's dump,
+// which Find reads through.
+func IsSQL(in *input.Input) bool {
+	for line := range bytes.Lines(in.TextHead()) {
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 {
+			continue
+		}
+		upper := bytes.ToUpper(line[:min(len(line), 32)])
+		for _, word := range []string{"--", "/*", "SET ", "COPY ", "BEGIN;", "CREATE ", "DROP ", "INSERT INTO ", `\RESTRICT `, `\CONNECT `} {
+			if bytes.HasPrefix(upper, []byte(word)) {
+				return true
+			}
+		}
+		return false
+	}
+	return false
+}
+
+// findBlocks finds the COPY blocks of a dump. It looks at the beginning of
+// lines only: a line of data cannot end a block, since COPY escapes it, and a
+// text constant with a line that begins a block is not worth a SQL parser.
+func findBlocks(ctx context.Context, in *input.Input) ([]*Table, error) {
+	if err := in.Spool(ctx); err != nil { // it is read once more for each table
+		return nil, err
+	}
+	r, err := in.Text(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	lines := bufio.NewReaderSize(r, 1<<20)
+	var tables []*Table
+	var open *Table
+	var at, row int64
+	inserts := false
+	for {
+		line, err := lines.ReadSlice('\n')
+		start, whole := at, !errors.Is(err, bufio.ErrBufferFull)
+		at += int64(len(line))
+		row++
+		for errors.Is(err, bufio.ErrBufferFull) {
+			var more []byte
+			more, err = lines.ReadSlice('\n')
+			at += int64(len(more))
+		}
+		switch {
+		case !whole: // too long for a command
+		case open != nil && string(trimNewline(line)) == `\.`:
+			open.end = start
+			open = nil
+		case open == nil && bytes.HasPrefix(line, []byte("COPY ")):
+			if t := parseCopy(string(trimNewline(line))); t != nil {
+				t.Input, t.start, t.end, t.firstRow = in, at, -1, row+1
+				tables, open = append(tables, t), t
+			}
+		case open == nil && bytes.HasPrefix(line, []byte("INSERT INTO ")):
+			inserts = true
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case len(tables) == 0 && inserts:
+		return nil, input.Errorf(in.Name, "is a dump with INSERT commands, which cannot be read; dump with COPY (pg_dump without --inserts), or export the tables as CSV with a header")
+	case len(tables) == 0:
+		return nil, input.Errorf(in.Name, "is SQL without COPY blocks, so it holds no rows; run pg_dump without --schema-only")
+	}
+	return tables, nil
+}
+
+// parseCopy reads `COPY public.session (session_id, "browser") FROM stdin;`.
+func parseCopy(line string) *Table {
+	rest, ok := strings.CutSuffix(strings.TrimPrefix(line, "COPY "), " FROM stdin;")
+	if !ok {
+		return nil
+	}
+	name, columns, ok := strings.Cut(rest, " (")
+	columns, closed := strings.CutSuffix(columns, ")")
+	if !ok || !closed {
+		return nil
+	}
+	unquote := func(s string) string { return strings.ToLower(strings.Trim(strings.TrimSpace(s), `"`)) }
+	t := &Table{
+		Name:    unquote(name[strings.LastIndexByte(name, '.')+1:]),
+		Dialect: Dialect{Delimiter: '\t', Escaped: true},
+		block:   true,
+	}
+	for c := range strings.SplitSeq(columns, ",") {
+		t.Columns = append(t.Columns, unquote(c))
+	}
+	return t
+}
+
+func trimNewline(line []byte) []byte {
+	line = bytes.TrimSuffix(line, []byte{'\n'})
+	return bytes.TrimSuffix(line, []byte{'\r'})
+}

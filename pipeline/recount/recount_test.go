@@ -1,0 +1,341 @@
+package recount_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"hopper/pipeline"
+	"hopper/pipeline/recount"
+)
+
+// told are facts that are known.
+type told []recount.Fact
+
+func (t told) facts(_ context.Context, yield func(*recount.Fact) error) error {
+	for i := range t {
+		f := t[i]
+		if err := yield(&f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var noon = pipeline.MicrosOf(time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC))
+
+const minute = pipeline.Micros(60 * 1e6)
+
+// visits are two visits: one of two pages and an event, and a bounce.
+func visits() (facts told, events []pipeline.Event) {
+	for i, e := range []struct {
+		visitor, session, page, name string
+		at                           pipeline.Micros
+	}{
+		{"ann", "1", "/", "", 0},
+		{"ann", "1", "/a b", "", minute},
+		{"ann", "1", "/a b", "buy", 2 * minute},
+		{"bob", "2", "/", "", 3 * minute},
+	} {
+		f := recount.Fact{
+			Origin: pipeline.Origin{Input: "export", Row: int64(i + 2)}, At: noon + e.at, Name: e.name, Visitor: e.visitor, Session: e.session,
+			Page: e.page, Referrer: "www.Google.com", Browser: "chrome", OS: "Windows 10", Device: "laptop", Country: "United States",
+		}
+		if e.name != "" {
+			f.Kind = pipeline.Custom
+		}
+		facts = append(facts, f)
+		events = append(events, pipeline.Event{
+			Origin: f.Origin, Time: f.At, Kind: f.Kind, Name: f.Name, Visitor: f.Visitor, Session: f.Session, Path: f.Page,
+			Referrer: "https://www.google.com/search", Browser: f.Browser, OS: f.OS, Device: f.Device, Country: "us",
+		})
+	}
+	return facts, events
+}
+
+func compare(t interface {
+	Helper()
+	Fatal(...any)
+}, facts told, events []pipeline.Event, rules pipeline.Normalizer) *recount.Comparison {
+	t.Helper()
+	c, err := recount.Compare(context.Background(), recount.Export{Facts: facts.facts, Source: pipeline.Replay(events)},
+		pipeline.Translation{Normalizer: rules, Encoder: pipeline.Nowhere{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func line(c *recount.Comparison, table, measure string) recount.Line {
+	i := slices.IndexFunc(c.Total, func(l recount.Line) bool { return l.Table == table && l.Measure == measure })
+	if i < 0 {
+		return recount.Line{}
+	}
+	return c.Total[i]
+}
+
+func TestCountsAsTheDashboard(t *testing.T) {
+	facts, events := visits()
+	c := compare(t, facts, events, pipeline.Normalizer{})
+	if !c.Holds() || len(c.Worst) > 0 {
+		t.Errorf("got %+v", c.Worst)
+	}
+	for _, want := range []struct {
+		table, measure string
+		n              int64
+	}{
+		{"days", "sessions", 2}, {"days", "users", 2}, {"days", "users per day", 2}, {"days", "bounces", 1}, {"days", "seconds", 120},
+		{"days", "events", 4}, {"days", "pageviews", 3}, {"days", "custom events", 1},
+		{"pages", "pageviews", 3}, {"pages", "entries", 2}, {"pages", "exits", 2},
+		{"referrers", "sessions", 2}, {"browsers", "events", 4}, {"systems", "sessions", 2}, {"devices", "events", 4}, {"countries", "sessions", 2},
+		{"custom events", "events", 1}, {"rows", "became events", 4},
+	} {
+		if l := line(c, want.table, want.measure); l.Source != want.n || l.Sent != want.n || l.LeftOut != 0 || l.Off != 0 {
+			t.Errorf("%s %s: got %+v, want %d", want.table, want.measure, l, want.n)
+		}
+	}
+	if len(c.Days) != 1 || c.Days[0].Date != "2024-05-01" {
+		t.Errorf("got days %+v", c.Days)
+	}
+}
+
+// TestFindsErrors makes errors that a translation could make, and looks where
+// they show.
+func TestFindsErrors(t *testing.T) {
+	for name, c := range map[string]struct {
+		err    func(events []pipeline.Event) []pipeline.Event
+		failed []string
+	}{
+		"an event lost": {
+			func(e []pipeline.Event) []pipeline.Event { return e[:3] },
+			[]string{"rows left out with a reason"},
+		},
+		"an event sent twice": {
+			func(e []pipeline.Event) []pipeline.Event { return append(e, e[3]) },
+			[]string{"days bounces", "days events", "pages pageviews", "rows became events"},
+		},
+		"two sessions made one": {
+			func(e []pipeline.Event) []pipeline.Event { e[3].Session = "1"; return e },
+			[]string{"days sessions", "days bounces", "days seconds", "pages entries", "pages exits"},
+		},
+		"two visitors made one": {
+			func(e []pipeline.Event) []pipeline.Event { e[3].Visitor = "ann"; return e },
+			[]string{"days users", "days users per day"},
+		},
+		"an hour's error": {
+			func(e []pipeline.Event) []pipeline.Event { e[2].Time += 60 * minute; return e },
+			[]string{"days seconds"},
+		},
+		"another day": {
+			func(e []pipeline.Event) []pipeline.Event { e[3].Time += 24 * 60 * minute; return e },
+			[]string{"days sessions", "days events", "pages pageviews"},
+		},
+		"the wrong order": {
+			func(e []pipeline.Event) []pipeline.Event {
+				e[0].Time, e[1].Time = e[1].Time, e[0].Time
+				return e
+			},
+			[]string{"pages entries", "pages exits"},
+		},
+		"another page": {
+			func(e []pipeline.Event) []pipeline.Event { e[1].Path = "/a"; return e },
+			[]string{"pages pageviews", "pages exits"},
+		},
+		"a pageview made an event": {
+			func(e []pipeline.Event) []pipeline.Event { e[1].Kind, e[1].Name = pipeline.Custom, "/a b"; return e },
+			[]string{"days pageviews", "days bounces", "custom events events"},
+		},
+		"another name": {
+			func(e []pipeline.Event) []pipeline.Event { e[2].Name = "Buy"; return e },
+			[]string{"custom events events"},
+		},
+		"no referrer": {
+			func(e []pipeline.Event) []pipeline.Event { e[3].Referrer = ""; return e },
+			[]string{"referrers sessions", "referrers events"},
+		},
+		"another country": {
+			func(e []pipeline.Event) []pipeline.Event { e[0].Country = "DE"; return e },
+			[]string{"countries sessions", "countries events"},
+		},
+		"another system": {
+			func(e []pipeline.Event) []pipeline.Event { e[0].OS = "Linux"; return e },
+			[]string{"systems sessions"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			facts, events := visits()
+			got := compare(t, facts, c.err(events), pipeline.Normalizer{})
+			if got.Holds() {
+				t.Fatal("not found")
+			}
+			for _, want := range c.failed {
+				if !slices.ContainsFunc(got.Guarantees, func(g recount.Guarantee) bool { return !g.Holds && g.Table+" "+g.Measure == want }) {
+					t.Errorf("%s holds: %+v", want, got.Guarantees)
+				}
+			}
+			if want := "rows left out with a reason"; c.failed[0] != want && len(got.Worst) == 0 {
+				t.Error("no row is named")
+			}
+		})
+	}
+}
+
+// TestLeavesOut compares what rejects and omissions leave.
+func TestLeavesOut(t *testing.T) {
+	facts, events := visits()
+	facts = append(facts, recount.Fact{Origin: pipeline.Origin{Input: "export", Row: 6}}) // says nothing
+	events = append(events, pipeline.Event{Origin: facts[4].Origin})
+	facts[1].Kind, facts[1].Name, events[1].Kind = pipeline.Custom, "", pipeline.Custom // without a name: rejected
+	c := compare(t, facts, events, pipeline.Normalizer{Until: noon + 2*minute + 1})     // bob comes later
+	if !c.Holds() {
+		t.Errorf("got %+v, %+v", c.Worst, c.Guarantees)
+	}
+	if l := line(c, "rows", "became events"); l.Source != 5 || l.LeftOut != 3 || l.Sent != 2 {
+		t.Errorf("got %+v", l)
+	}
+	if l := line(c, "days", "events"); l.Source != 3 || l.LeftOut != 1 || l.Sent != 2 {
+		t.Errorf("got %+v", l)
+	}
+}
+
+// TestUntold compares nothing that the rows do not tell.
+func TestUntold(t *testing.T) {
+	facts, events := visits()
+	for i := range facts {
+		f := &facts[i]
+		f.Visitor, f.Session, f.Referrer, f.Browser, f.OS, f.Device, f.Country = "", "", "", "", "", "", ""
+	}
+	c := compare(t, facts, events, pipeline.Normalizer{})
+	if !c.Holds() || len(c.Notes) != 2 {
+		t.Errorf("got %+v, %q", c.Worst, c.Notes)
+	}
+	for _, measure := range []string{"sessions", "users", "bounces"} {
+		if l := line(c, "days", measure); l != (recount.Line{}) {
+			t.Errorf("got %+v", l)
+		}
+	}
+}
+
+// TestPauses finds visits that are not told, and not where a row's own visit is.
+func TestPauses(t *testing.T) {
+	facts, events := visits()
+	for i := range facts {
+		facts[i].Paused, facts[i].Visitor, events[i].Visitor = true, "ann", "ann"
+		facts[i].At += pipeline.Micros(i/2) * 28 * minute // the third event comes 29 minutes after the second
+		events[i].Time = facts[i].At
+		if i < 3 {
+			facts[i].Session = ""
+		}
+	}
+	if c := compare(t, facts, events, pipeline.Normalizer{}); !c.Holds() || len(c.Notes) > 0 || line(c, "days", "seconds").Source != 30*60 {
+		t.Errorf("got %+v", c.Total)
+	}
+	facts[2].At += minute // one more begins a new visit
+	events[2].Time += minute
+	c := compare(t, facts, events, pipeline.Normalizer{})
+	if l := line(c, "days", "sessions"); c.Holds() || l.Source != 3 || l.Sent != 2 {
+		t.Errorf("got %+v", l)
+	}
+	events[2].Session = "3"
+	if c := compare(t, facts, events, pipeline.Normalizer{}); !c.Holds() {
+		t.Errorf("got %+v", c.Worst)
+	}
+}
+
+// TestLongTexts compares what wire formats shorten by its beginning.
+func TestLongTexts(t *testing.T) {
+	facts, events := visits()
+	long := strings.Repeat("ü/", 2000)
+	facts[1].Page, events[1].Path = "/"+long, "/"+long
+	facts[2].Name, events[2].Name = long, long
+	c := compare(t, facts, events, pipeline.Normalizer{Limits: pipeline.Limits{Path: 2048, Name: 255}})
+	if !c.Holds() || len(c.Stats.Repaired) == 0 {
+		t.Errorf("got %+v, repaired %v", c.Worst, c.Stats.Repaired)
+	}
+}
+
+// TestSpills counts more than memory is taken for.
+func TestSpills(t *testing.T) {
+	const rows, sessions, pages, days = 9000, 3000, 400, 300
+	var facts told
+	var events []pipeline.Event
+	for i := range rows {
+		f := recount.Fact{
+			Origin: pipeline.Origin{Input: "export", Row: int64(i)}, At: noon + minute*24*60*pipeline.Micros(i%sessions%days) + minute*pipeline.Micros(i/sessions),
+			Visitor: fmt.Sprint(i % sessions / 2), Session: fmt.Sprint(i % sessions), Page: fmt.Sprint("/", i*7919%pages),
+		}
+		facts = append(facts, f)
+		events = append(events, pipeline.Event{Origin: f.Origin, Time: f.At, Visitor: f.Visitor, Session: f.Session, Path: f.Page})
+	}
+	events[rows/2].Path = "/wrong"
+	c, err := recount.CompareWithin(t.Context(), recount.Export{Facts: facts.facts, Source: pipeline.Replay(events)},
+		pipeline.Translation{Encoder: pipeline.Nowhere{}}, 64<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for measure, want := range map[string]int64{
+		"sessions": sessions, "users": sessions / 2, "users per day": sessions, "bounces": 0, "seconds": sessions * 120, "pageviews": rows,
+	} {
+		if l := line(c, "days", measure); l.Source != want || l.Sent != want || l.Off != 0 {
+			t.Errorf("%s: got %+v, want %d", measure, l, want)
+		}
+	}
+	if l := line(c, "pages", "pageviews"); l.Off != 1 || l.Rows != 2 || len(c.Days) != days || c.Holds() {
+		t.Errorf("got %+v on %d days", l, len(c.Days))
+	}
+}
+
+// TestAsPlainMaps compares with a count that holds everything in maps.
+func TestAsPlainMaps(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		var facts told
+		var events []pipeline.Event
+		type visit struct {
+			first, last pipeline.Micros
+			views       int64
+		}
+		visits, users, daily := map[string]*visit{}, map[string]bool{}, map[string]bool{}
+		for i := range rapid.IntRange(1, 40).Draw(rt, "rows") {
+			visitor := fmt.Sprint(rapid.IntRange(1, 4).Draw(rt, "visitor"))
+			session := visitor + "." + fmt.Sprint(rapid.IntRange(1, 3).Draw(rt, "session"))
+			f := recount.Fact{
+				Origin: pipeline.Origin{Input: "export", Row: int64(i + 2)}, At: noon + minute*pipeline.Micros(rapid.IntRange(-3000, 3000).Draw(rt, "at")),
+				Visitor: visitor, Session: session, Page: rapid.SampledFrom([]string{"/", "/a", "/b"}).Draw(rt, "page"),
+			}
+			facts = append(facts, f)
+			events = append(events, pipeline.Event{Origin: f.Origin, Time: f.At, Visitor: visitor, Session: session, Path: f.Page})
+			v := visits[session]
+			if v == nil {
+				v = &visit{first: f.At, last: f.At}
+				visits[session] = v
+			}
+			v.first, v.last = min(v.first, f.At), max(v.last, f.At)
+			v.views++
+			users[visitor], daily[visitor+f.At.Time().Format(time.DateOnly)] = true, true
+		}
+		var bounces, seconds int64
+		for _, v := range visits {
+			if v.views == 1 {
+				bounces++
+			}
+			seconds += int64((v.last - v.first) / 1e6)
+		}
+		c := compare(rt, facts, events, pipeline.Normalizer{})
+		if !c.Holds() {
+			rt.Fatalf("got %+v", c.Worst)
+		}
+		for measure, want := range map[string]int64{
+			"sessions": int64(len(visits)), "users": int64(len(users)), "users per day": int64(len(daily)), "bounces": bounces, "seconds": seconds,
+			"pageviews": int64(len(facts)),
+		} {
+			if l := line(c, "days", measure); l.Source != want || l.Sent != want {
+				rt.Fatalf("%s: got %+v, want %d", measure, l, want)
+			}
+		}
+	})
+}

@@ -1,0 +1,206 @@
+package wire
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"hopper/pipeline"
+)
+
+// Fidelity is what becomes of a field on its way into Rybbit; a greater one is worse.
+type Fidelity uint8
+
+const (
+	// Kept fields read back as they were.
+	Kept Fidelity = iota
+	// Derived fields arrive in another form that tells the same: under
+	// another name, in another spelling, or as a property.
+	Derived
+	// Shortened fields arrive cut.
+	Shortened
+	// Lost fields do not arrive.
+	Lost
+
+	fidelities = iota
+)
+
+var fidelityNames = [fidelities]string{"kept", "derived", "shortened", "lost"}
+
+// String returns the verdict as the fidelity table prints it.
+func (f Fidelity) String() string {
+	if int(f) < len(fidelityNames) {
+		return fidelityNames[f]
+	}
+	return fmt.Sprintf("fidelity(%d)", uint8(f))
+}
+
+// MarshalText writes the verdict's name.
+func (f Fidelity) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
+// A Survey counts what each wire format would make of events. The zero Survey
+// is ready. Events are to be normalized without limits: what a format would
+// cut shows only then. A Survey serves one goroutine; [Survey.Merge] adds up several.
+type Survey struct {
+	events  int64
+	present [pipeline.Fields]int64
+	wires   [len(wires)]wireSurvey
+}
+
+type wireSurvey struct {
+	refused     int64
+	refusedCost int64 // of losing all their fields
+	fields      [pipeline.Fields]Verdicts
+}
+
+// Verdicts counts events by what becomes of one field of theirs.
+type Verdicts [fidelities]int64
+
+// Worst returns the worst verdict that occurs.
+func (v Verdicts) Worst() Fidelity {
+	for f := Lost; f > Kept; f-- {
+		if v[f] > 0 {
+			return f
+		}
+	}
+	return Kept
+}
+
+// Add counts ev. An event that a format refuses counts as refused there, and
+// in none of its fields.
+func (s *Survey) Add(ev *pipeline.Event) {
+	s.events++
+	var fields [pipeline.Fields]pipeline.Field
+	n := 0
+	for f := range pipeline.Field(pipeline.Fields) {
+		if ev.Has(f) {
+			s.present[f]++
+			fields[n] = f
+			n++
+		}
+	}
+	for i, w := range wires {
+		counts := &s.wires[i]
+		if w.Refuses(ev) != "" {
+			counts.refused++
+			for _, f := range fields[:n] {
+				counts.refusedCost += weights[f] * costs[Lost]
+			}
+			continue
+		}
+		for _, f := range fields[:n] {
+			counts.fields[f][w.Carries(f, ev)]++
+		}
+	}
+}
+
+// Merge adds what o has counted.
+func (s *Survey) Merge(o *Survey) {
+	s.events += o.events
+	for f, n := range o.present {
+		s.present[f] += n
+	}
+	for i := range o.wires {
+		s.wires[i].refused += o.wires[i].refused
+		s.wires[i].refusedCost += o.wires[i].refusedCost
+		for f := range o.wires[i].fields {
+			for verdict, n := range o.wires[i].fields[f] {
+				s.wires[i].fields[f][verdict] += n
+			}
+		}
+	}
+}
+
+// of returns what was counted for w, which must be one of [Formats].
+func (s *Survey) of(w Format) *wireSurvey { return &s.wires[slices.Index(wires[:], w)] }
+
+// Events returns how many events were added.
+func (s *Survey) Events() int64 { return s.events }
+
+// Refused returns how many of them the format refuses.
+func (s *Survey) Refused(w Format) int64 { return s.of(w).refused }
+
+// A Row of the fidelity table is a field that the input fills.
+type Row struct {
+	Field pipeline.Field
+	// Events is how many events fill the field.
+	Events int64
+	// Formats holds what each format does to it, in the order of [Formats].
+	Formats []Verdicts
+}
+
+// Rows returns the fidelity table: the fields that some event fills.
+func (s *Survey) Rows() []Row {
+	var rows []Row
+	for f, n := range s.present {
+		if n == 0 {
+			continue
+		}
+		row := Row{Field: pipeline.Field(f), Events: n}
+		for i := range s.wires {
+			row.Formats = append(row.Formats, s.wires[i].fields[f])
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// Total is how many events were counted: those that fill the field, but for
+// the ones that the format refuses.
+func (v Verdicts) Total() int64 {
+	var n int64
+	for _, count := range v {
+		n += count
+	}
+	return n
+}
+
+// Loses returns the fields of which the format loses or cuts something. A field
+// is lost, too, when the format refuses all events that fill it.
+func (s *Survey) Loses(w Format) []pipeline.Field {
+	var fields []pipeline.Field
+	for f, counts := range s.of(w).fields {
+		if counts.Worst() >= Shortened || s.present[f] > 0 && counts.Total() == 0 {
+			fields = append(fields, pipeline.Field(f))
+		}
+	}
+	return fields
+}
+
+// weights say how much a field matters for one event, against the others.
+// Eight is what Rybbit's numbers are made of: who came, in which visits, to
+// which pages, from where. Four are what its lists break those down by, two
+// what they show less often, one the details.
+var weights = [pipeline.Fields]int64{
+	pipeline.FieldTime: 8, pipeline.FieldKind: 8, pipeline.FieldVisitor: 8, pipeline.FieldSession: 8,
+	pipeline.FieldHostname: 8, pipeline.FieldPath: 8, pipeline.FieldName: 8, pipeline.FieldReferrer: 8, pipeline.FieldQuery: 8,
+	pipeline.FieldIdentified: 4, pipeline.FieldTitle: 4, pipeline.FieldBrowser: 4, pipeline.FieldOS: 4, pipeline.FieldDevice: 4,
+	pipeline.FieldCountry: 4, pipeline.FieldProperties: 4, pipeline.FieldTarget: 4, pipeline.FieldVitals: 4, pipeline.FieldMessage: 4,
+	pipeline.FieldRegion: 2, pipeline.FieldCity: 2, pipeline.FieldLanguage: 2, pipeline.FieldScreen: 2, pipeline.FieldUserProperties: 2,
+	pipeline.FieldPrecision: 1, pipeline.FieldBrowserVersion: 1, pipeline.FieldOSVersion: 1, pipeline.FieldCoordinates: 1,
+	pipeline.FieldTimeZone: 1, pipeline.FieldTargetText: 1, pipeline.FieldTTFB: 1,
+}
+
+// costs say how much of a field's weight a verdict costs, in eighths.
+var costs = [fidelities]int64{Kept: 0, Derived: 1, Shortened: 2, Lost: 8}
+
+// Cost returns how much the format loses of the events added: 0 where all is
+// kept, else the sum over events and fields of the field's weight times the
+// verdict's cost. Only comparing costs of one Survey makes sense.
+func (s *Survey) Cost(w Format) int64 {
+	total := s.of(w).refusedCost
+	for f, counts := range s.of(w).fields {
+		for verdict, n := range counts {
+			total += weights[f] * costs[verdict] * n
+		}
+	}
+	return total
+}
+
+// Rank returns the wire formats in the order of what they lose of the events
+// added, least first; of equals the richer comes first.
+func (s *Survey) Rank() []Format {
+	wires := Formats()
+	slices.SortStableFunc(wires, func(a, b Format) int { return cmp.Compare(s.Cost(a), s.Cost(b)) })
+	return wires
+}

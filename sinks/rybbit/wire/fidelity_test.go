@@ -1,0 +1,98 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"testing"
+
+	"hopper/pipeline"
+)
+
+func survey(events ...pipeline.Event) *Survey {
+	s := new(Survey)
+	for i := range events {
+		s.Add(&events[i])
+	}
+	return s
+}
+
+func platformNames(wires []Format) []string {
+	var names []string
+	for _, w := range wires {
+		names = append(names, w.Platform())
+	}
+	return names
+}
+
+// TestFidelityTable pins what each format makes of each kind of event.
+func TestFidelityTable(t *testing.T) {
+	var table bytes.Buffer
+	for _, ev := range typical() {
+		fmt.Fprintf(&table, "%v", ev.Kind)
+		for _, w := range Formats() {
+			fmt.Fprintf(&table, "\t%s", w.Platform())
+		}
+		fmt.Fprintln(&table)
+		for _, row := range survey(ev).Rows() {
+			fmt.Fprint(&table, row.Field)
+			for _, v := range row.Formats {
+				if v.Total() == 0 {
+					fmt.Fprint(&table, "\trefused")
+					continue
+				}
+				fmt.Fprintf(&table, "\t%v", v.Worst())
+			}
+			fmt.Fprintln(&table)
+		}
+		fmt.Fprintln(&table)
+	}
+	golden(t, "fidelity.tsv", table.Bytes())
+}
+
+func TestRank(t *testing.T) {
+	plain := pipeline.Event{
+		Time: 1719828000_000000, Visitor: "2f0f3c5a-51f8-4c6e-9d8e-0d3f6b1a7c11", Session: "9b2d7e40-0c1f-5a3b-8e6d-4f5a6b7c8d9e",
+		Hostname: "shop.example", Path: "/teas", Browser: "Chrome", OS: "macOS", Device: "Desktop", Country: "AT",
+	}
+	tagged := plain
+	tagged.Properties = []pipeline.Property{{Key: "tag", Value: "a"}}
+	odd := plain
+	odd.Path = "/a/../b" // which a URL cannot hold
+	for _, tt := range []struct {
+		name   string
+		events []pipeline.Event
+		want   []string
+	}{
+		{"nothing", nil, []string{"posthog", "matomo", "umami", "plausible", "simple_analytics"}},
+		{"everything", typical(), []string{"posthog", "matomo", "umami", "plausible", "simple_analytics"}},
+		{"what all keep but the visitor's id", []pipeline.Event{plain}, []string{"posthog", "umami", "plausible", "simple_analytics", "matomo"}},
+		{"properties on pageviews", []pipeline.Event{tagged}, []string{"plausible", "posthog", "umami", "simple_analytics", "matomo"}},
+		{"a path that no URL holds", []pipeline.Event{odd}, []string{"umami", "plausible", "simple_analytics", "posthog", "matomo"}},
+	} {
+		if got := platformNames(survey(tt.events...).Rank()); !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestSurveyMerge(t *testing.T) {
+	events := typical()
+	parts := survey(events[:2]...)
+	parts.Merge(survey(events[2:]...))
+	if whole := survey(events...); !reflect.DeepEqual(parts, whole) {
+		t.Errorf("merged %+v, whole %+v", parts, whole)
+	}
+	umami, _ := For("umami")
+	if got := parts.Refused(umami); got != 1 {
+		t.Errorf("umami refuses %d events, want the web vitals", got)
+	}
+	if parts.Events() != int64(len(events)) {
+		t.Errorf("%d events counted", parts.Events())
+	}
+	posthog, _ := For("posthog")
+	want := []pipeline.Field{pipeline.FieldTitle, pipeline.FieldTTFB} // titles of events other than pageviews
+	if got := parts.Loses(posthog); !reflect.DeepEqual(got, want) {
+		t.Errorf("posthog loses %v, want %v", got, want)
+	}
+}

@@ -1,0 +1,128 @@
+package wire
+
+import (
+	"strings"
+
+	"hopper/pipeline"
+)
+
+// umamiWire is the format that every server with an import knows.
+//
+// Rybbit reads the session from session_id and the user from distinct_id: so
+// a visit goes into the one and the visitor into the other, and there is no
+// room for an identified user. It renames Umami's own words for browsers and
+// systems and keeps every other word, so Rybbit's names come through as they
+// are; "Windows 10" and "Windows 7" are the only words from which it reads a version.
+type umamiWire struct{}
+
+func (umamiWire) Platform() string { return "umami" }
+
+var umamiLimits = sharedLimits(pipeline.Limits{
+	Path:     maxUnitsURL,
+	Query:    maxUnitsURL,
+	Title:    maxUnitsTitle,
+	Referrer: maxUnitsURL, // a path may have as many beside its domain, which few referrers need
+})
+
+func (umamiWire) Limits() pipeline.Limits { return umamiLimits }
+
+func (umamiWire) Refuses(ev *pipeline.Event) string {
+	if ev.Kind == pipeline.Vitals {
+		return noVitals
+	}
+	return ""
+}
+
+func (umamiWire) Adapts(*pipeline.Event) string { return "" }
+
+func (umamiWire) Append(dst []byte, ev *pipeline.Event) []byte {
+	dst = append(dst, `{"session_id":"`...)
+	dst = appendUUID(dst, ev.Session)
+	dst = append(dst, `","hostname":"`...)
+	dst = appendCut(dst, ev.Hostname, maxUnitsHostname)
+	dst = append(dst, `","browser":"`...)
+	dst = appendCut(dst, ev.Browser, maxUnitsBrowser)
+	dst = append(dst, `","os":"`...)
+	dst = appendCut(dst, ev.OS, maxUnitsOS)
+	if umamiTellsVersion(ev) {
+		dst = append(dst, ' ')
+		dst = append(dst, ev.OSVersion...)
+	}
+	dst = append(dst, `","device":"`...)
+	dst = appendCut(dst, ev.Device, maxUnitsDevice)
+	dst = append(dst, `","screen":"`...)
+	dst = appendScreen(dst, ev)
+	dst = append(dst, `","language":"`...)
+	dst = appendCut(dst, ev.Language, maxUnitsLanguage)
+	dst = append(dst, `","country":"`...)
+	dst = appendCountry(dst, ev.Country)
+	dst = append(dst, `","region":"`...)
+	dst = appendRegion(dst, ev.Region)
+	dst = append(dst, `","city":"`...)
+	dst = appendCut(dst, ev.City, maxUnitsCity)
+	dst = append(dst, `","url_path":"`...)
+	dst = appendCut(dst, ev.Path, maxUnitsURL)
+	dst = append(dst, `","url_query":"`...)
+	dst = appendCut(dst, ev.Query, maxUnitsURL)
+	domain, path := umamiReferrer(ev.Referrer)
+	dst = append(dst, `","referrer_path":"`...)
+	dst = appendCut(dst, path, maxUnitsURL)
+	// The first servers demand a referrer_query, later ones ignore it; both
+	// take the query as part of the path.
+	dst = append(dst, `","referrer_query":"","referrer_domain":"`...)
+	dst = appendText(dst, domain)
+	dst = append(dst, `","page_title":"`...)
+	dst = appendCut(dst, ev.Title, maxUnitsTitle)
+	if ev.Kind == pipeline.Pageview {
+		dst = append(dst, `","event_type":"1","event_name":"`...)
+	} else {
+		dst = append(dst, `","event_type":"2","event_name":"`...)
+		dst = appendEventName(dst, ev, maxUnitsName)
+	}
+	dst = append(dst, `","distinct_id":"`...)
+	dst = appendUUID(dst, visitorOf(ev))
+	dst = append(dst, `","created_at":"`...)
+	dst = appendTime(dst, ev.Time, ' ')
+	return append(dst, `"}`...)
+}
+
+// umamiReferrer splits a referrer as Rybbit joins it: "https://", domain and
+// path. Where the domain is empty the path is the whole referrer, which keeps
+// other schemes.
+func umamiReferrer(referrer string) (domain, path string) {
+	rest, https := strings.CutPrefix(referrer, "https://")
+	if !https {
+		return "", referrer
+	}
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	if end == 0 || end > maxUnitsHostname {
+		return "", referrer
+	}
+	return rest[:end], rest[end:]
+}
+
+func umamiTellsVersion(ev *pipeline.Event) bool {
+	return ev.OS == "Windows" && (ev.OSVersion == "10" || ev.OSVersion == "7")
+}
+
+func (umamiWire) Carries(f pipeline.Field, ev *pipeline.Event) Fidelity {
+	switch f {
+	case pipeline.FieldKind:
+		return Derived
+	case pipeline.FieldName:
+		return customName(ev)
+	case pipeline.FieldReferrer:
+		_, path := umamiReferrer(ev.Referrer)
+		return fits(path, maxUnitsURL)
+	case pipeline.FieldOSVersion:
+		return keptIf(umamiTellsVersion(ev), Lost)
+	case pipeline.FieldPrecision, pipeline.FieldIdentified, pipeline.FieldBrowserVersion, pipeline.FieldCoordinates,
+		pipeline.FieldTimeZone, pipeline.FieldProperties, pipeline.FieldUserProperties, pipeline.FieldTarget,
+		pipeline.FieldTargetText, pipeline.FieldMessage, pipeline.FieldVitals, pipeline.FieldTTFB:
+		return Lost
+	}
+	return withinLimits(f, ev, &umamiLimits)
+}

@@ -1,0 +1,142 @@
+package wire
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"hopper/pipeline"
+	"hopper/pipeline/vocabulary"
+)
+
+// A Format encodes events for one of Rybbit's import platforms. The platform of
+// an import fixes how the server reads each of its events, and no platform
+// has a place for everything.
+//
+// Append writes a JSON object with a fixed order of fields that Rybbit finds
+// valid whatever the event holds: what normalization has left too long is cut,
+// what has no legal form is left empty. Carries says what that costs.
+type Format interface {
+	pipeline.Encoder
+	// Platform is the API's name for the format, such as "umami".
+	Platform() string
+	// Carries says what becomes of a field that ev fills, for an event that
+	// Refuses does not refuse.
+	Carries(f pipeline.Field, ev *pipeline.Event) Fidelity
+}
+
+var wires = [...]Format{posthogWire{}, matomoWire{}, umamiWire{}, plausibleWire{}, simpleAnalyticsWire{}}
+
+// Formats returns all wire formats, the richest first.
+func Formats() []Format { return slices.Clone(wires[:]) }
+
+// For returns the wire format that the API calls platform.
+func For(platform string) (Format, error) {
+	names := make([]string, len(wires))
+	for i, w := range wires {
+		if names[i] = w.Platform(); names[i] == platform {
+			return w, nil
+		}
+	}
+	return nil, fmt.Errorf("no wire format is called %q; there are %s", platform, strings.Join(names, ", "))
+}
+
+// noVitals is why a format refuses web vitals: as custom events without their
+// numbers they would only be noise.
+const noVitals = "web vitals, which this wire format cannot hold"
+
+// Limits of Rybbit's importer that hold for several formats.
+const (
+	maxUnitsHostname       = 253
+	maxUnitsURL            = 2048 // page URLs, referrers, paths, queries
+	maxUnitsTitle          = 512
+	maxUnitsName           = 256
+	maxUnitsBrowser        = 30
+	maxUnitsBrowserVersion = 20
+	maxUnitsOS             = 25
+	maxUnitsOSVersion      = 20
+	maxUnitsDevice         = 20
+	maxUnitsLanguage       = 35
+	maxUnitsCity           = 60
+	maxUnitsUser           = 255
+)
+
+// sharedLimits returns l with what the formats share filled in.
+func sharedLimits(l pipeline.Limits) pipeline.Limits {
+	l.Name = cmp.Or(l.Name, maxUnitsName)
+	l.Hostname, l.City = maxUnitsHostname, maxUnitsCity
+	l.Browser, l.BrowserVersion, l.Device = maxUnitsBrowser, maxUnitsBrowserVersion, maxUnitsDevice
+	l.OS, l.OSVersion, l.Language = maxUnitsOS, maxUnitsOSVersion, maxUnitsLanguage
+	return l
+}
+
+// withinLimits is what becomes of a field that a format writes as it is.
+func withinLimits(f pipeline.Field, ev *pipeline.Event, l *pipeline.Limits) Fidelity {
+	switch f {
+	case pipeline.FieldName:
+		return fits(ev.Name, l.Name)
+	case pipeline.FieldIdentified:
+		return fits(ev.Identified, l.Identified)
+	case pipeline.FieldHostname:
+		return fits(ev.Hostname, l.Hostname)
+	case pipeline.FieldPath:
+		return fits(ev.Path, l.Path)
+	case pipeline.FieldQuery:
+		return fits(ev.Query, l.Query)
+	case pipeline.FieldTitle:
+		return fits(ev.Title, l.Title)
+	case pipeline.FieldReferrer:
+		return fits(ev.Referrer, l.Referrer)
+	case pipeline.FieldBrowser:
+		return fits(ev.Browser, l.Browser)
+	case pipeline.FieldBrowserVersion:
+		if browserVersion(ev) == "" {
+			return Lost
+		}
+		return keptIf(browserVersion(ev) == ev.BrowserVersion, Derived)
+	case pipeline.FieldOS:
+		return fits(ev.OS, l.OS)
+	case pipeline.FieldOSVersion:
+		return fits(ev.OSVersion, l.OSVersion)
+	case pipeline.FieldDevice:
+		return fits(ev.Device, l.Device)
+	case pipeline.FieldLanguage:
+		return fits(ev.Language, l.Language)
+	case pipeline.FieldCity:
+		return fits(ev.City, l.City)
+	case pipeline.FieldTarget:
+		return fits(ev.Target, l.Target)
+	case pipeline.FieldTargetText:
+		return fits(ev.TargetText, l.TargetText)
+	case pipeline.FieldMessage:
+		return fits(ev.Message, l.Message)
+	case pipeline.FieldVisitor:
+		return keptIf(pipeline.IsUUID(ev.Visitor), Derived)
+	case pipeline.FieldSession:
+		return keptIf(pipeline.IsUUID(ev.Session), Derived)
+	case pipeline.FieldScreen:
+		return keptIf(hasScreen(ev), Lost)
+	case pipeline.FieldCountry:
+		return keptIf(isCountry(ev.Country), Lost)
+	case pipeline.FieldRegion:
+		return keptIf(isRegion(ev.Region), Lost)
+	}
+	return Kept
+}
+
+// browserVersion returns the major version, which is all that Rybbit keeps.
+func browserVersion(ev *pipeline.Event) string {
+	return pipeline.Cut(vocabulary.Major(ev.BrowserVersion), maxUnitsBrowserVersion)
+}
+
+func fits(s string, limit int) Fidelity {
+	return keptIf(limit == 0 || len(s) <= limit || pipeline.Units(s) <= limit, Shortened)
+}
+
+func keptIf(kept bool, otherwise Fidelity) Fidelity {
+	if kept {
+		return Kept
+	}
+	return otherwise
+}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unsafe"
 )
 
 // Collect reads src to its end and returns all events as the adapter made
@@ -63,21 +64,13 @@ func (c *collector) Decode(out *Emitter) error {
 // Clone returns a copy of ev that shares no memory with it.
 func (ev *Event) Clone() Event {
 	c := *ev
-	for _, s := range append(c.texts(), &c.Origin.Input, &c.Raw) {
+	for s := range c.texts {
 		*s = strings.Clone(*s)
 	}
+	c.Origin.Input, c.Raw = strings.Clone(ev.Origin.Input), strings.Clone(ev.Raw)
 	c.Properties = cloneProperties(ev.Properties)
 	c.UserProperties = cloneProperties(ev.UserProperties)
 	return c
-}
-
-// texts are the event's strings, but for properties and where it stood.
-func (ev *Event) texts() []*string {
-	return []*string{
-		&ev.Name, &ev.Visitor, &ev.Session, &ev.Identified, &ev.Hostname, &ev.Path, &ev.Query, &ev.Title, &ev.Referrer,
-		&ev.Browser, &ev.BrowserVersion, &ev.OS, &ev.OSVersion, &ev.Device, &ev.Language, &ev.Country, &ev.Region, &ev.City,
-		&ev.TimeZone, &ev.Target, &ev.TargetText, &ev.Message,
-	}
 }
 
 func cloneProperties(ps []Property) []Property {
@@ -90,17 +83,21 @@ func cloneProperties(ps []Property) []Property {
 
 // Replay returns a source of events, in one chunk.
 func Replay(events []Event) Source {
-	return &surveyed{ahead: []Chunk{&collector{events: events}}}
+	return &replayed{ahead: []Chunk{&collector{events: events}}}
 }
 
-// Survey reads the first chunks of src, until they hold at least so many
-// events, and returns these as the adapter made them, together with a source
-// that yields all that src would have yielded, in the same chunks. Closing it
-// closes src.
-func Survey(ctx context.Context, src Source, events int) ([]Event, Source, error) {
-	var sample []Event
-	s := &surveyed{rest: src}
-	for len(sample) < events {
+// Sample is how much of a source [Peek] reads at most, and a chunk more: so many
+// events, or so many bytes in memory of events and rejects.
+type Sample struct{ Events, Bytes int }
+
+// Peek reads the first chunks of src and returns their events as the adapter
+// made them, together with a source that yields all that src would have yielded,
+// in the same chunks. Closing it closes src.
+func Peek(ctx context.Context, src Source, most Sample) ([]Event, Source, error) {
+	var events []Event
+	var bytes int
+	s := &replayed{rest: src}
+	for len(events) < most.Events && bytes < most.Bytes {
 		chunk, err := src.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			break
@@ -113,17 +110,40 @@ func Survey(ctx context.Context, src Source, events int) ([]Event, Source, error
 			return nil, nil, err
 		}
 		s.ahead = append(s.ahead, c)
-		sample = append(sample, c.events...)
+		events = append(events, c.events...)
+		bytes += c.size()
 	}
-	return sample, s, nil
+	return events, s, nil
 }
 
-type surveyed struct {
+// size is how many bytes the collected events and rejects take, about.
+func (c *collector) size() int {
+	n := (cap(c.events) + len(c.events)) * int(unsafe.Sizeof(Event{})) // kept once more for the caller
+	for i := range c.events {
+		ev := &c.events[i]
+		n += len(ev.Raw)
+		for s := range ev.texts {
+			n += len(*s)
+		}
+		for _, ps := range [][]Property{ev.Properties, ev.UserProperties} {
+			for _, p := range ps {
+				n += int(unsafe.Sizeof(p)) + len(p.Key) + len(p.Value)
+			}
+		}
+	}
+	for i := range c.rejects {
+		n += int(unsafe.Sizeof(Reject{})) + len(c.rejects[i].Raw)
+	}
+	return n
+}
+
+// replayed yields chunks that were decoded already, then those of a source.
+type replayed struct {
 	ahead []Chunk
 	rest  Source // nil is none
 }
 
-func (s *surveyed) Next(ctx context.Context) (Chunk, error) {
+func (s *replayed) Next(ctx context.Context) (Chunk, error) {
 	if len(s.ahead) > 0 {
 		chunk := s.ahead[0]
 		s.ahead = s.ahead[1:]
@@ -135,7 +155,7 @@ func (s *surveyed) Next(ctx context.Context) (Chunk, error) {
 	return s.rest.Next(ctx)
 }
 
-func (s *surveyed) Close() error {
+func (s *replayed) Close() error {
 	if s.rest == nil {
 		return nil
 	}

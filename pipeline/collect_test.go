@@ -10,19 +10,19 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestSurvey looks at the beginning of a source: what comes out of it then is
+// TestPeek looks at the beginning of a source: what comes out of it then is
 // what would have come out anyway, mark by mark. Within a chunk, the rejects
 // that the adapter makes may come before those of normalization.
-func TestSurvey(t *testing.T) {
+func TestPeek(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		chunks := rapid.SliceOfN(rapid.StringMatching(`[eerotfx2]{0,6}`), 0, 8).Draw(t, "chunks")
-		tr := Translation{Encoder: pathWire{}, Jobs: 2}
+		tr := Translation{Target: picky, Jobs: 2}
 		collect := func(src Source) (all []emitted, stats Stats) {
-			stats, err := tr.Run(context.Background(), src, Mark{}, func(_ context.Context, before Mark, c *Encoded) error {
-				e := emitted{mark: Mark{before.Chunk, before.Stats.Clone()}, rejects: append([]Reject(nil), c.Rejects...)}
+			stats, err := Translate(context.Background(), &tr, src, Mark{}, paths, func(_ context.Context, c *Collected[*Records]) error {
+				e := emitted{mark: Mark{c.Before.Chunk, c.Before.Stats.Clone()}, rejects: append([]Reject(nil), c.Rejects...)}
 				slices.SortFunc(e.rejects, func(a, b Reject) int { return int(a.Row - b.Row) })
-				for i := range c.Ends {
-					e.records = append(e.records, string(c.Record(i)))
+				for i := range c.Value.Len() {
+					e.records = append(e.records, string(c.Value.Record(i)))
 				}
 				all = append(all, e)
 				return nil
@@ -33,7 +33,8 @@ func TestSurvey(t *testing.T) {
 			return all, stats
 		}
 		want, wantStats := collect(&scripted{chunks: chunks})
-		_, src, err := Survey(context.Background(), &scripted{chunks: chunks}, rapid.IntRange(0, 10).Draw(t, "surveyed"))
+		most := Sample{Events: rapid.IntRange(0, 10).Draw(t, "events"), Bytes: rapid.IntRange(0, 5000).Draw(t, "bytes")}
+		_, src, err := Peek(context.Background(), &scripted{chunks: chunks}, most)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,8 +50,8 @@ func TestCollect(t *testing.T) {
 	if err != nil || len(events) != 3 || stats.Rows != 4 || stats.Events != 3 || len(rejects) != 1 || stats.Omitted.Total() != 1 {
 		t.Errorf("%d events, %+v, %v, %v", len(events), stats, rejects, err)
 	}
-	if _, _, err := Survey(t.Context(), &scripted{chunks: []string{"!"}}, 1); err == nil {
-		t.Error("a broken chunk is surveyed")
+	if _, _, err := Peek(t.Context(), &scripted{chunks: []string{"!"}}, Sample{1, 1000}); err == nil {
+		t.Error("a broken chunk is peeked at")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"math"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -17,12 +18,10 @@ import (
 
 // A Normalizer brings events into the forms that [Event] names, so that
 // Rybbit finds none of them invalid. It repairs before it rejects, and counts
-// each repair by kind. The zero Normalizer works and limits nothing.
+// each repair by kind. The zero Normalizer works.
 //
 // A Normalizer is read-only in use: one serves all workers.
 type Normalizer struct {
-	// Limits are those of the wire format.
-	Limits Limits
 	// Namespace is what identifiers that are no UUID are hashed in; it should
 	// name the source and the site, so that two sites' visitor 1 stay two.
 	Namespace uuid.UUID
@@ -70,7 +69,8 @@ const (
 // outcome is what normalization decides of an event; all empty is "keep".
 type outcome struct{ reject, omit string }
 
-func (n *Normalizer) normalize(ev *Event, repaired *Tally) outcome {
+// normalize brings ev into form and cuts it to l.
+func (n *Normalizer) normalize(ev *Event, l *Limits, repaired *Tally) outcome {
 	repair := func(kind string) { repaired.add(kind, ev.Origin) }
 
 	switch {
@@ -118,7 +118,7 @@ func (n *Normalizer) normalize(ev *Event, repaired *Tally) outcome {
 	n.identity(ev, repair)
 	n.client(ev, repair)
 	n.place(ev, repair)
-	n.shorten(ev, repair)
+	shorten(ev, l, repair)
 	return outcome{}
 }
 
@@ -127,7 +127,7 @@ func (n *Normalizer) validText(ev *Event, repair func(string)) {
 		return
 	}
 	replace := func(s *string) { *s = strings.ToValidUTF8(*s, "\uFFFD") }
-	for _, s := range ev.texts() {
+	for s := range ev.texts {
 		replace(s)
 	}
 	for _, ps := range [][]Property{ev.Properties, ev.UserProperties} {
@@ -426,50 +426,49 @@ func (n *Normalizer) vitals(ev *Event, repair func(string)) {
 	}
 }
 
-func (n *Normalizer) shorten(ev *Event, repair func(string)) {
-	l := &n.Limits
-	cut := func(field string, s *string, limit int, cutter func(string, int) string) {
-		if limit == 0 || len(*s) <= limit {
-			return
-		}
-		if short := cutter(*s, limit); len(short) < len(*s) {
-			*s = strings.TrimRightFunc(short, unicode.IsSpace)
-			repair(field + RepairShortened)
-		}
+func shorten(ev *Event, l *Limits, repair func(string)) {
+	for f := range limited {
+		d := &limited[f]
+		cutField(d.text(ev), d.limit(l), d, repair)
 	}
-	cut("name", &ev.Name, l.Name, Cut)
-	cut("identified user", &ev.Identified, l.Identified, Cut)
-	cut("hostname", &ev.Hostname, l.Hostname, Cut)
-	cut("path", &ev.Path, l.Path, CutEscaped)
-	cut("query", &ev.Query, l.Query, cutQuery)
 	if l.URL > 0 {
-		// The query gives way before the path does.
-		rest := l.URL - len("https://") - len(ev.Hostname)
-		cut("path", &ev.Path, rest, CutEscaped)
-		if rest -= len(ev.Path) + len("?"); rest > 0 {
-			cut("query", &ev.Query, rest, cutQuery)
-		} else if ev.Query != "" {
-			ev.Query = ""
-			repair("query" + RepairShortened)
-		}
+		shortenURL(ev, l.URL, repair)
 	}
-	cut("title", &ev.Title, l.Title, Cut)
-	cut("referrer", &ev.Referrer, l.Referrer, cutURL)
-	cut("browser", &ev.Browser, l.Browser, Cut)
-	cut("browser version", &ev.BrowserVersion, l.BrowserVersion, Cut)
-	cut("system", &ev.OS, l.OS, Cut)
-	cut("system version", &ev.OSVersion, l.OSVersion, Cut)
-	cut("device", &ev.Device, l.Device, Cut)
-	cut("language", &ev.Language, l.Language, Cut)
-	cut("city", &ev.City, l.City, Cut)
-	cut("target", &ev.Target, l.Target, cutURL)
-	cut("target text", &ev.TargetText, l.TargetText, Cut)
-	cut("message", &ev.Message, l.Message, Cut)
 	if l.Properties > 0 {
 		if kept := fitProperties(ev.Properties, l.Properties); kept < len(ev.Properties) {
 			ev.Properties = ev.Properties[:kept]
 			repair(RepairProperties)
 		}
+	}
+}
+
+// limited are the fields that a wire format can bound.
+var limited = slices.DeleteFunc(slices.Clone(descriptions[:]), func(d description) bool { return d.limit == nil })
+
+// shortenURL cuts path and query so that the page's URL has at most limit
+// units. The query gives way before the path does.
+func shortenURL(ev *Event, limit int, repair func(string)) {
+	rest := limit - len("https://") - len(ev.Hostname)
+	cutField(&ev.Path, rest, &descriptions[FieldPath], repair)
+	if rest -= len(ev.Path) + len("?"); rest > 0 {
+		cutField(&ev.Query, rest, &descriptions[FieldQuery], repair)
+	} else if ev.Query != "" {
+		ev.Query = ""
+		repair(descriptions[FieldQuery].name + RepairShortened)
+	}
+}
+
+func cutField(s *string, limit int, d *description, repair func(string)) {
+	if limit == 0 || len(*s) <= limit {
+		return
+	}
+	cut := d.cut
+	if cut == nil {
+		cut = Cut
+	}
+	if short := cut(*s, limit); len(short) < len(*s) {
+		*s = strings.TrimRightFunc(short, unicode.IsSpace)
+		repair(d.name + RepairShortened)
 	}
 }
 

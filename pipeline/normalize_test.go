@@ -92,7 +92,7 @@ func wrong(n *Normalizer, ev *Event) (faults []string) {
 	expect("referrer", ev.Referrer == "" || isURL(ev.Referrer))
 	expect("screen", ev.ScreenWidth == 0 && ev.ScreenHeight == 0 || isScreenSide(ev.ScreenWidth) && isScreenSide(ev.ScreenHeight))
 	expect("latitude", ev.Latitude.Known == ev.Longitude.Known && (!ev.Latitude.Known || math.Abs(ev.Latitude.Value) <= 90))
-	l := n.Limits
+	l := tight
 	for _, f := range []struct {
 		name, value string
 		limit       int
@@ -129,13 +129,13 @@ func wrong(n *Normalizer, ev *Event) (faults []string) {
 func TestNormalize(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := &Normalizer{
-			Limits: tight, Namespace: uuid.NameSpaceURL, Now: now,
+			Namespace: uuid.NameSpaceURL, Now: now,
 			Hostname: rapid.SampledFrom([]string{"", "fallback.example"}).Draw(t, "fallback"),
 		}
 		ev := anyEvent(t)
 		before := ev.Clone()
 		var repaired Tally
-		if n.normalize(&ev, &repaired) != (outcome{}) {
+		if n.normalize(&ev, &tight, &repaired) != (outcome{}) {
 			return
 		}
 		if faults := wrong(n, &ev); faults != nil {
@@ -146,14 +146,14 @@ func TestNormalize(t *testing.T) {
 		}
 		once := ev.Clone()
 		var again Tally
-		if got := n.normalize(&ev, &again); got != (outcome{}) {
+		if got := n.normalize(&ev, &tight, &again); got != (outcome{}) {
 			t.Fatalf("kept once, then %v:\n%+v\nmade of\n%+v", got, once, before)
 		}
 		if !same(ev, once) || again.Total() != 0 {
 			t.Fatalf("once\n%+v\ntwice\n%+v\nrepairs %v\nmade of\n%+v", once, ev, again, before)
 		}
 		// The same event always gives the same.
-		if n.normalize(&before, new(Tally)); !same(before, once) {
+		if n.normalize(&before, &tight, new(Tally)); !same(before, once) {
 			t.Fatalf("once\n%+v\nanother time\n%+v", once, before)
 		}
 	})
@@ -198,7 +198,7 @@ func TestNormalizeDecides(t *testing.T) {
 	} {
 		ev := Event{Time: day(7), Visitor: "v", Hostname: "example.com", Path: "/"}
 		tt.change(&ev)
-		if got := n.normalize(&ev, new(Tally)); got != tt.want {
+		if got := n.normalize(&ev, new(Limits), new(Tally)); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
 		}
 	}
@@ -220,7 +220,7 @@ func TestIdentity(t *testing.T) {
 	n := Normalizer{Namespace: Site("umami", "1")}
 	get := func(n Normalizer, visitor, session string, at time.Time) (string, string) {
 		ev := Event{Time: MicrosOf(at), Visitor: visitor, Session: session, Hostname: "a", Path: "/"}
-		if got := n.normalize(&ev, new(Tally)); got != (outcome{}) {
+		if got := n.normalize(&ev, new(Limits), new(Tally)); got != (outcome{}) {
 			t.Fatal(got)
 		}
 		return ev.Visitor, ev.Session

@@ -67,18 +67,16 @@ func (c scriptedChunk) Decode(out *Emitter) error {
 	return nil
 }
 
-// pathWire writes an event's path.
-type pathWire struct{}
+// paths collects the events' paths.
+var paths = Encode(func(dst []byte, ev *Event) []byte { return append(dst, ev.Path...) })
 
-func (pathWire) Append(dst []byte, ev *Event) []byte { return append(dst, ev.Path...) }
-func (pathWire) Limits() Limits                      { return Limits{} }
-func (pathWire) Adapts(*Event) string                { return "" }
-func (pathWire) Refuses(ev *Event) string {
+// picky refuses the events that are named x.
+var picky = Target{Refuses: func(ev *Event) string {
 	if ev.Name == "x" {
 		return "not in this format"
 	}
 	return ""
-}
+}}
 
 type emitted struct {
 	mark    Mark
@@ -88,12 +86,12 @@ type emitted struct {
 
 func translateAll(t *rapid.T, chunks []string, from Mark, jobs int) ([]emitted, Stats) {
 	var all []emitted
-	tr := Translation{Encoder: pathWire{}, Jobs: jobs}
-	stats, err := tr.Run(context.Background(), &scripted{chunks: chunks}, from,
-		func(_ context.Context, before Mark, c *Encoded) error {
-			e := emitted{mark: Mark{before.Chunk, before.Stats.Clone()}, rejects: slices.Clone(c.Rejects)}
-			for i := range c.Ends {
-				e.records = append(e.records, string(c.Record(i)))
+	tr := Translation{Target: picky, Jobs: jobs}
+	stats, err := Translate(context.Background(), &tr, &scripted{chunks: chunks}, from, paths,
+		func(_ context.Context, c *Collected[*Records]) error {
+			e := emitted{mark: Mark{c.Before.Chunk, c.Before.Stats.Clone()}, rejects: slices.Clone(c.Rejects)}
+			for i := range c.Value.Len() {
+				e.records = append(e.records, string(c.Value.Record(i)))
 			}
 			all = append(all, e)
 			return nil
@@ -151,9 +149,8 @@ func TestTranslation(t *testing.T) {
 }
 
 func TestTranslationShort(t *testing.T) {
-	tr := Translation{Encoder: pathWire{}}
-	never := func(context.Context, Mark, *Encoded) error { t.Error("emitted"); return nil }
-	if _, err := tr.Run(t.Context(), &scripted{chunks: []string{"e", "e"}}, Mark{Chunk: 3}, never); !errors.Is(err, ErrShort) {
+	never := func(context.Context, *Collected[*Records]) error { t.Error("emitted"); return nil }
+	if _, err := Translate(t.Context(), new(Translation), &scripted{chunks: []string{"e", "e"}}, Mark{Chunk: 3}, paths, never); !errors.Is(err, ErrShort) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -161,32 +158,35 @@ func TestTranslationShort(t *testing.T) {
 // TestTranslationBreaks decodes a broken chunk: all before it has come out.
 func TestTranslationBreaks(t *testing.T) {
 	for range 20 {
-		tr := Translation{Encoder: pathWire{}, Jobs: 4}
 		var out int
-		_, err := tr.Run(t.Context(), &scripted{chunks: []string{"ee", "ee", "e!", "ee"}}, Mark{},
-			func(_ context.Context, _ Mark, c *Encoded) error { out += len(c.Ends); return nil })
+		_, err := Translate(t.Context(), &Translation{Jobs: 4}, &scripted{chunks: []string{"ee", "ee", "e!", "ee"}}, Mark{}, paths,
+			func(_ context.Context, c *Collected[*Records]) error { out += c.Value.Len(); return nil })
 		if err == nil || err.Error() != "chunk is broken" || out != 4 {
 			t.Fatalf("error %v after %d events", err, out)
 		}
 	}
 }
 
-// watcher checks what the documentation promises to observers.
-type watcher struct {
-	paths []string
-	all   *[]string
-}
+// counter counts a chunk's events.
+type counter int
 
-func (w *watcher) Event(ev *Event) { w.paths = append(w.paths, ev.Path) }
-func (w *watcher) Done()           { *w.all = append(*w.all, w.paths...) }
+func (c *counter) Begin()     { *c = 0 }
+func (c *counter) Add(*Event) { *c++ }
+func (c *counter) Done() int  { return int(*c) }
 
-func TestObserve(t *testing.T) {
+// TestInOnePass hands each event to two collectors, chunk by chunk.
+func TestInOnePass(t *testing.T) {
+	var counts []int
 	var all []string
-	tr := Translation{Encoder: pathWire{}, Jobs: 4, Observe: func() Observer { return &watcher{all: &all} }}
-	stats, err := tr.Run(t.Context(), &scripted{chunks: []string{"eoe", "rt", "", "xe2"}}, Mark{},
-		func(context.Context, Mark, *Encoded) error { return nil })
-	want := []string{"/0/0", "/0/2", "/3/1", "/3/2", "/3/2"}
-	if err != nil || stats.Events != 5 || !slices.Equal(all, want) {
-		t.Errorf("observed %v, %v; want %v", all, err, want)
+	tr := Translation{Target: picky, Jobs: 4}
+	collect := InOnePass(func() Collector[int] { return new(counter) }, paths)
+	stats, err := Translate(t.Context(), &tr, &scripted{chunks: []string{"eoe", "rt", "", "xe2"}}, Mark{}, collect,
+		func(_ context.Context, c *Collected[Both[int, *Records]]) error {
+			counts = append(counts, c.Value.First)
+			all = append(all, string(c.Value.Second.Body))
+			return nil
+		})
+	if err != nil || stats.Events != 5 || !slices.Equal(counts, []int{2, 0, 0, 3}) || !slices.Equal(all, []string{"/0/0/0/2", "", "", "/3/1/3/2/3/2"}) {
+		t.Errorf("collected %v and %q, %v", counts, all, err)
 	}
 }

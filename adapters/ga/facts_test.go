@@ -32,7 +32,7 @@ func verified(t *testing.T, opt adapters.Options, paths ...string) *recount.Comp
 	c, err := recount.Compare(t.Context(), recount.Export{Facts: func(ctx context.Context, yield func(*recount.Fact) error) error {
 		return Adapter{}.Facts(ctx, inputs.Files, opt, yield)
 	}, Source: reading.Source},
-		pipeline.Translation{Encoder: pipeline.Nowhere{}, Jobs: 2})
+		pipeline.Translation{Jobs: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -255,12 +255,10 @@ func TestSkipped(t *testing.T) {
 	}
 }
 
-// lines is an encoder that writes what tells an event.
-type lines struct{ pipeline.Nowhere }
-
-func (lines) Append(dst []byte, ev *pipeline.Event) []byte {
+// lines collects what tells events apart, as text.
+var lines = pipeline.Encode(func(dst []byte, ev *pipeline.Event) []byte {
 	return fmt.Appendf(dst, "%d %s %s %s %s %v %d\n", ev.Time, ev.Kind, ev.Name, ev.Session, ev.Path, ev.Properties, ev.Origin.Row)
-}
+})
 
 // TestWorkers checks that the result does not depend on how many workers
 // there are, and that counts over all chunks do not either.
@@ -285,9 +283,9 @@ func TestWorkers(t *testing.T) {
 			}
 			defer reading.Source.Close()
 			var b strings.Builder
-			run := pipeline.Translation{Encoder: lines{}, Jobs: jobs}
-			stats, err := run.Run(ctx, reading.Source, pipeline.Mark{}, func(_ context.Context, _ pipeline.Mark, chunk *pipeline.Encoded) error {
-				b.Write(chunk.Body)
+			run := pipeline.Translation{Jobs: jobs}
+			stats, err := pipeline.Translate(ctx, &run, reading.Source, pipeline.Mark{}, lines, func(_ context.Context, chunk *pipeline.Collected[*pipeline.Records]) error {
+				b.Write(chunk.Value.Body)
 				return nil
 			})
 			if err != nil {

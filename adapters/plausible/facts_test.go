@@ -31,7 +31,7 @@ func TestFactsAgree(t *testing.T) {
 			c, err := recount.Compare(t.Context(), recount.Export{Facts: func(ctx context.Context, yield func(*recount.Fact) error) error {
 				return plausible.Adapter{}.Facts(ctx, ins.Files, adapters.Options{}, yield)
 			}, Source: reading.Source},
-				pipeline.Translation{Encoder: pipeline.Nowhere{}})
+				pipeline.Translation{})
 			if err != nil {
 				t.Fatal(err)
 			}

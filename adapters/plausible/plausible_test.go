@@ -337,7 +337,7 @@ func TestVerifyFindsWhatIsMissing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := plausible.Verify(t.Context(), r, pipeline.Translation{Normalizer: normalizer, Encoder: picky{}})
+	v, err := plausible.Verify(t.Context(), r, pipeline.Translation{Normalizer: normalizer, Target: picky})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -355,14 +355,12 @@ func TestVerifyFindsWhatIsMissing(t *testing.T) {
 }
 
 // picky refuses a page.
-type picky struct{ pipeline.Nowhere }
-
-func (picky) Refuses(ev *pipeline.Event) string {
+var picky = pipeline.Target{Refuses: func(ev *pipeline.Event) string {
 	if ev.Path == "/pricing" {
 		return "test"
 	}
 	return ""
-}
+}}
 
 func TestSameExportGivesSameEvents(t *testing.T) {
 	read := func(jobs int) string {
@@ -371,9 +369,9 @@ func TestSameExportGivesSameEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 		var b strings.Builder
-		tr := pipeline.Translation{Normalizer: normalizer, Encoder: printer{}, Jobs: jobs}
-		_, err = tr.Run(t.Context(), r.Source, pipeline.Mark{}, func(_ context.Context, _ pipeline.Mark, e *pipeline.Encoded) error {
-			b.Write(e.Body)
+		tr := pipeline.Translation{Normalizer: normalizer, Jobs: jobs}
+		_, err = pipeline.Translate(t.Context(), &tr, r.Source, pipeline.Mark{}, printed, func(_ context.Context, chunk *pipeline.Collected[*pipeline.Records]) error {
+			b.Write(chunk.Value.Body)
 			return nil
 		})
 		if err != nil {
@@ -386,9 +384,8 @@ func TestSameExportGivesSameEvents(t *testing.T) {
 	}
 }
 
-type printer struct{ pipeline.Nowhere }
-
-func (printer) Append(dst []byte, ev *pipeline.Event) []byte { return fmt.Appendf(dst, "%+v\n", *ev) }
+// printed collects events as text.
+var printed = pipeline.Encode(func(dst []byte, ev *pipeline.Event) []byte { return fmt.Appendf(dst, "%+v\n", *ev) })
 
 // TestSubsets reads parts of an export: the day's totals hold.
 func TestSubsets(t *testing.T) {
@@ -572,8 +569,7 @@ func fuzz(t *testing.T, data []byte) {
 	if err != nil {
 		return
 	}
-	tr := pipeline.Translation{Normalizer: normalizer, Encoder: pipeline.Nowhere{}}
-	if _, err := tr.Run(t.Context(), r.Source, pipeline.Mark{}, func(_ context.Context, _ pipeline.Mark, _ *pipeline.Encoded) error { return nil }); err != nil {
+	if _, err := pipeline.Count(t.Context(), &pipeline.Translation{Normalizer: normalizer}, r.Source); err != nil {
 		t.Skip(err)
 	}
 }

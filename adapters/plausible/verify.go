@@ -43,8 +43,7 @@ type DayCheck struct {
 // Holds reports whether all guarantees do.
 func (v *Verification) Holds() bool { return recount.Hold(v.Guarantees) }
 
-// Verify translates a site export once more, as t does (its Encoder may be
-// nil), counts the events that go to Rybbit the way its dashboard does, and
+// Verify translates a site export once more, as t does, counts the events that go to Rybbit the way its dashboard does, and
 // compares that with the export's tables, day by day. It reads r's source to
 // its end and does not close it. Days that t leaves out are not compared.
 func Verify(ctx context.Context, r *adapters.Reading, t pipeline.Translation) (*Verification, error) {
@@ -53,11 +52,11 @@ func Verify(ctx context.Context, r *adapters.Reading, t pipeline.Translation) (*
 		return nil, ErrNoSums
 	}
 	v := &verifier{src: src, normalizer: &t.Normalizer}
-	if t.Encoder == nil {
-		t.Encoder = pipeline.Nowhere{}
-	}
-	t.Observe = func() pipeline.Observer { return &observer{v: v, index: map[string]int{}} }
-	stats, err := t.Run(ctx, v, pipeline.Mark{}, func(context.Context, pipeline.Mark, *pipeline.Encoded) error { return v.compare() })
+	collect := func() pipeline.Collector[[]visit] { return new(visits) }
+	stats, err := pipeline.Translate(ctx, &t, v, pipeline.Mark{}, collect, func(_ context.Context, chunk *pipeline.Collected[[]visit]) error {
+		v.visits = append(v.visits, chunk.Value...)
+		return v.compare()
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -113,15 +112,17 @@ type visit struct {
 	props       []string
 }
 
-// observer collects the sessions of one chunk.
-type observer struct {
-	v      *verifier
+// visits collects the sessions of one chunk.
+type visits struct {
 	index  map[string]int
 	visits []visit
 }
 
-// Event adds an event to its session.
-func (o *observer) Event(ev *pipeline.Event) {
+// Begin forgets the chunk before.
+func (o *visits) Begin() { o.index, o.visits = map[string]int{}, nil }
+
+// Add adds an event to its session.
+func (o *visits) Add(ev *pipeline.Event) {
 	i, ok := o.index[ev.Session]
 	if !ok {
 		i = len(o.visits)
@@ -154,8 +155,8 @@ func (o *observer) Event(ev *pipeline.Event) {
 	s.events = append(s.events, ev.Name+"\x00"+link+"\x00"+path)
 }
 
-// Done hands the sessions over.
-func (o *observer) Done() { o.v.visits = append(o.v.visits, o.visits...) }
+// Done returns the chunk's sessions.
+func (o *visits) Done() []visit { return o.visits }
 
 // counter counts a table's rows by key.
 type counter struct {

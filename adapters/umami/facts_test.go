@@ -33,7 +33,7 @@ func recounted(t *testing.T, rules pipeline.Normalizer, opt adapters.Options, pa
 	c, err := recount.Compare(t.Context(), recount.Export{Facts: func(ctx context.Context, yield func(*recount.Fact) error) error {
 		return umami.Adapter{}.Facts(ctx, ins.Files, opt, yield)
 	}, Source: reading.Source},
-		pipeline.Translation{Normalizer: rules, Encoder: pipeline.Nowhere{}, Jobs: 2})
+		pipeline.Translation{Normalizer: rules, Jobs: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func FuzzFacts(f *testing.F) {
 		c, err := recount.Compare(t.Context(), recount.Export{Facts: func(ctx context.Context, yield func(*recount.Fact) error) error {
 			return umami.Adapter{}.Facts(ctx, ins.Files, opt, yield)
 		}, Source: reading.Source},
-			pipeline.Translation{Encoder: pipeline.Nowhere{}})
+			pipeline.Translation{})
 		if err != nil {
 			return
 		}

@@ -477,10 +477,8 @@ func TestBadRowsOfJoinedTables(t *testing.T) {
 	}
 }
 
-// printed is the encoder that writes all of an event.
-type printed struct{ pipeline.Nowhere }
-
-func (printed) Append(dst []byte, ev *pipeline.Event) []byte { return fmt.Appendf(dst, "%+v\n", *ev) }
+// printed collects events as text.
+var printed = pipeline.Encode(func(dst []byte, ev *pipeline.Event) []byte { return fmt.Appendf(dst, "%+v\n", *ev) })
 
 // Several workers give the same events in the same order as one, over many
 // chunks, with all that is joined and derived.
@@ -509,9 +507,9 @@ func TestWorkersAgree(t *testing.T) {
 		defer reading.Source.Close()
 		var out strings.Builder
 		chunks := 0
-		_, err = (&pipeline.Translation{Encoder: printed{}, Jobs: jobs}).Run(t.Context(), reading.Source, pipeline.Mark{}, func(_ context.Context, _ pipeline.Mark, e *pipeline.Encoded) error {
+		_, err = pipeline.Translate(t.Context(), &pipeline.Translation{Jobs: jobs}, reading.Source, pipeline.Mark{}, printed, func(_ context.Context, chunk *pipeline.Collected[*pipeline.Records]) error {
 			chunks++
-			out.Write(e.Body)
+			out.Write(chunk.Value.Body)
 			return nil
 		})
 		if err != nil {
@@ -580,8 +578,7 @@ func BenchmarkDecode(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		run := pipeline.Translation{Encoder: pipeline.Nowhere{}}
-		stats, err := run.Run(b.Context(), reading.Source, pipeline.Mark{}, func(context.Context, pipeline.Mark, *pipeline.Encoded) error { return nil })
+		stats, err := pipeline.Count(b.Context(), new(pipeline.Translation), reading.Source)
 		if err != nil || stats.Events != 20000 {
 			b.Fatal(stats.Events, err)
 		}

@@ -103,12 +103,12 @@ func translateExport(b *testing.B, path string) (events int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	translation := pipeline.Translation{Normalizer: pipeline.Normalizer{Limits: format.Limits()}, Encoder: format, Jobs: runtime.GOMAXPROCS(0)}
+	translation := pipeline.Translation{Target: wire.Target(format), Jobs: runtime.GOMAXPROCS(0)}
 	var queue pipeline.Queue
 	index := int64(0)
-	_, err = translation.Run(ctx, reading.Source, pipeline.Mark{}, func(_ context.Context, _ pipeline.Mark, chunk *pipeline.Encoded) error {
-		for i := range chunk.Ends {
-			queue.Add(index, chunk.Record(i))
+	_, err = pipeline.Translate(ctx, &translation, reading.Source, pipeline.Mark{}, wire.Encode(format), func(_ context.Context, chunk *pipeline.Collected[*pipeline.Records]) error {
+		for i := range chunk.Value.Ends {
+			queue.Add(index, chunk.Value.Record(i))
 			index++
 		}
 		if queue.Size() > 8<<20 {

@@ -78,12 +78,11 @@ func digest(t *testing.T, path string, format wire.Format) string {
 	}
 	defer opened.Source.Close()
 	rules := r.normalizer(e, "1", now)
-	rules.Limits = format.Limits()
-	translation := pipeline.Translation{Normalizer: rules, Encoder: format, Jobs: 2}
+	translation := pipeline.Translation{Normalizer: rules, Target: wire.Target(format), Jobs: 2}
 	sum := sha256.New()
-	stats, err := translation.Run(t.Context(), opened.Source, pipeline.Mark{}, func(_ context.Context, _ pipeline.Mark, chunk *pipeline.Encoded) error {
-		for i := range chunk.Ends {
-			sum.Write(chunk.Record(i))
+	stats, err := pipeline.Translate(t.Context(), &translation, opened.Source, pipeline.Mark{}, wire.Encode(format), func(_ context.Context, chunk *pipeline.Collected[*pipeline.Records]) error {
+		for i := range chunk.Value.Len() {
+			sum.Write(chunk.Value.Record(i))
 			sum.Write([]byte{'\n'})
 		}
 		return nil

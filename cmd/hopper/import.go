@@ -206,8 +206,11 @@ func (r *reader) close() error {
 }
 
 // surveyEvents is how many events, from the input's beginning, decide which
-// wire format loses least.
-const surveyEvents = 10_000
+// wire format loses least, and surveyBytes how much memory they may take.
+const (
+	surveyEvents = 10_000
+	surveyBytes  = 32 << 20
+)
 
 // choose ranks the wire formats by what they lose of the input's beginning.
 // It returns none when the input has no events at all: nothing will be sent then.
@@ -216,7 +219,7 @@ func (r *importRun) choose(ctx context.Context, in *reader, rules pipeline.Norma
 	if err != nil {
 		return nil, err
 	}
-	sample, surveyed, err := pipeline.Survey(ctx, src, surveyEvents)
+	sample, surveyed, err := pipeline.Peek(ctx, src, pipeline.Sample{Events: surveyEvents, Bytes: surveyBytes})
 	if err != nil {
 		return nil, errors.Join(err, src.Close())
 	}
@@ -224,12 +227,9 @@ func (r *importRun) choose(ctx context.Context, in *reader, rules pipeline.Norma
 	if len(sample) == 0 {
 		return nil, nil
 	}
-	survey := new(surveyor)
-	counting := pipeline.Translation{Normalizer: rules, Encoder: pipeline.Nowhere{}, Observe: survey.observe}
-	if _, err := counting.Run(ctx, pipeline.Replay(sample), pipeline.Mark{}, nothing); err != nil {
+	if r.survey, _, err = survey(ctx, &pipeline.Translation{Normalizer: rules}, pipeline.Replay(sample), new(atomic.Int64)); err != nil {
 		return nil, err
 	}
-	r.survey = &survey.all
 	if format, err := wire.For(r.wire); err == nil {
 		return []wire.Format{format}, nil
 	}
@@ -289,7 +289,6 @@ func (r *importRun) send(
 		return rybbit.Summary{}, err
 	}
 	r.warnOfLosses(format)
-	rules.Limits = format.Limits()
 	rejected := &rejects{path: r.rejects}
 	if rejected.path == "" {
 		rejected.path = ledger.Rejects()
@@ -298,10 +297,11 @@ func (r *importRun) send(
 	stop := r.progress(e.inputs, "sent").start()
 	summary, err := up.Run(ctx, rybbit.Run{
 		Open:        in.open,
-		Translation: &pipeline.Translation{Normalizer: rules, Encoder: format, Jobs: r.jobs},
-		Each: func(before pipeline.Mark, chunk *pipeline.Encoded) error {
-			r.events.Store(before.Stats.Events + chunk.Stats.Events)
-			return rejected.add(before.Stats.Rejected.Total(), chunk.Rejects)
+		Translation: &pipeline.Translation{Normalizer: rules, Target: wire.Target(format), Jobs: r.jobs},
+		Encode:      wire.Encode(format),
+		Each: func(chunk *pipeline.Collected[*pipeline.Records]) error {
+			r.events.Store(chunk.Before.Stats.Events + chunk.Stats.Events)
+			return rejected.add(chunk.Before.Stats.Rejected.Total(), chunk.Rejects)
 		},
 	})
 	stop()
@@ -358,7 +358,6 @@ func (r *importRun) translateOnly(ctx context.Context, e *export) (err error) {
 	if len(candidates) > 0 {
 		format = candidates[0]
 	}
-	rules.Limits = format.Limits()
 	src, err := in.open(ctx)
 	if err != nil {
 		return err
@@ -367,16 +366,16 @@ func (r *importRun) translateOnly(ctx context.Context, e *export) (err error) {
 	rejected := &rejects{path: r.rejects}
 	defer func() { err = errors.Join(err, rejected.close()) }()
 	r.warnOfLosses(format)
-	translation := pipeline.Translation{Normalizer: rules, Encoder: format, Jobs: r.jobs}
+	translation := pipeline.Translation{Normalizer: rules, Target: wire.Target(format), Jobs: r.jobs}
 	stop := r.progress(e.inputs, "translated").start()
 	var bytes int64
-	stats, err := translation.Run(ctx, src, pipeline.Mark{}, func(_ context.Context, before pipeline.Mark, chunk *pipeline.Encoded) error {
-		r.events.Store(before.Stats.Events + chunk.Stats.Events)
-		bytes += int64(len(chunk.Body))
+	stats, err := pipeline.Translate(ctx, &translation, src, pipeline.Mark{}, wire.Encode(format), func(_ context.Context, chunk *pipeline.Collected[*pipeline.Records]) error {
+		r.events.Store(chunk.Before.Stats.Events + chunk.Stats.Events)
+		bytes += int64(len(chunk.Value.Body))
 		if r.rejects == "" {
 			return nil
 		}
-		return rejected.add(before.Stats.Rejected.Total(), chunk.Rejects)
+		return rejected.add(chunk.Before.Stats.Rejected.Total(), chunk.Rejects)
 	})
 	stop()
 	if err != nil {

@@ -125,15 +125,8 @@ func (f *inspecting) inspect(
 	var events atomic.Int64
 	bar := progress{screen: screen, log: log, verb: "read", bytes: e.inputs.BytesRead, size: e.inputs.Size(), events: events.Load}
 	stop := bar.start()
-	survey := new(surveyor)
-	translation := pipeline.Translation{
-		Normalizer: f.normalizer(e, "", time.Now()), Encoder: pipeline.Nowhere{}, Jobs: f.jobs, Observe: survey.observe,
-	}
-	stats, err := translation.Run(ctx, reading.Source, pipeline.Mark{},
-		func(_ context.Context, before pipeline.Mark, chunk *pipeline.Encoded) error {
-			events.Store(before.Stats.Events + chunk.Stats.Events)
-			return nil
-		})
+	translation := pipeline.Translation{Normalizer: f.normalizer(e, "", time.Now()), Jobs: f.jobs}
+	surveyed, stats, err := survey(ctx, &translation, reading.Source, &events)
 	stop()
 	if err != nil {
 		return nil, err
@@ -150,7 +143,7 @@ func (f *inspecting) inspect(
 		result.Earliest = stats.Earliest.Time().Format(time.RFC3339Nano)
 		result.Latest = stats.Latest.Time().Format(time.RFC3339Nano)
 	}
-	result.fidelity(&survey.all)
+	result.fidelity(surveyed)
 	return result, nil
 }
 

@@ -4,29 +4,23 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"hopper/pipeline"
 	"hopper/sinks/rybbit/wire"
 )
 
-// surveyor adds up what the wire formats make of a translation's events.
-type surveyor struct{ all wire.Survey }
-
-func (s *surveyor) observe() pipeline.Observer { return &chunkSurvey{total: s} }
-
-// chunkSurvey is what one worker sees of one chunk.
-type chunkSurvey struct {
-	wire.Survey
-	total *surveyor
+// survey counts what the wire formats make of a source's events.
+func survey(ctx context.Context, t *pipeline.Translation, src pipeline.Source, events *atomic.Int64) (*wire.Survey, pipeline.Stats, error) {
+	all := new(wire.Survey)
+	collect := func() pipeline.Collector[*wire.Survey] { return new(wire.Survey) }
+	stats, err := pipeline.Translate(ctx, t, src, pipeline.Mark{}, collect, func(_ context.Context, chunk *pipeline.Collected[*wire.Survey]) error {
+		all.Merge(chunk.Value)
+		events.Store(chunk.Before.Stats.Events + chunk.Stats.Events)
+		return nil
+	})
+	return all, stats, err
 }
-
-// Event counts one event.
-func (c *chunkSurvey) Event(ev *pipeline.Event) { c.Add(ev) }
-
-// Done adds the chunk to the total.
-func (c *chunkSurvey) Done() { c.total.all.Merge(&c.Survey) }
-
-func nothing(context.Context, pipeline.Mark, *pipeline.Encoded) error { return nil }
 
 // warnOfLosses says in one line what the wire format loses of the input's
 // beginning, and which one would not.

@@ -105,17 +105,6 @@ type verification struct {
 	*recount.Comparison
 }
 
-// counted is a wire format that counts what it would write.
-type counted struct {
-	wire.Format
-	events *atomic.Int64
-}
-
-func (c counted) Append(dst []byte, _ *pipeline.Event) []byte {
-	c.events.Add(1)
-	return dst
-}
-
 func (f *verifying) verify(
 	ctx context.Context, args []string, stdin io.Reader, format wire.Format, screen *screen, log *slog.Logger,
 ) (_ *verification, err error) {
@@ -141,9 +130,8 @@ func (f *verifying) verify(
 	var events atomic.Int64
 	bar := progress{screen: screen, log: log, verb: "read", bytes: e.inputs.BytesRead, size: e.inputs.Size(), events: events.Load}
 	rules := f.normalizer(e, "", time.Now())
-	rules.Limits = format.Limits()
 	stop := bar.start()
-	result.Comparison, err = compare(ctx, e, reading, pipeline.Translation{Normalizer: rules, Encoder: counted{format, &events}, Jobs: f.jobs})
+	result.Comparison, err = compare(ctx, e, reading, pipeline.Translation{Normalizer: rules, Target: wire.Target(format), Jobs: f.jobs}, events.Store)
 	stop()
 	if err != nil {
 		return nil, err
@@ -157,7 +145,7 @@ func (f *verifying) verify(
 
 // compare has an export of sums compared with its sums, and one of events row
 // by row.
-func compare(ctx context.Context, e *export, reading *adapters.Reading, t pipeline.Translation) (*recount.Comparison, error) {
+func compare(ctx context.Context, e *export, reading *adapters.Reading, t pipeline.Translation, progress func(int64)) (*recount.Comparison, error) {
 	if _, ok := e.adapter.(plausible.Adapter); ok {
 		v, err := plausible.Verify(ctx, reading, t)
 		if err == nil {
@@ -174,7 +162,7 @@ func compare(ctx context.Context, e *export, reading *adapters.Reading, t pipeli
 	facts := func(ctx context.Context, yield func(*recount.Fact) error) error {
 		return teller.Facts(ctx, e.inputs.Files, e.options, yield)
 	}
-	return recount.Compare(ctx, recount.Export{Facts: facts, Source: reading.Source, TempDir: e.options.TempDir}, t)
+	return recount.Compare(ctx, recount.Export{Facts: facts, Source: reading.Source, Progress: progress, TempDir: e.options.TempDir}, t)
 }
 
 // factual is an adapter that tells what the rows of its exports say.

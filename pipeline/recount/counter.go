@@ -74,7 +74,6 @@ type counter struct {
 
 	facts, rejected, omitted, joined int64
 	untold                           [2]int64 // rows without session, without visitor
-	err                              error    // of an observer
 }
 
 // inputRows holds what is known of each row of an input.
@@ -128,50 +127,55 @@ func (c *counter) word(s string) uint32 {
 	return n
 }
 
-// observer collects the events of one chunk.
-type observer struct {
-	counter *counter
-	words   map[string]string // those of the chunk, once each
-	hits    []hit
+// hits collects the events of one chunk.
+type hits struct {
+	words map[string]string // those of the chunk, once each
+	list  []hit
 }
 
-func (o *observer) keep(s string) string {
+func (c *hits) keep(s string) string {
 	if s == "" {
 		return ""
 	}
-	if known, ok := o.words[s]; ok {
+	if known, ok := c.words[s]; ok {
 		return known
 	}
 	s = strings.Clone(s)
-	o.words[s] = s
+	c.words[s] = s
 	return s
 }
 
-// Event keeps what is counted of an event.
-func (o *observer) Event(ev *pipeline.Event) {
+// Begin forgets the chunk before.
+func (c *hits) Begin() { c.words, c.list = map[string]string{}, c.list[:0] }
+
+// Add keeps what is counted of an event.
+func (c *hits) Add(ev *pipeline.Event) {
 	h := hit{
-		origin: pipeline.Origin{Input: o.keep(ev.Origin.Input), Row: ev.Origin.Row}, at: ev.Time, kind: ev.Kind,
-		visitor: o.keep(ev.Visitor), session: o.keep(ev.Session),
-		dims: [dimensions]string{o.keep(hostOf(ev.Referrer)), o.keep(family(ev.Browser)), o.keep(ev.OS), o.keep(ev.Device), o.keep(ev.Country)},
+		origin: pipeline.Origin{Input: c.keep(ev.Origin.Input), Row: ev.Origin.Row}, at: ev.Time, kind: ev.Kind,
+		visitor: c.keep(ev.Visitor), session: c.keep(ev.Session),
+		dims: [dimensions]string{c.keep(hostOf(ev.Referrer)), c.keep(family(ev.Browser)), c.keep(ev.OS), c.keep(ev.Device), c.keep(ev.Country)},
 	}
 	switch ev.Kind {
 	case pipeline.Pageview:
-		h.page = o.keep(clip(ev.Path))
+		h.page = c.keep(clip(ev.Path))
 	case pipeline.Custom:
-		h.name = o.keep(clip(ev.Name))
+		h.name = c.keep(clip(ev.Name))
 	}
-	o.hits = append(o.hits, h)
+	c.list = append(c.list, h)
 }
 
-// Done counts the chunk.
-func (o *observer) Done() {
-	c := o.counter
-	for i := range o.hits {
-		if c.err == nil {
-			*c.row(o.hits[i].origin) |= rowSent
-			c.err = c.add(sent, &o.hits[i])
+// Done returns the chunk's hits.
+func (c *hits) Done() []hit { return c.list }
+
+// sent counts the events of a chunk.
+func (c *counter) sent(list []hit) error {
+	for i := range list {
+		*c.row(list[i].origin) |= rowSent
+		if err := c.add(sent, &list[i]); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // source counts a row of the export.

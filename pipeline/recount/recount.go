@@ -88,12 +88,13 @@ type Export struct {
 	Facts Facts
 	// Source is the inputs' source. It is read to its end and not closed.
 	Source pipeline.Source
+	// Progress, if set, is told how many events have come through, chunk by chunk.
+	Progress func(events int64)
 	// TempDir is where sorting spills; empty is the system's.
 	TempDir string
 }
 
-// Compare runs t over the export, recounts its rows, and compares. T's Observe
-// is replaced.
+// Compare runs t over the export, recounts its rows, and compares.
 func Compare(ctx context.Context, e Export, t pipeline.Translation) (*Comparison, error) {
 	return compareWithin(ctx, e, t, 16<<20)
 }
@@ -103,12 +104,18 @@ func Compare(ctx context.Context, e Export, t pipeline.Translation) (*Comparison
 func compareWithin(ctx context.Context, e Export, t pipeline.Translation, memory int) (_ *Comparison, err error) {
 	c := newCounter(&t.Normalizer, e.TempDir, memory)
 	defer func() { err = errors.Join(err, c.close()) }()
-	t.Observe = func() pipeline.Observer { return &observer{counter: c, words: map[string]string{}} }
-	stats, err := t.Run(ctx, e.Source, pipeline.Mark{}, func(_ context.Context, _ pipeline.Mark, chunk *pipeline.Encoded) error {
+	collect := func() pipeline.Collector[[]hit] { return new(hits) }
+	stats, err := pipeline.Translate(ctx, &t, e.Source, pipeline.Mark{}, collect, func(_ context.Context, chunk *pipeline.Collected[[]hit]) error {
+		if e.Progress != nil {
+			e.Progress(chunk.Before.Stats.Events + chunk.Stats.Events)
+		}
+		if err := c.sent(chunk.Value); err != nil {
+			return err
+		}
 		for _, r := range chunk.Rejects {
 			*c.row(pipeline.Origin{Input: r.Input, Row: r.Row}) |= rowRejected
 		}
-		return c.err
+		return nil
 	})
 	if err != nil {
 		return nil, err

@@ -58,13 +58,19 @@ func visits() (facts told, events []pipeline.Event) {
 	return facts, events
 }
 
-func compare(t interface {
+type tester interface {
 	Helper()
 	Fatal(...any)
-}, facts told, events []pipeline.Event, rules pipeline.Normalizer) *recount.Comparison {
+}
+
+func compare(t tester, facts told, events []pipeline.Event, rules pipeline.Normalizer) *recount.Comparison {
 	t.Helper()
-	c, err := recount.Compare(context.Background(), recount.Export{Facts: facts.facts, Source: pipeline.Replay(events)},
-		pipeline.Translation{Normalizer: rules, Encoder: pipeline.Nowhere{}})
+	return compareFor(t, facts, events, pipeline.Translation{Normalizer: rules})
+}
+
+func compareFor(t tester, facts told, events []pipeline.Event, translation pipeline.Translation) *recount.Comparison {
+	t.Helper()
+	c, err := recount.Compare(context.Background(), recount.Export{Facts: facts.facts, Source: pipeline.Replay(events)}, translation)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +259,7 @@ func TestLongTexts(t *testing.T) {
 	long := strings.Repeat("ü/", 2000)
 	facts[1].Page, events[1].Path = "/"+long, "/"+long
 	facts[2].Name, events[2].Name = long, long
-	c := compare(t, facts, events, pipeline.Normalizer{Limits: pipeline.Limits{Path: 2048, Name: 255}})
+	c := compareFor(t, facts, events, pipeline.Translation{Target: pipeline.Target{Limits: pipeline.Limits{Path: 2048, Name: 255}}})
 	if !c.Holds() || len(c.Stats.Repaired) == 0 {
 		t.Errorf("got %+v, repaired %v", c.Worst, c.Stats.Repaired)
 	}
@@ -274,7 +280,7 @@ func TestSpills(t *testing.T) {
 	}
 	events[rows/2].Path = "/wrong"
 	c, err := recount.CompareWithin(t.Context(), recount.Export{Facts: facts.facts, Source: pipeline.Replay(events)},
-		pipeline.Translation{Encoder: pipeline.Nowhere{}}, 64<<10)
+		pipeline.Translation{}, 64<<10)
 	if err != nil {
 		t.Fatal(err)
 	}

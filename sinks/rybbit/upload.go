@@ -150,10 +150,12 @@ type Run struct {
 	// Open opens the source, from its beginning. It is called again when
 	// stored events are lost and must be read anew.
 	Open func(context.Context) (pipeline.Source, error)
-	// Translation makes events of it in the wire format that [Upload.Open] chose.
+	// Translation makes events of it for the wire format that [Upload.Open] chose.
 	Translation *pipeline.Translation
+	// Encode makes collectors that write events in that format.
+	Encode func() pipeline.Collector[*pipeline.Records]
 	// Each, if set, sees each chunk before its events are sent.
-	Each func(before pipeline.Mark, chunk *pipeline.Encoded) error
+	Each func(chunk *pipeline.Collected[*pipeline.Records]) error
 }
 
 // Run sends what is not yet stored, ends the import and compares the server's
@@ -193,13 +195,13 @@ func (u *Upload) pass(ctx context.Context, run Run) (_ Summary, err error) {
 		return Summary{}, err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	stats, err := run.Translation.Run(ctx, src, from, func(ctx context.Context, before pipeline.Mark, chunk *pipeline.Encoded) error {
+	stats, err := pipeline.Translate(ctx, run.Translation, src, from, run.Encode, func(ctx context.Context, chunk *pipeline.Collected[*pipeline.Records]) error {
 		if run.Each != nil {
-			if err := run.Each(before, chunk); err != nil {
+			if err := run.Each(chunk); err != nil {
 				return err
 			}
 		}
-		return u.chunk(ctx, before, chunk)
+		return u.chunk(ctx, chunk)
 	})
 	if errors.Is(err, pipeline.ErrShort) {
 		return Summary{}, u.changed(err)
@@ -211,11 +213,11 @@ func (u *Upload) pass(ctx context.Context, run Run) (_ Summary, err error) {
 }
 
 // chunk takes the next chunk of the translation and sends what batches it fills.
-func (u *Upload) chunk(ctx context.Context, before pipeline.Mark, chunk *pipeline.Encoded) error {
-	u.queue.Mark(before)
-	index := before.Stats.Events
-	for i := range chunk.Ends {
-		record := chunk.Record(i)
+func (u *Upload) chunk(ctx context.Context, chunk *pipeline.Collected[*pipeline.Records]) error {
+	u.queue.Mark(chunk.Before)
+	index := chunk.Before.Stats.Events
+	for i := range chunk.Value.Len() {
+		record := chunk.Value.Record(i)
 		if u.check != nil {
 			if err := u.check.add(index, record); err != nil {
 				return u.changed(err)

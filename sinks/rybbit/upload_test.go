@@ -201,10 +201,9 @@ func (w *world) runWith(ctx context.Context, ledger *Ledger) (Summary, error) {
 		w.t.Fatal(err)
 	}
 	return u.Run(ctx, Run{
-		Open: func(context.Context) (pipeline.Source, error) { return &numbers{count: w.events, pad: w.pad}, nil },
-		Translation: &pipeline.Translation{
-			Normalizer: pipeline.Normalizer{Limits: format.Limits()}, Encoder: format, Jobs: 2,
-		},
+		Open:        func(context.Context) (pipeline.Source, error) { return &numbers{count: w.events, pad: w.pad}, nil },
+		Translation: &pipeline.Translation{Target: wire.Target(format), Jobs: 2},
+		Encode:      wire.Encode(format),
 	})
 }
 

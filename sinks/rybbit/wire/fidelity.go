@@ -66,6 +66,13 @@ func (v Verdicts) Worst() Fidelity {
 	return Kept
 }
 
+// Begin forgets what was counted; with [Survey.Done] it makes a Survey a
+// collector.
+func (s *Survey) Begin() { *s = Survey{} }
+
+// Done returns s.
+func (s *Survey) Done() *Survey { return s }
+
 // Add counts ev. An event that a format refuses counts as refused there, and
 // in none of its fields.
 func (s *Survey) Add(ev *pipeline.Event) {
@@ -84,7 +91,7 @@ func (s *Survey) Add(ev *pipeline.Event) {
 		if w.Refuses(ev) != "" {
 			counts.refused++
 			for _, f := range fields[:n] {
-				counts.refusedCost += weights[f] * costs[Lost]
+				counts.refusedCost += f.Weight() * costs[Lost]
 			}
 			continue
 		}
@@ -167,20 +174,6 @@ func (s *Survey) Loses(w Format) []pipeline.Field {
 	return fields
 }
 
-// weights say how much a field matters for one event, against the others.
-// Eight is what Rybbit's numbers are made of: who came, in which visits, to
-// which pages, from where. Four are what its lists break those down by, two
-// what they show less often, one the details.
-var weights = [pipeline.Fields]int64{
-	pipeline.FieldTime: 8, pipeline.FieldKind: 8, pipeline.FieldVisitor: 8, pipeline.FieldSession: 8,
-	pipeline.FieldHostname: 8, pipeline.FieldPath: 8, pipeline.FieldName: 8, pipeline.FieldReferrer: 8, pipeline.FieldQuery: 8,
-	pipeline.FieldIdentified: 4, pipeline.FieldTitle: 4, pipeline.FieldBrowser: 4, pipeline.FieldOS: 4, pipeline.FieldDevice: 4,
-	pipeline.FieldCountry: 4, pipeline.FieldProperties: 4, pipeline.FieldTarget: 4, pipeline.FieldVitals: 4, pipeline.FieldMessage: 4,
-	pipeline.FieldRegion: 2, pipeline.FieldCity: 2, pipeline.FieldLanguage: 2, pipeline.FieldScreen: 2, pipeline.FieldUserProperties: 2,
-	pipeline.FieldPrecision: 1, pipeline.FieldBrowserVersion: 1, pipeline.FieldOSVersion: 1, pipeline.FieldCoordinates: 1,
-	pipeline.FieldTimeZone: 1, pipeline.FieldTargetText: 1, pipeline.FieldTTFB: 1,
-}
-
 // costs say how much of a field's weight a verdict costs, in eighths.
 var costs = [fidelities]int64{Kept: 0, Derived: 1, Shortened: 2, Lost: 8}
 
@@ -191,7 +184,7 @@ func (s *Survey) Cost(w Format) int64 {
 	total := s.of(w).refusedCost
 	for f, counts := range s.of(w).fields {
 		for verdict, n := range counts {
-			total += weights[f] * costs[verdict] * n
+			total += pipeline.Field(f).Weight() * costs[verdict] * n
 		}
 	}
 	return total

@@ -35,11 +35,12 @@ func (d *drawn) Decode(out *pipeline.Emitter) error {
 	return nil
 }
 
-// observer calls itself with each event.
-type observer func(*pipeline.Event)
+// watcher calls itself with each event.
+type watcher func(*pipeline.Event)
 
-func (o observer) Event(ev *pipeline.Event) { o(ev) }
-func (o observer) Done()                    {}
+func (w watcher) Begin()                 {}
+func (w watcher) Add(ev *pipeline.Event) { w(ev) }
+func (w watcher) Done() struct{}         { return struct{}{} }
 
 // TestLimitsLeaveNothingToCut checks that what a format says of its limits is
 // what its encoder needs: after normalization to them, where each cut is
@@ -50,25 +51,20 @@ func TestLimitsLeaveNothingToCut(t *testing.T) {
 	for _, format := range wire.Formats() {
 		rapid.Check(t, func(t *rapid.T) {
 			source := &drawn{events: rapid.SliceOfN(events(false), 1, 10).Draw(t, "events")}
-			translation := pipeline.Translation{
-				Normalizer: pipeline.Normalizer{Limits: format.Limits()},
-				Encoder:    format,
-				Observe: func() pipeline.Observer {
-					return observer(func(ev *pipeline.Event) {
-						for f := range pipeline.Field(pipeline.Fields) {
-							switch {
-							case !ev.Has(f) || f == pipeline.FieldPrecision:
-							case format.Limits().URL != 0 && (f == pipeline.FieldPath || f == pipeline.FieldQuery):
-							case ev.Kind == pipeline.Outbound || ev.Kind == pipeline.Error:
-							case format.Carries(f, ev) == wire.Shortened:
-								t.Errorf("%s cuts the %v of %+v", format.Platform(), f, ev)
-							}
-						}
-					})
-				},
-			}
-			_, err := translation.Run(context.Background(), source, pipeline.Mark{},
-				func(context.Context, pipeline.Mark, *pipeline.Encoded) error { return nil })
+			watch := watcher(func(ev *pipeline.Event) {
+				for f := range pipeline.Field(pipeline.Fields) {
+					switch {
+					case !ev.Has(f) || f == pipeline.FieldPrecision:
+					case format.Limits().URL != 0 && (f == pipeline.FieldPath || f == pipeline.FieldQuery):
+					case ev.Kind == pipeline.Outbound || ev.Kind == pipeline.Error:
+					case format.Carries(f, ev) == wire.Shortened:
+						t.Errorf("%s cuts the %v of %+v", format.Platform(), f, ev)
+					}
+				}
+			})
+			_, err := pipeline.Translate(context.Background(), &pipeline.Translation{Target: wire.Target(format)}, source, pipeline.Mark{},
+				func() pipeline.Collector[struct{}] { return watch },
+				func(context.Context, *pipeline.Collected[struct{}]) error { return nil })
 			if err != nil {
 				t.Fatal(err)
 			}

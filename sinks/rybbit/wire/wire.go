@@ -18,7 +18,18 @@ import (
 // valid whatever the event holds: what normalization has left too long is cut,
 // what has no legal form is left empty. Carries says what that costs.
 type Format interface {
-	pipeline.Encoder
+	// Append appends ev, which is normalized to Limits, as one record without a
+	// separator. It must not keep ev, and must append the same bytes for the same
+	// event in every run. It is called by several goroutines.
+	Append(dst []byte, ev *pipeline.Event) []byte
+	// Limits are the lengths that normalization must cut to.
+	Limits() pipeline.Limits
+	// Refuses returns why the format cannot express ev at all, and "" where
+	// it can.
+	Refuses(ev *pipeline.Event) string
+	// Adapts returns what Append changes in ev beyond cutting it to the
+	// limits, as a kind of repair, and "" for nothing.
+	Adapts(ev *pipeline.Event) string
 	// Platform is the API's name for the format, such as "umami".
 	Platform() string
 	// Carries says what becomes of a field that ev fills, for an event that
@@ -41,6 +52,14 @@ func For(platform string) (Format, error) {
 	}
 	return nil, fmt.Errorf("no wire format is called %q; there are %s", platform, strings.Join(names, ", "))
 }
+
+// Target returns what a translation must know of a format.
+func Target(f Format) pipeline.Target {
+	return pipeline.Target{Limits: f.Limits(), Refuses: f.Refuses, Adapts: f.Adapts}
+}
+
+// Encode returns a maker of collectors that write events in a format.
+func Encode(f Format) func() pipeline.Collector[*pipeline.Records] { return pipeline.Encode(f.Append) }
 
 // noVitals is why a format refuses web vitals: as custom events without their
 // numbers they would only be noise.
@@ -74,43 +93,11 @@ func sharedLimits(l pipeline.Limits) pipeline.Limits {
 // withinLimits is what becomes of a field that a format writes as it is.
 func withinLimits(f pipeline.Field, ev *pipeline.Event, l *pipeline.Limits) Fidelity {
 	switch f {
-	case pipeline.FieldName:
-		return fits(ev.Name, l.Name)
-	case pipeline.FieldIdentified:
-		return fits(ev.Identified, l.Identified)
-	case pipeline.FieldHostname:
-		return fits(ev.Hostname, l.Hostname)
-	case pipeline.FieldPath:
-		return fits(ev.Path, l.Path)
-	case pipeline.FieldQuery:
-		return fits(ev.Query, l.Query)
-	case pipeline.FieldTitle:
-		return fits(ev.Title, l.Title)
-	case pipeline.FieldReferrer:
-		return fits(ev.Referrer, l.Referrer)
-	case pipeline.FieldBrowser:
-		return fits(ev.Browser, l.Browser)
 	case pipeline.FieldBrowserVersion:
 		if browserVersion(ev) == "" {
 			return Lost
 		}
 		return keptIf(browserVersion(ev) == ev.BrowserVersion, Derived)
-	case pipeline.FieldOS:
-		return fits(ev.OS, l.OS)
-	case pipeline.FieldOSVersion:
-		return fits(ev.OSVersion, l.OSVersion)
-	case pipeline.FieldDevice:
-		return fits(ev.Device, l.Device)
-	case pipeline.FieldLanguage:
-		return fits(ev.Language, l.Language)
-	case pipeline.FieldCity:
-		return fits(ev.City, l.City)
-	case pipeline.FieldTarget:
-		return fits(ev.Target, l.Target)
-	case pipeline.FieldTargetText:
-		return fits(ev.TargetText, l.TargetText)
-	case pipeline.FieldMessage:
-		return fits(ev.Message, l.Message)
 	case pipeline.FieldVisitor:
 		return keptIf(pipeline.IsUUID(ev.Visitor), Derived)
 	case pipeline.FieldSession:
@@ -121,6 +108,9 @@ func withinLimits(f pipeline.Field, ev *pipeline.Event, l *pipeline.Limits) Fide
 		return keptIf(isCountry(ev.Country), Lost)
 	case pipeline.FieldRegion:
 		return keptIf(isRegion(ev.Region), Lost)
+	}
+	if s := f.Text(ev); s != nil {
+		return fits(*s, f.Limit(l))
 	}
 	return Kept
 }

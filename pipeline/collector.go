@@ -1,0 +1,99 @@
+package pipeline
+
+import "context"
+
+// A Collector makes a T of a chunk's events: bytes in a wire format, a count
+// of fields, hits to sum up, a record batch.
+//
+// It serves one goroutine and one chunk at a time: Begin, Add for each event in
+// order, Done. It is used for many chunks, one after the other, so the T may be
+// part of its memory: nobody uses it after the next Begin.
+type Collector[T any] interface {
+	// Begin starts a chunk.
+	Begin()
+	// Add takes the next event, which is normalized. It must not change or keep ev.
+	Add(ev *Event)
+	// Done returns what came of the chunk.
+	Done() T
+}
+
+// Both is what two collectors made of one chunk.
+type Both[A, B any] struct {
+	First  A
+	Second B
+}
+
+// InOnePass returns a maker of collectors that hand each event to one of each
+// kind, so that a source is translated once for both.
+func InOnePass[A, B any](first func() Collector[A], second func() Collector[B]) func() Collector[Both[A, B]] {
+	return func() Collector[Both[A, B]] { return &both[A, B]{first(), second()} }
+}
+
+type both[A, B any] struct {
+	first  Collector[A]
+	second Collector[B]
+}
+
+func (b *both[A, B]) Begin() {
+	b.first.Begin()
+	b.second.Begin()
+}
+
+func (b *both[A, B]) Add(ev *Event) {
+	b.first.Add(ev)
+	b.second.Add(ev)
+}
+
+func (b *both[A, B]) Done() Both[A, B] { return Both[A, B]{b.first.Done(), b.second.Done()} }
+
+// Records are events as bytes, one record an event.
+type Records struct {
+	// Body holds the records back to back; record i ends before Ends[i].
+	Body []byte
+	Ends []int
+}
+
+// Len returns the number of records.
+func (r *Records) Len() int { return len(r.Ends) }
+
+// Record returns the bytes of record i.
+func (r *Records) Record(i int) []byte {
+	start := 0
+	if i > 0 {
+		start = r.Ends[i-1]
+	}
+	return r.Body[start:r.Ends[i]]
+}
+
+// Encode returns a maker of collectors that write each event with add, which
+// appends one record without a separator. It must append the same bytes for
+// the same event in every run, and is called by several goroutines.
+func Encode(add func(dst []byte, ev *Event) []byte) func() Collector[*Records] {
+	return func() Collector[*Records] { return &encoder{add: add} }
+}
+
+type encoder struct {
+	add     func(dst []byte, ev *Event) []byte
+	records Records
+}
+
+func (e *encoder) Begin() { e.records = Records{Body: e.records.Body[:0], Ends: e.records.Ends[:0]} }
+
+func (e *encoder) Add(ev *Event) {
+	e.records.Body = e.add(e.records.Body, ev)
+	e.records.Ends = append(e.records.Ends, len(e.records.Body))
+}
+
+func (e *encoder) Done() *Records { return &e.records }
+
+// Count translates src to its end for nothing but what is counted on the way.
+func Count(ctx context.Context, t *Translation, src Source) (Stats, error) {
+	collect := func() Collector[struct{}] { return onlyCounted{} }
+	return Translate(ctx, t, src, Mark{}, collect, func(context.Context, *Collected[struct{}]) error { return nil })
+}
+
+type onlyCounted struct{}
+
+func (onlyCounted) Begin()         {}
+func (onlyCounted) Add(*Event)     {}
+func (onlyCounted) Done() struct{} { return struct{}{} }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"text/tabwriter"
@@ -44,9 +43,14 @@ What it accepts is in a SQLite file that can be queried while it runs:
   events=413,above=1MB     what a small proxy does
   events@2=late,for=20m    store, and answer when nobody waits any more
   events@4=delete          delete the import under the client's hands
+  events@3=restart,for=5s  reset all connections, then refuse new ones for 5 seconds
+  events=restart,above=8MB die of a batch that is too large for the server's heap
+  list@2=empty,for=5s      list no import for 5 seconds
+  list=lag,for=8s          list the imports as they were 8 seconds ago
 
 CALL is create, events, list, delete or any; WHEN is 3, 3-5, 3-, /4 or 10%;
-EFFECT is a status, cut, lost, slow, late, complete, expire, delete or abort.`,
+EFFECT is a status, cut, lost, slow, late, complete, expire, delete, abort,
+uncounted, lag, empty or restart.`,
 		Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, spec := range faults {
@@ -68,7 +72,7 @@ EFFECT is a status, cut, lost, slow, late, complete, expire, delete or abort.`,
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "sandbox: listening on http://%s, site %s, key %q, database %s\n",
 				listener.Addr(), opt.Site, opt.Key, server.Path())
-			return serve(cmd.Context(), listener, server)
+			return server.Serve(cmd.Context(), listener)
 		},
 	}
 	f := cmd.Flags()
@@ -83,20 +87,9 @@ EFFECT is a status, cut, lost, slow, late, complete, expire, delete or abort.`,
 	f.BoolVar(&opt.ProxyHTML, "proxy-html", false, "refuse larger bodies with a proxy's page")
 	f.Int64Var(&opt.MonthlyQuota, "monthly-quota", 0, "skip events beyond `N` of a month")
 	f.IntVar(&opt.Budget, "budget", 0, "take `N` requests a day, then answer 429")
+	f.Float64Var(&opt.Pace, "pace", 0, "take `TIMES` as long for a batch as a real server: 1 is as slow, 0 as fast as it can")
 	f.StringArrayVar(&faults, "fault", nil, "let something go wrong (`SPEC`, repeatable)")
 	return cmd
-}
-
-// serve serves handler until ctx ends.
-func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{Handler: handler}
-	stop := context.AfterFunc(ctx, func() { server.Close() })
-	defer stop()
-	err := server.Serve(listener)
-	if errors.Is(err, http.ErrServerClosed) && ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 // embedded is a sandbox within the process.
@@ -126,7 +119,7 @@ func embed(ctx context.Context, state string) (*embedded, error) {
 	// It must outlive an interrupt, to answer what is in flight.
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	e.stop = stop
-	go func() { e.done <- serve(serving, listener, server) }()
+	go func() { e.done <- server.Serve(serving, listener) }()
 	e.client, err = rybbit.NewClient("http://"+listener.Addr().String(), site, key, rybbit.ClientOptions{Version: version})
 	if err != nil {
 		return nil, errors.Join(err, e.close())

@@ -33,6 +33,7 @@ func TestKeys(t *testing.T) {
 		{"2.7", "", "1", "GET", 403, `{"error":"Forbidden"}`},
 		{"2.7.0", "Bearer wrong", "1", "GET", 403, `{"error":"Forbidden"}`},
 		{"2.7", "Bearer sandbox", "2", "GET", 403, `{"error":"Forbidden"}`},
+		{"2.7", "Bearer sandbox", "0123456789ab", "GET", 404, "Site not found"},
 		{"2.7", "Bearer sandbox", "1", "GET", 200, `{"data":[]}`},
 	} {
 		t.Run(tt.release+tt.header+tt.site+tt.method, func(t *testing.T) {
@@ -491,7 +492,7 @@ func TestViews(t *testing.T) {
 		{`SELECT session_id, user_id, start, end, duration, events, pageviews, bounce, entry_page, exit_page, hostname, browser, referrer FROM sessions ORDER BY start`,
 			s2 + "|b|2025-01-01 10:00:00.000|2025-01-01 10:00:30.000|30|2|1|1|/in|/in|shop.example|Chrome|https://news.example/search\n" +
 				s1 + "|a|2025-01-01 23:58:00.000|2025-01-01 23:59:40.000|100|3|2|0|/in|/out|shop.example|Chrome|https://news.example/search\n" +
-				s3 + "|b|2025-01-02 00:00:01.000|2025-01-02 00:00:01.000|0|1|0|0|||shop.example|Chrome|https://news.example/search\n"},
+				s3 + "|b|2025-01-02 00:00:01.000|2025-01-02 00:00:01.000|0|1|0|0|/x|/x|shop.example|Chrome|https://news.example/search\n"},
 		{`SELECT day, users, sessions, pageviews, events, bounces FROM daily ORDER BY day`, "2025-01-01|2|2|3|5|1\n2025-01-02|1|1|0|1|0\n"},
 		{`SELECT hostname, pathname, pageviews, sessions, users FROM pages ORDER BY pathname`, "shop.example|/in|2|2|2\nshop.example|/out|1|1|1\n"},
 	} {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -17,6 +19,9 @@ type batch struct {
 	events  []*event // those that kept every rule, in the order sent
 	invalid int64    // the number of those that did not
 	last    bool
+
+	lenient bool     // takes events of the shape of any format
+	others  []format // those whose shape the events have, when it is not the import's
 }
 
 func (b *batch) size() int64 { return int64(len(b.events)) + b.invalid }
@@ -38,17 +43,39 @@ type format struct {
 	row   func(f fields, e *event) bool
 }
 
+// lacks returns the first field that the format requires and f does not have.
+func (w format) lacks(f fields) string {
+	for _, name := range w.names {
+		if _, ok := f[name].(string); !ok {
+			return name
+		}
+	}
+	return ""
+}
+
+// formatsOf returns those of the formats that f has all fields of.
+func formatsOf(f fields, among []format) []format {
+	fitting := []format{}
+	for _, w := range among {
+		if w.lacks(f) == "" {
+			fitting = append(fitting, w)
+		}
+	}
+	return fitting
+}
+
 // decodeBatch reads a whole body of the events call. The error is errShape when
 // the JSON fits no batch of that format, another when it is no JSON, or whatever
 // reading gave. Broken JSON outweighs a broken shape, because a server parses
-// before it looks.
-func decodeBatch(r io.Reader, wire format) (*batch, error) {
+// before it looks. A lenient server takes events in the shape of another format
+// as well, provided that all of a batch have it, and finds each of them invalid.
+func decodeBatch(r io.Reader, wire format, lenient bool) (*batch, error) {
 	dec := json.NewDecoder(r)
 	start, err := dec.Token()
 	if err != nil {
 		return nil, err
 	}
-	b := new(batch)
+	b := &batch{lenient: lenient}
 	var hasEvents, hasLast bool
 	var shape error
 	if start == json.Delim('[') {
@@ -72,7 +99,7 @@ func decodeBatch(r io.Reader, wire format) (*batch, error) {
 			switch key {
 			case "events":
 				hasEvents, shape = true, nil
-				b.events, b.invalid = nil, 0
+				b.events, b.invalid, b.others = nil, 0, nil
 				if shape, err = b.decodeEvents(dec, wire); err != nil {
 					return nil, err
 				}
@@ -150,13 +177,21 @@ func (b *batch) decodeEvents(dec *json.Decoder, wire format) (shape, err error) 
 		if shape != nil {
 			continue
 		}
-		for _, name := range wire.names {
-			if _, ok := f[name].(string); !ok {
-				shape = fmt.Errorf("%w: events.%d.%s is missing or no string", errShape, n, name)
-				break
-			}
+		lacks := wire.lacks(f)
+		if n == 0 && lacks != "" && b.lenient {
+			b.others = formatsOf(f, slices.Collect(maps.Values(wireFormats)))
+		} else if len(b.others) > 0 {
+			b.others = formatsOf(f, b.others)
 		}
-		if shape != nil {
+		switch {
+		case len(b.others) > 0: // not this import's format, so that no event is valid
+			b.invalid++
+			continue
+		case lacks != "":
+			shape = fmt.Errorf("%w: events.%d.%s is missing or no string", errShape, n, lacks)
+			continue
+		case b.others != nil:
+			shape = fmt.Errorf("%w: events.%d has another shape than the ones before", errShape, n)
 			continue
 		}
 		e := &event{props: "{}"}

@@ -3,7 +3,8 @@
 // against, faults included.
 //
 // [Open] returns a [Server], a [net/http.Handler] that serves the four calls
-// below /api/sites/:site/imports: create, events, list and delete. It knows the
+// below /api/sites/:site/imports: create, events, list and delete. The list shows
+// the ten newest imports. The server knows the
 // five wire formats umami, simple_analytics, plausible, matomo and posthog,
 // checks every field by their rules, drops and counts what is invalid or to be
 // skipped, and stores the rest. A batch, its counters and its completion are
@@ -36,7 +37,8 @@
 // Table events, in the words in which Rybbit would show them:
 //
 //	id                                         in the order of arrival
-//	import_id
+//	import_id                                  empty for what the site's tracker sent
+//	site
 //	timestamp
 //	kind                                       pageview, custom_event, outbound, performance or error
 //	session_id, user_id, identified_user_id
@@ -54,8 +56,9 @@
 //	lcp, cls, inp, fcp, ttfb                   of a performance event
 //
 // Three views count as Rybbit's dashboard does: sessions (a row per session id:
-// user_id, start, end, duration in seconds, events, pageviews, bounce, entry_page,
-// exit_page, and from its first event hostname, referrer, browser,
+// user_id, start, end, duration in whole seconds, events, pageviews, bounce, the
+// entry_page and exit_page of its first and last event of any kind, both by whole
+// seconds and of equals the one stored first, and from its first event hostname, referrer, browser,
 // operating_system, device_type, language, country, region, city), daily (a row
 // per day: users, sessions, pageviews, events, and the bounces among the sessions
 // that began on it), and pages (a row per hostname and pathname: pageviews,
@@ -68,7 +71,10 @@
 // A server can be told to misbehave, by [Fault] values or by the text that
 // [ParseFaults] reads: replies that are lost, connections cut before or within a
 // body, refusals of any status before or after the work is done, a proxy's pages,
-// delays during which the client gives up but the server goes on, and imports that
-// are completed, expired, aborted or deleted under the client's hands. They
-// happen on real sockets, as resets.
+// delays during which the client gives up but the server goes on, imports that
+// are completed, expired, aborted or deleted under the client's hands, lists that
+// are empty or lag behind, and a server that restarts or whose heap is too small
+// for a batch. They happen on real sockets, as resets, and behind [Server.Serve]
+// as refused connections. [Options.Pace] lets a batch take as long as on a real
+// server.
 package sandbox

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -93,7 +93,9 @@ type exchange struct {
 	importID string
 	faults   []Fault
 	body     *body
-	tooLarge *Fault // the fault that lowered the limit
+	tooLarge *Fault          // the fault that lowered the limit
+	life     context.Context // ends when the server's process dies
+	work     time.Duration   // that the server needs for the batch
 	stored   int64
 	status   int  // answered so far; 0 for nothing
 	isCut    bool // there will be no answer
@@ -107,14 +109,25 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		write(w, failure(http.StatusServiceUnavailable, "The sandbox is closed"))
 		return
 	}
-	x := &exchange{Server: s, w: w, r: r, body: &body{src: r.Body, limit: s.opts.MaxBody, cut: -1}}
+	x := &exchange{Server: s, w: w, r: r, life: s.power.life(), body: &body{src: r.Body, limit: s.opts.MaxBody, cut: -1}}
+	if x.life.Err() != nil { // nothing listens, as far as a handler can play that
+		x.reset()
+		x.abandon()
+		return
+	}
+	if !isHostAllowed(r) {
+		write(w, failure(http.StatusMisdirectedRequest, "This sandbox answers to localhost and 127.0.0.1 alone"))
+		return
+	}
 	var ok bool
 	if x.call, x.site, x.importID, ok = route(r); !ok {
 		write(w, fastify(http.StatusNotFound, "", "Route "+r.Method+":"+r.URL.Path+" not found"))
 		return
 	}
 	// A client that stalls in the middle of its body must not keep the server open.
-	defer context.AfterFunc(s.closing, func() { http.NewResponseController(w).SetReadDeadline(time.Now()) })()
+	stall := func() { http.NewResponseController(w).SetReadDeadline(time.Now()) }
+	defer context.AfterFunc(s.closing, stall)()
+	defer context.AfterFunc(x.life, stall)()
 	began := time.Now()
 	request := Request{Call: x.call, N: s.counts.next(x.call), Import: x.importID, Length: r.ContentLength}
 	x.faults = s.faults.pick(x.call)
@@ -138,7 +151,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.opts.Observe(seen)
 	}
 	x.answer(answer)
-	if x.isCut && r.ProtoMajor > 1 {
+	x.abandon()
+}
+
+// abandon ends a request that was cut where its connection cannot be taken over.
+func (x *exchange) abandon() {
+	if x.isCut && x.r.ProtoMajor > 1 {
 		panic(http.ErrAbortHandler)
 	}
 }
@@ -198,6 +216,9 @@ func (x *exchange) run() (reply, error) {
 			if err := x.meddle(ctx, f.Effect); err != nil {
 				return reply{}, err
 			}
+		case f.Effect == Restart && !f.After && f.Above == 0:
+			x.power.die(f.For)
+			return reply{}, errClosing
 		}
 	}
 	if x.body.cut >= 0 {
@@ -254,15 +275,47 @@ func (x *exchange) after(ctx context.Context, answer reply) (reply, error) {
 			}
 		case Lost:
 			x.reset()
+		case Restart:
+			if f.After && f.isAbove(x.body.read) {
+				x.power.die(f.For)
+				return reply{}, errClosing
+			}
 		}
 	}
 	return answer, nil
 }
 
 // ready is called when the request has been read and is about to be carried out.
-func (x *exchange) ready() error {
+// It returns with the server's one thread, which release gives back.
+func (x *exchange) ready() (release func(), err error) {
+	if err := x.delay(); err != nil {
+		return nil, err
+	}
+	if x.opts.Pace == 0 {
+		return func() {}, nil
+	}
+	select {
+	case x.thread <- struct{}{}:
+	case <-x.closing.Done():
+		return nil, errClosing
+	case <-x.life.Done():
+		return nil, errClosing
+	}
+	release = func() { <-x.thread }
+	if !x.wait(Fault{For: x.work}) {
+		release()
+		return nil, errClosing
+	}
+	return release, nil
+}
+
+// delay applies the faults that come before the request is carried out.
+func (x *exchange) delay() error {
 	for _, f := range x.faults {
 		switch {
+		case f.Effect == Restart && !f.After && f.isAbove(x.body.read):
+			x.power.die(f.For)
+			return errClosing
 		case f.Effect == Lost && f.waits():
 			x.reset()
 		case f.Effect == Status && f.After && f.waits() && f.isAbove(x.body.read):
@@ -291,8 +344,15 @@ func (x *exchange) wait(f Fault) bool {
 	case <-f.Until:
 	case <-x.closing.Done():
 		return false
+	case <-x.life.Done():
+		return false
 	}
 	return true
+}
+
+// isHitBy reports whether one of the request's faults has that effect.
+func (x *exchange) isHitBy(effect Effect) bool {
+	return slices.ContainsFunc(x.faults, func(f Fault) bool { return f.Effect == effect })
 }
 
 // faulty is the answer that a fault gives.
@@ -367,14 +427,7 @@ func (x *exchange) reset() {
 	if err != nil { // HTTP/2: the handler ends with a panic, which resets the stream
 		return
 	}
-	raw := conn
-	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		raw = secured.NetConn()
-	}
-	if tcp, ok := raw.(*net.TCPConn); ok {
-		tcp.SetLinger(0) // a reset instead of an orderly end
-	}
-	raw.Close()
+	abort(conn)
 }
 
 func write(w http.ResponseWriter, answer reply) {

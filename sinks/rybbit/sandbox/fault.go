@@ -53,18 +53,36 @@ const (
 	Gone Effect = "delete"
 	// Abort answers 500 "Import was aborted…"; the import and its events are gone.
 	Abort Effect = "abort"
+	// Uncounted stores a batch, fails to count it and answers 500: the import's
+	// counters stay as they were.
+	Uncounted Effect = "uncounted"
+	// Lag answers a list as it was some time ago by the server's clock, as from
+	// a replica that is behind; imports of this run of the server alone, since
+	// the past of others is not known. With Counters the list is the present
+	// one and only the counters are old [For, Counters].
+	Lag Effect = "lag"
+	// Empty answers a list without imports. With a wait it does so for that time
+	// from the first request on, whatever Last says [For].
+	Empty Effect = "empty"
+	// Restart ends the server's process: all connections are reset, what was
+	// under way is not stored, and nothing listens until the time is over. It
+	// comes before the request is carried out, or after. With Above only a body
+	// of more bytes does it, as one that does not fit into the server's heap
+	// [For, After, Above].
+	Restart Effect = "restart"
 )
 
 // Fault is one thing that goes wrong with some requests.
 //
-// Call and the selectors say which: the requests of that call are counted from
-// 1, since the server was opened or the fault was set. Without a selector it is
-// all of them. A Fault returned by [Options.Hook] applies whatever these say.
+// Call and the selectors choose the requests. The requests of a call are counted
+// from 1, beginning when the server was opened or the fault was set. Without a
+// selector the fault hits all of them. A Fault that [Options.Hook] returns hits
+// its request whatever these fields say.
 type Fault struct {
 	Call Call
 	// First and Last are the first and the last request hit; Last 0 means no end.
 	First, Last int
-	// Every hits each so-manieth request.
+	// Every hits every n-th request, with n its value.
 	Every int
 	// Percent hits with this probability, drawn in the order of the requests
 	// from a generator seeded with Seed.
@@ -76,22 +94,24 @@ type Fault struct {
 	Code int
 	// After lets the request be carried out first.
 	After bool
-	// Above limits the effect to bodies of more than so many bytes; what lies
-	// beyond is not kept.
+	// Above limits the effect to bodies of more bytes than its value. The bytes
+	// beyond are not kept.
 	Above int64
 	// HTML answers with a proxy's page instead of JSON.
 	HTML bool
 	// Retry adds a Retry-After header, in seconds (rounded up) or, with
-	// RetryAsDate, as an HTTP date. Zero seconds can be told with a negative value.
+	// RetryAsDate, as an HTTP date. A negative value sends zero seconds.
 	Retry       time.Duration
 	RetryAsDate bool
-	// At and AtPercent say after how many bytes, or which share of the
-	// Content-Length, a Cut happens. Zero: before the body is read, or with
-	// Above, as soon as the body is longer.
+	// At and AtPercent place a Cut: after that many bytes of the body, or after
+	// that share of its Content-Length. With both zero it happens before the
+	// body is read, or with Above, as soon as the body is longer.
 	At        int64
 	AtPercent int
-	// For is how long to wait. Until, for tests, waits for the channel's closing
-	// instead.
+	// Counters makes a Lag one of the counters alone.
+	Counters bool
+	// For is how long to wait, or how long the effect lasts or lags. Until, for
+	// tests, waits for the channel's closing instead.
 	For   time.Duration
 	Until <-chan struct{}
 }
@@ -103,8 +123,8 @@ type Fault struct {
 //
 // CALL is create, events, list, delete or any. WHEN counts that call's requests
 // from 1: "3" is the third, "3-5" the third to the fifth, "3-" the third and all
-// after it, "/4" each fourth, "10%" one in ten at random, "10%#42" the same with
-// the seed 42. Without WHEN it is each of them.
+// after it, "/4" every fourth, "10%" one in ten at random, "10%#42" the same with
+// the seed 42. Without WHEN the fault hits every request of the call.
 //
 //	EFFECT     OPTIONs              meaning
 //	400…599    after                answer so, instead of (or after) carrying it out
@@ -122,6 +142,13 @@ type Fault struct {
 //	expire     after                the import's lease is taken before (or after) the request
 //	delete     after                the import is deleted before (or after) the request
 //	abort                           500 "Import was aborted…", and the import is gone
+//	uncounted                       store the batch, leave the counters as they were, answer 500
+//	lag        for=8s               the list as it was 8 seconds ago
+//	           counters             …its counters only
+//	empty      for=5s               a list without imports; with for: for that time
+//	restart    for=5s               reset all connections, then refuse new ones for that time
+//	           after                …when the request has been carried out
+//	           above=10MB           …only for a body of more bytes: the server's heap is full
 //
 // Sizes are in bytes or with KB, MB (thousands) or KiB, MiB; durations as in Go.
 // Several faults may hit one request; of two answers the first given wins.
@@ -161,7 +188,8 @@ func parseFault(s string) (f Fault, err error) {
 	parts := strings.Split(what, ",")
 	allowed := map[Effect]string{
 		Status: "after for html retry retry-date above", Cut: "at above", Lost: "for", Slow: "for", Late: "for",
-		Complete: "after", Expire: "after", Gone: "after", Abort: "",
+		Complete: "after", Expire: "after", Gone: "after", Abort: "", Uncounted: "",
+		Lag: "for counters", Empty: "for", Restart: "for after above",
 	}
 	f.Effect = Effect(parts[0])
 	if code, err := strconv.Atoi(parts[0]); err == nil {
@@ -174,32 +202,11 @@ func parseFault(s string) (f Fault, err error) {
 	}
 	for _, option := range parts[1:] {
 		name, value, hasValue := strings.Cut(option, "=")
-		isFlag := name == "after" || name == "html"
+		isFlag := name == "after" || name == "html" || name == "counters"
 		if !contains(allowed[f.Effect], name) || hasValue == isFlag {
 			return f, fmt.Errorf("unknown option %q of %s", option, parts[0])
 		}
-		switch name {
-		case "after":
-			f.After = true
-		case "html":
-			f.HTML = true
-		case "retry", "retry-date":
-			f.RetryAsDate = name == "retry-date"
-			if f.Retry, err = time.ParseDuration(value); f.Retry == 0 {
-				f.Retry = -1
-			}
-		case "above":
-			f.Above, err = parseSize(value)
-		case "at":
-			if share, ok := strings.CutSuffix(value, "%"); ok {
-				f.AtPercent, err = strconv.Atoi(share)
-			} else {
-				f.At, err = parseSize(value)
-			}
-		case "for":
-			f.For, err = time.ParseDuration(value)
-		}
-		if err != nil {
+		if err := f.parseOption(name, value); err != nil {
 			return f, fmt.Errorf("option %s: %w", option, err)
 		}
 	}
@@ -207,6 +214,33 @@ func parseFault(s string) (f Fault, err error) {
 		return f, fmt.Errorf("option for needs the option after")
 	}
 	return f, nil
+}
+
+func (f *Fault) parseOption(name, value string) (err error) {
+	switch name {
+	case "after":
+		f.After = true
+	case "html":
+		f.HTML = true
+	case "counters":
+		f.Counters = true
+	case "retry", "retry-date":
+		f.RetryAsDate = name == "retry-date"
+		if f.Retry, err = time.ParseDuration(value); f.Retry == 0 {
+			f.Retry = -1
+		}
+	case "above":
+		f.Above, err = parseSize(value)
+	case "at":
+		if share, ok := strings.CutSuffix(value, "%"); ok {
+			f.AtPercent, err = strconv.Atoi(share)
+		} else {
+			f.At, err = parseSize(value)
+		}
+	case "for":
+		f.For, err = time.ParseDuration(value)
+	}
+	return err
 }
 
 func contains(list, word string) bool {
@@ -278,6 +312,7 @@ type faultSet struct {
 	mu     sync.Mutex
 	faults []Fault
 	seen   []int
+	since  []time.Time // of the first request hit
 	draws  []*rand.Rand
 }
 
@@ -285,6 +320,7 @@ func (s *faultSet) set(faults []Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults, s.seen, s.draws = faults, make([]int, len(faults)), make([]*rand.Rand, len(faults))
+	s.since = make([]time.Time, len(faults))
 	for i, f := range faults {
 		s.draws[i] = rand.New(rand.NewPCG(f.Seed, f.Seed))
 	}
@@ -293,7 +329,7 @@ func (s *faultSet) set(faults []Fault) {
 // waits reports whether f is given a time to wait.
 func (f *Fault) waits() bool { return f.For > 0 || f.Until != nil }
 
-// isAbove reports whether f hits a body of so many bytes.
+// isAbove reports whether f hits a body of size bytes.
 func (f *Fault) isAbove(size int64) bool { return f.Above == 0 || size > f.Above }
 
 // pick returns the faults that hit the next request of call.
@@ -307,9 +343,18 @@ func (s *faultSet) pick(call Call) []Fault {
 		}
 		s.seen[i]++
 		n := s.seen[i]
+		if f.Effect == Empty && f.For > 0 && !s.since[i].IsZero() {
+			if time.Since(s.since[i]) < f.For {
+				hit = append(hit, f)
+			}
+			continue
+		}
 		if n < f.First || f.Last > 0 && n > f.Last || f.Every > 0 && n%f.Every != 0 ||
 			f.Percent > 0 && s.draws[i].Float64()*100 >= f.Percent {
 			continue
+		}
+		if s.since[i].IsZero() {
+			s.since[i] = time.Now()
 		}
 		hit = append(hit, f)
 	}

@@ -39,6 +39,10 @@ func TestParseFaults(t *testing.T) {
 			{Call: Events, Effect: Cut, At: 64e3}, {Call: Events, Effect: Cut, AtPercent: 50}, {Call: Events, Effect: Cut, Above: 1 << 20, At: 7}}},
 		{"events@1=complete;events@1=expire,after;events@1=delete,after;events@1=abort", []Fault{{Call: Events, First: 1, Last: 1, Effect: Complete},
 			{Call: Events, First: 1, Last: 1, Effect: Expire, After: true}, {Call: Events, First: 1, Last: 1, Effect: Gone, After: true}, {Call: Events, First: 1, Last: 1, Effect: Abort}}},
+		{"list=lag,for=8s,counters;list@2=empty,for=5s", []Fault{{Call: List, Effect: Lag, For: 8 * time.Second, Counters: true},
+			{Call: List, First: 2, Last: 2, Effect: Empty, For: 5 * time.Second}}},
+		{"events@3=restart,for=5s;events=restart,above=10MB,for=2s;any=restart,after;events=uncounted", []Fault{{Call: Events, First: 3, Last: 3, Effect: Restart, For: 5 * time.Second},
+			{Call: Events, Effect: Restart, Above: 10e6, For: 2 * time.Second}, {Effect: Restart, After: true}, {Call: Events, Effect: Uncounted}}},
 	} {
 		if got, err := ParseFaults(tt.spec); err != nil || !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s: got %+v, %v", tt.spec, got, err)
@@ -46,7 +50,7 @@ func TestParseFaults(t *testing.T) {
 	}
 	for _, spec := range []string{"events", "=500", "event=500", "events=301", "events=600", "events=explode", "events=status", "events=", "events@=500", "events@0=500",
 		"events@3-2=500", "events@x=500", "events@/0=500", "events@0%=500", "events@101%=500", "events@5%42=500", "events@5%#x=500", "events=500,after=1", "events=500,retry", "events=500,for=5s",
-		"events=500,retry=30", "events=cut,after", "events=lost,at=5", "events=cut,at=x%", "events=cut,at=-5", "events=cut,above=5GB", "events=abort,after", "events=500,"} {
+		"events=500,retry=30", "events=cut,after", "events=lost,at=5", "events=cut,at=x%", "events=cut,at=-5", "events=cut,above=5GB", "events=abort,after", "events=500,", "list=empty,counters", "list=lag,after", "events=uncounted,after"} {
 		if got, err := ParseFaults(spec); err == nil || !strings.Contains(err.Error(), "expected CALL[@WHEN]=EFFECT") {
 			t.Errorf("%s: got %+v, %v", spec, got, err)
 		}
@@ -157,6 +161,11 @@ func TestFaultsOfABatch(t *testing.T) {
 		{"delete", 404, "Import not found", false, "gone"},
 		{"delete,after", 200, "", true, "gone"},
 		{"abort", 500, "Import was aborted", false, "gone"},
+		{"restart", 0, "", false, "open"},
+		{"restart,above=100KB", 0, "", false, "open"},
+		{"restart,above=100MB", 200, "", true, "open"},
+		{"restart,after", 0, "", true, "open"},
+		{"restart,after,above=100MB", 200, "", true, "open"},
 		{"abort;events=lost", 0, "", false, "gone"},
 		{"expire,after;events=503,after", 503, "error", true, "lost"},
 		{"503;events=500", 503, "error", false, "open"},

@@ -383,7 +383,7 @@ func FuzzDecodeBatch(f *testing.F) {
 		if !ok {
 			wire = umami
 		}
-		b, err := decodeBatch(bytes.NewReader(body), wire)
+		b, err := decodeBatch(bytes.NewReader(body), wire, true)
 		if refused := errors.Is(err, errShape); json.Valid(body) != (err == nil || refused) {
 			t.Fatalf("valid JSON is %v, but decoding gives %v", json.Valid(body), err)
 		}

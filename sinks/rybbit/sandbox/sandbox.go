@@ -35,7 +35,8 @@ type Options struct {
 	Release string
 	// Cloud completes an import two hours after its start.
 	Cloud bool
-	// MaxBody is the largest request body in bytes, default 50,000,000.
+	// MaxBody is the largest request body in bytes, default 50,000,000, and 50 MiB
+	// in 2.7.
 	MaxBody int64
 	// ProxyHTML answers a body over the limit as a reverse proxy does: 413 with
 	// an HTML page.
@@ -51,6 +52,11 @@ type Options struct {
 	// Retry-After.
 	Budget int
 	Window time.Duration
+	// Pace makes the server take the time that a real one took for a batch,
+	// times its value: 1 is as slow, 0.1 ten times as fast, 0 as fast as the
+	// sandbox is. Meanwhile no other request is carried out, since a real
+	// server has one thread.
+	Pace float64
 	// Faults is what goes wrong; see [ParseFaults].
 	Faults []Fault
 	// Hook, if set, is asked for faults at each request, after Faults. It is
@@ -96,6 +102,9 @@ type Server struct {
 	faults  faultSet
 	counts  counts
 	limiter limiter
+	history history
+	power   power
+	thread  chan struct{} // holds a value while Pace keeps the server busy
 
 	closing context.Context // ends the waits of faults
 	cancel  context.CancelFunc
@@ -114,12 +123,15 @@ var platformOrder = []string{"umami", "simple_analytics", "plausible", "matomo",
 // Open starts a server on its database. Imports that the database holds go on
 // where they were.
 func Open(ctx context.Context, opts Options) (*Server, error) {
-	s := &Server{old: opts.Release == "2.7" || opts.Release == "2.7.0"}
+	s := &Server{thread: make(chan struct{}, 1), old: opts.Release == "2.7" || opts.Release == "2.7.0"}
 	if !s.old && opts.Release != "" {
 		return nil, fmt.Errorf("sandbox: release %q is not known: leave it empty for the newest, or say 2.7", opts.Release)
 	}
 	orDefault(&opts.Key, "sandbox")
 	orDefault(&opts.Site, "1")
+	if s.old {
+		orDefault(&opts.MaxBody, 50<<20)
+	}
 	orDefault(&opts.MaxBody, 50_000_000)
 	orDefault(&opts.Window, 24*time.Hour)
 	orDefault(&opts.Earliest, time.Unix(0, 0))
@@ -147,6 +159,7 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 		opts.Path = filepath.Join(dir, "sandbox.db")
 	}
 	s.opts = opts
+	s.closing, s.cancel = context.WithCancel(context.Background())
 	var err error
 	if s.db, s.instance, err = openDB(ctx, opts.Path); err != nil {
 		if s.temporary != "" {
@@ -154,7 +167,11 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 		}
 		return nil, err
 	}
-	s.closing, s.cancel = context.WithCancel(context.Background())
+	imports, err := allImports(ctx, s.db, opts.Site)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.history.begin(imports)
 	s.faults.set(opts.Faults)
 	return s, nil
 }

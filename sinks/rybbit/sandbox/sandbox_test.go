@@ -115,8 +115,16 @@ func (b *box) mustPost(id string, last bool, events ...map[string]any) {
 type listed struct {
 	ImportID, Platform                           string
 	ImportedEvents, SkippedEvents, InvalidEvents int
-	StartedAt                                    time.Time
-	CompletedAt                                  *time.Time
+	StartedAt                                    utc
+	CompletedAt                                  *utc
+}
+
+// utc is a time as the list shows it: UTC without a zone.
+type utc struct{ time.Time }
+
+func (u *utc) UnmarshalJSON(text []byte) (err error) {
+	u.Time, err = time.Parse(`"2006-01-02 15:04:05.000"`, string(text))
+	return err
 }
 
 func (b *box) list() []listed {

@@ -1,12 +1,14 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 // that text order is time order.
 const timeLayout = "2006-01-02 15:04:05.000"
 
+// schema is the tables' first form, from which [migrations] go on.
 const schema = `
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
@@ -73,19 +76,33 @@ CREATE TABLE IF NOT EXISTS events (
 	ttfb                     REAL
 );
 CREATE INDEX IF NOT EXISTS events_import ON events (import_id);
+`
 
-CREATE VIEW IF NOT EXISTS sessions AS
+// migrations lead the tables to their present form, one by one; a database says in
+// its user_version how many it has had.
+var migrations = []string{
+	// Events that belong to no import need a site of their own.
+	`ALTER TABLE events ADD COLUMN site TEXT NOT NULL DEFAULT '';
+	UPDATE events SET site = coalesce((SELECT site FROM imports WHERE imports.import_id = events.import_id), '');`,
+}
+
+// views count as the dashboard does. They are made anew when a database is opened.
+const views = `
+DROP VIEW IF EXISTS daily;
+DROP VIEW IF EXISTS pages;
+DROP VIEW IF EXISTS sessions;
+
+CREATE VIEW sessions AS
 SELECT session_id,
 	max(CASE WHEN nth = 1 THEN user_id END) AS user_id,
 	min(timestamp) AS start,
 	max(timestamp) AS end,
-	(strftime('%s', max(timestamp)) - strftime('%s', min(timestamp))) +
-		round((substr(max(timestamp), 21) - substr(min(timestamp), 21)) / 1000.0, 3) AS duration,
+	strftime('%s', max(timestamp)) - strftime('%s', min(timestamp)) AS duration,
 	count(*) AS events,
 	sum(kind = 'pageview') AS pageviews,
 	sum(kind = 'pageview') = 1 AS bounce,
-	coalesce(max(CASE WHEN entry = 1 AND kind = 'pageview' THEN pathname END), '') AS entry_page,
-	coalesce(max(CASE WHEN exit = 1 AND kind = 'pageview' THEN pathname END), '') AS exit_page,
+	max(CASE WHEN nth = 1 THEN pathname END) AS entry_page,
+	max(CASE WHEN final = 1 THEN pathname END) AS exit_page,
 	max(CASE WHEN nth = 1 THEN hostname END) AS hostname,
 	max(CASE WHEN nth = 1 THEN referrer END) AS referrer,
 	max(CASE WHEN nth = 1 THEN browser END) AS browser,
@@ -96,13 +113,12 @@ SELECT session_id,
 	max(CASE WHEN nth = 1 THEN region END) AS region,
 	max(CASE WHEN nth = 1 THEN city END) AS city
 FROM (SELECT *,
-	row_number() OVER (PARTITION BY session_id ORDER BY timestamp, id) AS nth,
-	row_number() OVER (PARTITION BY session_id ORDER BY kind <> 'pageview', timestamp, id) AS entry,
-	row_number() OVER (PARTITION BY session_id ORDER BY kind <> 'pageview', timestamp DESC, id DESC) AS exit
+	row_number() OVER (PARTITION BY session_id ORDER BY substr(timestamp, 1, 19), id) AS nth,
+	row_number() OVER (PARTITION BY session_id ORDER BY substr(timestamp, 1, 19) DESC, id) AS final
 	FROM events)
 GROUP BY session_id;
 
-CREATE VIEW IF NOT EXISTS daily AS
+CREATE VIEW daily AS
 SELECT day, users, sessions, pageviews, events, coalesce(bounces, 0) AS bounces
 FROM (SELECT substr(timestamp, 1, 10) AS day,
 		count(DISTINCT user_id) AS users,
@@ -112,7 +128,7 @@ FROM (SELECT substr(timestamp, 1, 10) AS day,
 	FROM events GROUP BY 1)
 LEFT JOIN (SELECT substr(start, 1, 10) AS day, sum(bounce) AS bounces FROM sessions GROUP BY 1) USING (day);
 
-CREATE VIEW IF NOT EXISTS pages AS
+CREATE VIEW pages AS
 SELECT hostname, pathname,
 	count(*) AS pageviews,
 	count(DISTINCT session_id) AS sessions,
@@ -124,7 +140,7 @@ FROM events WHERE kind = 'pageview' GROUP BY hostname, pathname;
 const insertColumns = `import_id, timestamp, kind, session_id, user_id, identified_user_id, hostname, pathname,
 	querystring, page_title, referrer, browser, browser_version, operating_system, operating_system_version,
 	device_type, screen_width, screen_height, language, country, region, city, lat, lon, timezone, event_name,
-	props, outbound_url, outbound_text, lcp, cls, inp, fcp, ttfb`
+	props, outbound_url, outbound_text, lcp, cls, inp, fcp, ttfb, site`
 
 // The kinds of events that Rybbit tells apart.
 const (
@@ -152,11 +168,11 @@ type event struct {
 	lat, lon, lcp, cls, inp, firstPaint, ttfb sql.NullFloat64
 }
 
-func (e *event) values(to []any, importID string) []any {
+func (e *event) values(to []any, importID, site string) []any {
 	return append(to, importID, e.at.Format(timeLayout), e.kind, e.session, e.user, e.identified, e.hostname, e.pathname,
 		e.querystring, e.title, e.referrer, e.browser, e.browserVersion, e.os, e.osVersion,
 		e.device, e.width, e.height, e.language, e.country, e.region, e.city, e.lat, e.lon, e.timezone, e.name,
-		e.props, e.outboundURL, e.outboundText, e.lcp, e.cls, e.inp, e.firstPaint, e.ttfb)
+		e.props, e.outboundURL, e.outboundText, e.lcp, e.cls, e.inp, e.firstPaint, e.ttfb, site)
 }
 
 // openDB opens or creates the database file and returns its instance id.
@@ -172,20 +188,45 @@ func openDB(ctx context.Context, path string) (*sql.DB, string, error) {
 		return nil, "", fmt.Errorf("sandbox: open database %s: %w", path, err)
 	}
 	instance := uuid.NewString()
-	if _, err = db.ExecContext(ctx, "BEGIN IMMEDIATE;"+schema+"COMMIT;"); err == nil {
+	if err = migrate(ctx, db); err == nil {
 		_, err = db.ExecContext(ctx, `INSERT INTO meta VALUES ('instance', ?) ON CONFLICT DO NOTHING`, instance)
 	}
 	if err == nil {
 		err = db.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = 'instance'`).Scan(&instance)
 	}
 	if err != nil {
-		return nil, "", errors.Join(fmt.Errorf("sandbox: prepare database %s (is it a SQLite file of this version?): %w", path, err), db.Close())
+		return nil, "", errors.Join(fmt.Errorf("sandbox: prepare database %s (is it a SQLite file, and of no later version of hopper?): %w", path, err), db.Close())
 	}
 	return db, instance, nil
 }
 
+// migrate brings a database to the present schema.
+func migrate(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	var had int
+	if err := tx.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&had); err != nil {
+		return err
+	}
+	if had > len(migrations) {
+		return fmt.Errorf("its schema is number %d, and this version knows only up to %d", had, len(migrations))
+	}
+	steps := append([]string{schema}, migrations[had:]...)
+	steps = append(steps, views, fmt.Sprintf(`PRAGMA user_version = %d`, len(migrations)))
+	for _, step := range steps {
+		if _, err := tx.ExecContext(ctx, step); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
 // importRow is a row of the table imports.
 type importRow struct {
+	nth                        int64 // in the order of their creation
 	id, site, platform         string
 	imported, skipped, invalid int64
 	started, lastBatch         string
@@ -193,11 +234,11 @@ type importRow struct {
 	leaseLost                  bool
 }
 
-const importColumns = `import_id, site, platform, imported_events, skipped_events, invalid_events,
+const importColumns = `rowid, import_id, site, platform, imported_events, skipped_events, invalid_events,
 	started_at, last_batch_at, completed_at, lease_lost`
 
 func (i *importRow) scan(row interface{ Scan(...any) error }) error {
-	return row.Scan(&i.id, &i.site, &i.platform, &i.imported, &i.skipped, &i.invalid,
+	return row.Scan(&i.nth, &i.id, &i.site, &i.platform, &i.imported, &i.skipped, &i.invalid,
 		&i.started, &i.lastBatch, &i.completed, &i.leaseLost)
 }
 
@@ -213,11 +254,35 @@ func findImport(ctx context.Context, db interface {
 	return &row, err
 }
 
+// allImports returns the imports of a site, the newest first.
+func allImports(ctx context.Context, db *sql.DB, site string) ([]importRow, error) {
+	rows, err := db.QueryContext(ctx, `SELECT `+importColumns+` FROM imports WHERE site = ?`, site)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []importRow
+	for rows.Next() {
+		var row importRow
+		if err := row.scan(rows); err != nil {
+			return nil, err
+		}
+		all = append(all, row)
+	}
+	slices.SortFunc(all, newestFirst)
+	return all, rows.Err()
+}
+
+func newestFirst(a, b importRow) int {
+	return cmp.Or(strings.Compare(b.started, a.started), cmp.Compare(b.nth, a.nth))
+}
+
 // rowsPerInsert trades the cost of a call for the size of a statement.
 const rowsPerInsert = 32
 
-// insertEvents stores the events of one import within tx.
-func insertEvents(ctx context.Context, tx *sql.Tx, importID string, events []*event) error {
+// insertEvents stores events of one import within tx, or with an empty importID
+// such as the site's tracker has sent.
+func insertEvents(ctx context.Context, tx *sql.Tx, importID, site string, events []*event) error {
 	if len(events) == 0 {
 		return nil
 	}
@@ -243,7 +308,7 @@ func insertEvents(ctx context.Context, tx *sql.Tx, importID string, events []*ev
 		}
 		values = values[:0]
 		for _, e := range events[:rows] {
-			values = e.values(values, importID)
+			values = e.values(values, importID, site)
 		}
 		if _, err := stmt.ExecContext(ctx, values...); err != nil {
 			return errors.Join(err, stmt.Close())

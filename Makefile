@@ -15,7 +15,7 @@ test: lint
 	$(GO) test $(RACE) $(PACKAGES)
 
 lint:
-	@unformatted=$$(gofmt -l adapters cmd pipeline sinks fixtures); \
+	@unformatted=$$(gofmt -l *.go adapters cmd pipeline sinks fixtures); \
 	if [ -n "$$unformatted" ]; then echo "gofmt -w $$unformatted"; exit 1; fi
 	$(GO) vet $(PACKAGES)
 	$(GO) tool staticcheck $(PACKAGES)

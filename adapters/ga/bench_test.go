@@ -36,7 +36,7 @@ func BenchmarkRead(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				reading, err := Adapter{}.Open(context.Background(), inputs.Files, adapters.Options{})
+				reading, err := Adapter{}.Match(context.Background(), inputs.Files).Open(context.Background(), adapters.Options{})
 				if err != nil {
 					b.Fatal(err)
 				}

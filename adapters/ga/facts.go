@@ -17,11 +17,11 @@ import (
 	"hopper/pipeline/recount"
 )
 
-// Facts tells what the rows of event-level exports say, for
+// tell yields what the rows of event-level exports say, for
 // [recount.Compare]. It shares with the translation what the inputs are and
 // how containers are read; the rest it looks up by name. Reports have no rows
-// of events: they are [recount.ErrNoFacts].
-func (Adapter) Facts(ctx context.Context, inputs []*input.Input, opt adapters.Options, yield func(*recount.Fact) error) error {
+// of events.
+func tell(ctx context.Context, inputs []*input.Input, opt adapters.Options, yield func(*recount.Fact) error) error {
 	var all []recognized
 	for _, in := range inputs {
 		r, err := recognize(ctx, in)
@@ -29,8 +29,6 @@ func (Adapter) Facts(ctx context.Context, inputs []*input.Input, opt adapters.Op
 			return err
 		}
 		switch r.shape {
-		case report:
-			return input.Errorf(in.Name, "%w", recount.ErrNoFacts)
 		case bigQuery, flattened, universal:
 			all = append(all, r)
 		}

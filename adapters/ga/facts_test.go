@@ -2,9 +2,7 @@ package ga
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"path/filepath"
 	"regexp"
 	"testing"
@@ -24,15 +22,12 @@ func verified(t *testing.T, opt adapters.Options, paths ...string) *recount.Comp
 		t.Fatal(err)
 	}
 	defer inputs.Close()
-	reading, err := Adapter{}.Open(t.Context(), inputs.Files, opt)
+	reading, err := Adapter{}.Match(t.Context(), inputs.Files).Open(t.Context(), opt)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer reading.Source.Close()
-	c, err := recount.Compare(t.Context(), recount.Export{Facts: func(ctx context.Context, yield func(*recount.Fact) error) error {
-		return Adapter{}.Facts(ctx, inputs.Files, opt, yield)
-	}, Source: reading.Source},
-		pipeline.Translation{Jobs: 2})
+	c, err := reading.Verify(t.Context(), pipeline.Translation{Jobs: 2}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +60,7 @@ func TestFactsAgree(t *testing.T) {
 		"ga_sessions_20190412.ndjson", "ga_sessions_20190412.avro", "ga_sessions_20190412.parquet",
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, opt := range []adapters.Options{{}, {AllEvents: true}, {Dedupe: true}} {
+			for _, opt := range []adapters.Options{{}, {Chosen: map[string]string{"ga-events": "all"}}, {Chosen: map[string]string{"dedupe": "true"}}} {
 				c := verified(t, opt, filepath.Join(fixtures, name))
 				for _, l := range []struct{ table, measure string }{
 					{"days", "sessions"}, {"days", "users"}, {"pages", "entries"}, {"browsers", "events"}, {"referrers", "events"}, {"custom events", "events"},
@@ -92,19 +87,6 @@ func TestFactsAgree(t *testing.T) {
 				t.Errorf("got %+v", got.Total)
 			}
 		})
-	}
-}
-
-// TestFactsOfReports says that sums are no rows.
-func TestFactsOfReports(t *testing.T) {
-	inputs, err := input.Open(t.Context(), []string{filepath.Join("..", "..", "fixtures", "ga", "report-pages.csv")}, nil, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer inputs.Close()
-	err = Adapter{}.Facts(t.Context(), inputs.Files, adapters.Options{}, func(*recount.Fact) error { return nil })
-	if !errors.Is(err, recount.ErrNoFacts) {
-		t.Errorf("got %v", err)
 	}
 }
 

@@ -187,7 +187,7 @@ func TestOptions(t *testing.T) {
 	if got := stats.Repaired[repairDuplicate]; got.Count != 1 || got.Row != 13 {
 		t.Errorf("duplicates = %+v; want 1, in row 13", got)
 	}
-	deduped, stats, _ := read(t, adapters.Options{Dedupe: true}, day)
+	deduped, stats, _ := read(t, adapters.Options{Chosen: map[string]string{"dedupe": "true"}}, day)
 	without := slices.DeleteFunc(slices.Clone(plain), func(ev pipeline.Event) bool { return ev.Origin.Row == 13 })
 	if diff := cmp.Diff(without, deduped); diff != "" {
 		t.Errorf("--dedupe (-want +got):\n%s", diff)
@@ -195,12 +195,12 @@ func TestOptions(t *testing.T) {
 	if stats.Omitted[omitDuplicate].Count != 1 || stats.Repaired[repairDuplicate].Count != 0 || stats.Repaired[repairLoneSession].Count != 1 {
 		t.Errorf("--dedupe: omitted %v, repaired %v", stats.Omitted, stats.Repaired)
 	}
-	all, stats, _ := read(t, adapters.Options{AllEvents: true}, day)
+	all, stats, _ := read(t, adapters.Options{Chosen: map[string]string{"ga-events": "all"}}, day)
 	if int64(len(all)) != stats.Rows || stats.Repaired[repairLoneSession].Count != 0 {
 		t.Errorf("--ga-events all: %d events of %d rows, repaired %v", len(all), stats.Rows, stats.Repaired)
 	}
 	// The same day in two files is the same day twice.
-	_, stats, _ = read(t, adapters.Options{Dedupe: true}, day, fixture("events_20240305.avro"))
+	_, stats, _ = read(t, adapters.Options{Chosen: map[string]string{"dedupe": "true"}}, day, fixture("events_20240305.avro"))
 	if got := stats.Omitted[omitDuplicate].Count; got != int64(len(plain))+1 {
 		t.Errorf("the day twice: %d duplicates dropped; want %d", got, len(plain)+1)
 	}

@@ -22,7 +22,7 @@
 //
 // GA4's automatic events that record no user's action (session_start,
 // first_visit, first_open, user_engagement, scroll, and some of apps) are
-// omitted and counted by name unless [adapters.Options.AllEvents] keeps them.
+// omitted and counted by name unless the option [GAEvents] keeps them.
 // Sessions that held nothing else are counted, not invented. Downloads,
 // searches, videos and forms are users' actions and stay.
 //
@@ -44,7 +44,7 @@
 //
 // Events that GA4 delivered twice (equal in visitor, time, name, batch ids,
 // page and parameters) are counted, and dropped but for the first with
-// [adapters.Options.Dedupe], which reads the inputs twice. Both are exact over
+// the option [Dedupe], which reads the inputs twice. Both are exact over
 // all inputs, in bounded memory.
 //
 // # Universal Analytics
@@ -68,6 +68,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"hopper/pipeline/recount"
 	"regexp"
 	"slices"
 	"strings"
@@ -83,6 +84,12 @@ import (
 type Adapter struct{}
 
 var _ adapters.Adapter = Adapter{}
+
+// The options of Google Analytics' events.
+var (
+	GAEvents = adapters.Option{Name: "ga-events", Placeholder: "WHICH", Values: []string{"default", "all"}, Help: "keep the automatic events of GA4 that record no user's action (all), or leave them out"}
+	Dedupe   = adapters.Option{Name: "dedupe", Help: "drop the events that Google Analytics holds twice"}
+)
 
 // Name returns "ga".
 func (Adapter) Name() string { return "ga" }
@@ -115,11 +122,11 @@ type recognized struct {
 	tables []*flatTable
 }
 
-// Detect reports whether any input is Google Analytics' in one of the shapes
+// detect reports whether any input is Google Analytics' in one of the shapes
 // that Open reads or explains.
-func (Adapter) Detect(inputs []*input.Input) bool {
+func detect(ctx context.Context, inputs []*input.Input) bool {
 	return slices.ContainsFunc(inputs, func(in *input.Input) bool {
-		r, err := recognize(context.Background(), in)
+		r, err := recognize(ctx, in)
 		if err != nil { // of a container that nobody else reads, so that Open can say what is wrong
 			return in.Format() == input.Parquet || in.Format() == input.Avro
 		}
@@ -197,8 +204,8 @@ func shapeOfFields(fields []string) shape {
 	return unknown
 }
 
-// Open prepares to read inputs of any mixture of shapes but reports.
-func (Adapter) Open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*adapters.Reading, error) {
+// open prepares to read inputs of any mixture of shapes but reports.
+func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*adapters.Reading, error) {
 	var (
 		reading = new(adapters.Reading)
 		kept    []recognized
@@ -229,10 +236,10 @@ func (Adapter) Open(ctx context.Context, inputs []*input.Input, opt adapters.Opt
 	reading.Shape, reading.Schema = describe(kept)
 	reading.Notes = append(reading.Notes, notes(kept)...)
 
-	g := &ga4{zone: opt.Location(), allEvents: opt.AllEvents}
+	g := &ga4{zone: opt.Location(), allEvents: opt.Get(GAEvents) == "all"}
 	src := &source{seen: newTally(opt.TempDir)}
 	// Universal Analytics counted a hit once.
-	dedupe := opt.Dedupe && slices.ContainsFunc(kept, func(r recognized) bool { return r.shape != universal })
+	dedupe := opt.Is(Dedupe) && slices.ContainsFunc(kept, func(r recognized) bool { return r.shape != universal })
 	for _, r := range kept {
 		if dedupe {
 			if err := r.in.Spool(ctx); err != nil {
@@ -253,6 +260,9 @@ func (Adapter) Open(ctx context.Context, inputs []*input.Input, opt adapters.Opt
 		}
 	}
 	reading.Source = src
+	reading.Verify = adapters.VerifyRows(src, opt, func(ctx context.Context, yield func(*recount.Fact) error) error {
+		return tell(ctx, inputs, opt, yield)
+	})
 	return reading, nil
 }
 

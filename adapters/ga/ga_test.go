@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -228,7 +229,7 @@ func TestSkipped(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer inputs.Close()
-		reading, err := Adapter{}.Open(ctx, inputs.Files, adapters.Options{})
+		reading, err := Adapter{}.Match(ctx, inputs.Files).Open(ctx, adapters.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -268,7 +269,7 @@ func TestWorkers(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := write(t, "x.json", strings.Repeat(string(day), 100))
-	for _, opt := range []adapters.Options{{}, {Dedupe: true}} {
+	for _, opt := range []adapters.Options{{}, {Chosen: map[string]string{"dedupe": "true"}}} {
 		var want string
 		for _, jobs := range []int{1, 4} {
 			ctx := context.Background()
@@ -277,7 +278,7 @@ func TestWorkers(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer inputs.Close()
-			reading, err := Adapter{}.Open(ctx, inputs.Files, opt)
+			reading, err := Adapter{}.Match(ctx, inputs.Files).Open(ctx, opt)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -292,8 +293,8 @@ func TestWorkers(t *testing.T) {
 				t.Fatal(err)
 			}
 			fmt.Fprint(&b, stats.Rows, stats.Events, stats.Omitted, stats.Repaired)
-			kept := map[bool]int64{false: 1500, true: 14}[opt.Dedupe]
-			if stats.Events != kept || stats.Repaired[repairLoneSession].Count != 1 || !opt.Dedupe && stats.Repaired[repairDuplicate].Count != 1500-14 {
+			kept := map[bool]int64{false: 1500, true: 14}[opt.Is(Dedupe)]
+			if stats.Events != kept || stats.Repaired[repairLoneSession].Count != 1 || !opt.Is(Dedupe) && stats.Repaired[repairDuplicate].Count != 1500-14 {
 				t.Errorf("%+v, %d jobs: %d events, repaired %v", opt, jobs, stats.Events, stats.Repaired)
 			}
 			if want == "" {
@@ -314,7 +315,7 @@ func TestCanceled(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer inputs.Close()
-		reading, err := Adapter{}.Open(ctx, inputs.Files, adapters.Options{})
+		reading, err := Adapter{}.Match(ctx, inputs.Files).Open(ctx, adapters.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -367,10 +368,10 @@ func TestDamaged(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer inputs.Close()
-		if !(Adapter{}).Detect(inputs.Files) {
+		if fit := (Adapter{}).Match(t.Context(), inputs.Files).Fit; fit != adapters.Fits {
 			t.Errorf("%s: not detected", name)
 		}
-		_, err = Adapter{}.Open(ctx, inputs.Files, adapters.Options{})
+		_, err = Adapter{}.Match(ctx, inputs.Files).Open(ctx, adapters.Options{})
 		if err == nil || !strings.Contains(err.Error(), "cut off") || !strings.Contains(err.Error(), "download it again") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -415,7 +416,7 @@ func TestDetect(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := (Adapter{}).Detect(inputs.Files); got != want {
+		if got := (Adapter{}).Match(t.Context(), inputs.Files).Fit == adapters.Fits; got != want {
 			t.Errorf("Detect(%q) = %t", content, got)
 		}
 		inputs.Close()
@@ -449,7 +450,7 @@ func FuzzRow(f *testing.F) {
 		}
 		defer inputs.Close()
 		for _, dedupe := range []bool{false, true} {
-			reading, err := Adapter{}.Open(ctx, inputs.Files, adapters.Options{Dedupe: dedupe})
+			reading, err := Adapter{}.Match(ctx, inputs.Files).Open(ctx, adapters.Options{Chosen: map[string]string{"dedupe": strconv.FormatBool(dedupe)}})
 			if err != nil {
 				return
 			}

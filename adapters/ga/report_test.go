@@ -192,7 +192,7 @@ func openError(t *testing.T, content string) error {
 		t.Fatal(err)
 	}
 	defer inputs.Close()
-	reading, err := Adapter{}.Open(ctx, inputs.Files, adapters.Options{})
+	reading, err := Adapter{}.Match(ctx, inputs.Files).Open(ctx, adapters.Options{})
 	if err == nil {
 		reading.Source.Close()
 	}
@@ -225,7 +225,7 @@ func TestReportErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer inputs.Close()
-	if _, err := (Adapter{}).Open(ctx, inputs.Files, adapters.Options{}); err == nil || !strings.Contains(err.Error(), "one or the other") {
+	if _, err := (Adapter{}).Match(ctx, inputs.Files).Open(ctx, adapters.Options{}); err == nil || !strings.Contains(err.Error(), "one or the other") {
 		t.Errorf("a report beside events: %v", err)
 	}
 }

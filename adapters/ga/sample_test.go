@@ -49,10 +49,10 @@ func readAll(t *testing.T, opt adapters.Options, paths ...string) ([]pipeline.Ev
 		t.Fatal(err)
 	}
 	defer inputs.Close()
-	if !(Adapter{}).Detect(inputs.Files) {
+	if fit := (Adapter{}).Match(t.Context(), inputs.Files).Fit; fit != adapters.Fits {
 		t.Fatalf("%v: not detected", paths)
 	}
-	reading, err := Adapter{}.Open(ctx, inputs.Files, opt)
+	reading, err := Adapter{}.Match(ctx, inputs.Files).Open(ctx, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func TestGA4Sample(t *testing.T) {
 
 	checkSystems(t, events)
 
-	everything, stats, _ := read(t, adapters.Options{AllEvents: true}, path)
+	everything, stats, _ := read(t, adapters.Options{Chosen: map[string]string{"ga-events": "all"}}, path)
 	if c := countEvents(everything); c.Sessions != 64 || c.Visitors != 57 || len(everything) != 230 || len(stats.Omitted) != 0 {
 		t.Errorf("with all events: %d sessions, %d visitors, %d events, omitted %v; want 64, 57, 230, none", c.Sessions, c.Visitors, len(everything), stats.Omitted)
 	}

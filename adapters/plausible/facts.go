@@ -6,25 +6,16 @@ import (
 	"strings"
 	"time"
 
-	"hopper/adapters"
-	"hopper/adapters/input"
 	"hopper/adapters/input/rows/text"
 	"hopper/pipeline"
 	"hopper/pipeline/recount"
 )
 
-// Facts tells what the rows of an event dump say, for [recount.Compare]. It
+// tell yields what the rows of an event dump say, for [recount.Compare]. It
 // shares with the translation which tables there are and how text is cut into
 // cells; the rest it looks up by the columns' names. A site export holds sums:
-// [Verify] is for those.
-func (Adapter) Facts(ctx context.Context, inputs []*input.Input, _ adapters.Options, yield func(*recount.Fact) error) error {
-	found, err := find(ctx, inputs)
-	if err != nil {
-		return err
-	}
-	if len(found.events) == 0 {
-		return input.Errorf(inputs[0].Name, "%w", recount.ErrNoFacts)
-	}
+// [verify] is for those.
+func tell(ctx context.Context, found *tables, yield func(*recount.Fact) error) error {
 	for _, e := range found.events {
 		if err := tellTable(ctx, e.Table, yield); err != nil {
 			return err
@@ -37,13 +28,13 @@ func tellTable(ctx context.Context, t *text.Table, yield func(*recount.Fact) err
 	return t.Each(ctx, func(row *text.Row) error {
 		f := &recount.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: row.Number}}
 		if row.Err == nil {
-			tell(f, t, row)
+			tellRow(f, t, row)
 		}
 		return yield(f)
 	})
 }
 
-func tell(f *recount.Fact, t *text.Table, row *text.Row) {
+func tellRow(f *recount.Fact, t *text.Table, row *text.Row) {
 	cell := func(columns ...string) string {
 		if i := t.Column(columns...); i >= 0 {
 			return row.Cells[i]

@@ -1,8 +1,6 @@
 package plausible_test
 
 import (
-	"context"
-	"errors"
 	"path/filepath"
 	"testing"
 
@@ -10,7 +8,6 @@ import (
 	"hopper/adapters/input"
 	"hopper/adapters/plausible"
 	"hopper/pipeline"
-	"hopper/pipeline/recount"
 )
 
 // TestFactsAgree recounts event dumps: nothing that their rows tell is lost or
@@ -23,15 +20,12 @@ func TestFactsAgree(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer ins.Close()
-			reading, err := plausible.Adapter{}.Open(t.Context(), ins.Files, adapters.Options{})
+			reading, err := plausible.Adapter{}.Match(t.Context(), ins.Files).Open(t.Context(), adapters.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer reading.Source.Close()
-			c, err := recount.Compare(t.Context(), recount.Export{Facts: func(ctx context.Context, yield func(*recount.Fact) error) error {
-				return plausible.Adapter{}.Facts(ctx, ins.Files, adapters.Options{}, yield)
-			}, Source: reading.Source},
-				pipeline.Translation{})
+			c, err := reading.Verify(t.Context(), pipeline.Translation{}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -50,18 +44,5 @@ func TestFactsAgree(t *testing.T) {
 				t.Errorf("got %+v", c.Total)
 			}
 		})
-	}
-}
-
-// TestFactsOfSums says that sums are no rows.
-func TestFactsOfSums(t *testing.T) {
-	ins, err := input.Open(t.Context(), []string{filepath.Join("..", "..", "fixtures", "plausible", "export.zip")}, nil, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ins.Close()
-	err = plausible.Adapter{}.Facts(t.Context(), ins.Files, adapters.Options{}, func(*recount.Fact) error { return nil })
-	if !errors.Is(err, recount.ErrNoFacts) {
-		t.Errorf("got %v", err)
 	}
 }

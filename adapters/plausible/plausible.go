@@ -29,6 +29,8 @@ package plausible
 
 import (
 	"context"
+	"hopper/pipeline"
+	"hopper/pipeline/recount"
 	"slices"
 	"strings"
 
@@ -43,9 +45,9 @@ type Adapter struct{}
 // Name is "plausible".
 func (Adapter) Name() string { return "plausible" }
 
-// Detect looks for a table of a site export or of events, or for the names of
+// detect looks for a table of a site export or of events, or for the names of
 // the dashboard's export.
-func (Adapter) Detect(inputs []*input.Input) bool {
+func detect(ctx context.Context, inputs []*input.Input) bool {
 	if isDashboard(inputs) {
 		return true
 	}
@@ -53,7 +55,7 @@ func (Adapter) Detect(inputs []*input.Input) bool {
 		if in.Format() != input.Text || text.IsSQL(in) {
 			return false
 		}
-		found, err := text.Find(context.Background(), in) // reads no more than the head
+		found, err := text.Find(ctx, in) // reads no more than the head
 		if err != nil || len(found) != 1 {
 			return false
 		}
@@ -63,14 +65,18 @@ func (Adapter) Detect(inputs []*input.Input) bool {
 	})
 }
 
-// Open finds the tables and looks at their dates.
-func (Adapter) Open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*adapters.Reading, error) {
+// open finds the tables and looks at their dates.
+func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*adapters.Reading, error) {
 	found, err := find(ctx, inputs)
 	if err != nil {
 		return nil, err
 	}
 	if len(found.events) > 0 {
-		return found.openEvents(opt), nil
+		reading := found.openEvents(opt)
+		reading.Verify = adapters.VerifyRows(reading.Source, opt, func(ctx context.Context, yield func(*recount.Fact) error) error {
+			return tell(ctx, found, yield)
+		})
+		return reading, nil
 	}
 	src, err := openDays(ctx, found.sums, opt)
 	if err != nil {
@@ -79,5 +85,8 @@ func (Adapter) Open(ctx context.Context, inputs []*input.Input, opt adapters.Opt
 	return &adapters.Reading{
 		Source: src, Shape: "Plausible site export", Schema: found.schema(),
 		Notes: append(found.notes(), src.notes()...), Remarks: src.remarks,
+		Verify: func(ctx context.Context, t pipeline.Translation, _ func(int64)) (*recount.Comparison, error) {
+			return verify(ctx, src, t)
+		},
 	}, nil
 }

@@ -2,13 +2,11 @@ package plausible
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
-	"hopper/adapters"
 	"hopper/adapters/reconstruct"
 	"hopper/pipeline"
 	"hopper/pipeline/places"
@@ -16,13 +14,9 @@ import (
 	"hopper/pipeline/vocabulary"
 )
 
-// ErrNoSums is returned by [Verify] for a reading of events, which has no sums
-// to compare with.
-var ErrNoSums = errors.New("the export holds events and no sums to compare them with")
-
-// Verification compares a site export with the events made of it, counted as
+// verification compares a site export with the events made of it, counted as
 // Rybbit's dashboard counts.
-type Verification struct {
+type verification struct {
 	Days []DayCheck `json:"days"`
 	// Total adds up the days.
 	Total reconstruct.Report `json:"total"`
@@ -40,17 +34,33 @@ type DayCheck struct {
 	reconstruct.Report
 }
 
-// Holds reports whether all guarantees do.
-func (v *Verification) Holds() bool { return recount.Hold(v.Guarantees) }
-
-// Verify translates a site export once more, as t does, counts the events that go to Rybbit the way its dashboard does, and
-// compares that with the export's tables, day by day. It reads r's source to
-// its end and does not close it. Days that t leaves out are not compared.
-func Verify(ctx context.Context, r *adapters.Reading, t pipeline.Translation) (*Verification, error) {
-	src, ok := r.Source.(*days)
-	if !ok {
-		return nil, ErrNoSums
+// comparison brings v into the form that all exports share.
+func (v *verification) comparison() *recount.Comparison {
+	c := &recount.Comparison{
+		Days: []recount.Day{}, Total: linesOf(v.Total), Worst: []recount.Row{},
+		Guarantees: append([]recount.Guarantee{}, v.Guarantees...), Notes: []string{}, Stats: v.Stats,
 	}
+	for _, d := range v.Days {
+		c.Days = append(c.Days, recount.Day{Date: d.Date, Lines: linesOf(d.Report)})
+	}
+	return c
+}
+
+func linesOf(report reconstruct.Report) []recount.Line {
+	lines := make([]recount.Line, len(report.Lines))
+	for i, l := range report.Lines {
+		lines[i] = recount.Line{
+			Table: l.Table, Measure: l.Measure, Source: int64(l.Want), Sent: int64(l.Got), Off: int64(l.Off), Rows: int64(l.Rows), Share: l.Share(),
+		}
+	}
+	return lines
+}
+
+// verify translates a site export once more, as t does, counts the events that
+// go to Rybbit the way its dashboard does, and compares that with the export's
+// tables, day by day. It reads src to its end and does not close it. Days that t
+// leaves out are not compared.
+func verify(ctx context.Context, src *days, t pipeline.Translation) (*recount.Comparison, error) {
 	v := &verifier{src: src, normalizer: &t.Normalizer}
 	collect := func() pipeline.Collector[[]visit] { return new(visits) }
 	stats, err := pipeline.Translate(ctx, &t, v, pipeline.Mark{}, collect, func(_ context.Context, chunk *pipeline.Collected[[]visit]) error {
@@ -69,7 +79,7 @@ func Verify(ctx context.Context, r *adapters.Reading, t pipeline.Translation) (*
 		}
 		g.Holds = g.Share <= g.Limit && (g.Limit > 0 || g.Failed == 0)
 	}
-	return &v.out, nil
+	return v.out.comparison(), nil
 }
 
 // verifier compares the days of a source while it is translated.
@@ -81,7 +91,7 @@ type verifier struct {
 	ways []*part // handed out and not compared yet, in order
 
 	visits []visit // of the day being counted
-	out    Verification
+	out    verification
 	mass   []mass // of the guarantees
 }
 

@@ -14,12 +14,12 @@ import (
 	"hopper/pipeline/recount"
 )
 
-// Facts tells what the rows of the event tables say, for [recount.Compare]. It
+// tell yields what the rows of the event tables say, for [recount.Compare]. It
 // shares with the translation which tables there are and how text is cut into
 // cells; the rest it looks up by the columns' names.
 //
 // Where visit_id is missing, as before version 2.11, visits follow from pauses.
-func (Adapter) Facts(ctx context.Context, inputs []*input.Input, opt adapters.Options, yield func(*recount.Fact) error) (err error) {
+func tell(ctx context.Context, inputs []*input.Input, opt adapters.Options, yield func(*recount.Fact) error) (err error) {
 	found, err := find(ctx, inputs)
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package umami_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/csv"
 	"path/filepath"
 	"regexp"
@@ -25,15 +24,12 @@ func recounted(t *testing.T, rules pipeline.Normalizer, opt adapters.Options, pa
 		t.Fatal(err)
 	}
 	defer ins.Close()
-	reading, err := umami.Adapter{}.Open(t.Context(), ins.Files, opt)
+	reading, err := umami.Adapter{}.Match(t.Context(), ins.Files).Open(t.Context(), opt)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer reading.Source.Close()
-	c, err := recount.Compare(t.Context(), recount.Export{Facts: func(ctx context.Context, yield func(*recount.Fact) error) error {
-		return umami.Adapter{}.Facts(ctx, ins.Files, opt, yield)
-	}, Source: reading.Source},
-		pipeline.Translation{Normalizer: rules, Jobs: 2})
+	c, err := reading.Verify(t.Context(), pipeline.Translation{Normalizer: rules, Jobs: 2}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,15 +119,12 @@ func FuzzFacts(f *testing.F) {
 		}
 		defer ins.Close()
 		opt := adapters.Options{TempDir: dir}
-		reading, err := umami.Adapter{}.Open(t.Context(), ins.Files, opt)
+		reading, err := umami.Adapter{}.Match(t.Context(), ins.Files).Open(t.Context(), opt)
 		if err != nil {
 			return
 		}
 		defer reading.Source.Close()
-		c, err := recount.Compare(t.Context(), recount.Export{Facts: func(ctx context.Context, yield func(*recount.Fact) error) error {
-			return umami.Adapter{}.Facts(ctx, ins.Files, opt, yield)
-		}, Source: reading.Source},
-			pipeline.Translation{})
+		c, err := reading.Verify(t.Context(), pipeline.Translation{}, nil)
 		if err != nil {
 			return
 		}

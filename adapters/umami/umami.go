@@ -44,6 +44,7 @@ import (
 	"hopper/adapters/input"
 	"hopper/adapters/input/rows/text"
 	"hopper/adapters/input/spill"
+	"hopper/pipeline/recount"
 )
 
 // Adapter is the [adapters.Adapter] for Umami.
@@ -52,8 +53,8 @@ type Adapter struct{}
 // Name is "umami".
 func (Adapter) Name() string { return "umami" }
 
-// Detect looks for a table of Umami's, or a name of one.
-func (Adapter) Detect(inputs []*input.Input) bool {
+// detect looks for a table of Umami's, or a name of one.
+func detect(ctx context.Context, inputs []*input.Input) bool {
 	if isAggregates(inputs) {
 		return true
 	}
@@ -68,17 +69,17 @@ func (Adapter) Detect(inputs []*input.Input) bool {
 			head := string(in.TextHead())
 			return strings.Contains(head, "website_event") || strings.Contains(head, "pageview") && strings.Contains(head, "session")
 		}
-		found, err := text.Find(context.Background(), in) // reads no more than the head
+		found, err := text.Find(ctx, in) // reads no more than the head
 		return err == nil && slices.ContainsFunc(found, func(t *text.Table) bool { return roleOf(t) != other || headless(t) })
 	})
 }
 
-// Joined reports whether an input is a table of sessions or properties.
-func (Adapter) Joined(in *input.Input) bool {
+// isJoined reports whether an input is a table of sessions or properties.
+func isJoined(ctx context.Context, in *input.Input) bool {
 	if in.Format() != input.Text || text.IsSQL(in) {
 		return false
 	}
-	found, err := text.Find(context.Background(), in) // reads no more than the head
+	found, err := text.Find(ctx, in) // reads no more than the head
 	return err == nil && len(found) > 0 && !slices.ContainsFunc(found, func(t *text.Table) bool {
 		switch roleOf(t) {
 		case sessionsRole, eventDataRole, sessionDataRole:
@@ -88,14 +89,14 @@ func (Adapter) Joined(in *input.Input) bool {
 	})
 }
 
-// Open reads the tables that are joined to the events, and the events where
+// open reads the tables that are joined to the events, and the events where
 // visits must be found.
-func (Adapter) Open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *adapters.Reading, err error) {
+func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *adapters.Reading, err error) {
 	found, err := find(ctx, inputs)
 	if err != nil {
 		return nil, err
 	}
-	website, err := found.website(opt.Website)
+	website, err := found.website(opt.Get(adapters.Website))
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +131,10 @@ func (Adapter) Open(ctx context.Context, inputs []*input.Input, opt adapters.Opt
 			return nil, err
 		}
 	}
-	return &adapters.Reading{Source: src, Shape: found.shape(), Schema: found.schema(), Notes: found.notes()}, nil
+	facts := func(ctx context.Context, yield func(*recount.Fact) error) error { return tell(ctx, inputs, opt, yield) }
+	return &adapters.Reading{
+		Source: src, Shape: found.shape(), Schema: found.schema(), Notes: found.notes(), Verify: adapters.VerifyRows(src, opt, facts),
+	}, nil
 }
 
 // index sorts the properties in tables into an index by the column owner.

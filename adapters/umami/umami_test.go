@@ -51,7 +51,7 @@ func translate(t testing.TB, stdin io.Reader, opt adapters.Options, args ...stri
 		return result{}, err
 	}
 	defer ins.Close()
-	reading, err := umami.Adapter{}.Open(t.Context(), ins.Files, opt)
+	reading, err := umami.Adapter{}.Match(t.Context(), ins.Files).Open(t.Context(), opt)
 	if err != nil {
 		return result{}, err
 	}
@@ -258,7 +258,7 @@ func TestDetect(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := (umami.Adapter{}).Detect(ins.Files); got != want {
+		if got := (umami.Adapter{}).Match(t.Context(), ins.Files).Fit == adapters.Fits; got != want {
 			t.Errorf("%s: got %t", name, got)
 		}
 		ins.Close()
@@ -404,7 +404,7 @@ func TestWebsites(t *testing.T) {
 		{"chosen", dump("w1", "w2", "w1"), "W1", 2},
 		{"another after the head", dump(append(slices.Repeat([]string{"w1"}, 5000), "w2")...), "", 5000},
 	} {
-		r, err := translate(t, c.input, adapters.Options{Website: c.website}, "-")
+		r, err := translate(t, c.input, adapters.Options{Chosen: map[string]string{"website": c.website}}, "-")
 		if err != nil {
 			t.Fatal(c.name, err)
 		}
@@ -500,7 +500,7 @@ func TestWorkersAgree(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer ins.Close()
-		reading, err := umami.Adapter{}.Open(t.Context(), ins.Files, adapters.Options{TempDir: t.TempDir()})
+		reading, err := umami.Adapter{}.Match(t.Context(), ins.Files).Open(t.Context(), adapters.Options{TempDir: t.TempDir()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -574,7 +574,7 @@ func BenchmarkDecode(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		reading, err := umami.Adapter{}.Open(b.Context(), ins.Files, adapters.Options{})
+		reading, err := umami.Adapter{}.Match(b.Context(), ins.Files).Open(b.Context(), adapters.Options{})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -16,11 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"hopper/adapters"
-	"hopper/adapters/input"
-	"hopper/adapters/umami"
-	"hopper/pipeline"
-	"hopper/sinks/rybbit/wire"
+	"hopper"
 )
 
 // BenchmarkAgainstScript measures what hopper does to an Umami Cloud export
@@ -89,39 +85,16 @@ func BenchmarkMemory(b *testing.B) {
 // translateExport is all that import does but sending.
 func translateExport(b *testing.B, path string) (events int) {
 	ctx := context.Background()
-	inputs, err := input.Open(ctx, []string{path}, nil, "")
+	export, err := hopper.Open(ctx, []string{path}, hopper.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer inputs.Close()
-	reading, err := umami.Adapter{}.Open(ctx, inputs.Files, adapters.Options{})
+	defer export.Close()
+	result, err := export.DryRun(ctx, "1", hopper.Import{Wire: "umami"})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer reading.Source.Close()
-	format, err := wire.For("umami")
-	if err != nil {
-		b.Fatal(err)
-	}
-	translation := pipeline.Translation{Target: wire.Target(format), Jobs: runtime.GOMAXPROCS(0)}
-	var queue pipeline.Queue
-	index := int64(0)
-	_, err = pipeline.Translate(ctx, &translation, reading.Source, pipeline.Mark{}, wire.Encode(format), func(_ context.Context, chunk *pipeline.Collected[*pipeline.Records]) error {
-		for i := range chunk.Value.Ends {
-			queue.Add(index, chunk.Value.Record(i))
-			index++
-		}
-		if queue.Size() > 8<<20 {
-			batch, _ := queue.Batch(8 << 20)
-			events += batch.Events
-			queue.Drop(batch.Events)
-		}
-		return nil
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	return events + queue.Len()
+	return int(result.Events)
 }
 
 // scriptExport is the rival.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hopper"
 	"io"
 	"math/rand/v2"
 	"net/http/httptest"
@@ -138,7 +139,7 @@ func (v *victim) start() (cmd *exec.Cmd, stdout, stderr *bytes.Buffer) {
 }
 
 // run imports until the end, or until it gets a signal after a random time.
-func (v *victim) run(signal os.Signal, within time.Duration) (exit int, out importResult, said string) {
+func (v *victim) run(signal os.Signal, within time.Duration) (exit int, out hopper.Result, said string) {
 	v.t.Helper()
 	cmd, stdout, stderr := v.start()
 	if signal != nil {
@@ -163,7 +164,7 @@ func (v *victim) finish() {
 	if exit != exitDone || out.Imported != int64(v.rows) || out.Sent != out.Imported || out.Rows != int64(v.rows) {
 		v.t.Fatalf("exit %d, %+v\n%s", exit, out, said)
 	}
-	if exit, out, said = v.run(nil, 0); exit != exitDone || out.Status != statusAlreadyComplete || out.Requests != 0 {
+	if exit, out, said = v.run(nil, 0); exit != exitDone || out.Status != hopper.AlreadyComplete || out.Requests != 0 {
 		v.t.Fatalf("a further run: exit %d, %+v\n%s", exit, out, said)
 	}
 	var rows, distinct int

@@ -5,15 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
+	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
-	"hopper/adapters/input"
-	"hopper/pipeline"
+	"hopper"
 	"hopper/sinks/rybbit"
 	"hopper/sinks/rybbit/wire"
 )
@@ -53,23 +52,12 @@ interrupted (run again to go on).`,
 		Example: `  hopper import --sandbox website_event.csv
   RYBBIT_API_KEY=… hopper import --url https://rybbit.example.com --site 1 export.zip`,
 		Args: args(1, -1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.check(); err != nil {
-				return err
-			}
-			screen, log, err := f.console(cmd)
-			if err != nil {
-				return err
-			}
-			r := &importRun{importing: f, log: log, screen: screen, began: time.Now()}
-			runErr := interrupted(cmd.Context(), r.run(cmd.Context(), args, cmd.InOrStdin()))
-			return r.finish(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), runErr)
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
-	f.reading.flags(cmd)
+	f.reading.register(cmd)
 	f.connection.flags(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.wire, "wire", "auto", "wire `FORMAT`: auto (loses least), "+strings.Join(platforms(wire.Formats()), ", "))
+	flags.StringVar(&f.wire, "wire", "auto", "wire `FORMAT`: auto (loses least), "+platforms())
 	flags.Var(&f.maxBatch, "max-batch-bytes", "largest request body, at most 50MB")
 	flags.DurationVar(&f.retryFor, "retry-for", rybbit.DefaultRetryFor, "how long the server may be away before giving up")
 	flags.DurationVar(&f.settle, "settle-after", rybbit.DefaultSettleAfter,
@@ -84,9 +72,6 @@ interrupted (run again to go on).`,
 }
 
 func (f *importing) check() error {
-	if err := f.reading.check(); err != nil {
-		return err
-	}
 	if f.maxBatch < rybbit.MinBatchBytes || f.maxBatch > rybbit.MaxBatchBytes {
 		return usagef("--max-batch-bytes must be between 1KiB and 50MB")
 	}
@@ -102,290 +87,163 @@ func (f *importing) check() error {
 	return nil
 }
 
-func platforms(formats []wire.Format) []string {
-	names := make([]string, len(formats))
-	for i, w := range formats {
-		names[i] = w.Platform()
-	}
-	return names
-}
-
-// importRun is one run of import.
-type importRun struct {
-	*importing
-	log    *slog.Logger
-	screen *screen
-	began  time.Time
-
-	sandboxed *embedded
-	survey    *wire.Survey // of the input's beginning; nil when a run is resumed
-	result    importResult
-	events    atomic.Int64 // translated so far
-}
-
-func (r *importRun) run(ctx context.Context, args []string, stdin io.Reader) (err error) {
-	state, err := r.stateDir()
+func (f *importing) run(cmd *cobra.Command, args []string) (err error) {
+	ctx := cmd.Context()
+	screen, log, err := f.console(cmd)
 	if err != nil {
 		return err
 	}
-	var client *rybbit.Client
+	if err := errors.Join(f.reading.check(cmd.InOrStdin(), log), f.check()); err != nil {
+		return err
+	}
+	to, sandboxed, err := f.target(ctx)
+	if err != nil {
+		return err
+	}
+	if sandboxed != nil {
+		defer func() { err = errors.Join(err, sandboxed.close()) }()
+	}
+	result, runErr := f.transfer(ctx, args, to, &progress{screen: screen, log: log, verb: "sent", now: f.now.Load})
+	runErr = interrupted(ctx, runErr)
+	if result == nil && exitCode(runErr) == exitUsage {
+		return runErr
+	}
+	if result == nil {
+		result = failedEarly(args, runErr)
+	}
+	return f.tell(cmd, result, sandboxed, runErr)
+}
+
+// failedEarly is the result of a run that ended before it knew its inputs.
+func failedEarly(args []string, err error) *hopper.Result {
+	status := hopper.Failed
+	if code := exitCode(err); code == exitAway || code == exitInterrupted {
+		status = hopper.Partial
+	}
+	return &hopper.Result{
+		Inputs: args, ImportIDs: []string{}, Rejects: map[string]int64{}, Omitted: map[string]int64{}, Repaired: map[string]int64{},
+		Status: status, Error: err.Error(),
+	}
+}
+
+// target is where the events go: a server, the embedded sandbox, or nowhere.
+func (f *importing) target(ctx context.Context) (to hopper.Import, sandboxed *embedded, err error) {
+	to = hopper.Import{
+		Wire: f.wire, Rejects: f.rejects, Again: f.again, Version: version,
+		Upload: rybbit.Options{MaxBatchBytes: int(f.maxBatch), RetryFor: f.retryFor, SettleAfter: f.settle},
+	}
+	if to.State, err = f.stateDir(); err != nil {
+		return to, nil, err
+	}
 	switch {
-	case r.sandbox:
-		if r.sandboxed, err = embed(ctx, state); err != nil {
-			return err
+	case f.sandbox:
+		if sandboxed, err = embed(ctx, to.State); err != nil {
+			return to, nil, err
 		}
-		client = r.sandboxed.client
-	case !r.dryRun:
-		if client, err = r.client(); err != nil {
-			return err
-		}
+		to.Client, to.Server = sandboxed.client, "sandbox:"+sandboxed.server.Instance()
+	case !f.dryRun:
+		to.Client, err = f.client()
 	}
-	export, err := r.open(ctx, args, stdin)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, export.inputs.Close()) }()
-	r.result.Source = export.adapter.Name()
-	for _, in := range export.inputs.Files {
-		r.result.Inputs = append(r.result.Inputs, in.Name)
-	}
-	if r.dryRun {
-		return r.translateOnly(ctx, export)
-	}
-	defer func() { r.result.Requests = client.Calls(); client.Close() }()
-	return r.upload(ctx, state, export, client)
+	return to, sandboxed, err
 }
 
-// reader opens the sources of a run. The first is opened early, to choose the
-// wire format by its beginning.
-type reader struct {
-	export *export
-	log    *slog.Logger
-	opened pipeline.Source
-	told   bool
-	// remarks are those of the source opened last.
-	remarks func() []string
-}
-
-func (r *reader) open(ctx context.Context) (pipeline.Source, error) {
-	if src := r.opened; src != nil {
-		r.opened = nil
-		return src, nil
+// transfer opens the inputs and imports them, or only translates them.
+func (f *importing) transfer(ctx context.Context, args []string, to hopper.Import, bar *progress) (_ *hopper.Result, err error) {
+	if to.Client != nil {
+		defer to.Client.Close()
 	}
-	reading, err := r.export.adapter.Open(ctx, r.export.inputs.Files, r.export.options)
+	export, err := hopper.Open(ctx, args, f.options)
 	if err != nil {
 		return nil, err
 	}
-	r.remarks = reading.Remarks
-	if !r.told {
-		r.told = true
-		r.log.Info(reading.Shape, "schema", reading.Schema)
-		for _, note := range reading.Notes {
-			r.log.Warn(note)
-		}
+	defer func() { err = errors.Join(err, export.Close()) }()
+	stop := bar.start()
+	defer stop()
+	if f.dryRun {
+		bar.verb = "translated"
+		return export.DryRun(ctx, f.site, to)
 	}
-	return reading.Source, nil
+	return export.Import(ctx, to)
 }
 
-// remark tells what is known once the source has been read.
-func (r *reader) remark() {
-	if r.remarks == nil {
+// tell prints what the run came to, whether it ended well or not.
+func (f *importing) tell(cmd *cobra.Command, res *hopper.Result, sandboxed *embedded, err error) error {
+	if exitCode(err) == exitUsage {
+		return err
+	}
+	if err == nil && f.maxRejects.exceeded(res.Rejected, res.Rows) {
+		err = &exitError{exitRejects, fmt.Errorf("%d of %d rows were rejected, more than --max-rejects %s allows; they are in %s",
+			res.Rejected, res.Rows, &f.maxRejects, res.RejectsFile)}
+	}
+	stderr := cmd.ErrOrStderr()
+	switch {
+	case f.quiet || res.Error != "":
+	case f.logFormat == "json":
+		f.options.Log.Info("done", "result", res)
+	default:
+		printResult(stderr, res)
+		if sandboxed != nil {
+			// An interrupt while this is printed must not spoil it.
+			err = errors.Join(err, sandboxed.report(context.WithoutCancel(cmd.Context()), stderr, res.ImportIDs))
+		}
+	}
+	if f.json {
+		err = errors.Join(err, printJSON(cmd.OutOrStdout(), res))
+	}
+	return err
+}
+
+func printResult(out io.Writer, res *hopper.Result) {
+	switch res.Status {
+	case hopper.AlreadyComplete:
+		fmt.Fprintf(out, "already complete: %s events are in import %s; --again imports them once more\n",
+			humanize.Comma(res.Imported), strings.Join(res.ImportIDs, ", "))
 		return
-	}
-	for _, remark := range r.remarks() {
-		r.log.Warn(remark)
-	}
-}
-
-// close closes a source that was opened early and never used.
-func (r *reader) close() error {
-	if r.opened == nil {
-		return nil
-	}
-	return r.opened.Close()
-}
-
-// surveyEvents is how many events, from the input's beginning, decide which
-// wire format loses least, and surveyBytes how much memory they may take.
-const (
-	surveyEvents = 10_000
-	surveyBytes  = 32 << 20
-)
-
-// choose ranks the wire formats by what they lose of the input's beginning.
-// It returns none when the input has no events at all: nothing will be sent then.
-func (r *importRun) choose(ctx context.Context, in *reader, rules pipeline.Normalizer) ([]wire.Format, error) {
-	src, err := in.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	sample, surveyed, err := pipeline.Peek(ctx, src, pipeline.Sample{Events: surveyEvents, Bytes: surveyBytes})
-	if err != nil {
-		return nil, errors.Join(err, src.Close())
-	}
-	in.opened = surveyed
-	if len(sample) == 0 {
-		return nil, nil
-	}
-	if r.survey, _, err = survey(ctx, &pipeline.Translation{Normalizer: rules}, pipeline.Replay(sample), new(atomic.Int64)); err != nil {
-		return nil, err
-	}
-	if format, err := wire.For(r.wire); err == nil {
-		return []wire.Format{format}, nil
-	}
-	return r.survey.Rank(), nil
-}
-
-func (r *importRun) upload(ctx context.Context, state string, e *export, client *rybbit.Client) (err error) {
-	migration, err := r.migration(ctx, e)
-	if err != nil {
-		return err
-	}
-	migration.Server, migration.Site = client.Server(), client.Site()
-	if r.sandboxed != nil {
-		migration.Server = "sandbox:" + r.sandboxed.server.Instance()
-	}
-	ledger, err := rybbit.OpenLedger(migration, rybbit.LedgerOptions{Dir: state, Version: version, Again: r.again, Now: r.began})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, ledger.Close()) }()
-	if summary, done := ledger.Complete(); done {
-		r.summarize(summary, statusAlreadyComplete)
-		return nil
-	}
-	e.options.Now = ledger.Started()
-	memory, err := rybbit.OpenMemory(state, migration.Server, r.began)
-	if err != nil {
-		return err
-	}
-	up := rybbit.NewUpload(client, ledger, memory, rybbit.Options{
-		MaxBatchBytes: int(r.maxBatch), RetryFor: r.retryFor, SettleAfter: r.settle, Log: r.log,
-	})
-	summary, err := r.send(ctx, e, r.normalizer(e, migration.Site, ledger.Started()), ledger, up)
-	if err != nil {
-		// The server's counts are read at the end; until then the ledger tells.
-		summary = ledger.Summary()
-		r.summarize(summary, "")
-		r.result.Events, r.result.Sent = r.events.Load(), summary.Stored
-		return err
-	}
-	status := statusComplete
-	if ledger.Resumed() {
-		status = statusResumed
-	}
-	r.summarize(summary, status)
-	return nil
-}
-
-// send translates what is not yet in Rybbit and uploads it.
-func (r *importRun) send(
-	ctx context.Context, e *export, rules pipeline.Normalizer, ledger *rybbit.Ledger, up *rybbit.Upload,
-) (_ rybbit.Summary, err error) {
-	in := &reader{export: e, log: r.log}
-	defer func() { err = errors.Join(err, in.close()) }()
-	format, err := r.agree(ctx, in, rules, ledger, up)
-	if err != nil {
-		return rybbit.Summary{}, err
-	}
-	r.warnOfLosses(format)
-	rejected := &rejects{path: r.rejects}
-	if rejected.path == "" {
-		rejected.path = ledger.Rejects()
-	}
-	defer func() { err = errors.Join(err, rejected.close()) }()
-	stop := r.progress(e.inputs, "sent").start()
-	summary, err := up.Run(ctx, rybbit.Run{
-		Open:        in.open,
-		Translation: &pipeline.Translation{Normalizer: rules, Target: wire.Target(format), Jobs: r.jobs},
-		Encode:      wire.Encode(format),
-		Each: func(chunk *pipeline.Collected[*pipeline.Records]) error {
-			r.events.Store(chunk.Before.Stats.Events + chunk.Stats.Events)
-			return rejected.add(chunk.Before.Stats.Rejected.Total(), chunk.Rejects)
-		},
-	})
-	stop()
-	if err != nil {
-		return rybbit.Summary{}, err
-	}
-	if summary.Stats.Rejected.Total() > 0 {
-		r.result.RejectsFile = rejected.path
-	}
-	in.remark()
-	return summary, nil
-}
-
-// agree settles with the server on the wire format: the one that the migration
-// was begun in, else the best that the server knows. Without events there is
-// nothing to agree on, and any will do.
-func (r *importRun) agree(
-	ctx context.Context, in *reader, rules pipeline.Normalizer, ledger *rybbit.Ledger, up *rybbit.Upload,
-) (wire.Format, error) {
-	var candidates []wire.Format
-	if ledger.Platform() == "" {
-		var err error
-		if candidates, err = r.choose(ctx, in, rules); err != nil {
-			return nil, err
-		}
-		if len(candidates) == 0 {
-			return wire.Formats()[0], nil
+	case hopper.DryRun:
+		fmt.Fprintf(out, "dry run: %s rows give %s events, %s in the wire format %s; nothing was uploaded\n",
+			humanize.Comma(res.Rows), humanize.Comma(res.Events), humanize.Bytes(uint64(res.Bytes)), res.Wire)
+	default:
+		fmt.Fprintf(out, "done: %s rows, %s events, %s imported (%s, %s, %d requests, %s)\n",
+			humanize.Comma(res.Rows), humanize.Comma(res.Events), humanize.Comma(res.Imported),
+			plural(int64(res.Batches), "batch", "batches"), humanize.Bytes(uint64(res.Bytes)), res.Requests,
+			time.Duration(res.Seconds*float64(time.Second)).Round(10*time.Millisecond))
+		if len(res.ImportIDs) > 0 {
+			fmt.Fprintf(out, "  import    %s\n", strings.Join(res.ImportIDs, ", "))
 		}
 	}
-	platform, err := up.Open(ctx, platforms(candidates))
-	if err != nil {
-		return nil, err
+	printCounts(out, "rejected", res.Rejects)
+	if res.RejectsFile != "" {
+		fmt.Fprintf(out, "            all in %s\n", res.RejectsFile)
 	}
-	if r.wire != "auto" && r.wire != platform {
-		return nil, usagef("this migration was begun in the wire format %s: go on without --wire, or delete its imports to begin anew", platform)
+	printCounts(out, "left out", res.Omitted)
+	printCounts(out, "repaired", res.Repaired)
+	if res.Skipped > 0 {
+		fmt.Fprintf(out, "  skipped   %s by the server: outside its range of dates, or over the monthly quota\n", humanize.Comma(res.Skipped))
 	}
-	format, err := wire.For(platform)
-	if err != nil {
-		return nil, fmt.Errorf("ledger %s: %w", ledger.Path(), err)
+	if res.Invalid > 0 {
+		fmt.Fprintf(out, "  invalid   %s by the server: its rules are stricter than hopper knows; please report this\n", humanize.Comma(res.Invalid))
 	}
-	return format, nil
 }
 
-// translateOnly is a dry run.
-func (r *importRun) translateOnly(ctx context.Context, e *export) (err error) {
-	rules := r.normalizer(e, r.site, r.began)
-	in := &reader{export: e, log: r.log}
-	defer func() { err = errors.Join(err, in.close()) }()
-	candidates, err := r.choose(ctx, in, rules)
-	if err != nil {
-		return err
+func plural(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
 	}
-	format := wire.Formats()[0]
-	if len(candidates) > 0 {
-		format = candidates[0]
+	return humanize.Comma(n) + " " + many
+}
+
+func printCounts(out io.Writer, what string, counts map[string]int64) {
+	kinds := make([]string, 0, len(counts))
+	for kind := range counts {
+		kinds = append(kinds, kind)
 	}
-	src, err := in.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, src.Close()) }()
-	rejected := &rejects{path: r.rejects}
-	defer func() { err = errors.Join(err, rejected.close()) }()
-	r.warnOfLosses(format)
-	translation := pipeline.Translation{Normalizer: rules, Target: wire.Target(format), Jobs: r.jobs}
-	stop := r.progress(e.inputs, "translated").start()
-	var bytes int64
-	stats, err := pipeline.Translate(ctx, &translation, src, pipeline.Mark{}, wire.Encode(format), func(_ context.Context, chunk *pipeline.Collected[*pipeline.Records]) error {
-		r.events.Store(chunk.Before.Stats.Events + chunk.Stats.Events)
-		bytes += int64(len(chunk.Value.Body))
-		if r.rejects == "" {
-			return nil
+	slices.SortFunc(kinds, func(a, b string) int {
+		if d := counts[b] - counts[a]; d != 0 {
+			return int(max(-1, min(1, d)))
 		}
-		return rejected.add(chunk.Before.Stats.Rejected.Total(), chunk.Rejects)
+		return strings.Compare(a, b)
 	})
-	stop()
-	if err != nil {
-		return err
+	for _, kind := range kinds {
+		fmt.Fprintf(out, "  %-9s %s × %s\n", what, humanize.Comma(counts[kind]), kind)
 	}
-	r.summarize(rybbit.Summary{Platform: format.Platform(), Stats: stats, Bytes: bytes}, statusDryRun)
-	in.remark()
-	return nil
-}
-
-func (r *importRun) progress(inputs *input.Inputs, verb string) *progress {
-	return &progress{screen: r.screen, log: r.log, verb: verb, bytes: inputs.BytesRead, size: inputs.Size(), events: r.events.Load}
 }

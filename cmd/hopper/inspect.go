@@ -1,19 +1,16 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
-	"sync/atomic"
 	"text/tabwriter"
-	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"hopper"
 	"hopper/pipeline"
 	"hopper/sinks/rybbit/wire"
 )
@@ -39,148 +36,38 @@ the same), shortened, or lost; refused are events that a format cannot carry
 at all, such as web vitals in most.`,
 		Example: "  hopper inspect export.zip",
 		Args:    args(1, -1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.check(); err != nil {
-				return err
-			}
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			screen, log, err := f.console(cmd)
 			if err != nil {
 				return err
 			}
-			result, err := f.inspect(cmd.Context(), args, cmd.InOrStdin(), screen, log)
+			if err := f.check(cmd.InOrStdin(), log); err != nil {
+				return err
+			}
+			export, err := hopper.Open(cmd.Context(), args, f.options)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, export.Close()) }()
+			stop := (&progress{screen: screen, log: log, verb: "read", now: f.now.Load}).start()
+			result, err := export.Inspect(cmd.Context())
+			stop()
 			if err != nil {
 				return err
 			}
 			if f.json {
 				return printJSON(cmd.OutOrStdout(), result)
 			}
-			return result.print(cmd.OutOrStdout())
+			return (*inspection)(result).print(cmd.OutOrStdout())
 		},
 	}
-	f.flags(cmd)
+	f.register(cmd)
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }
 
-// inspection is what inspect --json prints.
-type inspection struct {
-	Source   string         `json:"source"`
-	Shape    string         `json:"shape"`
-	Schema   string         `json:"schema"`
-	Notes    []string       `json:"notes"`
-	Inputs   []string       `json:"inputs"`
-	Rows     int64          `json:"rows"`
-	Events   int64          `json:"events"`
-	Earliest string         `json:"earliest,omitempty"`
-	Latest   string         `json:"latest,omitempty"`
-	Rejected pipeline.Tally `json:"rejected"`
-	Omitted  pipeline.Tally `json:"omitted"`
-	Repaired pipeline.Tally `json:"repaired"`
-	// Wires are the wire formats, the one that loses least first.
-	Wires  []wireVerdict `json:"wires"`
-	Fields []fieldRow    `json:"fields"`
-}
-
-// wireVerdict is what a wire format does to the events as a whole.
-type wireVerdict struct {
-	Wire string `json:"wire"`
-	// Refused is how many events it cannot carry at all.
-	Refused int64 `json:"refused"`
-	// Loses are the fields that it loses or shortens for some events.
-	Loses []string `json:"loses"`
-}
-
-// fieldRow is a row of the fidelity table.
-type fieldRow struct {
-	Field  string                  `json:"field"`
-	Events int64                   `json:"events"`
-	Share  float64                 `json:"share"` // of all events
-	Wires  map[string]fieldVerdict `json:"wires"`
-}
-
-type fieldVerdict struct {
-	// Verdict is the worst that occurs, or "refused" when the format takes none
-	// of the events that fill the field.
-	Verdict   string `json:"verdict"`
-	Kept      int64  `json:"kept"`
-	Derived   int64  `json:"derived"`
-	Shortened int64  `json:"shortened"`
-	Lost      int64  `json:"lost"`
-	Refused   int64  `json:"refused"`
-}
-
-func (f *inspecting) inspect(
-	ctx context.Context, args []string, stdin io.Reader, screen *screen, log *slog.Logger,
-) (_ *inspection, err error) {
-	e, err := f.open(ctx, args, stdin)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, e.inputs.Close()) }()
-	reading, err := e.adapter.Open(ctx, e.inputs.Files, e.options)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, reading.Source.Close()) }()
-	var events atomic.Int64
-	bar := progress{screen: screen, log: log, verb: "read", bytes: e.inputs.BytesRead, size: e.inputs.Size(), events: events.Load}
-	stop := bar.start()
-	translation := pipeline.Translation{Normalizer: f.normalizer(e, "", time.Now()), Jobs: f.jobs}
-	surveyed, stats, err := survey(ctx, &translation, reading.Source, &events)
-	stop()
-	if err != nil {
-		return nil, err
-	}
-	result := &inspection{
-		Source: e.adapter.Name(), Shape: reading.Shape, Schema: reading.Schema, Notes: append([]string{}, reading.Notes...),
-		Rows: stats.Rows, Events: stats.Events,
-		Rejected: orEmpty(stats.Rejected), Omitted: orEmpty(stats.Omitted), Repaired: orEmpty(stats.Repaired),
-	}
-	for _, in := range e.inputs.Files {
-		result.Inputs = append(result.Inputs, in.Name)
-	}
-	if stats.Events > 0 {
-		result.Earliest = stats.Earliest.Time().Format(time.RFC3339Nano)
-		result.Latest = stats.Latest.Time().Format(time.RFC3339Nano)
-	}
-	result.fidelity(surveyed)
-	return result, nil
-}
-
-func orEmpty(t pipeline.Tally) pipeline.Tally {
-	if t == nil {
-		return pipeline.Tally{}
-	}
-	return t
-}
-
-func (r *inspection) fidelity(survey *wire.Survey) {
-	for _, w := range survey.Rank() {
-		v := wireVerdict{Wire: w.Platform(), Refused: survey.Refused(w), Loses: []string{}}
-		for _, field := range survey.Loses(w) {
-			v.Loses = append(v.Loses, field.String())
-		}
-		r.Wires = append(r.Wires, v)
-	}
-	r.Fields = []fieldRow{}
-	for _, row := range survey.Rows() {
-		f := fieldRow{
-			Field: row.Field.String(), Events: row.Events,
-			Share: float64(row.Events) / float64(survey.Events()), Wires: make(map[string]fieldVerdict),
-		}
-		for i, w := range wire.Formats() {
-			v := row.Formats[i]
-			verdict := fieldVerdict{
-				v.Worst().String(), v[wire.Kept], v[wire.Derived], v[wire.Shortened], v[wire.Lost], row.Events - v.Total(),
-			}
-			if v.Total() == 0 {
-				verdict.Verdict = "refused"
-			}
-			f.Wires[w.Platform()] = verdict
-		}
-		r.Fields = append(r.Fields, f)
-	}
-}
+// inspection is an inspection that can be printed.
+type inspection hopper.Inspection
 
 func (r *inspection) print(out io.Writer) error {
 	var b strings.Builder
@@ -230,7 +117,7 @@ func (r *inspection) printFidelity(b *strings.Builder) {
 	for _, f := range r.Fields {
 		fmt.Fprintf(table, "  %s\t%s", f.Field, percent(f.Events, r.Events))
 		for _, w := range r.Wires {
-			fmt.Fprintf(table, "\t%s", f.Wires[w.Wire])
+			fmt.Fprintf(table, "\t%s", verdict(f.Wires[w.Wire]))
 		}
 		fmt.Fprintln(table)
 	}
@@ -242,8 +129,8 @@ func (r *inspection) printFidelity(b *strings.Builder) {
 	table.Flush()
 }
 
-// String tells the worst verdict, and its share where the others fare better.
-func (v fieldVerdict) String() string {
+// verdict spells the worst that occurs, and its share where the others fare better.
+func verdict(v hopper.FieldVerdict) string {
 	share := map[string]int64{
 		wire.Kept.String(): v.Kept, wire.Derived.String(): v.Derived,
 		wire.Shortened.String(): v.Shortened, wire.Lost.String(): v.Lost,

@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"hopper/sinks/rybbit"
+	"hopper"
 )
 
 // version is set by the linker.
@@ -111,8 +111,7 @@ func commandName(root *cobra.Command, args []string) string {
 
 func exitCode(err error) int {
 	var coded *exitError
-	var away *rybbit.AwayError
-	var rewind *rybbit.RewindError
+	var option *hopper.OptionError
 	switch {
 	case err == nil:
 		return exitDone
@@ -120,8 +119,9 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.As(err, &coded):
 		return coded.code
-	case errors.As(err, &away), errors.As(err, &rewind), errors.Is(err, rybbit.ErrLedger), errors.Is(err, rybbit.ErrLocked),
-		rybbit.Temporary(err):
+	case errors.As(err, &option):
+		return exitUsage
+	case hopper.Again(err):
 		return exitAway
 	}
 	return exitFailed

@@ -13,6 +13,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"golang.org/x/term"
+
+	"hopper"
 )
 
 // A screen is stderr: lines scroll, and on a terminal a line of progress stays
@@ -91,11 +93,8 @@ type progress struct {
 	screen *screen
 	log    *slog.Logger
 	verb   string
-	// bytes is how many bytes have been read of size; size is -1 when unknown.
-	bytes func() int64
-	size  int64
-	// events is how many events have come through.
-	events func() int64
+	// now returns how far reading has come; nil before anything was read.
+	now func() *hopper.Progress
 }
 
 // start shows progress until the function it returns is called.
@@ -113,7 +112,9 @@ func (p *progress) start() (stop func()) {
 		for {
 			select {
 			case <-tick.C:
-				show(p.line(time.Since(began)))
+				if now := p.now(); now != nil {
+					show(p.line(now, time.Since(began)))
+				}
 			case <-done:
 				clear()
 				return
@@ -126,18 +127,18 @@ func (p *progress) start() (stop func()) {
 	}
 }
 
-func (p *progress) line(took time.Duration) string {
-	read, events := p.bytes(), p.events()
+func (p *progress) line(now *hopper.Progress, took time.Duration) string {
+	read, size, events := now.Read, now.Size, now.Events
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s", p.verb, humanize.Bytes(uint64(read)))
-	if p.size > 0 {
-		fmt.Fprintf(&b, " of %s (%d%%)", humanize.Bytes(uint64(p.size)), min(100, read*100/p.size))
+	if size > 0 {
+		fmt.Fprintf(&b, " of %s (%d%%)", humanize.Bytes(uint64(size)), min(100, read*100/size))
 	}
 	fmt.Fprintf(&b, " · %s events", humanize.Comma(events))
 	if seconds := took.Seconds(); seconds > 1 {
 		fmt.Fprintf(&b, " · %s/s", humanize.Comma(int64(float64(events)/seconds)))
-		if p.size > 0 && read > 0 && read < p.size {
-			left := time.Duration(float64(took) * float64(p.size-read) / float64(read))
+		if size > 0 && read > 0 && read < size {
+			left := time.Duration(float64(took) * float64(size-read) / float64(read))
 			fmt.Fprintf(&b, " · %s left", left.Round(time.Second))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/csv"
 	"encoding/json"
+	"hopper"
 	"io"
 	"maps"
 	"os"
@@ -20,7 +21,7 @@ import (
 
 // importInto imports inputs into the embedded sandbox of a new state directory
 // and returns the sandbox's database and what was printed.
-func importInto(t *testing.T, args ...string) (*sql.DB, importResult) {
+func importInto(t *testing.T, args ...string) (*sql.DB, hopper.Result) {
 	t.Helper()
 	state := t.TempDir()
 	var stdout, stderr strings.Builder
@@ -28,7 +29,7 @@ func importInto(t *testing.T, args ...string) (*sql.DB, importResult) {
 	if code := run(args, strings.NewReader(""), &stdout, &stderr); code != exitDone {
 		t.Fatalf("exit code %d: %s", code, &stderr)
 	}
-	var result importResult
+	var result hopper.Result
 	if err := json.Unmarshal([]byte(stdout.String()), &result); err != nil {
 		t.Fatal(err)
 	}

@@ -1,26 +1,16 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
-	"sync/atomic"
 	"text/tabwriter"
-	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
-	"hopper/adapters"
-	"hopper/adapters/input"
-	"hopper/adapters/plausible"
-	"hopper/adapters/reconstruct"
-	"hopper/pipeline"
-	"hopper/pipeline/recount"
-	"hopper/sinks/rybbit/wire"
+	"hopper"
 )
 
 // verifying are the flags of verify.
@@ -52,29 +42,29 @@ is what hopper inspect tells.
 Exit code 3: a guarantee does not hold.`,
 		Example: "  hopper verify export.zip",
 		Args:    args(1, -1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.check(); err != nil {
-				return err
-			}
-			format := wire.Formats()[0]
-			if f.wire != "auto" {
-				var err error
-				if format, err = wire.For(f.wire); err != nil {
-					return usagef("--wire: %w", err)
-				}
-			}
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			screen, log, err := f.console(cmd)
 			if err != nil {
 				return err
 			}
-			result, err := f.verify(cmd.Context(), args, cmd.InOrStdin(), format, screen, log)
+			if err := f.check(cmd.InOrStdin(), log); err != nil {
+				return err
+			}
+			export, err := hopper.Open(cmd.Context(), args, f.options)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, export.Close()) }()
+			stop := (&progress{screen: screen, log: log, verb: "read", now: f.now.Load}).start()
+			result, err := export.Verify(cmd.Context(), f.wire)
+			stop()
 			if err != nil {
 				return err
 			}
 			if f.json {
 				err = printJSON(cmd.OutOrStdout(), result)
 			} else {
-				err = result.print(cmd.OutOrStdout())
+				err = (*verification)(result).print(cmd.OutOrStdout())
 			}
 			if err == nil && !result.Holds {
 				err = &exitError{exitRejects, errors.New("what is sent differs from the export")}
@@ -82,113 +72,14 @@ Exit code 3: a guarantee does not hold.`,
 			return err
 		},
 	}
-	f.flags(cmd)
-	cmd.Flags().StringVar(&f.wire, "wire", "auto", "wire `FORMAT` of the import: auto (the richest), "+strings.Join(platforms(wire.Formats()), ", "))
+	f.register(cmd)
+	cmd.Flags().StringVar(&f.wire, "wire", "auto", "wire `FORMAT` of the import: auto (the richest), "+platforms())
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }
 
-// verification is what verify --json prints.
-type verification struct {
-	Source   string           `json:"source"`
-	Shape    string           `json:"shape"`
-	Schema   string           `json:"schema"`
-	Wire     string           `json:"wire"`
-	Inputs   []string         `json:"inputs"`
-	Rows     int64            `json:"rows"`
-	Events   int64            `json:"events"`
-	Rejected map[string]int64 `json:"rejected"`
-	Omitted  map[string]int64 `json:"omitted"`
-	Repaired map[string]int64 `json:"repaired"`
-	// Holds says that all guarantees hold.
-	Holds bool `json:"holds"`
-	*recount.Comparison
-}
-
-func (f *verifying) verify(
-	ctx context.Context, args []string, stdin io.Reader, format wire.Format, screen *screen, log *slog.Logger,
-) (_ *verification, err error) {
-	e, err := f.open(ctx, args, stdin)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, e.inputs.Close()) }()
-	result := &verification{Source: e.adapter.Name(), Wire: format.Platform()}
-	for _, in := range e.inputs.Files {
-		result.Inputs = append(result.Inputs, in.Name)
-		if err := in.Spool(ctx); err != nil { // it is read twice
-			return nil, err
-		}
-	}
-	reading, err := e.adapter.Open(ctx, e.inputs.Files, e.options)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, reading.Source.Close()) }()
-	result.Shape, result.Schema = reading.Shape, reading.Schema
-
-	var events atomic.Int64
-	bar := progress{screen: screen, log: log, verb: "read", bytes: e.inputs.BytesRead, size: e.inputs.Size(), events: events.Load}
-	rules := f.normalizer(e, "", time.Now())
-	stop := bar.start()
-	result.Comparison, err = compare(ctx, e, reading, pipeline.Translation{Normalizer: rules, Target: wire.Target(format), Jobs: f.jobs}, events.Store)
-	stop()
-	if err != nil {
-		return nil, err
-	}
-	stats := &result.Stats
-	result.Rows, result.Events = stats.Rows, stats.Events
-	result.Rejected, result.Omitted, result.Repaired = stats.Rejected.Counts(), stats.Omitted.Counts(), stats.Repaired.Counts()
-	result.Holds = result.Comparison.Holds()
-	return result, nil
-}
-
-// compare has an export of sums compared with its sums, and one of events row
-// by row.
-func compare(ctx context.Context, e *export, reading *adapters.Reading, t pipeline.Translation, progress func(int64)) (*recount.Comparison, error) {
-	if _, ok := e.adapter.(plausible.Adapter); ok {
-		v, err := plausible.Verify(ctx, reading, t)
-		if err == nil {
-			return ofSums(v), nil
-		}
-		if !errors.Is(err, plausible.ErrNoSums) {
-			return nil, err
-		}
-	}
-	teller, ok := e.adapter.(factual)
-	if !ok {
-		return nil, fmt.Errorf("%s: exports of %s cannot be verified in this form; hopper inspect tells what is in them", e.inputs.Files[0].Name, e.adapter.Name())
-	}
-	facts := func(ctx context.Context, yield func(*recount.Fact) error) error {
-		return teller.Facts(ctx, e.inputs.Files, e.options, yield)
-	}
-	return recount.Compare(ctx, recount.Export{Facts: facts, Source: reading.Source, Progress: progress, TempDir: e.options.TempDir}, t)
-}
-
-// factual is an adapter that tells what the rows of its exports say.
-type factual interface {
-	Facts(ctx context.Context, inputs []*input.Input, opt adapters.Options, yield func(*recount.Fact) error) error
-}
-
-// ofSums brings the comparison of a site export into the common form.
-func ofSums(v *plausible.Verification) *recount.Comparison {
-	lines := func(report reconstruct.Report) []recount.Line {
-		lines := make([]recount.Line, len(report.Lines))
-		for i, l := range report.Lines {
-			lines[i] = recount.Line{
-				Table: l.Table, Measure: l.Measure, Source: int64(l.Want), Sent: int64(l.Got), Off: int64(l.Off), Rows: int64(l.Rows), Share: l.Share(),
-			}
-		}
-		return lines
-	}
-	c := &recount.Comparison{
-		Days: []recount.Day{}, Total: lines(v.Total), Worst: []recount.Row{}, Guarantees: append([]recount.Guarantee{}, v.Guarantees...), Notes: []string{}, Stats: v.Stats,
-	}
-	for _, d := range v.Days {
-		c.Days = append(c.Days, recount.Day{Date: d.Date, Lines: lines(d.Report)})
-	}
-	return c
-}
+// verification is a verification that can be printed.
+type verification hopper.Verification
 
 func (v *verification) print(out io.Writer) error {
 	var b strings.Builder
@@ -226,8 +117,8 @@ func (v *verification) print(out io.Writer) error {
 	}
 	if len(v.Rejected)+len(v.Omitted) > 0 {
 		b.WriteByte('\n')
-		tellCounts(&b, "rejected", v.Rejected)
-		tellCounts(&b, "left out", v.Omitted)
+		printCounts(&b, "rejected", v.Rejected)
+		printCounts(&b, "left out", v.Omitted)
 	}
 	v.printWorst(&b)
 	b.WriteByte('\n')

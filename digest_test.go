@@ -1,4 +1,4 @@
-package main
+package hopper
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -22,18 +21,10 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func TestBytesOfFixtures(t *testing.T) {
 	const golden = "testdata/digests.golden"
 	var got strings.Builder
-	for _, source := range []string{"umami", "plausible", "ga"} {
-		paths, err := filepath.Glob("../../fixtures/" + source + "/*")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, path := range paths {
-			switch base := filepath.Base(path); {
-			case base == "broken" || base == "gen", strings.HasSuffix(base, ".go"), strings.HasSuffix(base, ".md"):
-				continue
-			}
+	for _, source := range SourceNames() {
+		for _, path := range exports(t, source) {
 			for _, format := range wire.Formats() {
-				fmt.Fprintf(&got, "%s %s %s\n", strings.TrimPrefix(path, "../../fixtures/"), format.Platform(), digest(t, path, format))
+				fmt.Fprintf(&got, "%s %s %s\n", strings.TrimPrefix(path, "fixtures/"), format.Platform(), digest(t, path, format))
 			}
 		}
 	}
@@ -64,21 +55,18 @@ func TestBytesOfFixtures(t *testing.T) {
 // digest returns how many rows and events path holds, and the digest of what
 // they are in a wire format.
 func digest(t *testing.T, path string, format wire.Format) string {
-	r := &reading{from: "auto", gaEvents: "default", jobs: 2}
-	e, err := r.open(t.Context(), []string{path}, nil)
+	e, err := Open(t.Context(), []string{path}, Options{Jobs: 2})
 	if err != nil {
-		t.Fatal(err)
+		return "unusable"
 	}
-	defer e.inputs.Close()
+	defer e.Close()
 	now := time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)
-	e.options.Now = now
-	opened, err := e.adapter.Open(t.Context(), e.inputs.Files, e.options)
+	opened, err := e.match.Open(t.Context(), e.reading(now))
 	if err != nil {
 		return "unusable"
 	}
 	defer opened.Source.Close()
-	rules := r.normalizer(e, "1", now)
-	translation := pipeline.Translation{Normalizer: rules, Target: wire.Target(format), Jobs: 2}
+	translation := pipeline.Translation{Normalizer: e.normalizer("1", now), Target: wire.Target(format), Jobs: 2}
 	sum := sha256.New()
 	stats, err := pipeline.Translate(t.Context(), &translation, opened.Source, pipeline.Mark{}, wire.Encode(format), func(_ context.Context, chunk *pipeline.Collected[*pipeline.Records]) error {
 		for i := range chunk.Value.Len() {

@@ -1,0 +1,230 @@
+package hopper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"hopper/pipeline"
+	"hopper/sinks/rybbit"
+	"hopper/sinks/rybbit/wire"
+)
+
+// Import says where events go and how.
+type Import struct {
+	// Client is the server's and the site's.
+	Client *rybbit.Client
+	// Server names the server in the ledger, where its address is none that
+	// lasts; empty is the client's.
+	Server string
+	// State is the directory where ledgers, rejects and what is known of servers
+	// are kept. It must outlive the process for a migration to be resumed.
+	State string
+	// Wire is the platform whose wire format is used; empty and "auto" choose
+	// the one that loses least of what the server knows.
+	Wire string
+	// Upload holds the choices of the upload itself.
+	Upload rybbit.Options
+	// Rejects is the file for rejected rows; empty is one beside the ledger.
+	Rejects string
+	// Again imports once more what was imported already.
+	Again bool
+	// Version is that of the program, for the record.
+	Version string
+}
+
+// importRun is one run of [Export.Import] or [Export.DryRun].
+type importRun struct {
+	*Export
+	Import
+	began  time.Time
+	log    *slog.Logger
+	survey *wire.Survey // of the input's beginning; nil when a run is resumed
+	result *Result
+}
+
+// Import brings the export's events into a site, each exactly once. It goes on
+// where an earlier run of the same inputs, options and site stopped. When ctx
+// ends, it finishes the batch in flight, for at most 20 seconds. The result is
+// there whatever the error, and says how far the run came; [Again] says of the
+// error whether the same call goes on.
+func (e *Export) Import(ctx context.Context, to Import) (_ *Result, err error) {
+	r := &importRun{Export: e, Import: to, began: time.Now(), log: e.options.Log, result: e.newResult()}
+	err = r.upload(ctx)
+	r.result.Requests = to.Client.Calls()
+	return r.finish(err)
+}
+
+// finish completes the result of a run that ended in err.
+func (r *importRun) finish(err error) (*Result, error) {
+	r.result.Seconds = time.Since(r.began).Seconds()
+	if err != nil {
+		r.result.Error, r.result.Status = err.Error(), Failed
+		if Again(err) || errors.Is(err, context.Canceled) {
+			r.result.Status = Partial
+		}
+	}
+	return r.result, err
+}
+
+func (r *importRun) upload(ctx context.Context) (err error) {
+	if _, err := formatFor(r.Wire); err != nil {
+		return err
+	}
+	migration, err := r.migration(ctx)
+	if err != nil {
+		return err
+	}
+	migration.Server, migration.Site = r.Client.Server(), r.Client.Site()
+	if r.Server != "" {
+		migration.Server = r.Server
+	}
+	ledger, err := rybbit.OpenLedger(migration, rybbit.LedgerOptions{Dir: r.State, Version: r.Version, Again: r.Again, Now: r.began})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ledger.Close()) }()
+	if summary, done := ledger.Complete(); done {
+		r.result.summarize(summary, AlreadyComplete)
+		return nil
+	}
+	memory, err := rybbit.OpenMemory(r.State, migration.Server, r.began)
+	if err != nil {
+		return err
+	}
+	options := r.Upload
+	options.Log = r.log
+	up := rybbit.NewUpload(r.Client, ledger, memory, options)
+	summary, err := r.send(ctx, ledger, up, r.normalizer(migration.Site, ledger.Started()))
+	if err != nil {
+		// The server's counts are read at the end; until then the ledger tells.
+		summary = ledger.Summary()
+		r.result.summarize(summary, "")
+		r.result.Events, r.result.Sent = r.events.Load(), summary.Stored
+		return err
+	}
+	status := Complete
+	if ledger.Resumed() {
+		status = Resumed
+	}
+	r.result.summarize(summary, status)
+	return nil
+}
+
+// send translates what is not yet in Rybbit and uploads it.
+func (r *importRun) send(ctx context.Context, ledger *rybbit.Ledger, up *rybbit.Upload, rules pipeline.Normalizer) (_ rybbit.Summary, err error) {
+	in := &reader{export: r.Export, now: ledger.Started()}
+	defer func() { err = errors.Join(err, in.close()) }()
+	format, err := r.agree(ctx, in, rules, ledger, up)
+	if err != nil {
+		return rybbit.Summary{}, err
+	}
+	r.warnOfLosses(format)
+	rejected := &rejects{path: r.Rejects}
+	if rejected.path == "" {
+		rejected.path = ledger.Rejects()
+	}
+	defer func() { err = errors.Join(err, rejected.close()) }()
+	summary, err := up.Run(ctx, rybbit.Run{
+		Open:        in.open,
+		Translation: &pipeline.Translation{Normalizer: rules, Target: wire.Target(format), Jobs: r.options.Jobs},
+		Encode:      wire.Encode(format),
+		Each: func(chunk *pipeline.Collected[*pipeline.Records]) error {
+			r.came(chunk.Before.Stats.Events + chunk.Stats.Events)
+			return rejected.add(chunk.Before.Stats.Rejected.Total(), chunk.Rejects)
+		},
+	})
+	if err != nil {
+		return rybbit.Summary{}, err
+	}
+	if summary.Stats.Rejected.Total() > 0 {
+		r.result.RejectsFile = rejected.path
+	}
+	in.remark()
+	return summary, nil
+}
+
+// agree settles with the server on the wire format: the one that the migration
+// was begun in, else the best that the server knows. Without events there is
+// nothing to agree on, and any will do.
+func (r *importRun) agree(ctx context.Context, in *reader, rules pipeline.Normalizer, ledger *rybbit.Ledger, up *rybbit.Upload) (wire.Format, error) {
+	var candidates []wire.Format
+	if ledger.Platform() == "" {
+		var err error
+		if candidates, err = r.choose(ctx, in, rules); err != nil {
+			return nil, err
+		}
+		if len(candidates) == 0 {
+			return wire.Formats()[0], nil
+		}
+	}
+	platform, err := up.Open(ctx, platforms(candidates))
+	if err != nil {
+		return nil, err
+	}
+	if r.Wire != "" && r.Wire != "auto" && r.Wire != platform {
+		return nil, optionErrorf("wire", "this migration was begun in the wire format %s: go on without --wire, or delete its imports to begin anew", platform)
+	}
+	format, err := wire.For(platform)
+	if err != nil {
+		return nil, fmt.Errorf("ledger %s: %w", ledger.Path(), err)
+	}
+	return format, nil
+}
+
+// choose ranks the wire formats by what they lose of the input's beginning,
+// where none is asked for. It returns none when the input has no events at all.
+func (r *importRun) choose(ctx context.Context, in *reader, rules pipeline.Normalizer) (_ []wire.Format, err error) {
+	if r.survey, err = in.survey(ctx, rules); err != nil || r.survey == nil {
+		return nil, err
+	}
+	if format, err := wire.For(r.Wire); err == nil {
+		return []wire.Format{format}, nil
+	}
+	return r.survey.Rank(), nil
+}
+
+func platforms(formats []wire.Format) []string {
+	names := make([]string, len(formats))
+	for i, f := range formats {
+		names[i] = f.Platform()
+	}
+	return names
+}
+
+// warnOfLosses says in one line what the wire format loses of the input's
+// beginning, and which one would not.
+func (r *importRun) warnOfLosses(format wire.Format) {
+	if r.survey == nil {
+		return
+	}
+	lost := r.survey.Loses(format)
+	if len(lost) == 0 {
+		return
+	}
+	names := make([]string, len(lost))
+	for i, f := range lost {
+		names[i] = f.String()
+	}
+	advice := "no wire format keeps more"
+	if best := r.survey.Rank()[0]; best.Platform() != format.Platform() {
+		advice = fmt.Sprintf("%s would keep more and needs %s", best.Platform(), needs(best))
+	}
+	r.log.Warn(fmt.Sprintf("the wire format %s loses or shortens %s; %s; hopper inspect tells how much",
+		format.Platform(), strings.Join(names, ", "), advice))
+}
+
+// needs says which servers know a wire format. The oldest know umami alone;
+// release 2.7.0 was seen to know three.
+func needs(format wire.Format) string {
+	switch format.Platform() {
+	case "matomo", "posthog":
+		return "a Rybbit newer than 2.7.0"
+	case "umami":
+		return "any Rybbit"
+	}
+	return "a Rybbit of 2.7.0 or somewhat older"
+}

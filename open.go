@@ -1,0 +1,243 @@
+package hopper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+	_ "time/tzdata" // zones by name on machines without a zone database
+
+	"hopper/adapters"
+	"hopper/adapters/input"
+	"hopper/pipeline"
+)
+
+// Options say how inputs are read. The zero value is what most callers want.
+type Options struct {
+	// From is the name of the inputs' source; empty and "auto" find it out.
+	From string
+	// Since and Until are the first and the last day to keep, in UTC, as
+	// "2024-01-31"; empty is no bound.
+	Since, Until string
+	// Timezone is the zone of days and times without one, as "Europe/Berlin".
+	// Empty is what the export says, else UTC.
+	Timezone string
+	// Hostname is for events without one.
+	Hostname string
+	// Chosen holds options that only some sources offer ([SourceOptions]), by
+	// name, where they are set.
+	Chosen map[string]string
+	// Jobs is the number of workers that translate; 0 is one a processor.
+	Jobs int
+	// Stdin is what the input "-" reads.
+	Stdin io.Reader
+	// TempDir is where large joins and sorts go; empty is the system's.
+	TempDir string
+	// Log takes what a user should read; nil discards it.
+	Log *slog.Logger
+	// Progress, if set, is called from time to time while inputs are read, by
+	// one goroutine at a time.
+	Progress func(Progress)
+}
+
+// Progress is how far reading has come.
+type Progress struct {
+	// Read is how many bytes of the inputs, as stored, were read, and Size how
+	// many there are; -1 is unknown.
+	Read, Size int64
+	// Events is how many events have come through.
+	Events int64
+}
+
+// An Export is inputs that are recognized as those of one source.
+type Export struct {
+	options Options
+	days    days
+	zone    *time.Location // nil is what the export says
+	inputs  *input.Inputs
+	adapter adapters.Adapter
+	match   adapters.Match
+	events  atomic.Int64
+}
+
+// days are the bounds of the events kept.
+type days struct{ since, until pipeline.Micros }
+
+// Open finds the inputs that args name (paths, globs, directories, archives,
+// "-") and finds out what they are. It reads the beginning of each. An
+// [OptionError] says which of the options cannot be.
+func Open(ctx context.Context, args []string, options Options) (*Export, error) {
+	e := &Export{options: options}
+	if err := e.check(); err != nil {
+		return nil, err
+	}
+	var err error
+	if e.inputs, err = input.Open(ctx, args, options.Stdin, options.TempDir); err != nil {
+		return nil, err
+	}
+	if err := e.recognize(ctx); err != nil {
+		return nil, errors.Join(err, e.inputs.Close())
+	}
+	return e, nil
+}
+
+// Close removes temporary files.
+func (e *Export) Close() error { return e.inputs.Close() }
+
+// Source returns the name of the source.
+func (e *Export) Source() string { return e.adapter.Name() }
+
+// Inputs returns the inputs' names.
+func (e *Export) Inputs() []string {
+	names := make([]string, len(e.inputs.Files))
+	for i, in := range e.inputs.Files {
+		names[i] = in.Name
+	}
+	return names
+}
+
+// Check returns an [OptionError] for an option that cannot be, without a look
+// at any input.
+func (o Options) Check() error { return (&Export{options: o}).check() }
+
+func (e *Export) check() (err error) {
+	o := &e.options
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Jobs == 0 {
+		o.Jobs = runtime.GOMAXPROCS(0)
+	}
+	if o.Jobs < 0 {
+		return optionErrorf("jobs", "must be at least 1")
+	}
+	if o.From != "" && o.From != "auto" && !slices.Contains(SourceNames(), o.From) {
+		return optionErrorf("from", "%q is none of auto, %s", o.From, strings.Join(SourceNames(), ", "))
+	}
+	if o.Timezone != "" {
+		if e.zone, err = time.LoadLocation(o.Timezone); err != nil || o.Timezone == "Local" {
+			return optionErrorf("timezone", "%q is no zone such as Europe/Berlin or UTC", o.Timezone)
+		}
+	}
+	if e.days.since, err = dayOf("since", o.Since, 0); err != nil {
+		return err
+	}
+	if e.days.until, err = dayOf("until", o.Until, 1); err != nil {
+		return err
+	}
+	if e.days.until != 0 && e.days.since >= e.days.until {
+		return optionErrorf("since", "%s is after --until %s", o.Since, o.Until)
+	}
+	if strings.Contains(o.Hostname, "://") {
+		return optionErrorf("hostname", "%q has a scheme; a host such as www.example.com is needed", o.Hostname)
+	}
+	return e.checkChosen()
+}
+
+// checkChosen also forgets what is the same as not choosing, so that it is no
+// part of a migration's identity.
+func (e *Export) checkChosen() error {
+	chosen := map[string]string{}
+	for name, value := range e.options.Chosen {
+		i := slices.IndexFunc(SourceOptions(), func(o adapters.Option) bool { return o.Name == name })
+		if i < 0 {
+			return optionErrorf(name, "no source has such an option")
+		}
+		option := SourceOptions()[i]
+		if option.Values != nil && !slices.Contains(option.Values, value) {
+			return optionErrorf(name, "%q is none of %s", value, strings.Join(option.Values, ", "))
+		}
+		if value != option.Default() {
+			chosen[name] = value
+		}
+	}
+	e.options.Chosen = chosen
+	return nil
+}
+
+func dayOf(option, s string, plus int) (pipeline.Micros, error) {
+	if s == "" {
+		return 0, nil
+	}
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return 0, optionErrorf(option, "%q is no day such as 2024-01-31", s)
+	}
+	return pipeline.MicrosOf(t.AddDate(0, 0, plus)), nil
+}
+
+// recognize asks the adapters for the one that the inputs fit best.
+func (e *Export) recognize(ctx context.Context) error {
+	var near []error
+	for _, a := range Sources() {
+		named := e.options.From == a.Name()
+		if e.options.From != "" && e.options.From != "auto" && !named {
+			continue
+		}
+		m := a.Match(ctx, e.inputs.Files)
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		switch {
+		case named || m.Fit == adapters.Fits:
+			e.adapter, e.match = a, m
+			e.warnOfIdle()
+			return nil
+		case m.Err != nil:
+			near = append(near, m.Err)
+		}
+	}
+	if len(near) > 0 {
+		return near[0]
+	}
+	return fmt.Errorf("%s: not recognized as an export of %s; if it is one, name it with --from and read what is missing",
+		strings.Join(fewOf(e.Inputs()), ", "), strings.Join(SourceNames(), ", "))
+}
+
+// warnOfIdle says which options do nothing for this source.
+func (e *Export) warnOfIdle() {
+	for name := range e.options.Chosen {
+		if !slices.ContainsFunc(e.adapter.Options(), func(o adapters.Option) bool { return o.Name == name }) {
+			e.options.Log.Warn(fmt.Sprintf("--%s has no effect on exports of %s; it is for %s",
+				name, e.adapter.Title(), strings.Join(offering(name), " and ")))
+		}
+	}
+}
+
+// fewOf returns the first three names, and how many more there are.
+func fewOf(names []string) []string {
+	const most = 3
+	if len(names) <= most {
+		return names
+	}
+	return append(slices.Clone(names[:most]), fmt.Sprintf("and %d more", len(names)-most))
+}
+
+// reading returns how the export is read by a migration that began at a time.
+func (e *Export) reading(now time.Time) adapters.Options {
+	return adapters.Options{Timezone: e.zone, Now: now, TempDir: e.options.TempDir, Chosen: e.options.Chosen}
+}
+
+// normalizer returns the rules for events that go to site.
+func (e *Export) normalizer(site string, now time.Time) pipeline.Normalizer {
+	return pipeline.Normalizer{
+		Namespace: pipeline.Site(e.adapter.Name(), site),
+		Hostname:  e.options.Hostname,
+		Since:     e.days.since, Until: e.days.until,
+		Now: pipeline.MicrosOf(now),
+	}
+}
+
+// came tells the caller that so many events have come through.
+func (e *Export) came(events int64) {
+	e.events.Store(events)
+	if e.options.Progress != nil {
+		e.options.Progress(Progress{Read: e.inputs.BytesRead(), Size: e.inputs.Size(), Events: events})
+	}
+}

@@ -12,7 +12,7 @@ import (
 // migration identifies what is being moved. Options that change neither which
 // events there are nor what they hold stay out of it.
 func (e *Export) migration(ctx context.Context) (rybbit.Migration, error) {
-	prints, err := e.inputs.Fingerprints(ctx)
+	identity, err := e.inputs.Identify(ctx)
 	if err != nil {
 		return rybbit.Migration{}, err
 	}
@@ -24,7 +24,7 @@ func (e *Export) migration(ctx context.Context) (rybbit.Migration, error) {
 	for name, value := range e.options.Chosen {
 		m.Options[name] = value
 	}
-	for _, p := range prints {
+	for _, p := range identity.Stored {
 		m.Inputs = append(m.Inputs, rybbit.InputID{Name: p.Name, Size: p.Size, SHA256: p.SHA256, Joined: e.joined(p.Name)})
 	}
 	return m, nil

@@ -238,8 +238,8 @@ func TestStdin(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := open(t, c.stdin(), "-").Files[0]
-			if in.Name != c.name || !strings.HasPrefix(long, string(in.Head)) || len(in.Head) != 64<<10 {
-				t.Errorf("got %q with %d bytes of head", in.Name, len(in.Head))
+			if in.Name != c.name || !strings.HasPrefix(long, string(in.Head())) || len(in.Head()) != 64<<10 {
+				t.Errorf("got %q with %d bytes of head", in.Name, len(in.Head()))
 			}
 			if text := readAll(t, in); text != long {
 				t.Errorf("got %d bytes, want %d", len(text), len(long))
@@ -290,7 +290,11 @@ func TestFingerprints(t *testing.T) {
 	packed := archive("a.csv", content, "b.csv", content)
 	p := write(t, dir, "e.zip", packed)
 	ins := open(t, pipe([]byte(content)), p, "-")
-	got, err := ins.Fingerprints(t.Context())
+	id, err := ins.Identify(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := id.Stored
 	want := []input.Fingerprint{{p, int64(len(packed)), sum(packed)}, {"standard input", int64(len(content)), sum([]byte(content))}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)

@@ -3,10 +3,15 @@
 package input_test
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
+
+	"hopper/adapters/input"
 )
 
 func TestNamedPipe(t *testing.T) {
@@ -22,5 +27,17 @@ func TestNamedPipe(t *testing.T) {
 	}()
 	if text := readAll(t, open(t, nil, p).Files[0]); text != content {
 		t.Errorf("got %q", text)
+	}
+}
+
+func TestNamedPipeWithoutWriter(t *testing.T) {
+	p := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(p, 0o600); err != nil {
+		t.Skip(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := input.Open(ctx, []string{p}, nil, ""); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
 	}
 }

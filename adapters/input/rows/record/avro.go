@@ -626,7 +626,7 @@ func decimal(b []byte, scale int) string {
 // nearly always within the head.
 func avroFields(ctx context.Context, in *input.Input) ([]string, error) {
 	all := func(string) bool { return true }
-	a := &avroReader{in: in.Name, b: bufio.NewReader(bytes.NewReader(in.Head))}
+	a := &avroReader{in: in.Name, b: bufio.NewReader(bytes.NewReader(in.Head()))}
 	err := a.header(all)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		if err := in.Spool(ctx); err != nil {

@@ -1,0 +1,270 @@
+package input
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/url"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Inputs are what the arguments of a command name, ready to be read.
+type Inputs struct {
+	// Files are the inputs in the order of the arguments; those of a
+	// directory, a glob or an archive in name order.
+	Files []*Input
+	// PassedOver is what was found in directories, prefixes and archives and
+	// is no input, or an empty one, which is among Files too.
+	PassedOver []PassedOver
+
+	shared  *shared
+	stores  []Store
+	seen    map[string]bool // ids of objects
+	closers []io.Closer
+}
+
+// Open finds the inputs that args name: paths, globs, directories (all files
+// beneath, without hidden ones), addresses in one of stores, ZIP archives (all
+// members), and "-" for stdin. It reads the head of each and nothing more,
+// except for an archive on stdin, which goes to a temporary file in tempDir
+// (empty: the system's). The inputs can be read for as long as ctx lasts.
+//
+// It fails with an [Error] on what is no input: a missing or empty file, an
+// address of no store, an archive that is cut off, encrypted, or has two
+// members of one name.
+func Open(ctx context.Context, args []string, stdin io.Reader, tempDir string, stores ...Store) (*Inputs, error) {
+	ins := &Inputs{shared: &shared{ctx: ctx, tempDir: tempDir}, stores: stores, seen: map[string]bool{}}
+	for _, arg := range args {
+		if err := ins.add(ctx, arg, stdin); err != nil {
+			ins.Close()
+			return nil, err
+		}
+	}
+	if len(ins.Files) == 0 {
+		return nil, errors.New("no inputs; give files, directories, or - for standard input")
+	}
+	return ins, nil
+}
+
+func (ins *Inputs) add(ctx context.Context, arg string, stdin io.Reader) error {
+	if arg == "-" {
+		return ins.addStdin(ctx, stdin)
+	}
+	store, err := ins.storeOf(arg)
+	if err != nil {
+		return err
+	}
+	w := &window{ins: ins}
+	err = store.Find(ctx, arg, func(o Object) error { return w.add(ctx, o) }, func(p PassedOver) {
+		ins.PassedOver = append(ins.PassedOver, p)
+	})
+	if err != nil {
+		return err
+	}
+	return w.flush(ctx)
+}
+
+// storeOf returns the store that an argument is an address of.
+func (ins *Inputs) storeOf(arg string) (Store, error) {
+	scheme, _, ok := strings.Cut(arg, "://")
+	if !ok || strings.ContainsAny(scheme, `/\.`) {
+		return Files{}, nil
+	}
+	for _, s := range ins.stores {
+		for _, known := range s.Schemes() {
+			if strings.EqualFold(scheme, known) {
+				return s, nil
+			}
+		}
+	}
+	return nil, Errorf(Printable(arg), "reading from %s addresses is not supported", scheme).Advise("download it and give the file")
+}
+
+// Printable returns an address without what may be secret: the user's name
+// and password, and the query and fragment, which a presigned address carries
+// its signature in.
+func Printable(address string) string {
+	scheme, rest, ok := strings.Cut(address, "://")
+	if !ok {
+		return address
+	}
+	rest, _, _ = strings.Cut(rest, "#")
+	rest, _, _ = strings.Cut(rest, "?")
+	host, file, slash := strings.Cut(rest, "/")
+	host = host[strings.LastIndex(host, "@")+1:]
+	if slash {
+		host += "/"
+	}
+	if plain, err := url.PathUnescape(file); err == nil {
+		file = plain
+	}
+	return scheme + "://" + host + file
+}
+
+// window is a number of objects that are opened at the same time and become
+// inputs in their order.
+type window struct {
+	ins     *Inputs
+	objects []Object
+}
+
+const (
+	windowSize = 256
+	// openAtOnce is how many objects are opened at the same time: most of the
+	// time goes into waiting for a store.
+	openAtOnce = 16
+)
+
+func (w *window) add(ctx context.Context, o Object) error {
+	if w.ins.seen[o.ID] {
+		return Errorf(o.Name, "is given twice, perhaps under another name").Advise("give it once, so that its events are imported once")
+	}
+	w.ins.seen[o.ID] = true
+	w.objects = append(w.objects, o)
+	if len(w.objects) < windowSize {
+		return nil
+	}
+	return w.flush(ctx)
+}
+
+func (w *window) flush(ctx context.Context) error {
+	results := make([]opened, len(w.objects))
+	var group errgroup.Group
+	group.SetLimit(openAtOnce)
+	for i, o := range w.objects {
+		group.Go(func() error {
+			results[i] = w.ins.open(ctx, o)
+			return nil
+		})
+	}
+	group.Wait()
+	w.objects = w.objects[:0]
+	var first error
+	for _, r := range results {
+		if err := w.ins.collect(r); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// opened is what an object holds, and what was opened for it.
+type opened struct {
+	inputs  []*Input
+	passed  []PassedOver
+	closers []io.Closer
+	err     error
+}
+
+// collect takes over what was opened.
+func (ins *Inputs) collect(o opened) error {
+	ins.Files = append(ins.Files, o.inputs...)
+	ins.PassedOver = append(ins.PassedOver, o.passed...)
+	ins.closers = append(ins.closers, o.closers...)
+	return o.err
+}
+
+// open returns the inputs of an object: one, or the members of an archive.
+func (ins *Inputs) open(ctx context.Context, o Object) opened {
+	if o.Once {
+		r, err := o.Contents.Open(ctx, 0, -1)
+		if err != nil {
+			return opened{err: explain(o.Name, 0, err)}
+		}
+		return ins.openStream(ctx, o.Name, r)
+	}
+	if o.Size == 0 && o.Named {
+		return opened{err: Errorf(o.Name, "is empty").Advise("export or download it again")}
+	}
+	in := ins.newInput(o)
+	if err := in.probe(ctx); err != nil {
+		return opened{err: err}
+	}
+	if in.packing == zipped {
+		return ins.openArchive(ctx, o)
+	}
+	return opened{inputs: []*Input{in}, passed: passedEmpty(in)}
+}
+
+// passedEmpty lists an input that is empty. It is kept, for an adapter to pass
+// over: a directory or archive can hold an empty table.
+func passedEmpty(in *Input) []PassedOver {
+	if in.format != Empty {
+		return nil
+	}
+	return []PassedOver{{in.Name, "empty"}}
+}
+
+func (ins *Inputs) newInput(o Object) *Input {
+	return &Input{
+		Name: o.Name, Base: base(o.Name), Named: o.Named,
+		contents: o.Contents, size: o.Size, version: o.Version, shared: ins.shared,
+	}
+}
+
+// heads are buffers for the heads of inputs.
+var heads = sync.Pool{New: func() any { return new([headSize]byte) }}
+
+// probe finds out how the contents are packed, and what they hold.
+func (in *Input) probe(ctx context.Context) error {
+	head := heads.Get().(*[headSize]byte)
+	defer heads.Put(head)
+	n, err := in.readHead(ctx, head[:])
+	if err != nil {
+		return err
+	}
+	in.recognize(head[:n])
+	return nil
+}
+
+// base returns a name without directories and compression, in lower case.
+func base(name string) string {
+	b := strings.ToLower(path.Base(filepath.ToSlash(name)))
+	for _, suffix := range suffixes {
+		if trimmed, ok := strings.CutSuffix(b, suffix); ok {
+			return trimmed
+		}
+	}
+	return b
+}
+
+// BytesRead returns how many bytes, as stored, were read of all inputs in
+// each one's latest pass. It may be called at any time, to show progress.
+func (ins *Inputs) BytesRead() int64 {
+	var n int64
+	for _, in := range ins.Files {
+		n += in.read.Load()
+	}
+	return n
+}
+
+// Size returns how many bytes, as stored, there are to read in a pass over
+// all inputs, or -1 where that is unknown.
+func (ins *Inputs) Size() int64 {
+	var n int64
+	for _, in := range ins.Files {
+		if in.size < 0 {
+			return -1
+		}
+		n += in.size
+	}
+	return n
+}
+
+// Close removes temporary files and closes what is open. Readers of the
+// inputs must be closed before.
+func (ins *Inputs) Close() error {
+	var errs []error
+	for _, in := range ins.Files {
+		errs = append(errs, in.close())
+	}
+	for _, c := range ins.closers {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}

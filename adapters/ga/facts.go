@@ -11,8 +11,8 @@ import (
 
 	"hopper/adapters"
 	"hopper/adapters/input"
+	"hopper/adapters/input/rows"
 	"hopper/adapters/input/rows/record"
-	"hopper/adapters/input/rows/text"
 	"hopper/pipeline"
 	"hopper/pipeline/recount"
 )
@@ -293,8 +293,8 @@ func tellTable(ctx context.Context, flat *flatTable, loc *time.Location, yield f
 		return err
 	}
 	defer r.Close()
-	names := make([]string, len(t.Columns))
-	for i, column := range t.Columns {
+	names := make([]string, len(t.Header))
+	for i, column := range t.Header {
 		names[i] = columnOf(column)
 	}
 	var (
@@ -312,7 +312,7 @@ func tellTable(ctx context.Context, flat *flatTable, loc *time.Location, yield f
 		vals.tell(f, loc)
 		return yield(f)
 	}
-	row := func(rec *text.Row) error {
+	row := func(rec *rows.Row) error {
 		f := &recount.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: rec.Number}}
 		if rec.Err != nil {
 			return errors.Join(end(), yield(f))
@@ -365,6 +365,9 @@ func tellTable(ctx context.Context, flat *flatTable, loc *time.Location, yield f
 			if err := row(rec); err != nil {
 				return err
 			}
+		}
+		if err := chunk.Err(); err != nil {
+			return err
 		}
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"hopper/adapters/input/rows"
 	"hopper/adapters/input/rows/record"
-	"hopper/adapters/input/rows/text"
 	"hopper/pipeline"
 )
 
@@ -144,17 +144,17 @@ func looksNumber(key, s string) bool {
 
 // flatTable is a table of events, and what its columns set.
 type flatTable struct {
-	table   *text.Table
+	table   *rows.Table
 	setters []setter
 	// params is set where rows are parameters.
 	params *paramColumns
 }
 
 // newFlatTable binds t's columns, and returns nil where they are no events'.
-func newFlatTable(t *text.Table) *flatTable {
-	f := &flatTable{table: t, setters: bind(t.Columns)}
-	index := make(map[string]int, len(t.Columns))
-	for i, name := range t.Columns {
+func newFlatTable(t *rows.Table) *flatTable {
+	f := &flatTable{table: t, setters: bind(t.Header)}
+	index := make(map[string]int, len(t.Header))
+	for i, name := range t.Header {
 		name = columnOf(name)
 		if _, seen := index[name]; !seen {
 			index[name] = i
@@ -163,7 +163,7 @@ func newFlatTable(t *text.Table) *flatTable {
 	if !eventColumns(func(name string) bool { _, ok := index[name]; return ok }) {
 		return nil
 	}
-	f.params = findParamColumns(t.Columns)
+	f.params = findParamColumns(t.Header)
 	if f.params != nil {
 		for _, i := range f.params.columns() {
 			if i >= 0 {
@@ -203,7 +203,7 @@ func (f *flatTable) fill(r *row, cells []string) {
 
 // flatReader reads a table with one row an event.
 type flatReader struct {
-	*text.Reader
+	*rows.Reader
 	flat  *flatTable
 	ga4   *ga4
 	index int // of the input
@@ -234,7 +234,7 @@ func (f *flatReader) Next(ctx context.Context) (decode, error) {
 			out.Rows(1)
 			at := pipeline.Origin{Input: f.flat.table.Input.Name, Row: rec.Number}
 			if rec.Err != nil {
-				out.Reject(at, rec.Err.Error(), rec.Raw)
+				out.Reject(at, rec.Err.Error(), rec.Text())
 				continue
 			}
 			if rec.Replaced {
@@ -245,6 +245,6 @@ func (f *flatReader) Next(ctx context.Context) (decode, error) {
 			f.flat.fill(&r, rec.Cells)
 			f.ga4.emit(&r, &ev, out, seen)
 		}
-		return nil
+		return c.Err()
 	}, nil
 }

@@ -75,8 +75,8 @@ import (
 
 	"hopper/adapters"
 	"hopper/adapters/input"
+	"hopper/adapters/input/rows"
 	"hopper/adapters/input/rows/record"
-	"hopper/adapters/input/rows/text"
 	"hopper/pipeline"
 )
 
@@ -169,7 +169,7 @@ func recognize(ctx context.Context, in *input.Input) (recognized, error) {
 			r.shape = report
 			return r, nil
 		}
-		tables, err := text.Find(ctx, in)
+		tables, err := rows.Find(ctx, in)
 		if err != nil {
 			return r, err
 		}
@@ -177,7 +177,7 @@ func recognize(ctx context.Context, in *input.Input) (recognized, error) {
 			if f := newFlatTable(t); f != nil {
 				r.shape = flattened
 				r.tables = append(r.tables, f)
-				r.fields = append(r.fields, t.Columns...)
+				r.fields = append(r.fields, t.Header...)
 			}
 		}
 	}
@@ -415,7 +415,7 @@ func notes(all []recognized) []string {
 	for _, r := range all {
 		for _, t := range r.tables {
 			set := make(map[string]bool)
-			for _, name := range t.table.Columns {
+			for _, name := range t.table.Header {
 				name = columnOf(name)
 				if to := aliases[name]; to != "" {
 					name = columnOf(to)

@@ -7,8 +7,8 @@ import (
 	"slices"
 
 	"hopper/adapters/input"
+	"hopper/adapters/input/rows"
 	"hopper/adapters/input/rows/record"
-	"hopper/adapters/input/rows/text"
 	"hopper/pipeline"
 )
 
@@ -156,7 +156,7 @@ func sameEvent(a, b *row) bool {
 
 // tableParams reads delimited text.
 type tableParams struct {
-	*text.Reader
+	*rows.Reader
 	flat *flatTable
 }
 
@@ -194,7 +194,7 @@ func (t *tableParams) next(ctx context.Context, yield func(param)) error {
 		}
 		yield(p)
 	}
-	return nil
+	return c.Err()
 }
 
 // recordParams reads records whose event_params is one parameter, or whose

@@ -27,15 +27,15 @@ const (
 // notSet is the path of a pageview whose page no table tells.
 const notSet = "/(not set)"
 
-// rows are a table's rows of one day, those of equal key added up.
-type rows struct {
+// dayRows are a table's rows of one day, those of equal key added up.
+type dayRows struct {
 	keys  []string // cells of the key columns, joined by "\x00"
 	sums  []reconstruct.Sums
 	index map[string]int
 	has   reconstruct.Measure
 }
 
-func (r *rows) add(key string, s reconstruct.Sums) {
+func (r *dayRows) add(key string, s reconstruct.Sums) {
 	i, ok := r.index[key]
 	if !ok {
 		if r.index == nil {
@@ -67,7 +67,7 @@ type day struct {
 	date       string // empty where only rejects are in it
 	start, end time.Time
 	at         pipeline.Origin // of its first row
-	tables     [kinds]rows
+	tables     [kinds]dayRows
 	hosts      map[string]host // of pages
 	total      int             // rows
 	rejects    []reject

@@ -11,7 +11,7 @@ import (
 
 	"hopper/adapters"
 	"hopper/adapters/input"
-	"hopper/adapters/input/rows/text"
+	"hopper/adapters/input/rows"
 	"hopper/pipeline"
 )
 
@@ -29,7 +29,7 @@ const (
 
 // eventTable is a table of events with its columns' positions; -1 is absent.
 type eventTable struct {
-	*text.Table
+	*rows.Table
 	headless bool
 
 	timestamp, name, userID, sessionID             int
@@ -51,10 +51,10 @@ var (
 )
 
 // isEvents reports whether a table is events_v2 or a raw export of it.
-func isEvents(t *text.Table) bool { return newEventTable(t) != nil }
+func isEvents(t *rows.Table) bool { return newEventTable(t) != nil }
 
 // newEventTable returns nil where a table holds no events of Plausible's.
-func newEventTable(t *text.Table) *eventTable {
+func newEventTable(t *rows.Table) *eventTable {
 	e := &eventTable{Table: t}
 	if columns := withoutHeader(t); columns != nil {
 		e.Table, e.headless = t.Headless(columns), true
@@ -81,15 +81,15 @@ func newEventTable(t *text.Table) *eventTable {
 
 // withoutHeader returns the columns of events_v2 where a table's header is a
 // row of it.
-func withoutHeader(t *text.Table) []string {
-	if len(t.Columns) <= len(headColumns) {
+func withoutHeader(t *rows.Table) []string {
+	if len(t.Header) <= len(headColumns) {
 		return nil
 	}
-	if _, ok := parseTime(t.Columns[0]); !ok {
+	if _, ok := parseTime(t.Header[0]); !ok {
 		return nil
 	}
 	columns := append([]string(nil), headColumns...)
-	if strings.HasPrefix(t.Columns[len(headColumns)], "[") {
+	if strings.HasPrefix(t.Header[len(headColumns)], "[") {
 		columns = append(columns, arraysFirst...)
 	} else {
 		columns = append(columns, arraysLast...)
@@ -156,7 +156,7 @@ func (f *tables) openEvents(opt adapters.Options) *adapters.Reading {
 // events yields the tables of events, in order.
 type events struct {
 	tables []*eventTable
-	reader *text.Reader
+	reader *rows.Reader
 }
 
 // Next returns the next chunk, see [pipeline.Source].
@@ -196,7 +196,7 @@ func (s *events) Close() error {
 
 type eventChunk struct {
 	*eventTable
-	rows *text.Chunk
+	rows *rows.Chunk
 }
 
 // Decode makes an event of each row, see [pipeline.Chunk].
@@ -209,12 +209,12 @@ func (c *eventChunk) Decode(out *pipeline.Emitter) error {
 			out.Repair(d.at, RepairUTF8)
 		}
 		if row.Err != nil {
-			out.Reject(d.at, row.Err.Error(), row.Raw)
+			out.Reject(d.at, row.Err.Error(), row.Text())
 			continue
 		}
 		d.decode(row)
 	}
-	return nil
+	return c.rows.Err()
 }
 
 // eventDecoder turns rows into events.
@@ -226,7 +226,7 @@ type eventDecoder struct {
 	keys, values []string
 }
 
-func (d *eventDecoder) decode(row *text.Row) {
+func (d *eventDecoder) decode(row *rows.Row) {
 	get := func(column int) string {
 		if column < 0 {
 			return ""
@@ -239,7 +239,7 @@ func (d *eventDecoder) decode(row *text.Row) {
 	}
 	when, ok := parseTime(get(d.timestamp))
 	if !ok {
-		d.out.Reject(d.at, RejectTime, row.Raw)
+		d.out.Reject(d.at, RejectTime, row.Text())
 		return
 	}
 	ev := pipeline.Event{
@@ -251,7 +251,7 @@ func (d *eventDecoder) decode(row *text.Row) {
 		Origin: d.at, Raw: row.Raw,
 	}
 	if ev.Visitor == "" && ev.Session == "" {
-		d.out.Reject(d.at, RejectVisitor, row.Raw)
+		d.out.Reject(d.at, RejectVisitor, row.Text())
 		return
 	}
 	if ev.Region == "" {
@@ -294,7 +294,7 @@ func (d *eventDecoder) outbound(ev *pipeline.Event) {
 }
 
 // meta adds an event's custom properties.
-func (d *eventDecoder) meta(row *text.Row) {
+func (d *eventDecoder) meta(row *rows.Row) {
 	if d.metaKey < 0 || d.metaValue < 0 {
 		return
 	}
@@ -314,16 +314,9 @@ func (d *eventDecoder) meta(row *text.Row) {
 	}
 }
 
-// array reads an array's cell. In TSV its strings are escaped once, with the
-// cell, so that the cell as read has lost where they end.
-func (d *eventDecoder) array(row *text.Row, column int, into []string) ([]string, bool) {
-	cell := row.Cells[column]
-	if d.Dialect.Escaped && !d.Dialect.Quoted {
-		if raw := strings.Split(row.Raw, string(d.Dialect.Delimiter)); column < len(raw) {
-			cell = raw[column]
-		}
-	}
-	return parseArray(cell, into)
+// array reads an array's cell.
+func (d *eventDecoder) array(row *rows.Row, column int, into []string) ([]string, bool) {
+	return parseArray(row.Literal(column), into)
 }
 
 // revenue adds what an event earned.

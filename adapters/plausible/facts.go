@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"hopper/adapters/input/rows/text"
+	"hopper/adapters/input/rows"
 	"hopper/pipeline"
 	"hopper/pipeline/recount"
 )
@@ -24,8 +24,8 @@ func tell(ctx context.Context, found *tables, yield func(*recount.Fact) error) e
 	return nil
 }
 
-func tellTable(ctx context.Context, t *text.Table, yield func(*recount.Fact) error) error {
-	return t.Each(ctx, func(row *text.Row) error {
+func tellTable(ctx context.Context, t *rows.Table, yield func(*recount.Fact) error) error {
+	return t.Each(ctx, func(row *rows.Row) error {
 		f := &recount.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: row.Number}}
 		if row.Err == nil {
 			tellRow(f, t, row)
@@ -34,7 +34,7 @@ func tellTable(ctx context.Context, t *text.Table, yield func(*recount.Fact) err
 	})
 }
 
-func tellRow(f *recount.Fact, t *text.Table, row *text.Row) {
+func tellRow(f *recount.Fact, t *rows.Table, row *rows.Row) {
 	cell := func(columns ...string) string {
 		if i := t.Column(columns...); i >= 0 {
 			return row.Cells[i]

@@ -36,7 +36,7 @@ import (
 
 	"hopper/adapters"
 	"hopper/adapters/input"
-	"hopper/adapters/input/rows/text"
+	"hopper/adapters/input/rows"
 )
 
 // Adapter is the [adapters.Adapter] for Plausible.
@@ -52,10 +52,10 @@ func detect(ctx context.Context, inputs []*input.Input) bool {
 		return true
 	}
 	return slices.ContainsFunc(inputs, func(in *input.Input) bool {
-		if in.Format() != input.Text || text.IsSQL(in) {
+		if !rows.IsTable(in) {
 			return false
 		}
-		found, err := text.Find(ctx, in) // reads no more than the head
+		found, err := rows.Find(ctx, in) // reads no more than the head
 		if err != nil || len(found) != 1 {
 			return false
 		}

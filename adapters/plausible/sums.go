@@ -15,7 +15,7 @@ import (
 
 	"hopper/adapters"
 	"hopper/adapters/input"
-	"hopper/adapters/input/rows/text"
+	"hopper/adapters/input/rows"
 	"hopper/adapters/input/spill"
 	"hopper/adapters/reconstruct"
 	"hopper/pipeline"
@@ -33,7 +33,7 @@ const (
 
 // sumsTable is one table of the site export, in the order of dates.
 type sumsTable struct {
-	*text.Table
+	*rows.Table
 	kind   kind
 	date   int
 	sorted bool
@@ -45,10 +45,11 @@ type sumsTable struct {
 	extra int // hostname of pages
 
 	// While reading.
-	reader *text.Reader
+	reader *rows.Reader
 	sorter *spill.Sorter
 	order  *spill.Sorted
-	next   func() (*text.Row, bool)
+	chunk  *rows.Chunk
+	next   func() (*rows.Row, bool)
 	stop   func()
 	ahead  record
 	more   bool
@@ -63,7 +64,7 @@ type record struct {
 	bad   string
 }
 
-func newSumsTable(t *text.Table, k kind) *sumsTable {
+func newSumsTable(t *rows.Table, k kind) *sumsTable {
 	s := &sumsTable{Table: t, kind: k, date: t.Column("date"), extra: t.Column("hostname")}
 	key := func(names ...string) {
 		for _, n := range names {
@@ -119,7 +120,7 @@ func dayOf(cell string) (string, bool) {
 func (s *sumsTable) survey(ctx context.Context) error {
 	s.sorted = true
 	previous := ""
-	return s.Each(ctx, func(row *text.Row) error {
+	return s.Each(ctx, func(row *rows.Row) error {
 		if row.Err != nil {
 			return nil
 		}
@@ -218,15 +219,19 @@ func (s *sumsTable) read(ctx context.Context) (record, bool, error) {
 			if err != nil {
 				return record{}, false, err
 			}
+			s.chunk = chunk
 			s.next, s.stop = iter.Pull(chunk.Rows())
 		}
 		row, ok := s.next()
 		if !ok {
 			s.stop()
 			s.next = nil
+			if err := s.chunk.Err(); err != nil {
+				return record{}, false, err
+			}
 			continue
 		}
-		rec := record{row: row.Number, raw: row.Raw, date: s.ahead.date}
+		rec := record{row: row.Number, raw: row.Text(), date: s.ahead.date}
 		if row.Err != nil {
 			rec.bad = row.Err.Error()
 			return rec, true, nil
@@ -291,7 +296,7 @@ type days struct {
 }
 
 // openDays surveys the tables and begins to read them.
-func openDays(ctx context.Context, sums [kinds][]*text.Table, opt adapters.Options) (_ *days, err error) {
+func openDays(ctx context.Context, sums [kinds][]*rows.Table, opt adapters.Options) (_ *days, err error) {
 	d := &days{opt: opt}
 	defer func() {
 		if err != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"hopper/adapters/input"
-	"hopper/adapters/input/rows/text"
+	"hopper/adapters/input/rows"
 )
 
 // kind is one of the site export's tables.
@@ -37,7 +37,7 @@ var kindNames = [kinds]string{
 func (k kind) String() string { return kindNames[k] }
 
 // kindOf tells a table of the site export by its columns.
-func kindOf(t *text.Table) (kind, bool) {
+func kindOf(t *rows.Table) (kind, bool) {
 	has := func(names ...string) bool {
 		return !slices.ContainsFunc(names, func(n string) bool { return t.Column(n) < 0 })
 	}
@@ -69,7 +69,7 @@ func kindOf(t *text.Table) (kind, bool) {
 
 // distinctive reports whether a table's columns are Plausible's alone, so
 // that its file may have any name.
-func distinctive(t *text.Table) bool {
+func distinctive(t *rows.Table) bool {
 	return t.Column("visit_duration", "entrances", "exits", "link_url", "operating_system_version", "total_time_on_page", "time_on_page") >= 0
 }
 
@@ -106,7 +106,7 @@ func isDashboard(inputs []*input.Input) bool {
 
 // tables are what the inputs hold of Plausible's.
 type tables struct {
-	sums       [kinds][]*text.Table
+	sums       [kinds][]*rows.Table
 	events     []*eventTable
 	passedOver []string
 }
@@ -116,7 +116,7 @@ func find(ctx context.Context, inputs []*input.Input) (*tables, error) {
 	var sessions, parquet string
 	sums := 0
 	for _, in := range inputs {
-		if in.Format() != input.Text || text.IsSQL(in) {
+		if !rows.IsTable(in) {
 			if in.Format() == input.Parquet {
 				parquet = in.Name
 			}
@@ -125,12 +125,15 @@ func find(ctx context.Context, inputs []*input.Input) (*tables, error) {
 			}
 			continue
 		}
-		all, err := text.Find(ctx, in)
+		all, err := rows.Find(ctx, in)
 		if err != nil {
 			return nil, err
 		}
 		t := all[0]
 		if e := newEventTable(t); e != nil {
+			if err := e.Twice(slices.Concat(headColumns, arraysFirst, laterColumns)...); err != nil {
+				return nil, err
+			}
 			found.events = append(found.events, e)
 			continue
 		}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"hopper/adapters/input"
-	"hopper/adapters/input/rows/text"
+	"hopper/adapters/input/rows"
 	"hopper/adapters/input/spill"
 	"hopper/pipeline"
 )
@@ -26,7 +26,7 @@ const (
 
 // loadData adds the properties in an event_data or session_data table to
 // sorter, under the id of the event or session that owner names.
-func loadData(ctx context.Context, t *text.Table, owner int, loc *time.Location, sorter *spill.Sorter, rejects *rejects) error {
+func loadData(ctx context.Context, t *rows.Table, owner int, loc *time.Location, sorter *spill.Sorter, rejects *rejects) error {
 	var (
 		key    = t.Column("data_key", "event_key")
 		words  = t.Column("string_value", "event_string_value")
@@ -36,7 +36,7 @@ func loadData(ctx context.Context, t *text.Table, owner int, loc *time.Location,
 		object = t.Column("event_data")
 		record []byte
 	)
-	return each(ctx, t, rejects, func(row *text.Row) error {
+	return each(ctx, t, rejects, func(row *rows.Row) error {
 		get := cells(row.Cells)
 		var properties []pipeline.Property
 		switch {

@@ -10,7 +10,7 @@ import (
 
 	"hopper/adapters"
 	"hopper/adapters/input"
-	"hopper/adapters/input/rows/text"
+	"hopper/adapters/input/rows"
 	"hopper/adapters/input/spill"
 	"hopper/pipeline"
 )
@@ -30,7 +30,7 @@ const (
 
 // eventTable is a table of events with its columns' positions; -1 is absent.
 type eventTable struct {
-	*text.Table
+	*rows.Table
 	kind   eventsKind
 	derive bool // visits are to be found
 
@@ -66,7 +66,14 @@ var campaignParameters = []string{
 	"gclid", "fbclid", "msclkid", "ttclid", "li_fat_id", "twclid",
 }
 
-func newEventTable(t *text.Table, kind eventsKind) *eventTable {
+// columnsRead are the columns of which a table must have one at most.
+var columnsRead = append([]string{
+	"website_id", "event_id", "session_id", "visit_id", "created_at", "hostname", "url_path", "url", "url_query", "page_title",
+	"referrer_domain", "referrer_path", "referrer_query", "event_type", "event_name", "event_value", "tag", "distinct_id",
+	"browser", "os", "device", "screen", "language", "country", "region", "city",
+}, campaignParameters...)
+
+func newEventTable(t *rows.Table, kind eventsKind) *eventTable {
 	at := t.Column
 	e := &eventTable{
 		Table: t, kind: kind,
@@ -102,7 +109,7 @@ type source struct {
 
 	told   bool // the rejects were handed over
 	at     int  // table to read
-	reader *text.Reader
+	reader *rows.Reader
 }
 
 // Next returns the next chunk, see [pipeline.Source].
@@ -165,7 +172,7 @@ func (s *source) Close() error {
 type chunk struct {
 	source *source
 	table  *eventTable
-	rows   *text.Chunk
+	rows   *rows.Chunk
 	visits []visit // of the rows, in order
 }
 
@@ -179,14 +186,14 @@ func (c *chunk) Decode(out *pipeline.Emitter) error {
 			out.Repair(d.at, pipeline.RepairUTF8)
 		}
 		if row.Err != nil {
-			out.Reject(d.at, row.Err.Error(), row.Raw)
+			out.Reject(d.at, row.Err.Error(), row.Text())
 			continue
 		}
 		if err := d.decode(row); err != nil {
 			return &input.Error{Input: d.at.Input, Row: d.at.Row, Err: err}
 		}
 	}
-	return nil
+	return c.rows.Err()
 }
 
 // decoder turns the rows of one chunk into events.
@@ -199,7 +206,7 @@ type decoder struct {
 	properties, userProperties []pipeline.Property
 }
 
-func (d *decoder) decode(row *text.Row) error {
+func (d *decoder) decode(row *rows.Row) error {
 	t, get := d.table, cells(row.Cells)
 	// visits has a row's entry where the row has a time and a visitor.
 	var began *visit
@@ -209,7 +216,7 @@ func (d *decoder) decode(row *text.Row) error {
 	}
 	created, ok := parseTime(get.at(t.createdAt), d.source.opt.Location())
 	if !ok {
-		d.out.Reject(d.at, RejectTime, row.Raw)
+		d.out.Reject(d.at, RejectTime, row.Text())
 		return nil
 	}
 	visitor := get.at(t.sessionID)

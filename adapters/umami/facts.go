@@ -8,7 +8,7 @@ import (
 
 	"hopper/adapters"
 	"hopper/adapters/input"
-	"hopper/adapters/input/rows/text"
+	"hopper/adapters/input/rows"
 	"hopper/adapters/input/spill"
 	"hopper/pipeline"
 	"hopper/pipeline/recount"
@@ -44,14 +44,14 @@ func tell(ctx context.Context, inputs []*input.Input, opt adapters.Options, yiel
 var ofVisitor = []string{"browser", "os", "device", "country", "hostname"}
 
 // visitorTable sorts the session tables by their ids, on disk.
-func visitorTable(ctx context.Context, sessions []*text.Table, opt adapters.Options) (*spill.Index, error) {
+func visitorTable(ctx context.Context, sessions []*rows.Table, opt adapters.Options) (*spill.Index, error) {
 	if len(sessions) == 0 {
 		return nil, nil
 	}
 	s := &spill.Sorter{Dir: opt.TempDir}
 	defer s.Close()
 	for _, t := range sessions {
-		err := t.Each(ctx, func(row *text.Row) error {
+		err := t.Each(ctx, func(row *rows.Row) error {
 			if row.Err != nil {
 				return nil
 			}
@@ -69,7 +69,7 @@ func visitorTable(ctx context.Context, sessions []*text.Table, opt adapters.Opti
 }
 
 // cellOf returns the cell of the first of the columns that t has.
-func cellOf(t *text.Table, row *text.Row, columns ...string) string {
+func cellOf(t *rows.Table, row *rows.Row, columns ...string) string {
 	i := t.Column(columns...)
 	if i < 0 {
 		return ""
@@ -77,8 +77,8 @@ func cellOf(t *text.Table, row *text.Row, columns ...string) string {
 	return row.Cells[i]
 }
 
-func tellTable(ctx context.Context, t *text.Table, paused bool, visitors *spill.Index, loc *time.Location, yield func(*recount.Fact) error) error {
-	return t.Each(ctx, func(row *text.Row) error {
+func tellTable(ctx context.Context, t *rows.Table, paused bool, visitors *spill.Index, loc *time.Location, yield func(*recount.Fact) error) error {
+	return t.Each(ctx, func(row *rows.Row) error {
 		f := &recount.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: row.Number}, Paused: paused}
 		if row.Err != nil {
 			return yield(f)

@@ -2,9 +2,10 @@ package umami
 
 import (
 	"fmt"
+	"strings"
 
 	"hopper/adapters/input"
-	"hopper/adapters/input/rows/text"
+	"hopper/adapters/input/rows"
 	"hopper/pipeline"
 )
 
@@ -16,7 +17,7 @@ const maxRejects = 10_000
 // A nil *rejects takes none.
 type rejects struct {
 	list []reject
-	last *text.Table
+	last *rows.Table
 }
 
 type reject struct {
@@ -24,14 +25,15 @@ type reject struct {
 	reason, raw string
 }
 
-func (r *rejects) add(t *text.Table, row *text.Row, reason string) {
+func (r *rejects) add(t *rows.Table, row *rows.Row, reason string) {
 	if r == nil {
 		return
 	}
 	const kept = 1 << 10 // bytes of a record
 	r.last = t
 	if len(r.list) <= maxRejects {
-		r.list = append(r.list, reject{pipeline.Origin{Input: t.Input.Name, Row: row.Number}, reason, string([]byte(row.Raw[:min(len(row.Raw), kept)]))})
+		raw := row.Text()
+		r.list = append(r.list, reject{pipeline.Origin{Input: t.Input.Name, Row: row.Number}, reason, strings.Clone(raw[:min(len(raw), kept)])})
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"sort"
 	"strings"
 
-	"hopper/adapters/input/rows/text"
+	"hopper/adapters/input/rows"
 )
 
 // id is a UUID, or a name for any other identifier (the integers of version 1).
@@ -97,7 +97,7 @@ func (in *interned[T]) number(v T, clone func(T) T) uint32 {
 }
 
 // load adds a session table.
-func (s *sessions) load(ctx context.Context, t *text.Table, rejects *rejects) error {
+func (s *sessions) load(ctx context.Context, t *rows.Table, rejects *rejects) error {
 	at := func(names ...string) int { return t.Column(names...) }
 	var (
 		key                   = at("session_id")
@@ -109,7 +109,7 @@ func (s *sessions) load(ctx context.Context, t *text.Table, rejects *rejects) er
 	)
 	word := func(w string) string { return words.values[words.number(w, strings.Clone)] }
 	s.users.number("", strings.Clone)
-	return each(ctx, t, rejects, func(row *text.Row) error {
+	return each(ctx, t, rejects, func(row *rows.Row) error {
 		get := cells(row.Cells)
 		if get.at(key) == "" {
 			rejects.add(t, row, "a session without session_id")
@@ -160,8 +160,8 @@ func (c cells) at(i int) string {
 }
 
 // each reads a table through, row by row.
-func each(ctx context.Context, t *text.Table, rejects *rejects, do func(*text.Row) error) error {
-	return t.Each(ctx, func(row *text.Row) error {
+func each(ctx context.Context, t *rows.Table, rejects *rejects, do func(*rows.Row) error) error {
+	return t.Each(ctx, func(row *rows.Row) error {
 		if row.Err == nil {
 			return do(row)
 		}

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"hopper/adapters/input"
-	"hopper/adapters/input/rows/text"
+	"hopper/adapters/input/rows"
 )
 
 // role is what a table is to Umami.
@@ -31,7 +31,7 @@ const (
 var eventColumns = []string{"url_path", "url_query", "referrer_path", "referrer_domain", "page_title", "visit_id", "event_type", "event_name"}
 
 // roleOf tells a table by its columns.
-func roleOf(t *text.Table) role {
+func roleOf(t *rows.Table) role {
 	has := func(names ...string) bool {
 		return !slices.ContainsFunc(names, func(name string) bool { return t.Column(name) < 0 })
 	}
@@ -68,7 +68,7 @@ func roleOf(t *text.Table) role {
 // tables are those of an export, by role.
 type tables struct {
 	events                           []*eventTable
-	sessions, eventData, sessionData []*text.Table
+	sessions, eventData, sessionData []*rows.Table
 	passedOver                       []string // inputs without any
 	websites                         []string // in the events' first rows, sorted
 	derived                          bool
@@ -81,7 +81,7 @@ func find(ctx context.Context, inputs []*input.Input) (*tables, error) {
 	var broken error
 	sites := map[string]bool{}
 	for _, in := range inputs {
-		all, err := text.Find(ctx, in)
+		all, err := rows.Find(ctx, in)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -131,7 +131,7 @@ func find(ctx context.Context, inputs []*input.Input) (*tables, error) {
 			"belongs to a table of events, which is not among the inputs; give website_event (version 1: pageview and event) as well, in any order")
 	}
 	for _, in := range inputs {
-		if all, err := text.Find(ctx, in); err == nil && len(all) == 1 && headless(all[0]) {
+		if all, err := rows.Find(ctx, in); err == nil && len(all) == 1 && headless(all[0]) {
 			return nil, &input.Error{Input: in.Name, Row: 1,
 				Err: errors.New("has values where a header with the columns' names was expected; export it with a header (COPY … CSV HEADER, FORMAT CSVWithNames)")}
 		}
@@ -158,10 +158,10 @@ func (e *eventTable) complete() error {
 	case e.path < 0:
 		return missing(e.Table, "url_path", "without it nobody knows which page")
 	}
-	return nil
+	return e.Twice(columnsRead...)
 }
 
-func missing(t *text.Table, column, why string) error {
+func missing(t *rows.Table, column, why string) error {
 	return &input.Error{Input: t.Input.Name, Row: 1, Field: column,
 		Err: fmt.Errorf("is missing from the header, and %s; found %s; export the table again with all columns", why, list(t.Columns))}
 }
@@ -210,9 +210,9 @@ func isAggregates(inputs []*input.Input) bool {
 
 // headless reports whether a table's header is a row of Umami's values: a
 // time among at least three identifiers.
-func headless(t *text.Table) bool {
+func headless(t *rows.Table) bool {
 	ids, times := 0, 0
-	for _, c := range t.Columns {
+	for _, c := range t.Header {
 		if _, ok := parseTime(strings.ToUpper(c), nil); ok {
 			times++
 		}
@@ -228,7 +228,7 @@ func contents(ctx context.Context, inputs []*input.Input) string {
 	const most = 3
 	var found []string
 	for _, in := range inputs[:min(len(inputs), most)] {
-		all, err := text.Find(ctx, in)
+		all, err := rows.Find(ctx, in)
 		if err != nil || len(all) == 0 {
 			found = append(found, fmt.Sprintf("%s (%s)", in.Base, in.Format()))
 		}
@@ -314,7 +314,7 @@ func (f *tables) notes() []string {
 		notes = append(notes, "Visits are not told (visit_id came with version 2.11): a pause of 30 minutes or more begins a new one.")
 	}
 	if !slices.ContainsFunc(f.events, func(e *eventTable) bool { return e.hostname >= 0 }) &&
-		!slices.ContainsFunc(f.sessions, func(t *text.Table) bool { return t.Column("hostname") >= 0 }) {
+		!slices.ContainsFunc(f.sessions, func(t *rows.Table) bool { return t.Column("hostname") >= 0 }) {
 		notes = append(notes, "The site's hostname is not told: give it with --hostname.")
 	}
 	if len(f.passedOver) > 0 {

@@ -42,7 +42,7 @@ import (
 
 	"hopper/adapters"
 	"hopper/adapters/input"
-	"hopper/adapters/input/rows/text"
+	"hopper/adapters/input/rows"
 	"hopper/adapters/input/spill"
 	"hopper/pipeline/recount"
 )
@@ -62,25 +62,25 @@ func detect(ctx context.Context, inputs []*input.Input) bool {
 		if strings.HasPrefix(in.Base, "website_event") {
 			return true // even where it is broken, Open can say how
 		}
-		if in.Format() != input.Text {
-			return false
-		}
-		if text.IsSQL(in) {
+		if rows.IsSQL(in) {
 			head := string(in.TextHead())
 			return strings.Contains(head, "website_event") || strings.Contains(head, "pageview") && strings.Contains(head, "session")
 		}
-		found, err := text.Find(ctx, in) // reads no more than the head
-		return err == nil && slices.ContainsFunc(found, func(t *text.Table) bool { return roleOf(t) != other || headless(t) })
+		if !rows.IsTable(in) {
+			return false
+		}
+		found, err := rows.Find(ctx, in) // reads no more than the head
+		return err == nil && slices.ContainsFunc(found, func(t *rows.Table) bool { return roleOf(t) != other || headless(t) })
 	})
 }
 
 // isJoined reports whether an input is a table of sessions or properties.
 func isJoined(ctx context.Context, in *input.Input) bool {
-	if in.Format() != input.Text || text.IsSQL(in) {
+	if !rows.IsTable(in) {
 		return false
 	}
-	found, err := text.Find(ctx, in) // reads no more than the head
-	return err == nil && len(found) > 0 && !slices.ContainsFunc(found, func(t *text.Table) bool {
+	found, err := rows.Find(ctx, in) // reads no more than the head
+	return err == nil && len(found) > 0 && !slices.ContainsFunc(found, func(t *rows.Table) bool {
 		switch roleOf(t) {
 		case sessionsRole, eventDataRole, sessionDataRole:
 			return false
@@ -138,7 +138,7 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 }
 
 // index sorts the properties in tables into an index by the column owner.
-func index(ctx context.Context, tables []*text.Table, opt adapters.Options, rejects *rejects, owner ...string) (*spill.Index, error) {
+func index(ctx context.Context, tables []*rows.Table, opt adapters.Options, rejects *rejects, owner ...string) (*spill.Index, error) {
 	if len(tables) == 0 {
 		return nil, nil
 	}

@@ -25,7 +25,7 @@ import (
 
 	"hopper/adapters"
 	"hopper/adapters/input"
-	"hopper/adapters/input/rows/text"
+	"hopper/adapters/input/rows"
 	"hopper/adapters/umami"
 	"hopper/pipeline"
 )
@@ -305,7 +305,7 @@ func TestMeaning(t *testing.T) {
 		start + "/p,,,,,9,,,,,,,,":                 umami.OmitUnknown,
 		"s,v,,/p,,,,,1,,,,,,,,":                    umami.RejectTime,
 		"s,v,2024-02-30 10:00:00,/p,,,,,1,,,,,,,,": umami.RejectTime,
-		"s,v": text.ErrFewCells.Error(),
+		"s,v": rows.ErrFewCells.Error(),
 	} {
 		r := one(t, row)
 		got := append(r.stats.Omitted.Kinds(), r.stats.Rejected.Kinds()...)
@@ -467,7 +467,7 @@ func TestBadRowsOfJoinedTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]int64{"a session without session_id": 1, text.ErrFewCells.Error(): 1}
+	want := map[string]int64{"a session without session_id": 1, rows.ErrFewCells.Error(): 1}
 	if len(r.events) != 2 || !reflect.DeepEqual(r.stats.Rejected.Counts(), want) || r.stats.Repaired.Counts()[umami.RepairSession] != 1 {
 		t.Errorf("got %d events, %v, %v", len(r.events), r.stats.Rejected.Counts(), r.stats.Repaired.Counts())
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"hopper/adapters"
-	"hopper/adapters/input/rows/text"
+	"hopper/adapters/input/rows"
 	"hopper/adapters/input/spill"
 	"hopper/pipeline"
 )
@@ -43,7 +43,7 @@ func findVisits(ctx context.Context, tables []*eventTable, opt adapters.Options)
 			continue
 		}
 		// What cannot be read here is rejected when it is read again.
-		err := each(ctx, t.Table, nil, func(row *text.Row) error {
+		err := each(ctx, t.Table, nil, func(row *rows.Row) error {
 			get := cells(row.Cells)
 			at, ok := parseTime(get.at(t.createdAt), opt.Location())
 			if !ok || get.at(t.sessionID) == "" || !noVisit(get.at(t.visitID)) {

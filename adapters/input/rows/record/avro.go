@@ -321,6 +321,9 @@ func (a *avroReader) Next(ctx context.Context) (Chunk, error) {
 	return c, nil
 }
 
+// Span returns the records' numbers, see [Chunk].
+func (c *avroChunk) Span() (first, end int64) { return c.row + 1, c.row + 1 + c.count }
+
 type avroChunk struct {
 	reader *avroReader // read-only: name, schema and codec
 	row    int64
@@ -593,12 +596,19 @@ func avroNumber(t *avroType, n int64, key string) Value {
 	switch t.logical {
 	case "date":
 		v.Kind, v.Text = Text, dateText(n)
-	case "timestamp-millis":
-		v.Text = strconv.FormatInt(n*1000, 10)
-	case "timestamp-nanos":
-		v.Text = strconv.FormatInt(n/1000, 10)
-	default: // a timestamp-micros is in the unit that BigQuery itself uses
+		return v
+	case "timestamp-millis", "local-timestamp-millis":
+		n *= 1000
+	case "timestamp-nanos", "local-timestamp-nanos":
+		n = floorDiv(n, 1000)
+	case "timestamp-micros", "local-timestamp-micros":
+	default:
 		v.Text = strconv.FormatInt(n, 10)
+		return v
+	}
+	v.Text, v.Time = strconv.FormatInt(n, 10), Instant
+	if strings.HasPrefix(t.logical, "local-") {
+		v.Time = Local
 	}
 	return v
 }
@@ -620,29 +630,6 @@ func decimal(b []byte, scale int) string {
 		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
 	}
 	return text
-}
-
-// avroFields names the schema's fields. The schema stands at the beginning,
-// nearly always within the head.
-func avroFields(ctx context.Context, in *input.Input) ([]string, error) {
-	all := func(string) bool { return true }
-	a := &avroReader{in: in.Name, b: bufio.NewReader(bytes.NewReader(in.Head()))}
-	err := a.header(all)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		if err := in.Spool(ctx); err != nil {
-			return nil, err
-		}
-		r, err := openAvro(ctx, in, all)
-		if err != nil {
-			return nil, err
-		}
-		defer r.Close()
-		return avroNames(nil, "", r.(*avroReader).schema, 0), nil
-	}
-	if err != nil {
-		return nil, damagedAvro(in.Name, 0, err)
-	}
-	return avroNames(nil, "", a.schema, 0), nil
 }
 
 func avroNames(names []string, path string, t *avroType, depth int) []string {

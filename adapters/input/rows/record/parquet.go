@@ -1,13 +1,17 @@
 package record
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"unicode"
+	"unicode/utf8"
 
+	"github.com/google/uuid"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/deprecated"
 	"github.com/parquet-go/parquet-go/format"
@@ -59,6 +63,7 @@ type leaf struct {
 type cell struct {
 	rep, def uint8
 	kind     Kind
+	time     Time
 	text     string
 }
 
@@ -257,7 +262,8 @@ func (l *leaf) nextRow() (size int, err error) {
 		l.at++
 		c := cell{rep: uint8(v.RepetitionLevel()), def: uint8(v.DefinitionLevel())}
 		if !v.IsNull() {
-			c.kind, c.text = l.scalar(v)
+			s := l.scalar(v)
+			c.kind, c.time, c.text = s.Kind, s.Time, s.Text
 		}
 		l.cells = append(l.cells, c)
 		if size += 8 + len(c.text); size > MaxRecord {
@@ -320,31 +326,60 @@ func (l *leaf) copied(b []byte) string {
 	return s
 }
 
-func (l *leaf) scalar(v *parquet.Value) (Kind, string) {
+func (l *leaf) scalar(v *parquet.Value) Value {
 	logical := l.typ.LogicalType()
 	switch v.Kind() {
 	case parquet.Boolean:
-		return Bool, strconv.FormatBool(v.Boolean())
+		return Value{Kind: Bool, Text: strconv.FormatBool(v.Boolean())}
 	case parquet.Int32:
+		if isUnsigned(logical) {
+			return Value{Kind: Number, Text: strconv.FormatUint(uint64(uint32(v.Int32())), 10)}
+		}
 		return integer(logical, int64(v.Int32()))
 	case parquet.Int64:
+		if isUnsigned(logical) {
+			return Value{Kind: Number, Text: strconv.FormatUint(uint64(v.Int64()), 10)}
+		}
 		return integer(logical, v.Int64())
 	case parquet.Int96:
-		return Number, strconv.FormatInt(int96Micros(v.Int96()), 10)
+		return Value{Kind: Number, Time: Instant, Text: strconv.FormatInt(int96Micros(v.Int96()), 10)}
 	case parquet.Float:
 		// A float32 is written as short as it can be, not as the float64 next to it.
 		f, _ := strconv.ParseFloat(strconv.FormatFloat(float64(v.Float()), 'g', -1, 32), 64)
-		n := number(f)
-		return n.Kind, n.Text
+		return number(f)
 	case parquet.Double:
-		n := number(v.Double())
-		return n.Kind, n.Text
+		return number(v.Double())
 	}
 	b := v.ByteArray()
 	if d := decimalOf(logical); d != nil && len(b) <= 64 {
-		return Number, decimal(b, int(d.Scale))
+		return Value{Kind: Number, Text: decimal(b, int(d.Scale))}
 	}
-	return Text, l.copied(b)
+	if v.Kind() == parquet.FixedLenByteArray && len(b) == 16 && (isUUID(logical) || !printable(b)) {
+		return Value{Kind: Text, Text: uuid.UUID(b).String()}
+	}
+	return Value{Kind: Text, Text: l.copied(b)}
+}
+
+// printable reports whether b is text. ClickHouse writes a UUID as sixteen
+// bytes without saying so, and a FixedString(16) alike.
+func printable(b []byte) bool {
+	return utf8.Valid(b) && !bytes.ContainsFunc(bytes.TrimRight(b, "\x00"), unicode.IsControl)
+}
+
+func isUUID(logical *format.LogicalType) bool {
+	if logical == nil {
+		return false
+	}
+	_, is := logical.Value.(*format.UUIDType)
+	return is
+}
+
+func isUnsigned(logical *format.LogicalType) bool {
+	if logical == nil {
+		return false
+	}
+	t, is := logical.Value.(*format.IntType)
+	return is && !t.IsSigned
 }
 
 func decimalOf(logical *format.LogicalType) *format.DecimalType {
@@ -355,23 +390,39 @@ func decimalOf(logical *format.LogicalType) *format.DecimalType {
 	return d
 }
 
-func integer(logical *format.LogicalType, n int64) (Kind, string) {
+func integer(logical *format.LogicalType, n int64) Value {
+	v := Value{Kind: Number}
 	if logical != nil {
 		switch t := logical.Value.(type) {
 		case *format.DateType:
-			return Text, dateText(n)
+			return Value{Kind: Text, Text: dateText(n)}
 		case *format.TimestampType:
 			switch t.Unit.Value.(type) {
 			case *format.MilliSeconds:
 				n *= 1000
 			case *format.NanoSeconds:
-				n /= 1000
+				n = floorDiv(n, 1000)
+			}
+			v.Time = Local
+			if t.IsAdjustedToUTC {
+				v.Time = Instant
 			}
 		case *format.DecimalType:
-			return Number, decimal(binary.BigEndian.AppendUint64(nil, uint64(n)), int(t.Scale))
+			v.Text = decimal(binary.BigEndian.AppendUint64(nil, uint64(n)), int(t.Scale))
+			return v
 		}
 	}
-	return Number, strconv.FormatInt(n, 10)
+	v.Text = strconv.FormatInt(n, 10)
+	return v
+}
+
+// floorDiv rounds down, also before 1970.
+func floorDiv(n, by int64) int64 {
+	q := n / by
+	if n%by < 0 {
+		q--
+	}
+	return q
 }
 
 // int96Micros converts the old form of a timestamp: nanoseconds of the day,
@@ -381,6 +432,9 @@ func int96Micros(v deprecated.Int96) int64 {
 	nanos := int64(v[1])<<32 | int64(v[0])
 	return (int64(v[2])-julian1970)*86_400_000_000 + nanos/1000
 }
+
+// Span returns the records' numbers, see [Chunk].
+func (c *parquetChunk) Span() (first, end int64) { return c.row + 1, c.row + 1 + int64(c.count) }
 
 type parquetChunk struct {
 	reader  *parquetReader // read-only: name and tree
@@ -446,7 +500,7 @@ func (a *assembler) value(c *column) Value {
 		a.skip(c)
 	case c.kids == nil:
 		leaf := a.peek(c)
-		v.Kind, v.Text = leaf.kind, leaf.text
+		v.Kind, v.Time, v.Text = leaf.kind, leaf.time, leaf.text
 		a.skip(c)
 	default:
 		v.Kind = Object

@@ -20,6 +20,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"time"
 
 	"hopper/adapters/input"
 )
@@ -54,11 +55,36 @@ type Value struct {
 	// Key is the member's name, inside an Object.
 	Key  string
 	Kind Kind
+	// Time is set where a Number is a point in time, in microseconds since 1970.
+	Time Time
 	// Text is a Text's characters, a Number as JSON writes it, "true" or "false".
 	Text string
 	// Kids are an Object's members or a List's elements, in the order of the
 	// container.
 	Kids []Value
+}
+
+// Time says what a container knows of a time's zone.
+type Time uint8
+
+const (
+	NoTime  Time = iota
+	Instant      // in UTC
+	Local        // in a zone that the container does not say
+)
+
+// FormatTime writes the time that v is: 2024-05-01T08:20:00.123Z where it is
+// an Instant, 2024-05-01 08:20:00.123 where it is Local.
+func (v *Value) FormatTime() string {
+	micros, err := strconv.ParseInt(v.Text, 10, 64)
+	if err != nil {
+		return v.Text
+	}
+	layout := "2006-01-02T15:04:05.999999Z"
+	if v.Time == Local {
+		layout = "2006-01-02 15:04:05.999999"
+	}
+	return time.UnixMicro(micros).UTC().Format(layout)
 }
 
 // Get returns the member with that name, or nil. It may be called on nil.
@@ -168,7 +194,8 @@ func FormatFloat(f float64) string {
 type Record struct {
 	// Row counts records from 1; in newline-delimited JSON it counts lines.
 	Row int64
-	// Root is the record, an Object. It is nil when Err is not.
+	// Root is the record: an Object, or a List where the rows of a [Table] are
+	// lists. It is nil when Err is not.
 	Root *Value
 	// Err says why the record cannot be read.
 	Err error
@@ -193,6 +220,9 @@ type Chunk interface {
 	// It may be called once, by any goroutine. An error means that the rest of
 	// the chunk, and so of the input, cannot be read.
 	Read(yield func(*Record)) error
+	// Span returns the number of the chunk's first record and the number after
+	// that of its last.
+	Span() (first, end int64)
 }
 
 // A Reader cuts an input into chunks. Next returns io.EOF after the last; its
@@ -200,39 +230,6 @@ type Chunk interface {
 type Reader interface {
 	Next(ctx context.Context) (Chunk, error)
 	Close() error
-}
-
-// Open opens an input of JSON, Parquet or Avro. Columns whose path ("geo.metro",
-// without the names that encode lists) wanted refuses are not read where the
-// container allows to leave them out; nil wants all.
-func Open(ctx context.Context, in *input.Input, wanted func(path string) bool) (Reader, error) {
-	if wanted == nil {
-		wanted = func(string) bool { return true }
-	}
-	switch in.Format() {
-	case input.JSON:
-		return openJSON(ctx, in)
-	case input.Avro:
-		return openAvro(ctx, in, wanted)
-	case input.Parquet:
-		return openParquet(ctx, in, wanted)
-	}
-	return nil, input.Errorf(in.Name, "is %s; expected JSON, Parquet or Avro", in.Format())
-}
-
-// Fields returns the names of the first record's members, at the top level
-// and joined by dots below it, as far as the beginning of the input tells
-// them, and nil where in holds no records.
-func Fields(ctx context.Context, in *input.Input) ([]string, error) {
-	switch in.Format() {
-	case input.JSON:
-		return jsonFields(in.TextHead()), nil
-	case input.Avro:
-		return avroFields(ctx, in)
-	case input.Parquet:
-		return parquetFields(ctx, in)
-	}
-	return nil, nil
 }
 
 // join appends a member's name to a path.

@@ -142,7 +142,7 @@ func TestCutting(t *testing.T) {
 					b.WriteString("]")
 				}
 				j := &jsonReader{
-					in: "x.json", r: io.NopCloser(iotest.HalfReader(&b)), lines: lineDelimited(b.Bytes()),
+					in: "x.json", r: io.NopCloser(iotest.HalfReader(&b)), layout: layoutOf(b.Bytes()),
 					chunk: rapid.IntRange(1, 300).Draw(r, "chunk"), limit: 1000,
 				}
 				got, err := drain(j)
@@ -174,7 +174,7 @@ func (endless) Close() error { return nil }
 
 func TestEndlessLine(t *testing.T) {
 	for _, lines := range []bool{true, false} {
-		j := &jsonReader{in: "x.json", r: endless{}, lines: lines, row: 6, chunk: 1000, limit: 100_000}
+		j := &jsonReader{in: "x.json", r: endless{}, layout: layout{lines: lines}, row: 6, chunk: 1000, limit: 100_000}
 		_, err := j.Next(context.Background())
 		var positioned *input.Error
 		if !errors.As(err, &positioned) || positioned.Row != 7 || !strings.Contains(err.Error(), "64 MiB") {

@@ -2,7 +2,6 @@ package text
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -192,28 +191,4 @@ func (t *Table) Sample(ctx context.Context) (*Chunk, error) {
 		end, records = t.Dialect.cut(text, true)
 	}
 	return &Chunk{Table: t, FirstRow: t.firstRow, EndRow: t.firstRow + records, text: text[:end]}, nil
-}
-
-// Each reads the table through and calls do for each row, in order, until it
-// returns an error. Rows that cannot be read are among them.
-func (t *Table) Each(ctx context.Context, do func(*Row) error) error {
-	r, err := t.Open(ctx)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	for {
-		chunk, err := r.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		for row := range chunk.Rows() {
-			if err := do(row); err != nil {
-				return err
-			}
-		}
-	}
 }

@@ -20,7 +20,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"slices"
 	"strings"
 
 	"hopper/adapters/input"
@@ -44,7 +43,7 @@ type Table struct {
 	// Name is the file's name without extension, or the name in a COPY
 	// command without its schema; in lower case: "website_event".
 	Name string
-	// Columns are the header's cells in lower case, without spaces around them.
+	// Columns are the header's cells as they are written, without spaces around them.
 	Columns []string
 	Dialect Dialect
 	Input   *input.Input
@@ -58,15 +57,8 @@ type Table struct {
 	block      bool  // is a COPY block
 }
 
-// Column returns the index of the first of names that is a column, or -1.
-func (t *Table) Column(names ...string) int {
-	for _, name := range names {
-		if i := slices.Index(t.Columns, name); i >= 0 {
-			return i
-		}
-	}
-	return -1
-}
+// Block reports whether the table is a COPY block of a dump.
+func (t *Table) Block() bool { return t.block }
 
 // Headless returns the table for text whose first line is a record and no
 // header, with columns in its place.
@@ -123,7 +115,7 @@ func sniff(head string) (*Table, error) {
 		firstRow: int64(strings.Count(skipped, "\n")) + 2,
 	}
 	for _, name := range row.Cells {
-		t.Columns = append(t.Columns, strings.ToLower(strings.TrimSpace(name)))
+		t.Columns = append(t.Columns, strings.TrimSpace(name))
 	}
 	if rule, _, _ := strings.Cut(rest, "\n"); d.Delimiter == '|' && len(rule) > 1 && strings.Trim(rule, "-+\r") == "" {
 		t.Dialect = Dialect{Delimiter: '|', Aligned: true}
@@ -312,9 +304,9 @@ func parseCopy(line string) *Table {
 	if !ok || !closed {
 		return nil
 	}
-	unquote := func(s string) string { return strings.ToLower(strings.Trim(strings.TrimSpace(s), `"`)) }
+	unquote := func(s string) string { return strings.Trim(strings.TrimSpace(s), `"`) }
 	t := &Table{
-		Name:    unquote(name[strings.LastIndexByte(name, '.')+1:]),
+		Name:    strings.ToLower(unquote(name[strings.LastIndexByte(name, '.')+1:])),
 		Dialect: Dialect{Delimiter: '\t', Escaped: true},
 		block:   true,
 	}

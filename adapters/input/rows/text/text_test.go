@@ -88,7 +88,7 @@ func TestDialects(t *testing.T) {
 		"UTF-16 BE":            {"\xfe\xff\x00a\x00,\x00b\x00\n\x00x\x00,\x00y\x00\n\x00,\x00z", []string{"a", "b"}, two},
 		"UTF-16 LE unmarked":   {"a\x00,\x00b\x00\n\x00x\x00,\x00y\x00\n\x00,\x00z\x00", []string{"a", "b"}, two},
 		"NULL":                 {"a,b\nx,y\n\"\\N\",z\n", []string{"a", "b"}, two},
-		"header in capitals":   {" A ,\"B\"\nx,y\n\\N,z\n", []string{"a", "b"}, two},
+		"spaces in the header": {" A ,\"B\"\nx,y\n\\N,z\n", []string{"A", "B"}, two},
 		"blank lines":          {"\na,b\n\nx,y\n\n", []string{"a", "b"}, []record{{4, []string{"x", "y"}, ""}}},
 		"tab escaped":          {"a\tb\nx\\ty\t\"q\"\n\\N\tback\\\\slash\\q\n", []string{"a", "b"}, []record{{2, []string{"x\ty", `"q"`}, ""}, {3, []string{"", `back\slash\q`}, ""}}},
 		"tab quoted":           {"a\tb\n\"x\ty\"\tz\n", []string{"a", "b"}, []record{{2, []string{"x\ty", "z"}, ""}}},
@@ -156,7 +156,7 @@ func TestDump(t *testing.T) {
 		columns []string
 		records []record
 	}{
-		{"session", []string{"session_id", "browser"}, []record{{10, []string{"s1", "chrome"}, ""}, {11, []string{"s2", ""}, ""}}},
+		{"session", []string{"session_id", "Browser"}, []record{{10, []string{"s1", "chrome"}, ""}, {11, []string{"s2", ""}, ""}}},
 		{"website_event", []string{"event_id", "page_title"}, []record{{16, []string{"e1", "NULL"}, ""}, {17, []string{"e2", "two\nlines"}, ""}}},
 		{"empty", []string{"a"}, nil},
 	} {

@@ -1,0 +1,175 @@
+package rows
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+
+	"hopper/adapters/input/rows/record"
+	"hopper/adapters/input/rows/text"
+)
+
+// Why a record of text is not what the header promises.
+var (
+	ErrFewCells  = text.ErrFewCells
+	ErrManyCells = text.ErrManyCells
+	ErrUnclosed  = text.ErrUnclosed
+)
+
+// A Reader cuts a table into chunks. It is for one goroutine.
+type Reader struct {
+	table   *Table
+	text    *text.Reader
+	records record.Reader
+}
+
+// Open begins to read the rows. The table must not be changed after.
+func (t *Table) Open(ctx context.Context) (*Reader, error) {
+	r := &Reader{table: t}
+	var err error
+	if t.text != nil {
+		t.text.NullWord = t.NullWord
+		r.text, err = t.text.Open(ctx)
+	} else {
+		r.records, err = t.records.Open(ctx, t.wanted)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Close ends reading. Chunks stay valid.
+func (r *Reader) Close() error {
+	if r.text != nil {
+		return r.text.Close()
+	}
+	return r.records.Close()
+}
+
+// Next returns the next rows, and io.EOF after the last. The same input is
+// always cut in the same places. Other errors are of type [input.Error].
+func (r *Reader) Next(ctx context.Context) (*Chunk, error) {
+	if r.text != nil {
+		c, err := r.text.Next(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &Chunk{Table: r.table, FirstRow: c.FirstRow, EndRow: c.EndRow, text: c}, nil
+	}
+	c, err := r.records.Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return recordChunk(r.table, c), nil
+}
+
+func recordChunk(t *Table, c record.Chunk) *Chunk {
+	chunk := &Chunk{Table: t, records: c}
+	chunk.FirstRow, chunk.EndRow = c.Span()
+	return chunk
+}
+
+// Sample returns the first rows, for a look at what they hold. It reads no
+// more than the input's head where that is enough.
+func (t *Table) Sample(ctx context.Context) (*Chunk, error) {
+	if t.text != nil {
+		t.text.NullWord = t.NullWord
+		c, err := t.text.Sample(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &Chunk{Table: t, FirstRow: c.FirstRow, EndRow: c.EndRow, text: c}, nil
+	}
+	c, err := t.records.Sample(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil {
+		return &Chunk{Table: t, FirstRow: 1, EndRow: 1}, nil
+	}
+	return recordChunk(t, c), nil
+}
+
+// Each reads the table through and calls do for each row, in order, until it
+// returns an error. Rows that cannot be read are among them.
+func (t *Table) Each(ctx context.Context, do func(*Row) error) error {
+	r, err := t.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for {
+		chunk, err := r.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for row := range chunk.Rows() {
+			if err := do(row); err != nil {
+				return err
+			}
+		}
+		if err := chunk.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// A Chunk is some rows of a table, in order. One goroutine at a time may use it.
+type Chunk struct {
+	Table *Table
+	// FirstRow is the first row's number, and EndRow the number after the
+	// last one's.
+	FirstRow, EndRow int64
+
+	text    *text.Chunk // or
+	records record.Chunk
+	err     error
+}
+
+// Err returns why the chunk, and so the input, could not be read to its end.
+// It is to be asked after Rows.
+func (c *Chunk) Err() error { return c.err }
+
+// Rows yields the chunk's rows. Blank lines and psql's "(12 rows)" are none,
+// nor is a row of types under the header.
+func (c *Chunk) Rows() iter.Seq[*Row] {
+	switch {
+	case c.text != nil:
+		return c.textRows
+	case c.records != nil:
+		return c.recordRows
+	}
+	return func(func(*Row) bool) {}
+}
+
+func (c *Chunk) textRows(yield func(*Row) bool) {
+	row := Row{table: c.Table}
+	types := c.Table.types
+	for r := range c.text.Rows() {
+		if r.Number == types && types > 0 {
+			continue
+		}
+		row.Number, row.Cells, row.Raw, row.Err, row.Replaced = r.Number, r.Cells, r.Raw, r.Err, r.Replaced
+		if !yield(&row) {
+			return
+		}
+	}
+}
+
+func (c *Chunk) recordRows(yield func(*Row) bool) {
+	f := newFiller(c.Table)
+	stopped := false
+	c.err = c.records.Read(func(rec *record.Record) {
+		if stopped || rec.Row == c.Table.types && rec.Row > 0 {
+			return
+		}
+		f.fill(rec)
+		stopped = !yield(&f.row)
+	})
+	c.Table.late.add(f.late)
+}

@@ -1,0 +1,178 @@
+// Package rows reads named rows from any container, alike: delimited text and
+// COPY blocks (package text), JSON, Avro and Parquet (package record).
+//
+// [Find] returns the tables that an input holds. A [Reader] cuts a table into
+// chunks, which is sequential and cheap; [Chunk.Rows] takes a chunk apart into
+// rows, which any goroutine can do.
+//
+// A cell is text. NULL is empty; booleans are "true" and "false"; a number
+// stands as short as it can be; a time is 2024-05-01T08:20:00.123Z, without T
+// and Z where the container knows no zone; a nested value is JSON. What stood
+// in a container as text is that text. [Row.Value] opens nested values.
+//
+// Names of columns are brought to one form, see [Name]. A name that several
+// columns have is for the adapter to resolve, see [Table.Twice].
+package rows
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strings"
+
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/record"
+	"hopper/adapters/input/rows/text"
+)
+
+// A Table is named columns with rows beneath.
+type Table struct {
+	// Name is the file's name without extension, or the table's in a dump
+	// without its schema; in lower case: "website_event".
+	Name string
+	// Columns are the columns' names as [Name] forms them.
+	Columns []string
+	// Header are the columns' names as they are written. Where text has no
+	// header, these are the cells of its first row.
+	Header []string
+	Input  *input.Input
+	// NullWord says that a cell NULL of text is empty too, quoted or not, as
+	// \N always is. It must be set before Open; it is ignored in COPY blocks.
+	NullWord bool
+
+	text    *text.Table   // or
+	records *record.Table // is set
+	types   int64         // number of the row that holds the columns' types, or 0
+	only    []bool        // columns to read; nil is all
+	late    *late
+}
+
+// IsSQL reports by an input's first line whether it is a database's dump,
+// which Find reads through.
+func IsSQL(in *input.Input) bool { return in.Format() == input.Text && text.IsSQL(in) }
+
+// IsTable reports whether Find takes an input's head, or its schema, to be
+// enough: it is of a container of rows and no dump.
+func IsTable(in *input.Input) bool {
+	switch in.Format() {
+	case input.JSON, input.Avro, input.Parquet:
+		return true
+	}
+	return in.Format() == input.Text && !text.IsSQL(in)
+}
+
+// Find returns the tables that an input holds, and fails with an
+// [input.Error] where it holds no rows. A database's dump is read through,
+// once; of anything else the head is enough, or the schema. An empty input
+// holds no table.
+func Find(ctx context.Context, in *input.Input) ([]*Table, error) {
+	switch in.Format() {
+	case input.JSON, input.Avro, input.Parquet:
+		found, err := record.Find(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		t := newTable(in, found.Columns)
+		t.Name, t.records = nameOf(in), found
+		return []*Table{t}, t.findTypes(ctx)
+	}
+	found, err := text.Find(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	tables := make([]*Table, 0, len(found))
+	for _, one := range found {
+		t := newTable(in, one.Columns)
+		t.Name, t.text = one.Name, one
+		if !one.Block() {
+			if err := t.findTypes(ctx); err != nil {
+				return nil, err
+			}
+		}
+		tables = append(tables, t)
+	}
+	return tables, nil
+}
+
+func newTable(in *input.Input, header []string) *Table {
+	t := &Table{Input: in, Header: header, late: new(late)}
+	for _, name := range header {
+		t.Columns = append(t.Columns, Name(name))
+	}
+	return t
+}
+
+func nameOf(in *input.Input) string { return strings.TrimSuffix(in.Base, path.Ext(in.Base)) }
+
+// findTypes looks whether the first row holds the columns' types, as
+// ClickHouse's formats with names and types have it.
+func (t *Table) findTypes(ctx context.Context) error {
+	if t.text == nil && !t.records.Lists() {
+		return nil
+	}
+	sample, err := t.Sample(ctx)
+	if err != nil {
+		return err
+	}
+	for row := range sample.Rows() {
+		if row.Err == nil && len(row.Cells) > 1 && !slices.ContainsFunc(row.Cells, isNoType) {
+			t.types = row.Number
+		}
+		break
+	}
+	return nil
+}
+
+// Types reports whether a row of types stood under the header. It is no row.
+func (t *Table) Types() bool { return t.types > 0 }
+
+// isNoType reports whether a cell is no name of one of ClickHouse's types.
+func isNoType(cell string) bool {
+	name, _, _ := strings.Cut(cell, "(")
+	switch name = strings.TrimRight(name, "0123456789"); name {
+	case "String", "UUID", "Int", "UInt", "Float", "Date", "DateTime", "Bool", "Enum", "Decimal", "IPv", "JSON":
+		return false
+	case "Nullable", "LowCardinality", "Array", "Map", "Tuple", "FixedString", "Nested", "SimpleAggregateFunction", "AggregateFunction", "Variant":
+		return !strings.HasSuffix(cell, ")")
+	}
+	return true
+}
+
+// Headless returns the table for text, or lists of JSON, whose first row is a
+// row and no header, with columns in its place.
+func (t *Table) Headless(columns []string) *Table {
+	h := *t
+	h.Columns, h.types = columns, 0
+	switch {
+	case t.text != nil:
+		h.text = t.text.Headless(columns)
+	case t.records.Lists():
+		h.records = t.records.Headless(columns)
+	}
+	return &h
+}
+
+// Only makes Open leave out columns other than these (-1 is none) where the
+// container allows it: their cells are empty.
+func (t *Table) Only(columns ...int) {
+	t.only = make([]bool, len(t.Columns))
+	for _, i := range columns {
+		if i >= 0 {
+			t.only[i] = true
+		}
+	}
+}
+
+// wanted reports whether a column of that name, or one within it, is read.
+func (t *Table) wanted(path string) bool {
+	if t.only == nil {
+		return true
+	}
+	name, _, _ := strings.Cut(path, ".")
+	for i, header := range t.Header {
+		if t.only[i] && (header == path || header == name) {
+			return true
+		}
+	}
+	return false
+}

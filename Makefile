@@ -12,6 +12,7 @@ build:
 	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/hopper
 
 test: lint
+	@test -d ../shared || echo "note: the real samples are not part of the repository; the tests that read them are skipped"
 	$(GO) test $(RACE) $(PACKAGES)
 
 lint:

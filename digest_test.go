@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"hopper/adapters/adaptertest"
 	"hopper/pipeline"
 	"hopper/sinks/rybbit/wire"
 )
@@ -22,7 +23,7 @@ func TestBytesOfFixtures(t *testing.T) {
 	const golden = "testdata/digests.golden"
 	var got strings.Builder
 	for _, source := range SourceNames() {
-		for _, path := range exports(t, source) {
+		for _, path := range adaptertest.Exports(t, "fixtures/"+source) {
 			for _, format := range wire.Formats() {
 				fmt.Fprintf(&got, "%s %s %s\n", strings.TrimPrefix(path, "fixtures/"), format.Platform(), digest(t, path, format))
 			}

@@ -25,21 +25,18 @@ func (r *importRun) translateOnly(ctx context.Context, site string) (err error) 
 	rules := r.normalizer(site, r.began)
 	in := &reader{export: r.Export, now: r.began}
 	defer func() { err = errors.Join(err, in.close()) }()
+	rejected := &rejects{path: r.Rejects}
+	defer func() { err = errors.Join(err, rejected.close()) }()
 	candidates, err := r.choose(ctx, in, rules)
 	if err != nil {
-		return err
+		return errors.Join(err, r.showRejects(rejected, err))
 	}
-	format := wire.Formats()[0]
-	if len(candidates) > 0 {
-		format = candidates[0]
-	}
+	format := candidates[0]
 	src, err := in.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	rejected := &rejects{path: r.Rejects}
-	defer func() { err = errors.Join(err, rejected.close()) }()
 	r.warnOfLosses(format)
 	translation := pipeline.Translation{Normalizer: rules, Target: wire.Target(format), Jobs: r.options.Jobs}
 	var bytes int64

@@ -32,6 +32,8 @@ type Import struct {
 	Rejects string
 	// Again imports once more what was imported already.
 	Again bool
+	// Force imports although more than a tenth of the rows is rejected.
+	Force bool
 	// Version is that of the program, for the record.
 	Version string
 }
@@ -42,8 +44,10 @@ type importRun struct {
 	Import
 	began  time.Time
 	log    *slog.Logger
-	survey *wire.Survey // of the input's beginning; nil when a run is resumed
+	survey *surveyed // of the input's beginning; nil when a run is resumed
 	result *Result
+	// refused says that the inputs are not imported for what they are.
+	refused bool
 }
 
 // Import brings the export's events into a site, each exactly once. It goes on
@@ -99,6 +103,9 @@ func (r *importRun) upload(ctx context.Context) (err error) {
 	options.Log = r.log
 	up := rybbit.NewUpload(r.Client, ledger, memory, options)
 	summary, err := r.send(ctx, ledger, up, r.normalizer(migration.Site, ledger.Started()))
+	if r.refused {
+		return err
+	}
 	if err != nil {
 		// The server's counts are read at the end; until then the ledger tells.
 		summary = ledger.Summary()
@@ -118,23 +125,26 @@ func (r *importRun) upload(ctx context.Context) (err error) {
 func (r *importRun) send(ctx context.Context, ledger *rybbit.Ledger, up *rybbit.Upload, rules pipeline.Normalizer) (_ rybbit.Summary, err error) {
 	in := &reader{export: r.Export, now: ledger.Started()}
 	defer func() { err = errors.Join(err, in.close()) }()
-	format, err := r.agree(ctx, in, rules, ledger, up)
-	if err != nil {
-		return rybbit.Summary{}, err
-	}
-	r.warnOfLosses(format)
 	rejected := &rejects{path: r.Rejects}
 	if rejected.path == "" {
 		rejected.path = ledger.Rejects()
 	}
 	defer func() { err = errors.Join(err, rejected.close()) }()
+	format, err := r.agree(ctx, in, rules, ledger, up)
+	if err != nil {
+		return rybbit.Summary{}, errors.Join(err, r.showRejects(rejected, err))
+	}
+	r.warnOfLosses(format)
 	summary, err := up.Run(ctx, rybbit.Run{
 		Open:        in.open,
 		Translation: &pipeline.Translation{Normalizer: rules, Target: wire.Target(format), Jobs: r.options.Jobs},
 		Encode:      wire.Encode(format),
 		Each: func(chunk *pipeline.Collected[*pipeline.Records]) error {
 			r.came(chunk.Before.Stats.Events + chunk.Stats.Events)
-			return rejected.add(chunk.Before.Stats.Rejected.Total(), chunk.Rejects)
+			if err := rejected.add(chunk.Before.Stats.Rejected.Total(), chunk.Rejects); err != nil {
+				return err
+			}
+			return r.doubt(chunk)
 		},
 	})
 	if err != nil {
@@ -148,17 +158,13 @@ func (r *importRun) send(ctx context.Context, ledger *rybbit.Ledger, up *rybbit.
 }
 
 // agree settles with the server on the wire format: the one that the migration
-// was begun in, else the best that the server knows. Without events there is
-// nothing to agree on, and any will do.
+// was begun in, else the best that the server knows.
 func (r *importRun) agree(ctx context.Context, in *reader, rules pipeline.Normalizer, ledger *rybbit.Ledger, up *rybbit.Upload) (wire.Format, error) {
 	var candidates []wire.Format
 	if ledger.Platform() == "" {
 		var err error
 		if candidates, err = r.choose(ctx, in, rules); err != nil {
 			return nil, err
-		}
-		if len(candidates) == 0 {
-			return wire.Formats()[0], nil
 		}
 	}
 	platform, err := up.Open(ctx, platforms(candidates))
@@ -176,9 +182,12 @@ func (r *importRun) agree(ctx context.Context, in *reader, rules pipeline.Normal
 }
 
 // choose ranks the wire formats by what they lose of the input's beginning,
-// where none is asked for. It returns none when the input has no events at all.
+// where none is asked for. It refuses inputs that give nothing, or too little.
 func (r *importRun) choose(ctx context.Context, in *reader, rules pipeline.Normalizer) (_ []wire.Format, err error) {
-	if r.survey, err = in.survey(ctx, rules); err != nil || r.survey == nil {
+	if r.survey, err = in.survey(ctx, rules); err != nil {
+		return nil, err
+	}
+	if err := r.judge(); err != nil {
 		return nil, err
 	}
 	if format, err := wire.For(r.Wire); err == nil {

@@ -67,17 +67,18 @@ func (e *Export) Inspect(ctx context.Context) (_ *Inspection, err error) {
 	}
 	defer func() { err = errors.Join(err, reading.Source.Close()) }()
 	translation := pipeline.Translation{Normalizer: e.normalizer("", now), Jobs: e.options.Jobs}
-	survey, stats, err := surveyAll(ctx, &translation, reading.Source, e.came)
+	survey, err := surveyAll(ctx, &translation, reading.Source, e.came)
 	if err != nil {
 		return nil, err
 	}
+	stats := survey.stats
 	i := &Inspection{
 		Source: e.Source(), Shape: reading.Shape, Schema: reading.Schema, Notes: append([]string{}, reading.Notes...), Inputs: e.Inputs(),
 		Rows: stats.Rows, Events: stats.Events,
 		Rejected: orEmpty(stats.Rejected), Omitted: orEmpty(stats.Omitted), Repaired: orEmpty(stats.Repaired),
 	}
 	i.Earliest, i.Latest = span(&stats)
-	i.fidelity(survey)
+	i.fidelity(&survey.Survey)
 	return i, nil
 }
 

@@ -58,6 +58,7 @@ type Progress struct {
 // An Export is inputs that are recognized as those of one source.
 type Export struct {
 	options Options
+	args    []string
 	days    days
 	zone    *time.Location // nil is what the export says
 	inputs  *input.Inputs
@@ -73,7 +74,7 @@ type days struct{ since, until pipeline.Micros }
 // "-") and finds out what they are. It reads the beginning of each. An
 // [OptionError] says which of the options cannot be.
 func Open(ctx context.Context, args []string, options Options) (*Export, error) {
-	e := &Export{options: options}
+	e := &Export{options: options, args: args}
 	if err := e.check(); err != nil {
 		return nil, err
 	}
@@ -170,44 +171,6 @@ func dayOf(option, s string, plus int) (pipeline.Micros, error) {
 		return 0, optionErrorf(option, "%q is no day such as 2024-01-31", s)
 	}
 	return pipeline.MicrosOf(t.AddDate(0, 0, plus)), nil
-}
-
-// recognize asks the adapters for the one that the inputs fit best.
-func (e *Export) recognize(ctx context.Context) error {
-	var near []error
-	for _, a := range Sources() {
-		named := e.options.From == a.Name()
-		if e.options.From != "" && e.options.From != "auto" && !named {
-			continue
-		}
-		m := a.Match(ctx, e.inputs.Files)
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
-		}
-		switch {
-		case named || m.Fit == adapters.Fits:
-			e.adapter, e.match = a, m
-			e.warnOfIdle()
-			return nil
-		case m.Err != nil:
-			near = append(near, m.Err)
-		}
-	}
-	if len(near) > 0 {
-		return near[0]
-	}
-	return fmt.Errorf("%s: not recognized as an export of %s; if it is one, name it with --from and read what is missing",
-		strings.Join(fewOf(e.Inputs()), ", "), strings.Join(SourceNames(), ", "))
-}
-
-// warnOfIdle says which options do nothing for this source.
-func (e *Export) warnOfIdle() {
-	for name := range e.options.Chosen {
-		if !slices.ContainsFunc(e.adapter.Options(), func(o adapters.Option) bool { return o.Name == name }) {
-			e.options.Log.Warn(fmt.Sprintf("--%s has no effect on exports of %s; it is for %s",
-				name, e.adapter.Title(), strings.Join(offering(name), " and ")))
-		}
-	}
 }
 
 // fewOf returns the first three names, and how many more there are.

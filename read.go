@@ -62,33 +62,71 @@ func (r *reader) close() error {
 // sample is how much of an input's beginning decides which wire format loses least.
 var sample = pipeline.Sample{Events: 10_000, Bytes: 32 << 20}
 
-// survey counts what the wire formats make of the input's beginning. It
-// returns nil when the input has no events at all.
-func (r *reader) survey(ctx context.Context, rules pipeline.Normalizer) (*wire.Survey, error) {
+// maxShown is how many rejects of an input that is not imported are kept to be
+// shown.
+const maxShown = 1000
+
+// surveyed is what became of a source's events, or of its beginning's.
+type surveyed struct {
+	wire.Survey
+	stats pipeline.Stats
+	// rejects are the first ones, at most maxShown.
+	rejects []pipeline.Reject
+	// whole says that there is no more than that.
+	whole bool
+}
+
+// survey counts what becomes of the input's beginning.
+func (r *reader) survey(ctx context.Context, rules pipeline.Normalizer) (*surveyed, error) {
 	src, err := r.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	events, rest, err := pipeline.Peek(ctx, src, sample)
+	beginning, rest, err := pipeline.Peek(ctx, src, sample)
 	if err != nil {
 		return nil, errors.Join(err, src.Close())
 	}
 	r.opened = rest
-	if len(events) == 0 {
-		return nil, nil
+	s, err := surveyAll(ctx, &pipeline.Translation{Normalizer: rules}, beginning.Source(), func(int64) {})
+	if err != nil {
+		return nil, err
 	}
-	survey, _, err := surveyAll(ctx, &pipeline.Translation{Normalizer: rules}, pipeline.Replay(events), func(int64) {})
-	return survey, err
+	s.whole = beginning.Whole
+	if s.stats.Events > 0 || s.whole {
+		return s, nil
+	}
+	return r.surveyRest(ctx, rules)
+}
+
+// surveyRest reads an input to its end whose beginning gives no events.
+func (r *reader) surveyRest(ctx context.Context, rules pipeline.Normalizer) (*surveyed, error) {
+	err := r.close()
+	r.opened = nil
+	if err != nil {
+		return nil, err
+	}
+	src, err := r.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s, err := surveyAll(ctx, &pipeline.Translation{Normalizer: rules, Jobs: r.export.options.Jobs}, src, func(int64) {})
+	if err = errors.Join(err, src.Close()); err != nil {
+		return nil, err
+	}
+	s.whole = true
+	return s, nil
 }
 
 // surveyAll counts what the wire formats make of a source's events.
-func surveyAll(ctx context.Context, t *pipeline.Translation, src pipeline.Source, came func(events int64)) (*wire.Survey, pipeline.Stats, error) {
-	all := new(wire.Survey)
+func surveyAll(ctx context.Context, t *pipeline.Translation, src pipeline.Source, came func(events int64)) (*surveyed, error) {
+	s := new(surveyed)
 	collect := func() pipeline.Collector[*wire.Survey] { return new(wire.Survey) }
 	stats, err := pipeline.Translate(ctx, t, src, pipeline.Mark{}, collect, func(_ context.Context, chunk *pipeline.Collected[*wire.Survey]) error {
-		all.Merge(chunk.Value)
+		s.Merge(chunk.Value)
+		s.rejects = append(s.rejects, chunk.Rejects[:min(len(chunk.Rejects), maxShown-len(s.rejects))]...)
 		came(chunk.Before.Stats.Events + chunk.Stats.Events)
 		return nil
 	})
-	return all, stats, err
+	s.stats = stats
+	return s, err
 }

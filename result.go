@@ -7,14 +7,16 @@ import (
 // Result is what an import, or a dry run of one, came to. Counts are those of
 // the whole migration, over all its runs.
 type Result struct {
-	ImportIDs []string         `json:"importIds"`
-	Source    string           `json:"source"`
-	Wire      string           `json:"wire"`
-	Inputs    []string         `json:"inputs"`
-	Rows      int64            `json:"rows"`
-	Events    int64            `json:"events"`
-	Rejected  int64            `json:"rejected"`
-	Rejects   map[string]int64 `json:"rejects"`
+	ImportIDs []string `json:"importIds"`
+	Source    string   `json:"source"`
+	Wire      string   `json:"wire"`
+	Inputs    []string `json:"inputs"`
+	// PassedOver is how many inputs, found in directories or archives, are not read.
+	PassedOver int              `json:"passedOver"`
+	Rows       int64            `json:"rows"`
+	Events     int64            `json:"events"`
+	Rejected   int64            `json:"rejected"`
+	Rejects    map[string]int64 `json:"rejects"`
 	// RejectsFile is where each rejected record stands; empty when there is none.
 	RejectsFile string           `json:"rejectsFile,omitempty"`
 	Omitted     map[string]int64 `json:"omitted"`
@@ -48,7 +50,7 @@ const (
 
 func (e *Export) newResult() *Result {
 	return &Result{
-		Source: e.Source(), Inputs: e.Inputs(), ImportIDs: []string{},
+		Source: e.Source(), Inputs: e.Inputs(), PassedOver: len(e.PassedOver()), ImportIDs: []string{},
 		Rejects: map[string]int64{}, Omitted: map[string]int64{}, Repaired: map[string]int64{},
 	}
 }

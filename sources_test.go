@@ -1,37 +1,19 @@
 package hopper
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"hopper/adapters"
+	"hopper/adapters/adaptertest"
 	"hopper/adapters/input"
 )
-
-// exports returns the fixtures of a source that are exports.
-func exports(t *testing.T, source string) []string {
-	t.Helper()
-	all, err := filepath.Glob("fixtures/" + source + "/*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var paths []string
-	for _, path := range all {
-		switch base := filepath.Base(path); {
-		case base == "broken" || base == "gen", strings.HasSuffix(base, ".go"), strings.HasSuffix(base, ".md"):
-		default:
-			paths = append(paths, path)
-		}
-	}
-	return paths
-}
 
 // TestEachSourceMatchesItsOwn has each fixture recognized by its own adapter alone,
 // in whatever order the adapters are asked.
 func TestEachSourceMatchesItsOwn(t *testing.T) {
 	for _, source := range SourceNames() {
-		for _, path := range exports(t, source) {
+		for _, path := range adaptertest.Exports(t, "fixtures/"+source) {
 			inputs, err := input.Open(t.Context(), []string{path}, nil, t.TempDir())
 			if err != nil {
 				t.Fatal(err)

@@ -90,16 +90,27 @@ func Replay(events []Event) Source {
 // events, or so many bytes in memory of events and rejects.
 type Sample struct{ Events, Bytes int }
 
-// Peek reads the first chunks of src and returns their events as the adapter
-// made them, together with a source that yields all that src would have yielded,
-// in the same chunks. Closing it closes src.
-func Peek(ctx context.Context, src Source, most Sample) ([]Event, Source, error) {
-	var events []Event
-	var bytes int
-	s := &replayed{rest: src}
-	for len(events) < most.Events && bytes < most.Bytes {
+// A Beginning is the first chunks of a source.
+type Beginning struct {
+	// Whole says that the source has no further chunks.
+	Whole  bool
+	chunks []Chunk
+}
+
+// Source returns a source of the beginning alone. It may be read several times,
+// one after the other.
+func (b *Beginning) Source() Source { return &replayed{ahead: b.chunks} }
+
+// Peek reads the first chunks of src and returns them, together with a source
+// that yields all that src would have yielded, in the same chunks. Closing it
+// closes src.
+func Peek(ctx context.Context, src Source, most Sample) (*Beginning, Source, error) {
+	b := new(Beginning)
+	var events, bytes int
+	for events < most.Events && bytes < most.Bytes {
 		chunk, err := src.Next(ctx)
 		if errors.Is(err, io.EOF) {
+			b.Whole = true
 			break
 		}
 		if err != nil {
@@ -109,16 +120,16 @@ func Peek(ctx context.Context, src Source, most Sample) ([]Event, Source, error)
 		if err := c.decode(chunk); err != nil {
 			return nil, nil, err
 		}
-		s.ahead = append(s.ahead, c)
-		events = append(events, c.events...)
+		b.chunks = append(b.chunks, c)
+		events += len(c.events)
 		bytes += c.size()
 	}
-	return events, s, nil
+	return b, &replayed{ahead: b.chunks, rest: src}, nil
 }
 
 // size is how many bytes the collected events and rejects take, about.
 func (c *collector) size() int {
-	n := (cap(c.events) + len(c.events)) * int(unsafe.Sizeof(Event{})) // kept once more for the caller
+	n := cap(c.events) * int(unsafe.Sizeof(Event{}))
 	for i := range c.events {
 		ev := &c.events[i]
 		n += len(ev.Raw)

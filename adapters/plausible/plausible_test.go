@@ -2,7 +2,6 @@ package plausible_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -362,31 +361,6 @@ var picky = pipeline.Target{Refuses: func(ev *pipeline.Event) string {
 	}
 	return ""
 }}
-
-func TestSameExportGivesSameEvents(t *testing.T) {
-	read := func(jobs int) string {
-		r, err := open(t, nil, adapters.Options{}, fixtures+"export.zip")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var b strings.Builder
-		tr := pipeline.Translation{Normalizer: normalizer, Jobs: jobs}
-		_, err = pipeline.Translate(t.Context(), &tr, r.Source, pipeline.Mark{}, printed, func(_ context.Context, chunk *pipeline.Collected[*pipeline.Records]) error {
-			b.Write(chunk.Value.Body)
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b.String()
-	}
-	if a, b := read(1), read(3); a != b || a == "" {
-		t.Error("two readings differ")
-	}
-}
-
-// printed collects events as text.
-var printed = pipeline.Encode(func(dst []byte, ev *pipeline.Event) []byte { return fmt.Appendf(dst, "%+v\n", *ev) })
 
 // TestSubsets reads parts of an export: the day's totals hold.
 func TestSubsets(t *testing.T) {

@@ -30,6 +30,7 @@ type importing struct {
 	dryRun     bool
 	sandbox    bool
 	again      bool
+	force      bool
 	maxRejects tolerance
 	json       bool
 }
@@ -66,6 +67,7 @@ interrupted (run again to go on).`,
 	flags.BoolVar(&f.dryRun, "dry-run", false, "translate and count, upload nothing")
 	flags.BoolVar(&f.sandbox, "sandbox", false, "import into an embedded sandbox and show what arrived")
 	flags.BoolVar(&f.again, "again", false, "import once more what was imported already")
+	flags.BoolVar(&f.force, "force", false, "import although more than a tenth of the rows is rejected")
 	flags.Var(&f.maxRejects, "max-rejects", "how many rows, or what share of them, may be rejected (default no limit)")
 	flags.BoolVar(&f.json, "json", false, "print the result as JSON")
 	return cmd
@@ -129,7 +131,7 @@ func failedEarly(args []string, err error) *hopper.Result {
 // target is where the events go: a server, the embedded sandbox, or nowhere.
 func (f *importing) target(ctx context.Context) (to hopper.Import, sandboxed *embedded, err error) {
 	to = hopper.Import{
-		Wire: f.wire, Rejects: f.rejects, Again: f.again, Version: version,
+		Wire: f.wire, Rejects: f.rejects, Again: f.again, Force: f.force || f.maxRejects.set, Version: version,
 		Upload: rybbit.Options{MaxBatchBytes: int(f.maxBatch), RetryFor: f.retryFor, SettleAfter: f.settle},
 	}
 	if to.State, err = f.stateDir(); err != nil {

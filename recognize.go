@@ -1,0 +1,146 @@
+package hopper
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"hopper/adapters"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/text"
+)
+
+// candidate is an adapter and what it found in the inputs.
+type candidate struct {
+	adapter adapters.Adapter
+	match   adapters.Match
+}
+
+// recognize finds the adapter that the inputs fit.
+func (e *Export) recognize(ctx context.Context) error {
+	all := make([]candidate, 0, 3)
+	for _, a := range Sources() {
+		all = append(all, candidate{a, a.Match(ctx, e.inputs.Files)})
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	chosen, err := e.choose(ctx, all)
+	if err != nil {
+		return err
+	}
+	e.adapter, e.match = chosen.adapter, chosen.match
+	if err := e.eachGives(); err != nil {
+		return err
+	}
+	e.warnOfIdle()
+	return nil
+}
+
+// choose returns the adapter that is asked for, or the only one that fits.
+func (e *Export) choose(ctx context.Context, all []candidate) (candidate, error) {
+	fit := slices.DeleteFunc(slices.Clone(all), func(c candidate) bool { return c.match.Fit != adapters.Fits })
+	if from := e.options.From; from != "" && from != "auto" {
+		named := all[slices.IndexFunc(all, func(c candidate) bool { return c.adapter.Name() == from })]
+		if named.match.Fit == adapters.NoFit && len(fit) > 0 {
+			return named, optionErrorf("from", "%s is an export of %s; leave out --from %s", strings.Join(fewOf(e.Inputs()), ", "), fit[0].adapter.Title(), from)
+		}
+		return named, nil
+	}
+	if len(fit) == 0 {
+		return candidate{}, e.nearest(ctx, all)
+	}
+	for _, other := range fit[1:] {
+		if theirs := others(other.match.Own, fit[0].match.Own); len(theirs) > 0 {
+			ours := others(fit[0].match.Own, other.match.Own)
+			if len(ours) == 0 { // the other knows all that the first does, and more
+				return other, nil
+			}
+			return candidate{}, fmt.Errorf("the inputs hold exports of two products, %s (%s) and %s (%s): import each by itself, or choose one with --from",
+				fit[0].adapter.Title(), strings.Join(fewOf(ours), ", "), other.adapter.Title(), strings.Join(fewOf(theirs), ", "))
+		}
+	}
+	return fit[0], nil
+}
+
+// others returns the names of the inputs of one list that another lacks.
+func others(list, lacks []*input.Input) []string {
+	var names []string
+	for _, in := range list {
+		if !slices.Contains(lacks, in) {
+			names = append(names, in.Name)
+		}
+	}
+	return names
+}
+
+// nearest returns the reason of the adapter that came nearest.
+func (e *Export) nearest(ctx context.Context, all []candidate) error {
+	for _, c := range all {
+		if c.match.Fit == adapters.Near && c.match.Err != nil {
+			return c.match.Err
+		}
+	}
+	in := e.inputs.Files[0]
+	found := string(in.Format())
+	if in.Format() == input.Text {
+		tables, err := text.Find(ctx, in)
+		if err != nil {
+			return err
+		}
+		if len(tables) > 0 {
+			found = "a table with the columns " + strings.Join(tables[0].Columns[:min(len(tables[0].Columns), 12)], ", ")
+		}
+	}
+	return fmt.Errorf("%s: not recognized as an export of %s; the first holds %s. If it is one, name it with --from and read what is missing",
+		strings.Join(fewOf(e.Inputs()), ", "), strings.Join(SourceNames(), ", "), found)
+}
+
+// eachGives refuses an argument that gives nothing: who names an input wants it
+// imported. What is found in a directory or archive may be passed over.
+func (e *Export) eachGives() error {
+	if e.match.Fit != adapters.Fits || len(e.match.Own) == 0 {
+		return nil // opening says what is missing
+	}
+	for _, arg := range e.args {
+		if !slices.ContainsFunc(e.match.Own, func(in *input.Input) bool { return isUnder(in.Name, arg) }) {
+			return input.Errorf(arg, "holds nothing that is read as an export of %s; leave it out, or export it again", e.adapter.Title())
+		}
+	}
+	return nil
+}
+
+// isUnder reports whether an argument names an input, or what holds it.
+func isUnder(name, arg string) bool {
+	if arg == "-" {
+		return true // there is one standard input, and its name is not "-"
+	}
+	for {
+		if name == arg || strings.HasPrefix(name, strings.TrimRight(arg, "/")+"/") {
+			return true
+		}
+		if matched, err := filepath.Match(arg, name); matched && err == nil {
+			return true
+		}
+		parent := filepath.Dir(name)
+		if parent == name || parent == "." {
+			return false
+		}
+		name = parent
+	}
+}
+
+// PassedOver returns the names of the inputs that are not the source's.
+func (e *Export) PassedOver() []string { return others(e.inputs.Files, e.match.Own) }
+
+// warnOfIdle says which options do nothing for this source.
+func (e *Export) warnOfIdle() {
+	for name := range e.options.Chosen {
+		if !slices.ContainsFunc(e.adapter.Options(), func(o adapters.Option) bool { return o.Name == name }) {
+			e.options.Log.Warn(fmt.Sprintf("--%s has no effect on exports of %s; it is for %s",
+				name, e.adapter.Title(), strings.Join(offering(name), " and ")))
+		}
+	}
+}

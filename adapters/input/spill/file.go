@@ -25,7 +25,7 @@ type File struct {
 func Temp(dir string) (*File, error) {
 	f, err := os.CreateTemp(dir, "hopper-*.tmp")
 	if err != nil {
-		return nil, err
+		return nil, explain(dir, err)
 	}
 	t := &File{File: f}
 	if err := os.Remove(f.Name()); err != nil {

@@ -52,6 +52,10 @@ func (x *exchange) handle(ctx context.Context) (reply, error) {
 		return x.events(ctx)
 	case List:
 		return x.list(ctx)
+	case Stats:
+		return x.statistics(ctx)
+	case Query:
+		return x.sql(ctx)
 	default:
 		return x.delete(ctx)
 	}
@@ -60,8 +64,8 @@ func (x *exchange) handle(ctx context.Context) (reply, error) {
 // authorize checks the key, its budget and the site.
 func (x *exchange) authorize() (reply, bool) {
 	scheme, key, _ := strings.Cut(x.r.Header.Get("Authorization"), " ")
-	canWrite := key == x.opts.Key
-	if !strings.EqualFold(scheme, "Bearer") || !canWrite && (key != x.opts.ReadKey || key == "") {
+	isMain := key == x.opts.Key
+	if !strings.EqualFold(scheme, "Bearer") || !isMain && (key != x.opts.ReadKey || key == "") {
 		if x.old {
 			return failure(http.StatusForbidden, "Forbidden"), false
 		}
@@ -83,11 +87,28 @@ func (x *exchange) authorize() (reply, bool) {
 		}
 		return failure(http.StatusNotFound, "Site not found"), false
 	}
-	if !canWrite && x.call != List {
+	scopes := x.opts.Scopes
+	if !isMain {
+		scopes = []string{"sites:read"}
+	}
+	if required := x.scope(); scopes != nil && !slices.Contains(scopes, required) {
 		return reply{status: http.StatusForbidden, body: map[string]string{
-			"error": "Insufficient scope", "required": "sites:write"}}, false
+			"error": "Insufficient scope", "required": required}}, false
 	}
 	return reply{}, true
+}
+
+// scope returns what a key must be allowed to do for the request.
+func (x *exchange) scope() string {
+	switch x.call {
+	case List:
+		return "sites:read"
+	case Stats:
+		return statistics[x.statistic].scope
+	case Query:
+		return "sql:read"
+	}
+	return "sites:write"
 }
 
 // expectJSON checks what the body is said to be.

@@ -13,6 +13,17 @@
 // stored. With [Options] it plays an old release, Rybbit Cloud, or a server with
 // few platforms, small bodies or a small budget of requests.
 //
+// It answers questions about what it holds, too: the statistics below
+// /api/sites/:site (overview, overview/time-series, metric, page-titles, events and
+// its parts, sessions, users, performance/overview, errors/names), SELECTs from
+// scoped_events at /api/organizations/:org/analytics/query, in as much of
+// ClickHouse's dialect as a client of this API uses, GET /api/sites/:site and GET
+// /api/version. They count as the real dashboard does: times in whole seconds,
+// entry and exit page of a tie both that of the event stored first, users in every
+// bucket that they come to, texts that read as numbers shown as numbers.
+// [Server.Track] adds events of the site's own tracker. What channel a referrer
+// belongs to is a guess at the real rules, which are not described.
+//
 // It shares no code with hopper's client and none of its judgement: each is
 // written from the description of the API, so that the one's tests find the
 // other's mistakes. Where that description is silent the sandbox takes the

@@ -86,19 +86,20 @@ func (b *body) Read(p []byte) (int, error) {
 // exchange is one request on its way.
 type exchange struct {
 	*Server
-	w        http.ResponseWriter
-	r        *http.Request
-	call     Call
-	site     string
-	importID string
-	faults   []Fault
-	body     *body
-	tooLarge *Fault          // the fault that lowered the limit
-	life     context.Context // ends when the server's process dies
-	work     time.Duration   // that the server needs for the batch
-	stored   int64
-	status   int  // answered so far; 0 for nothing
-	isCut    bool // there will be no answer
+	w         http.ResponseWriter
+	r         *http.Request
+	call      Call
+	site      string
+	importID  string
+	statistic string // the route below the site's, of a call of Stats
+	faults    []Fault
+	body      *body
+	tooLarge  *Fault          // the fault that lowered the limit
+	life      context.Context // ends when the server's process dies
+	work      time.Duration   // that the server needs for the batch
+	stored    int64
+	status    int  // answered so far; 0 for nothing
+	isCut     bool // there will be no answer
 }
 
 // ServeHTTP answers a request as Rybbit's API does, unless a fault says otherwise.
@@ -119,8 +120,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		write(w, failure(http.StatusMisdirectedRequest, "This sandbox answers to localhost and 127.0.0.1 alone"))
 		return
 	}
-	var ok bool
-	if x.call, x.site, x.importID, ok = route(r); !ok {
+	if r.Method == http.MethodGet && r.URL.Path == "/" {
+		s.dashboard(w, r)
+		return
+	}
+	if r.Method == http.MethodGet && r.URL.Path == "/api/version" {
+		write(w, reply{status: http.StatusOK, body: map[string]string{"version": release}})
+		return
+	}
+	if !x.route() {
 		write(w, fastify(http.StatusNotFound, "", "Route "+r.Method+":"+r.URL.Path+" not found"))
 		return
 	}
@@ -169,24 +177,45 @@ func (x *exchange) answer(answer reply) {
 	}
 }
 
-// route reads the call, the site and the import from the request's line.
-func route(r *http.Request) (call Call, site, importID string, ok bool) {
-	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
-	if len(parts) < 4 || parts[0] != "api" || parts[1] != "sites" || parts[3] != "imports" {
-		return "", "", "", false
+// route reads from the request's line what is asked for.
+func (x *exchange) route() bool {
+	parts := strings.Split(strings.Trim(x.r.URL.Path, "/"), "/")
+	if len(parts) < 2 || parts[0] != "api" {
+		return false
 	}
-	site = parts[2]
+	if x.r.Method == http.MethodPost && len(parts) == 5 && parts[1] == "organizations" && parts[3] == "analytics" && parts[4] == "query" {
+		x.call, x.site = Query, x.opts.Site
+		return !x.opts.NoSQL && parts[2] == organization
+	}
+	if len(parts) < 3 || parts[1] != "sites" {
+		return false
+	}
+	x.site = parts[2]
+	if len(parts) > 3 && parts[3] == "imports" {
+		return x.routeImports(parts[4:])
+	}
+	x.call, x.statistic = Stats, strings.Join(parts[3:], "/")
+	_, ok := statistics[x.statistic]
+	return ok && x.r.Method == http.MethodGet
+}
+
+func (x *exchange) routeImports(rest []string) bool {
+	if len(rest) > 0 {
+		x.importID = rest[0]
+	}
 	switch {
-	case len(parts) == 4 && r.Method == http.MethodPost:
-		return Create, site, "", true
-	case len(parts) == 4 && r.Method == http.MethodGet:
-		return List, site, "", true
-	case len(parts) == 5 && r.Method == http.MethodDelete:
-		return Delete, site, parts[4], true
-	case len(parts) == 6 && r.Method == http.MethodPost && parts[5] == "events":
-		return Events, site, parts[4], true
+	case len(rest) == 0 && x.r.Method == http.MethodPost:
+		x.call = Create
+	case len(rest) == 0 && x.r.Method == http.MethodGet:
+		x.call = List
+	case len(rest) == 1 && x.r.Method == http.MethodDelete:
+		x.call = Delete
+	case len(rest) == 2 && x.r.Method == http.MethodPost && rest[1] == "events":
+		x.call = Events
+	default:
+		return false
 	}
-	return "", "", "", false
+	return true
 }
 
 // run carries the request out with its faults. An error means that the connection

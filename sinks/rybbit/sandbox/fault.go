@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Call names one of the API's four endpoints.
+// Call names one of the API's endpoints, or a group of them.
 type Call string
 
 // The calls. The zero value stands for any of them.
@@ -19,6 +19,8 @@ const (
 	Events Call = "events"
 	List   Call = "list"
 	Delete Call = "delete"
+	Stats  Call = "stats" // all routes that read statistics or the site
+	Query  Call = "query" // SQL
 )
 
 // Effect is what a [Fault] does to a request.
@@ -121,7 +123,7 @@ type Fault struct {
 //
 //	CALL[@WHEN]=EFFECT[,OPTION]...
 //
-// CALL is create, events, list, delete or any. WHEN counts that call's requests
+// CALL is create, events, list, delete, stats (all statistics), query (SQL) or any. WHEN counts that call's requests
 // from 1: "3" is the third, "3-5" the third to the fifth, "3-" the third and all
 // after it, "/4" every fourth, "10%" one in ten at random, "10%#42" the same with
 // the seed 42. Without WHEN the fault hits every request of the call.
@@ -175,7 +177,7 @@ func parseFault(s string) (f Fault, err error) {
 	call, when, hasWhen := strings.Cut(target, "@")
 	switch c := Call(call); {
 	case call == "any":
-	case c == Create, c == Events, c == List, c == Delete:
+	case c == Create, c == Events, c == List, c == Delete, c == Stats, c == Query:
 		f.Call = c
 	default:
 		return f, fmt.Errorf("unknown call %q", call)

@@ -20,6 +20,11 @@ type Options struct {
 	Path string
 	// Key is the API key that may do everything, default "sandbox".
 	Key string
+	// Scopes, if not nil, are what the key may do: some of sites:write, sites:read,
+	// analytics:read, sessions:read, users:read, events:read and sql:read.
+	Scopes []string
+	// NoSQL plays a server from before the SQL route: it answers 404.
+	NoSQL bool
 	// ReadKey, if set, is a second key that may list imports and nothing else.
 	ReadKey string
 	// Site is the only site the server knows, a number or a string identifier,
@@ -95,6 +100,7 @@ type Server struct {
 	opts      Options
 	old       bool // plays release 2.7
 	db        *sql.DB
+	readOnly  *sql.DB // for the SQL route
 	instance  string
 	temporary string // the directory to remove at the end
 
@@ -161,7 +167,10 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 	s.opts = opts
 	s.closing, s.cancel = context.WithCancel(context.Background())
 	var err error
-	if s.db, s.instance, err = openDB(ctx, opts.Path); err != nil {
+	if err = registerFunctions(); err == nil {
+		s.db, s.readOnly, s.instance, err = openDB(ctx, opts.Path)
+	}
+	if err != nil {
 		if s.temporary != "" {
 			err = errors.Join(err, os.RemoveAll(s.temporary))
 		}
@@ -194,7 +203,7 @@ func (s *Server) Close() error {
 		return nil
 	}
 	s.closed = true
-	err := s.db.Close()
+	err := errors.Join(s.readOnly.Close(), s.db.Close())
 	if s.temporary != "" {
 		err = errors.Join(err, os.RemoveAll(s.temporary))
 	}

@@ -175,19 +175,25 @@ func (e *event) values(to []any, importID, site string) []any {
 		e.props, e.outboundURL, e.outboundText, e.lcp, e.cls, e.inp, e.firstPaint, e.ttfb, site)
 }
 
-// openDB opens or creates the database file and returns its instance id.
-func openDB(ctx context.Context, path string) (*sql.DB, string, error) {
+// openDB opens or creates the database file, and a second time for reading alone,
+// and returns its instance id.
+func openDB(ctx context.Context, path string) (db, readOnly *sql.DB, instance string, err error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return nil, "", fmt.Errorf("sandbox: database %s: %w", path, err)
+		return nil, nil, "", fmt.Errorf("sandbox: database %s: %w", path, err)
 	}
-	dsn := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(abs), RawQuery: "_pragma=busy_timeout(10000)" +
-		"&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate"}
-	db, err := sql.Open("sqlite", dsn.String())
+	open := func(options string) *sql.DB {
+		dsn := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(abs), RawQuery: "_pragma=busy_timeout(10000)" + options}
+		db, openErr := sql.Open("sqlite", dsn.String())
+		err = errors.Join(err, openErr)
+		return db
+	}
+	db = open("&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate")
+	readOnly = open("&_pragma=query_only(1)")
 	if err != nil {
-		return nil, "", fmt.Errorf("sandbox: open database %s: %w", path, err)
+		return nil, nil, "", fmt.Errorf("sandbox: open database %s: %w", path, err)
 	}
-	instance := uuid.NewString()
+	instance = uuid.NewString()
 	if err = migrate(ctx, db); err == nil {
 		_, err = db.ExecContext(ctx, `INSERT INTO meta VALUES ('instance', ?) ON CONFLICT DO NOTHING`, instance)
 	}
@@ -195,9 +201,10 @@ func openDB(ctx context.Context, path string) (*sql.DB, string, error) {
 		err = db.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = 'instance'`).Scan(&instance)
 	}
 	if err != nil {
-		return nil, "", errors.Join(fmt.Errorf("sandbox: prepare database %s (is it a SQLite file, and of no later version of hopper?): %w", path, err), db.Close())
+		err = fmt.Errorf("sandbox: prepare database %s (is it a SQLite file, and of no later version of hopper?): %w", path, err)
+		return nil, nil, "", errors.Join(err, readOnly.Close(), db.Close())
 	}
-	return db, instance, nil
+	return db, readOnly, instance, nil
 }
 
 // migrate brings a database to the present schema.

@@ -1,0 +1,5 @@
+package sandbox
+
+import "net/http"
+
+func (s *Server) dashboard(w http.ResponseWriter, r *http.Request) {}

@@ -1,6 +1,7 @@
 package plausible
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -352,9 +354,9 @@ func (t *tally) add(r reconstruct.Report) {
 	t.report.Add(r)
 }
 
-// remarks tells which sums the visits made so far do not give back. Days that
-// a resumed import passed over are not in it. [Verify] counts anew what Rybbit
-// gets, and judges it.
+// remarks says which sums of the export the visits made so far do not have.
+// Days that a resumed import passed over are not counted. [verify] counts anew
+// what Rybbit gets, and judges it.
 func (d *days) remarks() []string {
 	var remarks []string
 	table := ""
@@ -362,7 +364,10 @@ func (d *days) remarks() []string {
 		if l.Off == 0 {
 			continue
 		}
-		off := fmt.Sprintf("%s (%d of %d in another row)", l.Measure, l.Off, max(l.Want, l.Got))
+		off := fmt.Sprintf("%s (%d of %d in another row)", l.Measure, l.Off, l.Want)
+		if l.Want != l.Got {
+			off = fmt.Sprintf("%s (%d in the export, %d in its visits)", l.Measure, l.Want, l.Got)
+		}
 		if n := len(remarks) - 1; l.Table == table {
 			remarks[n] += ", " + off
 			continue
@@ -376,26 +381,26 @@ func (d *days) remarks() []string {
 	return remarks
 }
 
-// report is how the visits made so far differ from the export's sums.
+// report returns how the visits made so far differ from the export's sums, by
+// table and measure.
 func (d *days) report() reconstruct.Report {
 	d.tally.mu.Lock()
 	defer d.tally.mu.Unlock()
-	names := map[string]kind{"day": visitorsTable, "entry pages": entryPagesTable, "exit pages": exitPagesTable,
+	own := map[string]kind{"day": visitorsTable, "entry pages": entryPagesTable, "exit pages": exitPagesTable,
 		"custom events": customEventsTable, "custom properties": customPropsTable}
 	var out reconstruct.Report
-	// Days are decoded in any order: the tables' own order is the same always.
-	for k := range kind(kinds) {
-		for _, measure := range append(measures[:], "events") {
-			for _, l := range d.tally.report.Lines {
-				if own, ok := names[l.Table]; ok {
-					l.Table = own.String()
-				}
-				if l.Table == k.String() && l.Measure == measure {
-					out.Lines = append(out.Lines, l)
-				}
-			}
+	for _, l := range d.tally.report.Lines {
+		if k, ok := own[l.Table]; ok {
+			l.Table = k.String()
 		}
+		out.Lines = append(out.Lines, l)
 	}
+	// Days are decoded in any order, and the first decides the order of lines.
+	order := append(measures[:], "events")
+	slices.SortFunc(out.Lines, func(a, b reconstruct.Line) int {
+		return cmp.Or(cmp.Compare(slices.Index(kindNames[:], a.Table), slices.Index(kindNames[:], b.Table)),
+			cmp.Compare(slices.Index(order, a.Measure), slices.Index(order, b.Measure)))
+	})
 	return out
 }
 

@@ -21,8 +21,8 @@ func (b *builder) drawSingles(d *dim, from, to int) {
 	b.give(d, from, to, labels)
 }
 
-// give gives the visits without a row the rows in order, but for trades
-// between visits that are near each other where rows do not belong together.
+// give gives the visits without a row the rows in order. Visits near each
+// other trade theirs where rows do not belong together.
 func (b *builder) give(d *dim, from, to int, labels []int32) {
 	visits := make([]int32, 0, len(labels))
 	for v := from; v < to; v++ {
@@ -94,10 +94,10 @@ func (b *builder) left(d *dim, bounces bool) []int {
 	return counts
 }
 
-// align gives the paged visits of visitors with one visit their rows such
-// that rows of long visits meet: each table's open places are ordered by a
-// length drawn around their row's mean, the closer the fewer visits the row
-// has, and the visit of rank k gets the place of rank k.
+// align gives the paged visits of visitors with one visit their rows, such
+// that rows of long visits meet. It draws a length for each open place of the
+// table, around the mean of its row (closely where the row has few visits),
+// orders the places by length, and gives the k-th visit the k-th place.
 func (b *builder) align(d *dim) {
 	type place struct {
 		score float64
@@ -127,14 +127,17 @@ func (b *builder) align(d *dim) {
 	b.give(d, b.bounces, b.bounces+b.paged, labels)
 }
 
-// fitter distributes the fitted measures over the paged visits (numbered from
-// 0 here) and moves visits between rows where that brings sums closer.
+// fitter distributes the fitted measures over the paged visits, which are
+// numbered from 0 here, and moves visits between rows to bring sums closer.
 type fitter struct {
 	b      *builder
 	dims   []*fitDim
 	extra  [2][]int32 // what each visit has beyond its floor
 	limit  int32      // most seconds beyond the floor
 	weight [3]float64 // of one pageview, second, visitor in the wrong row
+
+	budget      int     // of moves that search still tries
+	over, under []int32 // rows with too much and with too little
 }
 
 type fitDim struct {
@@ -215,8 +218,8 @@ func (b *builder) newFitDim(d *dim) *fitDim {
 
 func (d *fitDim) size(r int32) int { return int(d.start[r+1] - d.start[r]) }
 
-// rake finds, by iterative proportional fitting, what each visit should have
-// of a measure for every row to have its sum, and rounds that to integers.
+// rake returns how much of a measure each visit has: it fits the visits to the
+// sums of all rows, iteratively and in proportion, and rounds to integers.
 func (f *fitter) rake(m, total int) []int32 {
 	n := f.b.paged
 	out := make([]int32, n)
@@ -302,22 +305,43 @@ func (f *fitter) used(d *fitDim) int {
 	return n
 }
 
-// search improves the fit by moves that keep every visit, bounce and total
-// where they are: a pageview or some seconds go from a visit to another, or
-// two visits trade their rows of one table. Moves are drawn between a row
-// with too much and one with too little, and made when they help.
+// search improves the fit by moves that keep every visit, bounce and total:
+// a pageview or some seconds go from one visit to another, or two visits trade
+// their rows of one table. Moves are drawn between a row with too much and one
+// with too little, and made when they help.
 func (f *fitter) search() {
 	n := f.b.paged
 	if n < 2 {
 		return
 	}
+	f.countOff()
+	f.budget = 300_000 + 12*n
+	patience := min(2_000+40*n, 25_000)
+	for idle := 0; f.budget > 0 && idle < patience; {
+		gain, before := 0.0, f.budget
+		f.budget -= 20
+		for _, d := range f.dims {
+			for m := range d.off {
+				if d.off[m] != nil {
+					gain += f.balance(d, m)
+				}
+			}
+		}
+		if idle += before - f.budget; gain > 1e-4 {
+			idle = 0
+		}
+	}
+}
+
+// countOff sets by how much each row has too much of a measure.
+func (f *fitter) countOff() {
 	for _, d := range f.dims {
-		for m := range 2 {
-			if d.target[m] == nil {
+		for m, target := range d.target {
+			if target == nil {
 				continue
 			}
 			d.off[m] = make([]int, len(d.engaged))
-			for r, t := range d.target[m] {
+			for r, t := range target {
 				d.off[m][r] = -t
 			}
 			for v, r := range d.row {
@@ -325,51 +349,40 @@ func (f *fitter) search() {
 			}
 		}
 	}
-	budget := 300_000 + 12*n
-	var over, under []int32
-	patience := min(2_000+40*n, 25_000)
-	for idle := 0; budget > 0 && idle < patience; {
-		gain, before := 0.0, budget
-		budget -= 20
-		for _, d := range f.dims {
-			for m := range 2 {
-				if d.off[m] == nil {
-					continue
-				}
-				over, under = over[:0], under[:0]
-				for r, e := range d.off[m] {
-					switch {
-					case d.start[r+1] == d.start[r]:
-					case e > 0:
-						over = append(over, int32(r))
-					case e < 0:
-						under = append(under, int32(r))
-					}
-				}
-				budget -= 20
-				if len(over) == 0 || len(under) == 0 {
-					continue
-				}
-				for range 4 * max(len(over), len(under)) {
-					r, s := over[f.b.rng.IntN(len(over))], under[f.b.rng.IntN(len(under))]
-					if d.off[m][r] <= 0 || d.off[m][s] >= 0 {
-						budget--
-						continue
-					}
-					for range 6 {
-						budget--
-						if g := f.try(d, m, r, s); g > 0 {
-							gain += g
-							break
-						}
-					}
-				}
-			}
-		}
-		if idle += before - budget; gain > 1e-4 {
-			idle = 0
+}
+
+// balance tries moves between rows of one table with too much and with too
+// little of a measure, and returns what they gained.
+func (f *fitter) balance(d *fitDim, m int) (gain float64) {
+	f.over, f.under = f.over[:0], f.under[:0]
+	for r, e := range d.off[m] {
+		switch {
+		case d.start[r+1] == d.start[r]:
+		case e > 0:
+			f.over = append(f.over, int32(r))
+		case e < 0:
+			f.under = append(f.under, int32(r))
 		}
 	}
+	f.budget -= 20
+	if len(f.over) == 0 || len(f.under) == 0 {
+		return 0
+	}
+	for range 4 * max(len(f.over), len(f.under)) {
+		r, s := f.over[f.b.rng.IntN(len(f.over))], f.under[f.b.rng.IntN(len(f.under))]
+		if d.off[m][r] <= 0 || d.off[m][s] >= 0 {
+			f.budget--
+			continue
+		}
+		for range 6 {
+			f.budget--
+			if g := f.try(d, m, r, s); g > 0 {
+				gain += g
+				break
+			}
+		}
+	}
+	return gain
 }
 
 // steps are the most that a visit without any gains in a move.
@@ -443,8 +456,9 @@ func (f *fitter) shift(m int, i, j int32, k int) {
 	}
 }
 
-// mayTrade tells whether visits may trade rows: in a table of visitors' traits
-// all visits of their visitors trade, who must have as many of each kind.
+// mayTrade reports whether two visits may trade rows. In a table of visitors'
+// traits all visits of their visitors trade, and both must have as many of each
+// kind.
 func (f *fitter) mayTrade(d *fitDim, i, j int32) bool {
 	if !d.perVisitor {
 		return true

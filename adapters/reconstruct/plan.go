@@ -25,9 +25,9 @@ type builder struct {
 	people   []int // visitors per page, 0 where unknown
 
 	visitor []int32  // of a visit
-	kin     []uint16 // of a visit, what its rows so far have in common
+	kin     []uint16 // of a visit: the common bits of its rows so far
 	groups  []group  // the visitors with several visits, numbered first
-	taken   int      // visits in a row that has not so many
+	taken   int      // visits in a row that has fewer
 	extra   [2][]int32
 	floor   [2]int // what each paged visit has of a measure besides extra
 }
@@ -39,16 +39,16 @@ const (
 	seconds
 )
 
-// dim is a dimension of visits with its margins made consistent with the day:
-// its last row stands for visits that no row covers.
+// dim is a dimension of visits whose margins agree with the day. Its last row
+// stands for the visits that no row of the table covers.
 type dim struct {
 	perVisitor bool
-	page       bool // entry or exit: rows are pages, visits without pageviews have none
-	bounces    []int
-	engaged    []int // visits that are no bounces
-	repeats    []int // visits of visitors who are in the row already; nil when unknown
+	page       bool  // rows are entry or exit pages; a visit without pageviews has none
+	bounces    []int // of each row
+	engaged    []int // of each row: visits that are no bounces
+	repeats    []int // of each row: visits that are not the first of their visitor; nil is unknown
 	target     [2][]int
-	kin        []uint16 // of the rows; nil where all go with all
+	kin        []uint16 // of each row; nil where all rows belong together
 	row        []int32  // of a visit, -1 while open
 }
 
@@ -91,8 +91,8 @@ func plan(day *Day) (*builder, error) {
 	if b.paged == 0 {
 		b.duration = t.Duration
 	}
-	// A second tells a visit's first page from its last, two those from the
-	// pages between.
+	// A visit of a second has its first and last page apart, one of two seconds
+	// those and the pages between.
 	b.floor = [2]int{2, 0}
 	switch {
 	case b.duration >= 4*b.paged:
@@ -111,7 +111,7 @@ const maxCount = 1 << 40 // of one cell: sums of a table's rows cannot overflow
 
 func clip(n int) int { return min(max(n, 0), maxCount) }
 
-// totals returns the day's sums, those unknown taken from the tables.
+// totals returns the day's sums, and takes unknown ones from the tables.
 func (b *builder) totals() Sums {
 	day := b.day
 	best, seen := largest(day)
@@ -299,8 +299,8 @@ func (b *builder) splitBounces(visits, told []int, known bool, engaged int) []in
 	return bounces
 }
 
-// repeats derives how many of each row's visits belong to visitors whom the
-// row has already. In a table of visitors' own traits they add up to the day's.
+// repeats sets how many of each row's visits are not the first of their
+// visitor. In a table of visitors' own traits they add up to the day's.
 func (b *builder) repeats(d *dim, t *Table, scaled bool) {
 	n := len(t.Rows)
 	caps := make([]int, n+1)

@@ -22,7 +22,7 @@ func (g group) visit(i int) int {
 	return g.other + i - g.bounces
 }
 
-// pool counts what a dimension's rows have left to give while visitors are formed.
+// pool counts the visits that a dimension's rows have left while visitors are formed.
 type pool struct {
 	dim     *dim
 	bounces []int
@@ -32,7 +32,7 @@ type pool struct {
 	rows    []int32 // those with any visits
 }
 
-// visitors left that a row holds besides repeats.
+// heads returns how many visitors a row has left: its visits but for repeats.
 func (p *pool) heads(r int32) int { return p.bounces[r] + p.engaged[r] - p.repeats[r] }
 
 // grouping forms the visitors with several visits.
@@ -43,13 +43,13 @@ type grouping struct {
 	nextBounce, next int
 	lastBounce, last int
 	row              []int32 // the visitor in the making: its row in each pool
-	taken            int     // visits that rows had to take from others
+	taken            int     // visits that rows without enough took from others
 }
 
-// formVisitors makes as many visits repeat ones as the day has more visits
-// than visitors, each visitor in one row of every table of visitors' traits,
-// such that rows get their repeats. It sets the rows of those visits and
-// returns how many visits stand in a row that has not so many.
+// formVisitors forms the visitors with several visits. Each has one row in
+// every table of visitors' traits, and rows get the repeats that they have. It
+// sets the rows of those visits, and returns how many visits are in a row that
+// has fewer.
 func (b *builder) formVisitors() int {
 	for i := range b.dims {
 		b.dims[i].row = unset(b.visits())
@@ -85,7 +85,7 @@ func (b *builder) newGrouping() *grouping {
 		}
 	}
 	if len(g.pools) == 0 {
-		// No table tells visitors' traits: as if one had all visits in one row.
+		// No table has visitors' traits: one row with all visits stands for it.
 		all := dim{bounces: []int{b.bounces}, engaged: []int{b.engaged()}, repeats: []int{g.repeats}, row: make([]int32, n)}
 		g.pools = []*pool{b.newPool(&all)}
 	}
@@ -181,8 +181,8 @@ type prospect struct {
 	kin              uint16 // what its rows so far have in common
 }
 
-// fits reports whether a row wants the visitor's repeats, has the visits, and
-// is not left with repeats of nobody.
+// fits reports whether a row lacks the visitor's repeats and has the visits for
+// them, and has a visitor left for the repeats that remain.
 func (v *prospect) fits(p *pool, r int32) bool {
 	heads := p.heads(r)
 	return p.repeats[r] >= v.repeats && (heads > 1 || p.repeats[r] == v.repeats && heads == 1) &&
@@ -235,9 +235,9 @@ func (g *grouping) form(repeats, at int, row int32) bool {
 	return true
 }
 
-// seekLoyal finds a row for a long chain of visits, -1 for none. It goes where
-// chains are longest, or rows that need it are left without: of some rows the
-// one most short of visitors, more or less.
+// seekLoyal finds a row for a visitor with many visits, or returns -1. It looks
+// at some rows and mostly picks the one with the most repeats a visitor, which
+// would find no visitor later.
 func (g *grouping) seekLoyal(v *prospect, p *pool) int32 {
 	best, most := int32(-1), 0.0
 	begin := g.b.rng.IntN(len(p.rows))
@@ -257,8 +257,8 @@ func (g *grouping) seekLoyal(v *prospect, p *pool) int32 {
 	return best
 }
 
-// seekAny draws a row by the repeats it wants, -1 if none fits in the attempts
-// made; rows that belong together come first.
+// seekAny draws a row, a row with more repeats more often, and prefers rows
+// that belong together. It returns -1 where no row drawn fits.
 func (g *grouping) seekAny(v *prospect, p *pool) int32 {
 	for tries := 0; tries < 64 && len(p.labels) > 0; tries++ {
 		k := g.b.rng.IntN(len(p.labels))
@@ -306,7 +306,8 @@ func (g *grouping) add(repeats, bounces, engaged int) {
 	}
 }
 
-// take returns what row r has left after giving n, others giving what it lacks.
+// take returns what row r has left after giving n visits. Where it has less,
+// other rows give the rest.
 func (p *pool) take(counts []int, r int32, n int) int {
 	left := counts[r] - n
 	for k := len(p.rows) - 1; left < 0 && k >= 0; k-- {
@@ -324,10 +325,10 @@ func (p *pool) take(counts []int, r int32, n int) int {
 	return left
 }
 
-// force makes a visitor though no rows want one, for the day's visitors come
-// first: in each table in the row of those looked at with most visits in common
-// with the tables before. Where even these have too few for two visits, rows
-// take from others what they lack.
+// force forms a visitor although no rows fit together, because the number of
+// the day's visitors must hold. It takes, table by table, the row with the most
+// visits in common with the rows before it, of some that it looks at. Where
+// these have less than two visits in common, they take visits from other rows.
 func (g *grouping) force() {
 	heads := g.visits - g.repeats
 	repeats := (g.repeats + heads - 1) / heads
@@ -362,150 +363,176 @@ func (g *grouping) force() {
 	g.add(repeats, bounces, engaged)
 }
 
-// shareRows gives the visits of visitors with several their rows in a table
-// that is no trait of visitors: as many of them equal as the table has
-// repeats, the others different. Rows already set (a bounce's exit) count.
+// sharer gives the visits of visitors with several visits their rows in a
+// table that is no trait of visitors.
+type sharer struct {
+	b    *builder
+	d    *dim
+	left [2][]int // of each row: the bounces and the other visits that it has to give
+	want []int    // of each row: the repeats that it lacks
+}
+
+// shareRows gives those visits rows such that as many are equal within a
+// visitor as the table has repeats, and the others differ. Rows that are set
+// already (a bounce's exit) count.
 func (b *builder) shareRows(d *dim) {
-	bounces, engaged := slices.Clone(d.bounces), slices.Clone(d.engaged)
+	s := &sharer{b: b, d: d, left: [2][]int{slices.Clone(d.bounces), slices.Clone(d.engaged)}}
 	for v, r := range d.row {
-		if r < 0 {
-			continue
+		if r >= 0 {
+			s.left[s.class(v)][r]--
 		}
-		if v < b.bounces {
-			bounces[r]--
-		} else {
-			engaged[r]--
-		}
-	}
-	left := func(v int) []int {
-		if v < b.bounces {
-			return bounces
-		}
-		return engaged
-	}
-	skip := func(v int) bool { return d.page && v >= b.bounces+b.paged }
-	set := func(v int, r int32) {
-		d.row[v] = r
-		left(v)[r]--
 	}
 	if d.repeats != nil {
-		b.shareEqual(d, left, set, skip)
+		s.countWant()
+		s.shareEqual()
 	}
-	// The rest: rows drawn from what is left, different within a visitor.
-	for kind, counts := range [2][]int{bounces, engaged} {
-		var labels []int32
-		for r, k := range counts {
-			for range k {
-				labels = append(labels, int32(r))
-			}
-		}
-		for _, g := range b.groups {
-			for i := range g.size() {
-				v := g.visit(i)
-				if d.row[v] >= 0 || skip(v) || (v < b.bounces) != (kind == 0) {
-					continue
-				}
-				pick := b.rng.IntN(len(labels))
-				for tries := 0; tries < 16 && g.has(d, labels[pick]); tries++ {
-					pick = b.rng.IntN(len(labels))
-				}
-				d.row[v] = labels[pick]
-				labels[pick] = labels[len(labels)-1]
-				labels = labels[:len(labels)-1]
+	for class := range s.left {
+		s.shareOther(class)
+	}
+}
+
+// class returns 0 for a bounce and 1 for another visit.
+func (s *sharer) class(v int) int {
+	if v < s.b.bounces {
+		return 0
+	}
+	return 1
+}
+
+// open reports whether a visit is still to be given a row. One without
+// pageviews has none in a table of pages.
+func (s *sharer) open(v int) bool {
+	return s.d.row[v] < 0 && !(s.d.page && v >= s.b.bounces+s.b.paged)
+}
+
+// mayGive reports whether a row has a visit of v's class to give.
+func (s *sharer) mayGive(v int, r int32) bool { return s.left[s.class(v)][r] > 0 }
+
+func (s *sharer) give(v int, r int32) {
+	s.d.row[v] = r
+	s.left[s.class(v)][r]--
+}
+
+// countWant takes the repeats that rows which are set already make from those
+// that the table has.
+func (s *sharer) countWant() {
+	s.want = slices.Clone(s.d.repeats)
+	for _, g := range s.b.groups {
+		for i := 1; i < g.size(); i++ {
+			if r := s.d.row[g.visit(i)]; r >= 0 && g.hasBefore(s.d, r, i) {
+				s.want[r] = max(0, s.want[r]-1)
 			}
 		}
 	}
 }
 
-func (g group) has(d *dim, row int32) bool {
+// shareEqual gives visits of one visitor equal rows until each row has its
+// repeats, the rows with the most repeats a visitor first.
+func (s *sharer) shareEqual() {
+	rows := make([]int32, 0, len(s.want))
+	for r, k := range s.want {
+		if k > 0 {
+			rows = append(rows, int32(r))
+		}
+	}
+	visitors := func(r int32) int { return max(1, s.d.bounces[r]+s.d.engaged[r]-s.d.repeats[r]) }
+	rate := func(r int32) float64 { return float64(s.want[r]) / float64(visitors(r)) }
+	slices.SortStableFunc(rows, func(a, b int32) int { return cmp.Compare(rate(b), rate(a)) })
+	order := s.b.rng.Perm(len(s.b.groups))
+	slices.SortStableFunc(order, func(i, j int) int { return s.b.groups[j].size() - s.b.groups[i].size() })
+
+	const patience = 64 // visitors that do not suit a row
+	for _, r := range rows {
+		chain := (s.want[r]+visitors(r)-1)/visitors(r) + 1
+		for len(order) > 0 && order[0] < 0 {
+			order = order[1:]
+		}
+		misses := 0
+		for k := 0; k < len(order) && s.want[r] > 0 && misses < patience; k++ {
+			if order[k] < 0 {
+				continue
+			}
+			seen, open := s.repeat(s.b.groups[order[k]], r, chain)
+			if seen < 2 {
+				misses++
+			}
+			if open < 1 {
+				order[k] = -1 // no row needs this visitor any more
+			}
+		}
+	}
+}
+
+// repeat gives a visitor's open visits row r until it has been seen chain
+// times, and none where it would be seen only once. It returns how often the
+// row was or could be seen, and how many visits stay open.
+func (s *sharer) repeat(g group, r int32, chain int) (seen, open int) {
+	first := -1 // a visit that is given the row together with a second one
+	if g.hasBefore(s.d, r, g.size()) {
+		seen = 1
+	}
 	for i := range g.size() {
+		v := g.visit(i)
+		if !s.open(v) {
+			continue
+		}
+		open++
+		switch {
+		case s.want[r] == 0 || seen >= chain || !s.mayGive(v, r):
+			continue
+		case seen == 0:
+			first, seen = v, 1
+			continue
+		}
+		if first >= 0 {
+			s.give(first, r)
+			first = -1
+			open--
+		}
+		if !s.mayGive(v, r) {
+			break
+		}
+		s.give(v, r)
+		s.want[r]--
+		seen++
+		open--
+	}
+	return seen, open
+}
+
+// shareOther gives the open visits of a class rows drawn from what is left,
+// mostly different ones within a visitor.
+func (s *sharer) shareOther(class int) {
+	var labels []int32
+	for r, k := range s.left[class] {
+		for range k {
+			labels = append(labels, int32(r))
+		}
+	}
+	const tries = 16
+	for _, g := range s.b.groups {
+		for i := range g.size() {
+			v := g.visit(i)
+			if s.class(v) != class || !s.open(v) {
+				continue
+			}
+			pick := s.b.rng.IntN(len(labels))
+			for n := 0; n < tries && g.hasBefore(s.d, labels[pick], g.size()); n++ {
+				pick = s.b.rng.IntN(len(labels))
+			}
+			s.d.row[v] = labels[pick]
+			labels[pick] = labels[len(labels)-1]
+			labels = labels[:len(labels)-1]
+		}
+	}
+}
+
+// hasBefore reports whether one of a visitor's first n visits has a row.
+func (g group) hasBefore(d *dim, row int32, n int) bool {
+	for i := range n {
 		if d.row[g.visit(i)] == row {
 			return true
 		}
 	}
 	return false
-}
-
-// shareEqual gives visits of one visitor equal rows until each row has its repeats.
-func (b *builder) shareEqual(d *dim, left func(int) []int, set func(int, int32), skip func(int) bool) {
-	want := slices.Clone(d.repeats)
-	// Repeats that set rows make already.
-	for _, g := range b.groups {
-		for i := 1; i < g.size(); i++ {
-			r := d.row[g.visit(i)]
-			for j := range i {
-				if r >= 0 && d.row[g.visit(j)] == r {
-					want[r] = max(0, want[r]-1)
-					break
-				}
-			}
-		}
-	}
-	rows := make([]int32, 0, len(want))
-	for r, k := range want {
-		if k > 0 {
-			rows = append(rows, int32(r))
-		}
-	}
-	rate := func(r int32) float64 {
-		v := d.bounces[r] + d.engaged[r]
-		return float64(want[r]) / float64(max(1, v-d.repeats[r]))
-	}
-	slices.SortStableFunc(rows, func(a, b int32) int { return cmp.Compare(rate(b), rate(a)) })
-	order := b.rng.Perm(len(b.groups))
-	slices.SortStableFunc(order, func(i, j int) int { return b.groups[j].size() - b.groups[i].size() })
-	// Visitors are tried from where the last row stopped; one that cannot
-	// serve a row is left for the next.
-	begin := 0
-	for _, r := range rows {
-		heads := max(1, d.bounces[r]+d.engaged[r]-d.repeats[r])
-		chain := (want[r]+heads-1)/heads + 1
-		for begin < len(order) && order[begin] < 0 {
-			begin++
-		}
-		misses := 0
-		for k := begin; k < len(order) && want[r] > 0 && misses < 64; k++ {
-			if order[k] < 0 {
-				continue
-			}
-			g := b.groups[order[k]]
-			first, n := -1, 0
-			if g.has(d, r) {
-				n = 1
-			}
-			open := 0
-			for i := range g.size() {
-				v := g.visit(i)
-				if d.row[v] >= 0 || skip(v) {
-					continue
-				}
-				open++
-				if want[r] == 0 || n >= chain || left(v)[r] == 0 {
-					continue
-				}
-				if n > 0 {
-					if first >= 0 {
-						set(first, r)
-						first = -1
-						open--
-					}
-					if left(v)[r] == 0 {
-						break
-					}
-					set(v, r)
-					want[r]--
-					open--
-				} else {
-					first = v
-				}
-				n++
-			}
-			if n < 2 {
-				misses++
-			}
-			if open < 1 {
-				order[k] = -1
-			}
-		}
-	}
 }

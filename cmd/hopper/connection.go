@@ -14,14 +14,17 @@ import (
 type connection struct {
 	url, site, keyFile string
 	perMinute          int
+	given              bool // perMinute is
 }
 
-func (c *connection) flags(cmd *cobra.Command) {
+func (c *connection) register(cmd *cobra.Command) {
 	f := cmd.Flags()
+	cmd.PreRun = func(*cobra.Command, []string) { c.given = f.Changed("max-requests-per-minute") }
 	f.StringVar(&c.url, "url", "", "`ADDRESS` of the Rybbit server (env RYBBIT_URL, default https://app.rybbit.io)")
 	f.StringVar(&c.site, "site", "", "`SITE`, its number or identifier (env RYBBIT_SITE)")
 	f.StringVar(&c.keyFile, "api-key-file", "", "`FILE` that holds the API key (default: env RYBBIT_API_KEY)")
 	f.IntVar(&c.perMinute, "max-requests-per-minute", 0, "make no more requests a minute than `N`")
+	group(f, serverFlags, "url", "site", "api-key-file", "max-requests-per-minute")
 }
 
 func (c *connection) client() (*rybbit.Client, error) {
@@ -29,8 +32,8 @@ func (c *connection) client() (*rybbit.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.perMinute < 0 {
-		return nil, usagef("--max-requests-per-minute must not be negative")
+	if c.given && c.perMinute < 1 {
+		return nil, usagef("--max-requests-per-minute must be at least 1")
 	}
 	client, err := rybbit.NewClient(
 		cmp.Or(c.url, os.Getenv("RYBBIT_URL"), "https://app.rybbit.io"), cmp.Or(c.site, os.Getenv("RYBBIT_SITE")), key,

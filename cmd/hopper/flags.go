@@ -31,7 +31,8 @@ func (r *reading) register(cmd *cobra.Command) {
 	f.StringVar(&o.Until, "until", "", "leave out events after this `DAY` (UTC, inclusive)")
 	f.StringVar(&o.Timezone, "timezone", "", "`ZONE` of days and times without one, as Europe/Berlin (default what the export tells, else UTC)")
 	f.StringVar(&o.Hostname, "hostname", "", "`HOST` of events without one")
-	f.IntVar(&o.Jobs, "jobs", runtime.GOMAXPROCS(0), "workers that translate")
+	f.IntVar(&o.Jobs, "jobs", runtime.GOMAXPROCS(0), "`N` workers translate")
+	group(f, inputFlags, "from", "since", "until", "timezone", "hostname", "jobs")
 	for _, option := range hopper.SourceOptions() {
 		switch {
 		case option.Placeholder == "":
@@ -41,6 +42,9 @@ func (r *reading) register(cmd *cobra.Command) {
 		default:
 			f.String(option.Name, "", fmt.Sprintf("%s (`%s`)", option.Help, option.Placeholder))
 		}
+	}
+	for _, option := range hopper.SourceOptions() {
+		group(f, inputFlags, option.Name)
 	}
 	r.flags = f
 }

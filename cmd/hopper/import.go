@@ -52,17 +52,17 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 done with more rejects than
 interrupted (run again to go on).`,
 		Example: `  hopper import --sandbox website_event.csv
   RYBBIT_API_KEY=… hopper import --url https://rybbit.example.com --site 1 export.zip`,
-		Args: args(1, -1),
+		Args: inputs(),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
 	f.reading.register(cmd)
-	f.connection.flags(cmd)
+	f.connection.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.wire, "wire", "auto", "wire `FORMAT`: auto (loses least), "+platforms())
 	flags.Var(&f.maxBatch, "max-batch-bytes", "largest request body, at most 50MB")
-	flags.DurationVar(&f.retryFor, "retry-for", rybbit.DefaultRetryFor, "how long the server may be away before giving up")
+	flags.DurationVar(&f.retryFor, "retry-for", rybbit.DefaultRetryFor, "`DURATION` that the server may be away before giving up")
 	flags.DurationVar(&f.settle, "settle-after", rybbit.DefaultSettleAfter,
-		"least wait before looking whether a batch whose answer was lost is stored")
+		"least `DURATION` to wait before looking whether a batch whose answer was lost is stored")
 	flags.StringVar(&f.rejects, "rejects", "", "`FILE` for records that cannot be imported (default: beside the ledger)")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "translate and count, upload nothing")
 	flags.BoolVar(&f.sandbox, "sandbox", false, "import into an embedded sandbox and show what arrived")
@@ -70,6 +70,9 @@ interrupted (run again to go on).`,
 	flags.BoolVar(&f.force, "force", false, "import although more than a tenth of the rows is rejected")
 	flags.Var(&f.maxRejects, "max-rejects", "how many rows, or what share of them, may be rejected (default no limit)")
 	flags.BoolVar(&f.json, "json", false, "print the result as JSON")
+	group(flags, serverFlags, "wire", "max-batch-bytes", "sandbox")
+	group(flags, safetyFlags, "retry-for", "settle-after", "rejects", "dry-run", "again", "force", "max-rejects")
+	group(flags, outputFlags, "json")
 	return cmd
 }
 
@@ -98,22 +101,26 @@ func (f *importing) run(cmd *cobra.Command, args []string) (err error) {
 	if err := errors.Join(f.reading.check(cmd.InOrStdin(), log), f.check()); err != nil {
 		return err
 	}
+	// What the inputs are costs nothing to find out, so it comes first.
+	export, openErr := hopper.Open(ctx, args, f.options)
+	if export != nil {
+		defer func() { err = errors.Join(err, export.Close()) }()
+	}
 	to, sandboxed, err := f.target(ctx)
+	if err = errors.Join(openErr, err); sandboxed != nil {
+		defer func() { err = errors.Join(err, sandboxed.close()) }()
+	}
+	if export == nil || exitCode(err) == exitUsage {
+		if exitCode(err) == exitUsage {
+			return err
+		}
+		return f.tell(cmd, failedEarly(args, interrupted(ctx, err)), nil, interrupted(ctx, err))
+	}
 	if err != nil {
 		return err
 	}
-	if sandboxed != nil {
-		defer func() { err = errors.Join(err, sandboxed.close()) }()
-	}
-	result, runErr := f.transfer(ctx, args, to, &progress{screen: screen, log: log, verb: "sent", now: f.now.Load})
-	runErr = interrupted(ctx, runErr)
-	if result == nil && exitCode(runErr) == exitUsage {
-		return runErr
-	}
-	if result == nil {
-		result = failedEarly(args, runErr)
-	}
-	return f.tell(cmd, result, sandboxed, runErr)
+	result, runErr := f.transfer(ctx, export, to, &progress{screen: screen, log: log, verb: "sent", now: f.now.Load})
+	return f.tell(cmd, result, sandboxed, interrupted(ctx, runErr))
 }
 
 // failedEarly is the result of a run that ended before it knew its inputs.
@@ -149,16 +156,12 @@ func (f *importing) target(ctx context.Context) (to hopper.Import, sandboxed *em
 	return to, sandboxed, err
 }
 
-// transfer opens the inputs and imports them, or only translates them.
-func (f *importing) transfer(ctx context.Context, args []string, to hopper.Import, bar *progress) (_ *hopper.Result, err error) {
+// transfer imports an export, or only translates it.
+func (f *importing) transfer(ctx context.Context, export *hopper.Export, to hopper.Import, bar *progress) (*hopper.Result, error) {
 	if to.Client != nil {
 		defer to.Client.Close()
 	}
-	export, err := hopper.Open(ctx, args, f.options)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, export.Close()) }()
+	f.uploads = !f.dryRun
 	stop := bar.start()
 	defer stop()
 	if f.dryRun {
@@ -186,7 +189,11 @@ func (f *importing) tell(cmd *cobra.Command, res *hopper.Result, sandboxed *embe
 		printResult(stderr, res)
 		if sandboxed != nil {
 			// An interrupt while this is printed must not spoil it.
-			err = errors.Join(err, sandboxed.report(context.WithoutCancel(cmd.Context()), stderr, res.ImportIDs))
+			out := cmd.OutOrStdout()
+			if f.json {
+				out = stderr
+			}
+			err = errors.Join(err, sandboxed.report(context.WithoutCancel(cmd.Context()), out, res.ImportIDs))
 		}
 	}
 	if f.json {

@@ -22,7 +22,7 @@ func newImports(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "imports",
 		Short: "List, close and delete what the server holds",
-		Args:  args(0, 0),
+		Args:  subcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return usagef("imports needs one of list, close, delete, clean")
 		},
@@ -45,7 +45,7 @@ func newImportsList(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List a site's imports, as the server and as the ledgers see them",
-		Args:  args(0, 0),
+		Args:  args(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			state, err := g.stateDir()
 			if err != nil {
@@ -66,7 +66,7 @@ func newImportsList(g *global) *cobra.Command {
 			return printImports(cmd.OutOrStdout(), rows)
 		},
 	}
-	conn.flags(cmd)
+	conn.register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -172,7 +172,7 @@ func newImportsAction(
 ) *cobra.Command {
 	var conn connection
 	cmd := &cobra.Command{
-		Use: name + " IMPORT...", Short: short, Args: args(1, -1),
+		Use: name + " IMPORT...", Short: short, Args: args(1, -1, "give the id of an import; hopper imports list shows them"),
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			state, err := g.stateDir()
 			if err != nil {
@@ -196,7 +196,7 @@ func newImportsAction(
 			return nil
 		},
 	}
-	conn.flags(cmd)
+	conn.register(cmd)
 	return cmd
 }
 
@@ -208,7 +208,7 @@ func newImportsClean(g *global) *cobra.Command {
 		Long: `Remove the ledgers and rejects of complete migrations from the state directory.
 Nothing in Rybbit changes, but importing the same inputs again would store
 their events twice.`,
-		Args: args(0, 0),
+		Args: args(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			days, err := parseAge(age)
 			if err != nil {
@@ -221,6 +221,10 @@ their events twice.`,
 			removed, err := rybbit.Clean(state, time.Now().Add(-days))
 			for _, path := range removed {
 				fmt.Fprintln(cmd.OutOrStdout(), path)
+			}
+			if !g.quiet && err == nil {
+				fmt.Fprintf(cmd.ErrOrStderr(), "removed %s of migrations that were complete before %s\n",
+					plural(int64(len(removed)), "ledger", "ledgers"), time.Now().Add(-days).Format(time.DateOnly))
 			}
 			return err
 		},

@@ -35,7 +35,7 @@ In the table, a field is kept, derived (it arrives in another form that tells
 the same), shortened, or lost; refused are events that a format cannot carry
 at all, such as web vitals in most.`,
 		Example: "  hopper inspect export.zip",
-		Args:    args(1, -1),
+		Args:    inputs(),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			screen, log, err := f.console(cmd)
 			if err != nil {
@@ -63,6 +63,7 @@ at all, such as web vitals in most.`,
 	}
 	f.register(cmd)
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	group(cmd.Flags(), outputFlags, "json")
 	return cmd
 }
 

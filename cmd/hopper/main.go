@@ -56,9 +56,13 @@ func main() {
 }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	root := newRoot()
+	root, g := newRoot()
 	ctx, stop := interruptible(context.Background(), func() {
-		say(root, stderr, slog.LevelWarn, "stopping once the batch in flight is settled; again to stop at once")
+		message := "stopping; again to stop at once"
+		if g.uploads {
+			message = "stopping once the batch in flight is settled; again to stop at once"
+		}
+		say(g, stderr, slog.LevelWarn, message)
 	})
 	defer stop()
 	root.SetArgs(args)
@@ -68,14 +72,17 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	err := interrupted(ctx, root.ExecuteContext(ctx))
 	code := exitCode(err)
 	if err != nil {
-		complain(root, args, stderr, code, err)
+		complain(root, g, args, stderr, code, err)
 	}
 	return code
 }
 
 // say prints a message of the program itself in the form that --log-format asks for.
-func say(root *cobra.Command, stderr io.Writer, level slog.Level, message string, attrs ...any) {
-	if format, _ := root.PersistentFlags().GetString("log-format"); format == "json" {
+func say(g *global, stderr io.Writer, level slog.Level, message string, attrs ...any) {
+	if g.screen != nil {
+		stderr = g.screen // so that a line of progress is not written into
+	}
+	if g.logFormat == "json" {
 		slog.New(slog.NewJSONHandler(stderr, nil)).Log(context.Background(), level, message, attrs...)
 		return
 	}
@@ -83,13 +90,13 @@ func say(root *cobra.Command, stderr io.Writer, level slog.Level, message string
 }
 
 // complain says why the program ends, and what to do.
-func complain(root *cobra.Command, args []string, stderr io.Writer, code int, err error) {
-	say(root, stderr, slog.LevelError, err.Error(), "exit", code)
+func complain(root *cobra.Command, g *global, args []string, stderr io.Writer, code int, err error) {
+	say(g, stderr, slog.LevelError, err.Error(), "exit", code)
 	switch code {
 	case exitAway, exitInterrupted:
-		say(root, stderr, slog.LevelInfo, "nothing is lost; run the same command again to go on")
+		say(g, stderr, slog.LevelInfo, "nothing is lost; run the same command again to go on")
 	case exitUsage:
-		say(root, stderr, slog.LevelInfo, "see hopper "+commandName(root, args)+"--help")
+		say(g, stderr, slog.LevelInfo, "see "+commandPath(root, args)+" --help")
 	}
 }
 
@@ -101,12 +108,12 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-func commandName(root *cobra.Command, args []string) string {
+func commandPath(root *cobra.Command, args []string) string {
 	cmd, _, err := root.Find(args)
-	if err != nil || cmd == root {
-		return ""
+	if err != nil {
+		return root.CommandPath()
 	}
-	return cmd.Name() + " "
+	return cmd.CommandPath()
 }
 
 func exitCode(err error) int {

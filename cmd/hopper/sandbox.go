@@ -51,7 +51,7 @@ What it accepts is in a SQLite file that can be queried while it runs:
 CALL is create, events, list, delete or any; WHEN is 3, 3-5, 3-, /4 or 10%;
 EFFECT is a status, cut, lost, slow, late, complete, expire, delete, abort,
 uncounted, lag, empty or restart.`,
-		Args: args(0, 0),
+		Args: args(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, spec := range faults {
 				more, err := sandbox.ParseFaults(spec)

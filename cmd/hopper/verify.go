@@ -41,7 +41,7 @@ is what hopper inspect tells.
 
 Exit code 3: a guarantee does not hold.`,
 		Example: "  hopper verify export.zip",
-		Args:    args(1, -1),
+		Args:    inputs(),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			screen, log, err := f.console(cmd)
 			if err != nil {
@@ -75,6 +75,7 @@ Exit code 3: a guarantee does not hold.`,
 	f.register(cmd)
 	cmd.Flags().StringVar(&f.wire, "wire", "auto", "wire `FORMAT` of the import: auto (the richest), "+platforms())
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	group(cmd.Flags(), outputFlags, "json")
 	return cmd
 }
 

@@ -28,6 +28,9 @@ type Reader struct {
 	rest  []byte // was read and belongs to the next chunk
 	row   int64  // number of the next record
 	done  bool   // the text is at its end
+
+	lexer sqlLexer // of a dump
+	ours  bool     // it is in an INSERT of the table
 }
 
 // Open begins to read the records.
@@ -41,6 +44,10 @@ func (t *Table) Open(ctx context.Context) (*Reader, error) {
 		return nil, err
 	}
 	r := &Reader{table: t, text: text, body: text, row: t.firstRow}
+	if t.inserts != nil {
+		r.lexer.escapes = t.inserts.escapes
+		r.rest = make([]byte, 0, chunkSize)
+	}
 	if t.end >= 0 {
 		r.body = io.LimitReader(text, t.end-t.start)
 	}
@@ -55,6 +62,9 @@ func (r *Reader) Close() error { return r.text.Close() }
 func (r *Reader) Next(ctx context.Context) (*Chunk, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if r.table.inserts != nil {
+		return r.nextInserts(ctx)
 	}
 	held := buffers.Get().(*[]byte)
 	defer buffers.Put(held)

@@ -14,7 +14,8 @@ type Chunk struct {
 	// last one's.
 	FirstRow, EndRow int64
 
-	text string
+	text   string
+	tuples []span // of rows in INSERT commands
 }
 
 // A Row is one record. It is reused for the next one; its strings are not,
@@ -45,6 +46,9 @@ var (
 // Rows yields the chunk's records. Blank lines and psql's "(12 rows)" are
 // none. Any goroutine may call it.
 func (c *Chunk) Rows() iter.Seq[*Row] {
+	if c.Table.inserts != nil {
+		return c.insertRows
+	}
 	return func(yield func(*Row) bool) {
 		columns := len(c.Table.Columns)
 		valid := utf8.ValidString(c.text)

@@ -54,10 +54,11 @@ type Table struct {
 	header     int64 // where the header begins in Input's text
 	start, end int64 // byte range of the records; end -1 is the text's end
 	firstRow   int64 // number of the first record
-	block      bool  // is a COPY block
+	block      bool  // is a COPY block, or INSERT commands
+	inserts    *inserts
 }
 
-// Block reports whether the table is a COPY block of a dump.
+// Block reports whether the table is one of a dump.
 func (t *Table) Block() bool { return t.block }
 
 // Headless returns the table for text whose first line is a record and no
@@ -227,7 +228,7 @@ func IsSQL(in *input.Input) bool {
 			continue
 		}
 		upper := bytes.ToUpper(line[:min(len(line), 32)])
-		for _, word := range []string{"--", "/*", "SET ", "COPY ", "BEGIN;", "CREATE ", "DROP ", "INSERT INTO ", `\RESTRICT `, `\CONNECT `} {
+		for _, word := range []string{"--", "/*", "SET ", "COPY ", "BEGIN;", "CREATE ", "DROP ", "INSERT ", "REPLACE ", "PRAGMA ", "LOCK TABLES ", "USE ", `\RESTRICT `, `\CONNECT `} {
 			if bytes.HasPrefix(upper, []byte(word)) {
 				return true
 			}
@@ -265,7 +266,8 @@ func findBlocks(ctx context.Context, in *input.Input) ([]*Table, error) {
 			at += int64(len(more))
 		}
 		switch {
-		case !whole: // too long for a command
+		case !whole: // too long for a COPY
+			inserts = inserts || open == nil && beginsInsert(line)
 		case open != nil && string(trimNewline(line)) == `\.`:
 			open.end = start
 			open = nil
@@ -274,7 +276,7 @@ func findBlocks(ctx context.Context, in *input.Input) ([]*Table, error) {
 				t.Input, t.start, t.end, t.firstRow = in, at, -1, row+1
 				tables, open = append(tables, t), t
 			}
-		case open == nil && bytes.HasPrefix(line, []byte("INSERT INTO ")):
+		case open == nil && beginsInsert(line):
 			inserts = true
 		}
 		if err == io.EOF {
@@ -284,13 +286,23 @@ func findBlocks(ctx context.Context, in *input.Input) ([]*Table, error) {
 			return nil, err
 		}
 	}
-	switch {
-	case len(tables) == 0 && inserts:
-		return nil, input.Errorf(in.Name, "is a dump with INSERT commands, which cannot be read; dump with COPY (pg_dump without --inserts), or export the tables as CSV with a header")
-	case len(tables) == 0:
-		return nil, input.Errorf(in.Name, "is SQL without COPY blocks, so it holds no rows; run pg_dump without --schema-only")
+	if inserts {
+		filled, err := findInserts(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		tables = append(tables, filled...)
+	}
+	if len(tables) == 0 {
+		return nil, input.Errorf(in.Name, "is SQL without rows (no COPY and no INSERT); dump the tables with their data (pg_dump without --schema-only, mysqldump without --no-data)")
 	}
 	return tables, nil
+}
+
+// beginsInsert reports whether a line begins a command with rows.
+func beginsInsert(line []byte) bool {
+	word, _, _ := bytes.Cut(bytes.TrimLeft(line[:min(len(line), 64)], " \t"), []byte(" "))
+	return bytes.EqualFold(word, []byte("INSERT")) || bytes.EqualFold(word, []byte("REPLACE"))
 }
 
 // parseCopy reads `COPY public.session (session_id, "browser") FROM stdin;`.

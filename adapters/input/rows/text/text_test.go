@@ -23,35 +23,37 @@ type record struct {
 	Err   string
 }
 
-func open(t testing.TB, content string) *input.Input {
+func open(t rapid.TB, content string) *input.Input {
 	t.Helper()
-	ins, err := input.Open(t.Context(), []string{"-"}, strings.NewReader(content), "")
+	ins, err := input.Open(context.Background(), []string{"-"}, strings.NewReader(content), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { ins.Close() })
+	if t, ok := t.(testing.TB); ok {
+		t.Cleanup(func() { ins.Close() })
+	}
 	return ins.Files[0]
 }
 
-func find(t testing.TB, content string) []*text.Table {
+func find(t rapid.TB, content string) []*text.Table {
 	t.Helper()
-	tables, err := text.Find(t.Context(), open(t, content))
+	tables, err := text.Find(context.Background(), open(t, content))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return tables
 }
 
-func read(t testing.TB, tab *text.Table) ([]record, error) {
+func read(t rapid.TB, tab *text.Table) ([]record, error) {
 	t.Helper()
-	r, err := tab.Open(t.Context())
+	r, err := tab.Open(context.Background())
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
 	var records []record
 	for {
-		chunk, err := r.Next(t.Context())
+		chunk, err := r.Next(context.Background())
 		if err == io.EOF {
 			return records, nil
 		}
@@ -191,8 +193,7 @@ func TestSample(t *testing.T) {
 
 func TestNoTable(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"inserts":       {"-- MySQL dump\nINSERT INTO `session` VALUES (1);\n", "INSERT commands"},
-		"schema only":   {"--\nSET x = 0;\nCREATE TABLE a (b int);\n", "without --schema-only"},
+		"schema only":   {"--\nSET x = 0;\nCREATE TABLE a (b int);\n", "without rows"},
 		"custom format": {"PGDMP\x01\x0e\x00", "pg_restore -f"},
 		"Parquet":       {"PAR1\x15\x04", "holds Parquet"},
 		"junk":          {"\x00\x01\x02\x03\x99\xfe\x80\x00\x00\x07", "holds binary data"},

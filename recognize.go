@@ -132,8 +132,20 @@ func isUnder(name, arg string) bool {
 	}
 }
 
-// PassedOver returns the names of the inputs that are not the source's.
-func (e *Export) PassedOver() []string { return others(e.inputs.Files, e.match.Own) }
+// PassedOver returns the names of what was found in directories and archives
+// and is not read: hidden files, empty ones, and what is not the source's.
+func (e *Export) PassedOver() []string {
+	var names []string
+	for _, p := range e.inputs.PassedOver {
+		names = append(names, p.Name)
+	}
+	for _, name := range others(e.inputs.Files, e.match.Own) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
 
 // warnOfIdle says which options do nothing for this source.
 func (e *Export) warnOfIdle() {

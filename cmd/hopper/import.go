@@ -180,7 +180,7 @@ func (f *importing) tell(cmd *cobra.Command, res *hopper.Result, sandboxed *embe
 		err = &exitError{exitRejects, fmt.Errorf("%d of %d rows were rejected, more than --max-rejects %s allows; they are in %s",
 			res.Rejected, res.Rows, &f.maxRejects, res.RejectsFile)}
 	}
-	stderr := cmd.ErrOrStderr()
+	stderr := f.screen
 	switch {
 	case f.quiet || res.Error != "":
 	case f.logFormat == "json":
@@ -220,6 +220,9 @@ func printResult(out io.Writer, res *hopper.Result) {
 			fmt.Fprintf(out, "  import    %s\n", strings.Join(res.ImportIDs, ", "))
 		}
 	}
+	if res.PassedOver > 0 {
+		fmt.Fprintf(out, "  passed over  %s that the source does not read\n", plural(int64(res.PassedOver), "file", "files"))
+	}
 	printCounts(out, "rejected", res.Rejects)
 	if res.RejectsFile != "" {
 		fmt.Fprintf(out, "            all in %s\n", res.RejectsFile)
@@ -253,6 +256,6 @@ func printCounts(out io.Writer, what string, counts map[string]int64) {
 		return strings.Compare(a, b)
 	})
 	for _, kind := range kinds {
-		fmt.Fprintf(out, "  %-9s %s × %s\n", what, humanize.Comma(counts[kind]), kind)
+		fmt.Fprintf(out, "  %-9s %s × %s\n", what, humanize.Comma(counts[kind]), printable(kind))
 	}
 }

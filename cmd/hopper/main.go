@@ -67,9 +67,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	defer stop()
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	out := &terminalWriter{W: stdout}
+	root.SetOut(out)
 	root.SetErr(stderr)
-	err := interrupted(ctx, root.ExecuteContext(ctx))
+	err := errors.Join(interrupted(ctx, root.ExecuteContext(ctx)), out.Close())
 	code := exitCode(err)
 	if err != nil {
 		complain(root, g, args, stderr, code, err)
@@ -79,14 +80,15 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 // say prints a message of the program itself in the form that --log-format asks for.
 func say(g *global, stderr io.Writer, level slog.Level, message string, attrs ...any) {
-	if g.screen != nil {
-		stderr = g.screen // so that a line of progress is not written into
+	if g.screen == nil {
+		g.screen = newScreen(stderr)
 	}
+	stderr = g.screen // so that a line of progress is not written into
 	if g.logFormat == "json" {
 		slog.New(slog.NewJSONHandler(stderr, nil)).Log(context.Background(), level, message, attrs...)
 		return
 	}
-	fmt.Fprintln(stderr, "hopper: "+message)
+	fmt.Fprintln(stderr, "hopper: "+printable(message))
 }
 
 // complain says why the program ends, and what to do.

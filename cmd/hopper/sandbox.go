@@ -171,7 +171,7 @@ func (e *embedded) report(ctx context.Context, out io.Writer, imports []string) 
 			if err := rows.Scan(&name, &n); err != nil {
 				return errors.Join(err, rows.Close())
 			}
-			fmt.Fprintf(table, "%s  %s\t%s\n", heading, name, humanize.Comma(n))
+			fmt.Fprintf(table, "%s  %s\t%s\n", heading, printable(name), humanize.Comma(n))
 			heading = ""
 		}
 		if err := errors.Join(rows.Err(), rows.Close()); err != nil {

@@ -50,10 +50,19 @@ const eraseLine = "\r\x1b[K"
 func (s *screen) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.status == "" {
-		return s.out.Write(p)
+	var line strings.Builder
+	safe := terminalWriter{W: &line}
+	if _, err := safe.Write(p); err != nil {
+		return 0, err
 	}
-	_, err := io.WriteString(s.out, eraseLine+string(p)+s.status)
+	if err := safe.Close(); err != nil {
+		return 0, err
+	}
+	text := line.String()
+	if s.status != "" {
+		text = eraseLine + text + s.status
+	}
+	_, err := io.WriteString(s.out, text)
 	return len(p), err
 }
 
@@ -81,9 +90,9 @@ func (h *textHandler) Handle(_ context.Context, r slog.Record) error {
 	if r.Level >= slog.LevelWarn {
 		fmt.Fprintf(&line, "%s: ", strings.ToLower(r.Level.String()))
 	}
-	line.WriteString(r.Message)
+	line.WriteString(printable(r.Message))
 	r.Attrs(func(a slog.Attr) bool {
-		if v := a.Value.String(); v != "" {
+		if v := printable(a.Value.String()); v != "" {
 			fmt.Fprintf(&line, " · %s %s", a.Key, v)
 		}
 		return true

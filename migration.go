@@ -12,7 +12,11 @@ import (
 // migration identifies what is being moved. Options that change neither which
 // events there are nor what they hold stay out of it.
 func (e *Export) migration(ctx context.Context) (rybbit.Migration, error) {
-	identity, err := e.inputs.Identify(ctx)
+	var identity *input.Identity
+	err := e.checking(func() (err error) {
+		identity, err = e.inputs.Identify(ctx)
+		return err
+	})
 	if err != nil {
 		return rybbit.Migration{}, err
 	}

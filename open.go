@@ -48,6 +48,9 @@ type Options struct {
 
 // Progress is how far reading has come.
 type Progress struct {
+	// Stage is what is being done: "checking" while inputs are identified, and
+	// else empty.
+	Stage string
 	// Read is how many bytes of the inputs, as stored, were read, and Size how
 	// many there are; -1 is unknown.
 	Read, Size int64
@@ -194,6 +197,25 @@ func (e *Export) normalizer(site string, now time.Time) pipeline.Normalizer {
 		Hostname:  e.options.Hostname,
 		Since:     e.days.since, Until: e.days.until,
 		Now: pipeline.MicrosOf(now),
+	}
+}
+
+// checking tells the caller how far do has read, from time to time.
+func (e *Export) checking(do func() error) error {
+	if e.options.Progress == nil {
+		return do()
+	}
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-tick.C:
+			e.options.Progress(Progress{Stage: "checking", Read: e.inputs.BytesRead(), Size: e.inputs.Size()})
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -100,12 +101,15 @@ func (p *progress) line(now *hopper.Progress, width int) string {
 			left = time.Duration(float64(now.Size-now.Read)/bytes*float64(time.Second)).Round(time.Second).String() + " left"
 		}
 	}
-	counted := humanize.Comma(now.Events) + " events"
+	counted := ""
+	if now.Stage == "" {
+		counted = humanize.Comma(now.Events) + " events"
+	}
 	rate := ""
 	if events > 0 {
 		rate = humanize.Comma(int64(events)) + "/s"
 	}
-	read := p.verb + " " + humanize.Bytes(uint64(now.Read))
+	read := cmp.Or(now.Stage, p.verb) + " " + humanize.Bytes(uint64(now.Read))
 	if now.Size > 0 {
 		read += " of " + humanize.Bytes(uint64(now.Size))
 	}

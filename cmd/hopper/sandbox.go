@@ -27,12 +27,15 @@ func newSandbox(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sandbox",
 		Short: "Run a local server that behaves as Rybbit's import API does",
-		Long: `Run a local server that behaves as Rybbit's import API does, to try things on.
+		Long: `Run a local server that behaves as Rybbit's API does, to try things on.
 What it accepts is in a SQLite file that can be queried while it runs:
 
   hopper sandbox --db /tmp/sandbox.db &
   RYBBIT_API_KEY=sandbox hopper import --url http://127.0.0.1:8787 --site 1 export.zip
   sqlite3 /tmp/sandbox.db 'SELECT * FROM daily'
+
+http://127.0.0.1:8787/ shows the imported site in a browser; statistics and SQL
+answer as Rybbit's do.
 
 --fault makes it misbehave. A fault is CALL[@WHEN]=EFFECT[,OPTION]...:
 
@@ -48,7 +51,7 @@ What it accepts is in a SQLite file that can be queried while it runs:
   list@2=empty,for=5s      list no import for 5 seconds
   list=lag,for=8s          list the imports as they were 8 seconds ago
 
-CALL is create, events, list, delete or any; WHEN is 3, 3-5, 3-, /4 or 10%;
+CALL is create, events, list, delete, stats, query or any; WHEN is 3, 3-5, 3-, /4 or 10%;
 EFFECT is a status, cut, lost, slow, late, complete, expire, delete, abort,
 uncounted, lag, empty or restart.`,
 		Args: args(0, 0, ""),

@@ -21,6 +21,7 @@
 // /api/version. They count as the real dashboard does: times in whole seconds,
 // entry and exit page of a tie both that of the event stored first, users in every
 // bucket that they come to, texts that read as numbers shown as numbers.
+// A page at / shows the site as a dashboard does, to anybody who can reach it.
 // [Server.Track] adds events of the site's own tracker. What channel a referrer
 // belongs to is a guess at the real rules, which are not described.
 //

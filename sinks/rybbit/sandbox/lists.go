@@ -120,11 +120,10 @@ func (q *query) sessionList() (any, error) {
 		}
 		columns += ", " + firstWith(expr) + " AS " + name
 	}
-	value, _ := eventValue("channel")
-	columns += ", coalesce(nullif(" + firstWith("coalesce("+value+", '')") + ", ''), 'Direct') AS channel"
+	columns += ", " + sessionChannel() + " AS channel"
 	return q.rows(`, listed AS (SELECT session_id`+columns+`, min(second) AS session_start, max(second) AS session_end,
 		strftime('%s', max(second)) - strftime('%s', min(second)) AS session_duration,
-		substr(min(place || pathname), 37) AS entry_page, substr(max(last_place || pathname), 37) AS exit_page,
+		`+entryPage+` AS entry_page, `+exitPage+` AS exit_page,
 		sum(kind = 'pageview') AS pageviews, sum(kind = 'custom_event') AS events, sum(kind = 'error') AS errors,
 		sum(kind = 'outbound') AS outbound FROM chosen GROUP BY session_id)
 		SELECT *, `+unknownCountry+` FROM listed`+where+` ORDER BY session_end DESC, session_id`+limit, values...)

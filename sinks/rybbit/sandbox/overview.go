@@ -132,16 +132,14 @@ func metricGroups(parameter string) (string, error) {
 			FROM (SELECT c.pathname AS value, count(*) AS n, s.bounce AS bounce FROM chosen c JOIN session s USING (session_id)
 				WHERE c.pathname <> '' GROUP BY c.pathname, c.session_id) GROUP BY value`, nil
 	case "entry_page":
-		return bySession + `SELECT session_id, substr(min(place || pathname), 37) AS value FROM chosen GROUP BY 1` + ofSession, nil
+		return bySession + `SELECT session_id, ` + entryPage + ` AS value FROM chosen GROUP BY 1` + ofSession, nil
 	case "exit_page":
-		return bySession + `SELECT session_id, substr(max(last_place || pathname), 37) AS value FROM chosen GROUP BY 1` + ofSession, nil
+		return bySession + `SELECT session_id, ` + exitPage + ` AS value FROM chosen GROUP BY 1` + ofSession, nil
 	case "event_name":
 		return `SELECT event_name AS value, count(*) AS count, count(*) AS pageviews, NULL AS bounce_rate
 			FROM chosen WHERE kind = 'custom_event' GROUP BY 1`, nil
 	case "channel":
-		value, _ := eventValue("channel")
-		return bySession + `SELECT session_id, coalesce(nullif(` + firstWith("coalesce("+value+", '')") + `, ''), 'Direct') AS value
-			FROM chosen GROUP BY 1` + ofSession, nil
+		return bySession + `SELECT session_id, ` + sessionChannel() + ` AS value FROM chosen GROUP BY 1` + ofSession, nil
 	}
 	value, ok := eventValue(parameter)
 	if !ok {

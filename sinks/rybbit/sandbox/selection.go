@@ -184,7 +184,7 @@ func eventValue(parameter string) (expr string, ok bool) {
 	case "referrer":
 		return "rybbit_host(referrer)", true
 	case "channel":
-		return "nullif(nullif(" + eventChannel + ", 'Direct'), 'Internal')", true
+		return "coalesce(nullif(nullif(" + eventChannel + ", 'Direct'), 'Internal'), '')", true
 	case "city":
 		return "region || '-' || city", true
 	case "browser_version":
@@ -206,12 +206,24 @@ func eventValue(parameter string) (expr string, ok bool) {
 
 var utmNames = []string{"source", "medium", "campaign", "term", "content"}
 
+// The entry and exit page of a session: of its first and last event of any type.
+const (
+	entryPage = "substr(min(place || pathname), 36)"
+	exitPage  = "substr(max(last_place || pathname), 36)"
+)
+
+// sessionChannel is the channel of a session's first event that came from anywhere.
+func sessionChannel() string {
+	value, _ := eventValue("channel")
+	return "coalesce(nullif(" + firstWith(value) + ", ''), 'Direct')"
+}
+
 const eventChannel = "rybbit_channel(referrer, querystring, hostname)"
 
 // firstWith is the aggregate of a session that gives the value of its first event
 // that has one: by whole seconds, and of equals the one stored first.
 func firstWith(expr string) string {
-	return "coalesce(substr(min(CASE WHEN " + expr + " <> '' THEN place || " + expr + " END), 37), '')"
+	return "coalesce(substr(min(CASE WHEN " + expr + " <> '' THEN place || " + expr + " END), 36), '')"
 }
 
 // with begins a query on the events selected. It defines base (the events of the
@@ -239,20 +251,40 @@ func (s *selection) with() (string, []any) {
 		}
 		filters += ")"
 	}
-	channelOf := "''"
-	if strings.Contains(filters, "channel") {
-		channelOf = "coalesce(nullif(" + firstWith("coalesce(nullif(nullif("+eventChannel+", 'Direct'), 'Internal'), '')") + ", ''), 'Direct')"
-	}
 	return `WITH base AS NOT MATERIALIZED (SELECT *, substr(timestamp, 1, 19) AS second,
-		substr(timestamp, 1, 19) || printf('|%015d|', id) AS place,
-		substr(timestamp, 1, 19) || printf('|%015d|', 999999999999999 - id) AS last_place
+		substr(timestamp, 1, 19) || (1000000000000000 + id) AS place,
+		substr(timestamp, 1, 19) || (1999999999999999 - id) AS last_place
 		FROM events WHERE ` + where + `),
-	whole AS (SELECT session_id, sum(kind = 'pageview') AS pageviews,
-		substr(min(place || pathname), 37) AS entry_page, substr(max(last_place || pathname), 37) AS exit_page,
-		` + channelOf + ` AS channel
-		FROM base GROUP BY session_id),
+	` + s.whole() + `
 	chosen AS NOT MATERIALIZED (SELECT * FROM base WHERE 1` + filters + `),
-	session AS (SELECT c.session_id, min(c.second) AS first, w.pageviews AS pageviews, w.pageviews = 1 AS bounce,
-		strftime('%s', max(c.second)) - strftime('%s', min(c.second)) AS duration
-		FROM chosen c JOIN whole w USING (session_id) GROUP BY c.session_id) `, values
+	` + s.chosenSessions() + ` `, values
+}
+
+// whole is the part of with that defines the sessions before filters, with no more
+// than the filters ask for.
+func (s *selection) whole() string {
+	values := ""
+	for _, c := range s.sessions {
+		switch {
+		case strings.Contains(c.text, "entry_page"):
+			values += ", " + entryPage + " AS entry_page"
+		case strings.Contains(c.text, "exit_page"):
+			values += ", " + exitPage + " AS exit_page"
+		case strings.Contains(c.text, "channel"):
+			values += ", " + sessionChannel() + " AS channel"
+		}
+	}
+	return "whole AS (SELECT session_id, sum(kind = 'pageview') AS pageviews" + values + " FROM base GROUP BY session_id),"
+}
+
+// chosenSessions is the part of with that defines session: pageviews and bounces
+// are those of the whole session, times those of the events that are left.
+func (s *selection) chosenSessions() string {
+	const first = `session_id, min(second) AS first, strftime('%s', max(second)) - strftime('%s', min(second)) AS duration`
+	if len(s.events)+len(s.sessions) == 0 {
+		return "session AS (SELECT " + first + `, sum(kind = 'pageview') AS pageviews, sum(kind = 'pageview') = 1 AS bounce
+			FROM chosen GROUP BY session_id)`
+	}
+	return "session AS (SELECT f.*, w.pageviews AS pageviews, w.pageviews = 1 AS bounce FROM (SELECT " + first + `
+		FROM chosen GROUP BY session_id) AS f JOIN whole w USING (session_id))`
 }

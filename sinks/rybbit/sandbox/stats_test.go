@@ -31,6 +31,11 @@ func (b *box) call(method, path, body string) answer {
 	if err != nil {
 		b.Fatal(err)
 	}
+	return readAnswer(b, resp)
+}
+
+func readAnswer(b *box, resp *http.Response) answer {
+	b.Helper()
 	defer resp.Body.Close()
 	content, err := io.ReadAll(resp.Body)
 	return answer{resp.StatusCode, string(content), resp.Header, err}

@@ -35,7 +35,7 @@ func TestParseURL(t *testing.T) {
 		{"android-app://com.example.app", "com.example.app", "", ""},
 		{"page:///a/../b?q='#x", "", "/b", "?q='"},
 		{"page:///", "", "/", ""},
-		{"page:/a", "", "", ""},
+		{"page:/a", "", "/a", ""},
 		{"about:blank", "", "", ""},
 		{"mailto:a@example.org", "", "", ""},
 	} {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"hopper/adapters/input"
+	"hopper/adapters/input/spill"
 	"hopper/pipeline"
 	"hopper/pipeline/recount"
 )
@@ -141,6 +142,11 @@ func (o Options) Location() *time.Location {
 	return o.Timezone
 }
 
+// Scratch returns a maker of the sorters that counting needs.
+func (o Options) Scratch() recount.Scratch {
+	return func(memory int) recount.Sorter { return &spill.Sorter{Dir: o.TempDir, Limit: memory} }
+}
+
 // End returns when the day from start to end was over for an export: an export
 // of today's sums does not reach to midnight.
 func (o Options) End(start, end time.Time) time.Time {
@@ -172,6 +178,6 @@ type Reading struct {
 // are counted by themselves.
 func VerifyRows(src pipeline.Source, opt Options, facts recount.Facts) func(context.Context, pipeline.Translation, func(int64)) (*recount.Comparison, error) {
 	return func(ctx context.Context, t pipeline.Translation, progress func(events int64)) (*recount.Comparison, error) {
-		return recount.Compare(ctx, recount.Export{Facts: facts, Source: src, Progress: progress, TempDir: opt.TempDir}, t)
+		return recount.Compare(ctx, recount.Export{Facts: facts, Source: src, Progress: progress, Scratch: opt.Scratch()}, t)
 	}
 }

@@ -19,8 +19,8 @@ import (
 	"hopper/adapters/input"
 	"hopper/adapters/input/rows"
 	"hopper/adapters/input/spill"
-	"hopper/adapters/reconstruct"
 	"hopper/pipeline"
+	"hopper/pipeline/recount"
 )
 
 // Why rows of a site export are rejected and omitted.
@@ -345,10 +345,10 @@ func (d *days) notes() []string {
 // tally adds up the days' reports.
 type tally struct {
 	mu     sync.Mutex
-	report reconstruct.Report
+	report recount.Report
 }
 
-func (t *tally) add(r reconstruct.Report) {
+func (t *tally) add(r recount.Report) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.report.Add(r)
@@ -364,9 +364,9 @@ func (d *days) remarks() []string {
 		if l.Off == 0 {
 			continue
 		}
-		off := fmt.Sprintf("%s (%d of %d in another row)", l.Measure, l.Off, l.Want)
-		if l.Want != l.Got {
-			off = fmt.Sprintf("%s (%d in the export, %d in its visits)", l.Measure, l.Want, l.Got)
+		off := fmt.Sprintf("%s (%d of %d in another row)", l.Measure, l.Off, l.Source)
+		if l.Source != l.Sent {
+			off = fmt.Sprintf("%s (%d in the export, %d in its visits)", l.Measure, l.Source, l.Sent)
 		}
 		if n := len(remarks) - 1; l.Table == table {
 			remarks[n] += ", " + off
@@ -383,12 +383,12 @@ func (d *days) remarks() []string {
 
 // report returns how the visits made so far differ from the export's sums, by
 // table and measure.
-func (d *days) report() reconstruct.Report {
+func (d *days) report() recount.Report {
 	d.tally.mu.Lock()
 	defer d.tally.mu.Unlock()
 	own := map[string]kind{"day": visitorsTable, "entry pages": entryPagesTable, "exit pages": exitPagesTable,
 		"custom events": customEventsTable, "custom properties": customPropsTable}
-	var out reconstruct.Report
+	var out recount.Report
 	for _, l := range d.tally.report.Lines {
 		if k, ok := own[l.Table]; ok {
 			l.Table = k.String()
@@ -397,7 +397,7 @@ func (d *days) report() reconstruct.Report {
 	}
 	// Days are decoded in any order, and the first decides the order of lines.
 	order := append(measures[:], "events")
-	slices.SortFunc(out.Lines, func(a, b reconstruct.Line) int {
+	slices.SortFunc(out.Lines, func(a, b recount.Line) int {
 		return cmp.Or(cmp.Compare(slices.Index(kindNames[:], a.Table), slices.Index(kindNames[:], b.Table)),
 			cmp.Compare(slices.Index(order, a.Measure), slices.Index(order, b.Measure)))
 	})

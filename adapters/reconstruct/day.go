@@ -1,6 +1,10 @@
 package reconstruct
 
-import "time"
+import (
+	"time"
+
+	"hopper/pipeline/recount"
+)
 
 // Measure names one of the sums of a [Table], as a bit of a set.
 type Measure uint8
@@ -77,7 +81,8 @@ type Result struct {
 	Visits []Visit  // by start
 	// Persons is the number of visitors; Visit.Visitor counts from 0 to it.
 	Persons int
-	Report  Report
+	// Report compares it with the day, table by table.
+	Report recount.Report
 }
 
 // Visit is one visit of one visitor.

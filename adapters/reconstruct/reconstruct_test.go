@@ -359,7 +359,7 @@ func TestReportTellsWhatIsOff(t *testing.T) {
 		switch {
 		case l.Table == "day" && l.Off != 0:
 			t.Errorf("the day's %s are off by %d", l.Measure, l.Off)
-		case l.Table == "pages" && l.Measure == "pageviews" && (l.Want-l.Got != 1000 || l.Off != 1000 || l.Rows == 0):
+		case l.Table == "pages" && l.Measure == "pageviews" && (l.Source-l.Sent != 1000 || l.Off != 1000 || l.Rows == 0):
 			t.Errorf("pages: %+v", l)
 		}
 	}

@@ -1,76 +1,9 @@
 package reconstruct
 
-import ()
-
-// Report compares a reconstruction with what the export told: a line per
-// table and measure. It adds up over days.
-type Report struct {
-	Lines []Line `json:"lines"`
-}
-
-// Line compares one measure of one table.
-type Line struct {
-	Table   string `json:"table"`
-	Measure string `json:"measure"`
-	Want    int    `json:"want"` // what the export's rows sum to
-	Got     int    `json:"got"`  // what the reconstruction's rows sum to
-	// Off is how much stands in wrong rows: what rows have too much or what
-	// they lack, whichever is more on a day, so that a visit in the wrong row
-	// counts once.
-	Off int `json:"off"`
-	// Rows is how many rows, over all days, differ.
-	Rows int `json:"rows"`
-}
-
-// Share returns the share of the measure's mass that is in the wrong place.
-func (l Line) Share() float64 {
-	if l.Off == 0 {
-		return 0
-	}
-	return float64(l.Off) / float64(max(l.Want, l.Got, 1))
-}
-
-// Add adds another day's report.
-func (r *Report) Add(o Report) {
-	for _, l := range o.Lines {
-		r.add(l)
-	}
-}
-
-func (r *Report) add(l Line) {
-	for i := range r.Lines {
-		if m := &r.Lines[i]; m.Table == l.Table && m.Measure == l.Measure {
-			m.Want += l.Want
-			m.Got += l.Got
-			m.Off += l.Off
-			m.Rows += l.Rows
-			return
-		}
-	}
-	r.Lines = append(r.Lines, l)
-}
-
-// Compare adds a line for one measure of one table of one day, given what
-// each row should and does count, the rows that the export lacks among them
-// with want 0.
-func (r *Report) Compare(table, measure string, want, got []int) {
-	l := Line{Table: table, Measure: measure}
-	over, under := 0, 0
-	for i := range want {
-		l.Want += want[i]
-		l.Got += got[i]
-		switch d := got[i] - want[i]; {
-		case d > 0:
-			over += d
-			l.Rows++
-		case d < 0:
-			under -= d
-			l.Rows++
-		}
-	}
-	l.Off = max(over, under)
-	r.add(l)
-}
+import (
+	"hopper/pipeline"
+	"hopper/pipeline/recount"
+)
 
 // measureNames are the measures' names, in the order of their bits.
 var measureNames = [...]string{"visits", "bounces", "visitors", "pageviews", "duration"}
@@ -84,9 +17,8 @@ const (
 	durationAt
 )
 
-// counter counts rows the way Rybbit's dashboard does: users and sessions by
-// distinct id, a bounce as a session with one pageview, a session's duration
-// from its first to its last event.
+// counter counts rows that are known by number, which is all that an import
+// needs. What a session counts is for package recount to say.
 type counter struct {
 	sums [len(measureNames)][]int // by measure and row
 	last []int                    // of a row: the visitor counted last, plus 1
@@ -123,8 +55,8 @@ func (c *counter) event(row, visitor int) {
 	c.seen(row, visitor)
 }
 
-// table adds the lines of the measures that a table tells.
-func (r *Report) table(name string, has Measure, rows []Row, c *counter) {
+// compareTable adds the lines of the measures that a table tells.
+func compareTable(r *recount.Report, name string, has Measure, rows []Row, c *counter) {
 	for m, measure := range measureNames {
 		if has&(1<<m) == 0 {
 			continue
@@ -138,8 +70,8 @@ func (r *Report) table(name string, has Measure, rows []Row, c *counter) {
 }
 
 // report recounts a result and compares it with the day.
-func (b *builder) report(res *Result) Report {
-	c := newRecount(b.day, len(res.Pages))
+func (b *builder) report(res *Result) recount.Report {
+	c := newCounts(b.day, len(res.Pages))
 	for _, i := range visitsByVisitor(res) {
 		c.visit(i, &res.Visits[i])
 	}
@@ -164,8 +96,8 @@ func visitsByVisitor(res *Result) []int32 {
 	return order
 }
 
-// recount counts a result by all that a day tells.
-type recount struct {
+// counts are what a result comes to, by all that a day tells.
+type counts struct {
 	total                 *counter
 	tables                []*counter // as Day.Tables
 	entries, exits, pages *counter
@@ -174,8 +106,8 @@ type recount struct {
 	lastVisit             []int32 // of a page: the visit counted last, plus 1
 }
 
-func newRecount(day *Day, pages int) *recount {
-	c := &recount{
+func newCounts(day *Day, pages int) *counts {
+	c := &counts{
 		total:   newCounter(1),
 		entries: newCounter(pages + 1), exits: newCounter(pages + 1), pages: newCounter(pages + 1),
 		events: newCounter(len(day.Events)), properties: newCounter(len(day.Properties)),
@@ -189,8 +121,9 @@ func newRecount(day *Day, pages int) *recount {
 }
 
 // visit counts the visit with the index i.
-func (c *recount) visit(i int32, v *Visit) {
-	s := Sums{Visits: 1, Duration: int((v.Hits[len(v.Hits)-1].At - v.Hits[0].At).Seconds())}
+func (c *counts) visit(i int32, v *Visit) {
+	first, last := v.Hits[0].At, v.Hits[len(v.Hits)-1].At
+	s := Sums{Visits: 1, Duration: int(recount.Lasted(pipeline.Micros(first.Microseconds()), pipeline.Micros(last.Microseconds())))}
 	entry, exit := 0, 0
 	for j := range v.Hits {
 		h := &v.Hits[j]
@@ -207,9 +140,7 @@ func (c *recount) visit(i int32, v *Visit) {
 		}
 		s.Pageviews++
 	}
-	if s.Pageviews == 1 {
-		s.Bounces = 1
-	}
+	s.Bounces = int(recount.Bounced(s.Pageviews))
 	c.total.visit(0, v.Visitor, s)
 	for t, row := range v.Rows {
 		if row >= 0 {
@@ -224,7 +155,7 @@ func (c *recount) visit(i int32, v *Visit) {
 
 // pageview counts a pageview of the visit with the index i and returns its
 // page's row.
-func (c *recount) pageview(i int32, visitor int, h *Hit) int {
+func (c *counts) pageview(i int32, visitor int, h *Hit) int {
 	row := int(h.Page)
 	if row < 0 {
 		row = c.noPage
@@ -240,22 +171,22 @@ func (c *recount) pageview(i int32, visitor int, h *Hit) int {
 
 // compare reports how the count differs from the day; pages are what
 // [Hit.Page] indexes.
-func (c *recount) compare(day *Day, pages []string) Report {
+func (c *counts) compare(day *Day, pages []string) recount.Report {
 	index := map[string]int{}
 	for i, p := range pages {
 		index[p] = i
 	}
-	var r Report
-	r.table("day", day.Has, []Row{{Sums: day.Totals}}, c.total)
+	var r recount.Report
+	compareTable(&r, "day", day.Has, []Row{{Sums: day.Totals}}, c.total)
 	for i := range day.Tables {
-		r.table(day.Tables[i].Name, day.Tables[i].Has, day.Tables[i].Rows, c.tables[i])
+		compareTable(&r, day.Tables[i].Name, day.Tables[i].Has, day.Tables[i].Rows, c.tables[i])
 	}
 	if len(day.Pages) > 0 {
 		has, rows := pageRows(day, index)
-		r.table("pages", has, rows, c.pages)
+		compareTable(&r, "pages", has, rows, c.pages)
 	}
-	r.table("entry pages", day.Entries.Has, endRows(&day.Entries, index), c.entries)
-	r.table("exit pages", day.Exits.Has, endRows(&day.Exits, index), c.exits)
+	compareTable(&r, "entry pages", day.Entries.Has, endRows(&day.Entries, index), c.entries)
+	compareTable(&r, "exit pages", day.Exits.Has, endRows(&day.Exits, index), c.exits)
 
 	var events, properties eventSums
 	for _, e := range day.Events {
@@ -306,7 +237,7 @@ func (t *eventSums) add(events, visitors int) {
 }
 
 // compare adds the lines of what the day tells, if anything.
-func (t *eventSums) compare(r *Report, name string, c *counter) {
+func (t *eventSums) compare(r *recount.Report, name string, c *counter) {
 	if len(t.events) == 0 {
 		return
 	}

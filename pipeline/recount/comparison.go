@@ -10,7 +10,7 @@ import (
 
 // A Comparison tells how events that are sent differ from an export.
 type Comparison struct {
-	Days []Day `json:"days"`
+	Days []DayLines `json:"days"`
 	// Total adds up the days.
 	Total []Line `json:"total"`
 	// Worst are the rows that differ most, at most [MaxWorst].
@@ -23,11 +23,15 @@ type Comparison struct {
 	Stats pipeline.Stats `json:"-"`
 }
 
+func newComparison() *Comparison {
+	return &Comparison{Days: []DayLines{}, Total: []Line{}, Worst: []Row{}, Guarantees: []Guarantee{}, Notes: []string{}}
+}
+
 // MaxWorst is how many rows that differ a [Comparison] names.
 const MaxWorst = 20
 
-// Day is one day's comparison.
-type Day struct {
+// DayLines is one day's comparison.
+type DayLines struct {
 	Date  string `json:"date"`
 	Lines []Line `json:"lines"`
 }
@@ -43,6 +47,8 @@ type Line struct {
 	LeftOut int64 `json:"leftOut"`
 	// Sent is what the events come to; it should be Source - LeftOut.
 	Sent int64 `json:"sent"`
+	// Shown is what a server shows, where one was asked; it should be Sent.
+	Shown *int64 `json:"shown,omitempty"`
 	// Off is how much stands in wrong rows: what rows have too much or what
 	// they lack, whichever is more on a day, so that a visit in the wrong row
 	// counts once (total variation).
@@ -53,16 +59,57 @@ type Line struct {
 	Share float64 `json:"share"`
 }
 
-// Difference is how much more is sent than should be.
-func (l *Line) Difference() int64 { return l.Sent - l.Source + l.LeftOut }
+// Difference is how much more there is than there should be: shown than sent
+// where a server was asked, and else sent than is left of the source.
+func (l *Line) Difference() int64 {
+	if l.Shown != nil {
+		return *l.Shown - l.Sent
+	}
+	return l.Sent - l.Source + l.LeftOut
+}
 
 func (l *Line) share() {
-	if l.Off > 0 {
-		l.Share = float64(l.Off) / float64(max(l.Source-l.LeftOut, l.Sent, 1))
+	l.Share = 0
+	if l.Off == 0 {
+		return
+	}
+	whole := max(l.Source-l.LeftOut, l.Sent, 1)
+	if l.Shown != nil {
+		whole = max(l.Sent, *l.Shown, 1)
+	}
+	l.Share = float64(l.Off) / float64(whole)
+}
+
+// add adds another day's line.
+func (l *Line) add(o *Line) {
+	l.Source += o.Source
+	l.LeftOut += o.LeftOut
+	l.Sent += o.Sent
+	l.Off += o.Off
+	l.Rows += o.Rows
+	if o.Shown != nil {
+		shown := *o.Shown
+		if l.Shown != nil {
+			shown += *l.Shown
+		}
+		l.Shown = &shown
 	}
 }
 
-// Row is a row of a table on a day that differs.
+// of returns what a side comes to.
+func (l *Line) of(side Side) int64 {
+	switch {
+	case side == Source:
+		return l.Source
+	case side == Kept:
+		return l.Source - l.LeftOut
+	case side == Shown && l.Shown != nil:
+		return *l.Shown
+	}
+	return l.Sent
+}
+
+// Row is a row of a table, on a day or over all days, that differs.
 type Row struct {
 	Table   string `json:"table"`
 	Measure string `json:"measure"`
@@ -70,9 +117,15 @@ type Row struct {
 	Date    string `json:"date,omitempty"`
 	Source  int64  `json:"source"` // without what was left out
 	Sent    int64  `json:"sent"`
+	Shown   *int64 `json:"shown,omitempty"`
 }
 
-func (r *Row) off() int64 { return max(r.Source-r.Sent, r.Sent-r.Source) }
+func (r *Row) off() int64 {
+	if r.Shown != nil {
+		return max(r.Sent-*r.Shown, *r.Shown-r.Sent)
+	}
+	return max(r.Source-r.Sent, r.Sent-r.Source)
+}
 
 // Guarantee is a promise and whether it was kept.
 type Guarantee struct {
@@ -83,6 +136,16 @@ type Guarantee struct {
 	Days    int     `json:"days"`  // days on which it is to hold
 	Failed  int     `json:"failed"`
 	Holds   bool    `json:"holds"`
+
+	want, got, off int64 // on those days
+}
+
+// decide says whether the promise was kept.
+func (g *Guarantee) decide() {
+	if g.off > 0 {
+		g.Share = float64(g.off) / float64(max(g.want, g.got, 1))
+	}
+	g.Holds = g.Share <= g.Limit && (g.Limit > 0 || g.Failed == 0)
 }
 
 // Holds reports whether all guarantees do.
@@ -105,8 +168,17 @@ func (c *Comparison) worse(r Row) {
 	}
 }
 
+// addDay adds a line to a day; days come in order.
+func (c *Comparison) addDay(date string, l Line) {
+	if len(c.Days) == 0 || c.Days[len(c.Days)-1].Date != date {
+		c.Days = append(c.Days, DayLines{Date: date})
+	}
+	d := &c.Days[len(c.Days)-1]
+	d.Lines = append(d.Lines, l)
+}
+
 // account checks that every row became an event or was counted.
-func (c *Comparison) account(counted *counter, stats *pipeline.Stats) {
+func (c *Comparison) account(counted *rows, stats *pipeline.Stats) {
 	c.Stats = *stats
 	for _, l := range []Line{
 		{Table: "rows", Measure: "became events", Source: counted.facts, LeftOut: counted.rejected + counted.omitted, Sent: stats.Events},
@@ -124,8 +196,8 @@ func (c *Comparison) account(counted *counter, stats *pipeline.Stats) {
 		rows int64
 		what string
 	}{
-		{counted.untold[0], "tell no session: not compared where sessions are counted"},
-		{counted.untold[1], "tell no visitor: not compared where users are counted"},
+		{counted.untold[0], "have no session: not compared where sessions are counted"},
+		{counted.untold[1], "have no visitor: not compared where users are counted"},
 	} {
 		if n.rows > 0 {
 			c.Notes = append(c.Notes, fmt.Sprintf("%d of %d events %s.", n.rows, stats.Events, n.what))

@@ -10,9 +10,12 @@ import (
 
 	"pgregory.net/rapid"
 
+	"hopper/adapters/input/spill"
 	"hopper/pipeline"
 	"hopper/pipeline/recount"
 )
+
+func scratch(memory int) recount.Sorter { return &spill.Sorter{Limit: memory} }
 
 // told are facts that are known.
 type told []recount.Fact
@@ -70,7 +73,7 @@ func compare(t tester, facts told, events []pipeline.Event, rules pipeline.Norma
 
 func compareFor(t tester, facts told, events []pipeline.Event, translation pipeline.Translation) *recount.Comparison {
 	t.Helper()
-	c, err := recount.Compare(context.Background(), recount.Export{Facts: facts.facts, Source: pipeline.Replay(events)}, translation)
+	c, err := recount.Compare(context.Background(), recount.Export{Facts: facts.facts, Source: pipeline.Replay(events), Scratch: scratch}, translation)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +282,7 @@ func TestSpills(t *testing.T) {
 		events = append(events, pipeline.Event{Origin: f.Origin, Time: f.At, Visitor: f.Visitor, Session: f.Session, Path: f.Page})
 	}
 	events[rows/2].Path = "/wrong"
-	c, err := recount.CompareWithin(t.Context(), recount.Export{Facts: facts.facts, Source: pipeline.Replay(events)},
+	c, err := recount.CompareWithin(t.Context(), recount.Export{Facts: facts.facts, Source: pipeline.Replay(events), Scratch: scratch},
 		pipeline.Translation{}, 64<<10)
 	if err != nil {
 		t.Fatal(err)

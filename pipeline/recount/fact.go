@@ -1,0 +1,145 @@
+package recount
+
+import (
+	"context"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"hopper/pipeline"
+	"hopper/pipeline/places"
+	"hopper/pipeline/vocabulary"
+)
+
+// A Fact is what one row of an export, or one hit in it, says of an event.
+type Fact struct {
+	// Origin is the row from which the translation makes the event.
+	Origin pipeline.Origin
+	// Joined is how many further rows the event takes.
+	Joined int64
+	// At is when it happened; 0 is a row without a time, or no row at all.
+	At   pipeline.Micros
+	Kind pipeline.Kind
+	// Name is a custom event's.
+	Name string
+	// Visitor and Session are empty where the row has none. Any text that is
+	// different for different ones will do.
+	Visitor, Session string
+	// Paused says of an event without a Session that its visit follows from when
+	// the visitor paused: for [Pause] or longer.
+	Paused bool
+	// Host is the site's, and Page the path.
+	Host, Page string
+	// Referrer is an address, a host, or [None]. It and what follows are empty
+	// where the row does not say.
+	Referrer                     string
+	Browser, OS, Device, Country string
+}
+
+// Pause is how long a visitor must do nothing for a new visit to begin.
+const Pause = 30 * time.Minute
+
+// None is a Fact's referrer where the row says that there is none.
+const None = "(none)"
+
+// Facts streams the facts of all rows that a translation of the same inputs
+// and options reads, in the same order, and returns the first error of yield.
+type Facts func(ctx context.Context, yield func(*Fact) error) error
+
+// hit brings a fact into the form in which it is counted.
+func (f *Fact) hit() *Hit {
+	h := &Hit{Origin: f.Origin, At: f.At, Kind: f.Kind, Visitor: f.Visitor, Session: f.Session, Rows: f.dimensions()}
+	if f.Session == "" && f.Paused {
+		h.Session, h.Paused = "visitor "+f.Visitor, true
+	}
+	switch f.Kind {
+	case pipeline.Pageview:
+		h.Page = Clip(pageOf(f.Page))
+	case pipeline.Custom:
+		h.Name = Clip(f.Name)
+	}
+	return h
+}
+
+// dimensions returns what the row says, in the words that Rybbit shows, and
+// empty what it does not say.
+func (f *Fact) dimensions() []string {
+	d := make([]string, eventDimensions)
+	if f.Referrer != "" {
+		d[referrers] = orNone(hostOf(f.Referrer))
+	}
+	browser, os, device := f.Browser, f.OS, f.Device
+	var version, osVersion string
+	vocabulary.Normalize(&browser, &version, &os, &osVersion, &device)
+	if f.Browser != "" {
+		d[browsers] = orNone(family(browser))
+	}
+	if f.OS != "" {
+		d[systems] = orNone(os)
+	}
+	if f.Device != "" {
+		d[devices] = orNone(device)
+	}
+	if f.Country != "" {
+		code, _ := places.Country(f.Country)
+		d[countries] = orNone(code)
+	}
+	return d
+}
+
+// family is a browser's name without what the system adds to it, which rows do
+// not always have.
+func family(browser string) string { return strings.TrimPrefix(browser, "Mobile ") }
+
+func orNone(s string) string {
+	if s == "" {
+		return None
+	}
+	return s
+}
+
+// keyUnits is how much of a page's or another row's text tells it from others,
+// in UTF-16 code units. Wire formats shorten what is longer than 255.
+const keyUnits = 200
+
+// Clip returns the part of a text that distinguishes rows.
+func Clip(s string) string { return pipeline.Cut(strings.ToValidUTF8(s, "\uFFFD"), keyUnits) }
+
+// pageOf returns a path as a browser tells it.
+func pageOf(path string) string {
+	path, _, _ = strings.Cut(strings.ToValidUTF8(path, "\uFFFD"), "?")
+	if path == "" || path[0] != '/' {
+		path = "/" + path
+	}
+	return pipeline.EscapePath(path)
+}
+
+// hostOf returns the host of a referrer; empty where it is none. One without a
+// scheme must have a dot within to be told from other words, and one with other
+// characters than hosts have counts as none on either side.
+func hostOf(referrer string) string {
+	if referrer == None {
+		return ""
+	}
+	scheme, host, isURL := strings.Cut(strings.TrimSpace(referrer), "://")
+	if !isURL {
+		host = strings.TrimSpace(referrer)
+	} else if scheme == "" || strings.ContainsFunc(scheme, notOfScheme) {
+		return ""
+	}
+	if i := strings.IndexAny(host, "/?#"); i >= 0 {
+		host = host[:i]
+	}
+	if !isURL && (strings.LastIndexByte(host, '.') < 1 || strings.Contains(host, ":")) || strings.ContainsFunc(host, notOfHost) {
+		return ""
+	}
+	return Clip(strings.ToLower(host))
+}
+
+func notOfHost(r rune) bool {
+	return r < utf8.RuneSelf && r != '.' && r != '-' && r != '_' && r != ':' && r != '[' && r != ']' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
+}
+
+func notOfScheme(r rune) bool {
+	return r != '+' && r != '-' && r != '.' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
+}

@@ -1,0 +1,277 @@
+package recount
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A Sorter sorts any number of records by key, on disk where they are many.
+// Records of equal keys keep their order.
+type Sorter interface {
+	// Add copies a record.
+	Add(key, value []byte) error
+	// Each ends adding and calls yield with the records in order, which are valid
+	// until it returns. It returns the first error of yield.
+	Each(ctx context.Context, yield func(key, value []byte) error) error
+	Close() error
+}
+
+// Side is one of the givers of sums that are compared.
+type Side uint8
+
+const (
+	// Source is what all of an export comes to, and Kept what it comes to without
+	// the rows that were left out for a reason.
+	Source Side = iota
+	Kept
+	// Sent is what the events come to that are sent.
+	Sent
+	// Shown is what a server shows of them.
+	Shown
+
+	numSides = iota
+)
+
+// sides is a set of them.
+type sides uint8
+
+func only(s Side) sides { return 1 << s }
+
+func (s sides) has(side Side) bool { return s&only(side) != 0 }
+
+// Sums are what each side comes to: amounts by day, table, row and column. They
+// are in memory up to a limit and on disk beyond it.
+type Sums struct {
+	layout  *Layout
+	words   []string // of rows, by number
+	numbers map[string]word
+	recent  map[cell]*amounts
+	most    int // cells in recent
+	cells   Sorter
+	told    map[tableDay]*telling
+	known   map[Day]bool
+}
+
+// NoValue is the row of what has no value. So are several of it: rows can be
+// made of values with it between them.
+const NoValue = "\x00"
+
+// cell is a place in a table.
+type cell struct {
+	day    Day
+	row    word
+	table  uint8
+	column uint8
+}
+
+// amounts are what a cell comes to on each side.
+type amounts [numSides]int64
+
+func (a *amounts) add(b *amounts) {
+	for i := range a {
+		a[i] += b[i]
+	}
+}
+
+// Day is a day by its number since 1970-01-01.
+type Day int32
+
+// AllDays is the day of what is counted over all days at once.
+const AllDays Day = 1<<31 - 1
+
+// DayOf returns the day of a date.
+func DayOf(year int, month time.Month, day int) Day {
+	return Day(time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix() / (24 * 60 * 60))
+}
+
+// ParseDay reads 2024-01-31.
+func ParseDay(date string) (Day, error) {
+	t, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no day such as 2024-01-31", date)
+	}
+	return DayOf(t.Date()), nil
+}
+
+// String returns the date, as 2024-01-31.
+func (d Day) String() string {
+	if d == AllDays {
+		return ""
+	}
+	return time.Unix(int64(d)*24*60*60, 0).UTC().Format(time.DateOnly)
+}
+
+// recentSize is what a cell takes in memory, at most.
+const recentSize = 256
+
+func newSums(layout *Layout, sorter Sorter, memory int) *Sums {
+	return &Sums{layout: layout, numbers: map[string]word{}, recent: map[cell]*amounts{}, most: max(1, memory/recentSize), cells: sorter}
+}
+
+func (s *Sums) close() error { return s.cells.Close() }
+
+// word numbers a text; empty is untold.
+func (s *Sums) word(text string) word {
+	if text == "" {
+		return untold
+	}
+	n, known := s.numbers[text]
+	if !known {
+		n = word(len(s.words))
+		text = strings.Clone(text)
+		s.numbers[text] = n
+		s.words = append(s.words, text)
+	}
+	return n
+}
+
+// Add adds an amount to the row of a table. What is added to Source is added to
+// Kept, too. The table and the column are their indices in the layout. A table
+// by day has one row, ""; in others that is no row, and [NoValue] is the row of
+// what has no value.
+func (s *Sums) Add(side Side, day Day, table, column int, row string, n int64) error {
+	w := theDay
+	if s.layout.Tables[table].By != ByDay {
+		if w = s.word(row); w == untold {
+			return nil
+		}
+	}
+	var a amounts
+	a[side] = n
+	if side == Source {
+		a[Kept] = n
+	}
+	return s.add(cell{day, w, uint8(table), uint8(column)}, &a)
+}
+
+func (s *Sums) add(c cell, n *amounts) error {
+	if have := s.recent[c]; have != nil {
+		have.add(n)
+		return nil
+	}
+	if len(s.recent) >= s.most {
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
+	kept := *n
+	s.recent[c] = &kept
+	return nil
+}
+
+// A cell is sorted by table, column, row and day.
+const cellKey = 1 + 1 + 4 + 4
+
+func (c cell) append(key []byte) []byte {
+	key = append(key, c.table, c.column)
+	key = binary.BigEndian.AppendUint32(key, uint32(c.row))
+	return binary.BigEndian.AppendUint32(key, uint32(c.day)^1<<31)
+}
+
+func parseCell(key []byte) cell {
+	return cell{
+		table: key[0], column: key[1], row: word(binary.BigEndian.Uint32(key[2:])), day: Day(binary.BigEndian.Uint32(key[6:]) ^ 1<<31),
+	}
+}
+
+func (s *Sums) flush() error {
+	var key [cellKey]byte
+	var value [8 * numSides]byte
+	for c, n := range s.recent {
+		for i, v := range n {
+			binary.BigEndian.PutUint64(value[8*i:], uint64(v))
+		}
+		if err := s.cells.Add(c.append(key[:0]), value[:]); err != nil {
+			return err
+		}
+	}
+	clear(s.recent)
+	return nil
+}
+
+// each yields the cells in order.
+func (s *Sums) each(ctx context.Context, yield func(cell, *amounts)) error {
+	if err := s.flush(); err != nil {
+		return err
+	}
+	var (
+		last  cell
+		total amounts
+		any   bool
+	)
+	err := s.cells.Each(ctx, func(key, value []byte) error {
+		c := parseCell(key)
+		if any && c != last {
+			yield(last, &total)
+			total = amounts{}
+		}
+		last, any = c, true
+		for i := range total {
+			total[i] += int64(binary.BigEndian.Uint64(value[8*i:]))
+		}
+		return nil
+	})
+	if err == nil && any {
+		yield(last, &total)
+	}
+	return err
+}
+
+// tableDay is a table on a day.
+type tableDay struct {
+	day   Day
+	table int
+}
+
+// telling is what is told of a table on a day.
+type telling struct {
+	columns  uint16 // those told, as bits
+	promised bool
+}
+
+// Know says that there is nothing to compare on a day but what [Sums.Tell]
+// names. On days that are not known, all is compared that any day tells.
+func (s *Sums) Know(day Day) {
+	if s.told == nil {
+		s.told, s.known = map[tableDay]*telling{}, map[Day]bool{}
+	}
+	s.known[day] = true
+}
+
+// Tell says that a column of a table is told on a day. Sums of which nothing is
+// known tell everything.
+func (s *Sums) Tell(day Day, table, column int) { s.telling(day, table).columns |= 1 << column }
+
+// Promise says that what is promised of the table must hold on that day.
+func (s *Sums) Promise(day Day, table int) { s.telling(day, table).promised = true }
+
+func (s *Sums) telling(day Day, table int) *telling {
+	s.Know(day)
+	at := tableDay{day, table}
+	if s.told[at] == nil {
+		s.told[at] = new(telling)
+	}
+	return s.told[at]
+}
+
+// tells returns what is told of a table on a day.
+func (s *Sums) tells(day Day, table int) telling {
+	switch t := s.told[tableDay{day, table}]; {
+	case s.told == nil:
+		return telling{columns: 1<<16 - 1, promised: true}
+	case t != nil:
+		return *t
+	case s.known[day]:
+		return telling{}
+	}
+	all := telling{promised: true}
+	for at, t := range s.told {
+		if at.table == table {
+			all.columns |= t.columns
+		}
+	}
+	return all
+}

@@ -40,6 +40,7 @@ type comparing struct {
 	want, got Side
 	found     map[place]*sum
 	out       *Comparison
+	within    []Row // that differ most where some may
 }
 
 // Compare compares what one side should be with what another is.
@@ -99,7 +100,11 @@ func (c *comparing) compareRow(p place, s *sum, row string, n *amounts) {
 	if c.got == Shown {
 		worst.Shown = &n[Shown]
 	}
-	c.out.worse(worst)
+	if t.Columns[p.column].Limit == 0 {
+		c.out.Worst = worse(c.out.Worst, worst)
+	} else if t.Columns[p.column].Limit > 0 {
+		c.within = worse(c.within, worst)
+	}
 }
 
 // rowName returns how people read a row that is made of several values.
@@ -198,6 +203,11 @@ func (c *comparing) conclude(totals map[place]int) {
 			continue
 		}
 		g.decide()
+		for _, row := range c.within {
+			if !g.Holds && row.Table == g.Table && row.Measure == g.Measure {
+				c.out.Worst = worse(c.out.Worst, row)
+			}
+		}
 		c.out.Guarantees = append(c.out.Guarantees, g)
 	}
 }

@@ -156,16 +156,17 @@ func Hold(guarantees []Guarantee) bool {
 	return !slices.ContainsFunc(guarantees, func(g Guarantee) bool { return !g.Holds })
 }
 
-// worse keeps r if it is among the worst.
-func (c *Comparison) worse(r Row) {
-	at, _ := slices.BinarySearchFunc(c.Worst, r, func(a, b Row) int { return cmp.Compare(b.off(), a.off()) })
-	for at < len(c.Worst) && c.Worst[at].off() == r.off() {
+// worse returns the worst rows with r, if it is among them.
+func worse(worst []Row, r Row) []Row {
+	at, _ := slices.BinarySearchFunc(worst, r, func(a, b Row) int { return cmp.Compare(b.off(), a.off()) })
+	for at < len(worst) && worst[at].off() == r.off() {
 		at++ // the first found stays first
 	}
-	if at < MaxWorst {
-		c.Worst = slices.Insert(c.Worst, at, r)
-		c.Worst = c.Worst[:min(len(c.Worst), MaxWorst)]
+	if at == MaxWorst {
+		return worst
 	}
+	worst = slices.Insert(worst, at, r)
+	return worst[:min(len(worst), MaxWorst)]
 }
 
 // addDay adds a line to a day; days come in order.

@@ -361,9 +361,6 @@ func (c *Count) dayOf(at pipeline.Micros) Day {
 	return DayOf(at.Time().In(c.zone).Date())
 }
 
-// userKey is the size of a user's key: table, side, row, day and visitor.
-const userKey = 1 + 1 + 4 + 4 + idSize
-
 // user puts a visitor of a row aside, to be counted once.
 func (c *Count) user(index int, t *Table, row word, day Day, on sides, visitor [idSize]byte) {
 	if row == untold || visitor == ([idSize]byte{}) {
@@ -382,6 +379,7 @@ func (c *Count) user(index int, t *Table, row word, day Day, on sides, visitor [
 	}
 }
 
+// addUser sorts users by cell, side and visitor.
 func (c *Count) addUser(of cell, on sides, visitor [idSize]byte) {
 	for side := range Side(numSides) {
 		if !on.has(side) || c.err != nil {

@@ -86,8 +86,6 @@ const (
 	// Entries and Exits count sessions in the row of their first and last page.
 	Entries
 	Exits
-
-	measures = iota
 )
 
 var kindMeasures = [...]Measure{

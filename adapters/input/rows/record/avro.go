@@ -618,11 +618,17 @@ func dateText(days int64) string {
 	return time.Unix(0, 0).UTC().AddDate(0, 0, int(max(-1e6, min(days, 1e7)))).Format(time.DateOnly)
 }
 
+// maxScale is the largest scale of a decimal, above what any database has.
+const maxScale = 100
+
 // decimal writes a big-endian two's complement number with a scale.
 func decimal(b []byte, scale int) string {
 	n := new(big.Int).SetBytes(b)
 	if len(b) > 0 && b[0] >= 0x80 {
 		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
+	}
+	if scale < 0 || scale > maxScale {
+		return n.String() // of a damaged schema
 	}
 	r := new(big.Rat).SetFrac(n, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale)), nil))
 	text := r.FloatString(scale)

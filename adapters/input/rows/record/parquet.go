@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -39,6 +40,7 @@ type parquetReader struct {
 	in     string
 	file   *input.File
 	groups []parquet.RowGroup
+	meta   *format.FileMetaData
 	root   *column
 	leaves []leaf
 	row    int64
@@ -67,6 +69,10 @@ type cell struct {
 	text     string
 }
 
+// errContradiction stands for what the library says when it panics, which is
+// about its own code.
+var errContradiction = errors.New("what it holds contradicts itself")
+
 func openParquetFile(ctx context.Context, in *input.Input) (f *input.File, p *parquet.File, err error) {
 	file, err := in.File(ctx)
 	if err != nil {
@@ -75,7 +81,7 @@ func openParquetFile(ctx context.Context, in *input.Input) (f *input.File, p *pa
 	// A damaged file makes the library panic in places.
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%v", r)
+			err = errContradiction
 		}
 		if err != nil {
 			file.Close()
@@ -90,6 +96,9 @@ func openParquetFile(ctx context.Context, in *input.Input) (f *input.File, p *pa
 	if string(tail[4:]) != "PAR1" || int64(binary.LittleEndian.Uint32(tail[:])) > file.Size()-12 {
 		return nil, nil, errors.New("it is cut off: the end of a Parquet file is missing")
 	}
+	if err := checkFooter(file, file.Size(), int64(binary.LittleEndian.Uint32(tail[:]))); err != nil {
+		return nil, nil, err
+	}
 	p, err = parquet.OpenFile(file, file.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(64<<10))
 	return file, p, err
 }
@@ -99,7 +108,7 @@ func openParquet(ctx context.Context, in *input.Input, wanted func(string) bool)
 	if err != nil {
 		return nil, err
 	}
-	r := &parquetReader{in: in.Name, file: f, groups: p.RowGroups()}
+	r := &parquetReader{in: in.Name, file: f, groups: p.RowGroups(), meta: p.Metadata()}
 	r.root = r.tree(p.Root(), "", wanted, 0)
 	if r.root == nil || r.root.kids == nil {
 		f.Close()
@@ -201,7 +210,7 @@ func (r *parquetReader) Next(ctx context.Context) (chunk Chunk, err error) {
 	// A damaged file makes the library panic in places.
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%v", p)
+			err = errContradiction
 		}
 		if err != nil && !errors.Is(err, io.EOF) && ctx.Err() == nil {
 			chunk, err = nil, damaged(r.in, input.Parquet, r.row+1, err)
@@ -212,6 +221,9 @@ func (r *parquetReader) Next(ctx context.Context) (chunk Chunk, err error) {
 			return nil, io.EOF
 		}
 		r.closePages()
+		if err := r.check(); err != nil {
+			return nil, err
+		}
 		chunks := r.groups[0].ColumnChunks()
 		for i := range r.leaves {
 			r.leaves[i].pages = chunks[r.leaves[i].index].Pages()
@@ -239,6 +251,22 @@ func (r *parquetReader) Next(ctx context.Context) (chunk Chunk, err error) {
 		c.columns[i], l.cells = l.cells, make([]cell, 0, len(l.cells)+16)
 	}
 	return c, nil
+}
+
+// check looks at what the columns of the next row group claim.
+func (r *parquetReader) check() error {
+	groups := r.meta.RowGroups
+	group := &groups[len(groups)-len(r.groups)]
+	for i := range r.leaves {
+		l := &r.leaves[i]
+		if l.index >= len(group.Columns) {
+			return errParquetFooter
+		}
+		if err := checkPages(r.file, r.file.Size(), &group.Columns[l.index].MetaData, group.NumRows, l.rep); err != nil {
+			return fmt.Errorf("column %s: %w", strings.Join(group.Columns[l.index].MetaData.PathInSchema, "."), err)
+		}
+	}
+	return nil
 }
 
 // nextRow appends the values of one row to the cells and returns about how

@@ -1,0 +1,58 @@
+package ga
+
+import (
+	"hopper/adapters/input/rows/record"
+	"hopper/pipeline"
+)
+
+func (r *row) setItems(v *record.Value) {
+	if v.Kind == record.Text {
+		parsed, err := record.Parse(v.Text)
+		if err != nil {
+			return
+		}
+		v = parsed
+	}
+	if len(v.Elements()) > 0 {
+		r.items = v
+	}
+}
+
+// itemNumbers are the members of items that are numbers in the schema; in
+// BigQuery's JSON some of them are text.
+var itemNumbers = map[string]bool{
+	"price_in_usd": true, "price": true, "quantity": true, "item_revenue_in_usd": true, "item_revenue": true,
+	"item_refund_in_usd": true, "item_refund": true,
+}
+
+// itemsProperty adds the products of an event, without members that say
+// nothing.
+func itemsProperty(ps []pipeline.Property, items *record.Value) []pipeline.Property {
+	var l list
+	member := func(key, text string, isNumber bool) {
+		if isNumber {
+			l.number(key, text)
+		} else {
+			l.text(key, text)
+		}
+	}
+	elements := items.Elements()
+	for i := range elements {
+		l.open()
+		for k := range elements[i].Kids {
+			field := &elements[i].Kids[k]
+			if field.Key != "item_params" {
+				member(field.Key, clean(field.Text), itemNumbers[field.Key])
+				continue
+			}
+			for _, p := range field.Elements() {
+				if value := p.Get("value"); value != nil {
+					text, isNumber := paramValue(value)
+					member(p.Get("key").String(), text, isNumber)
+				}
+			}
+		}
+		l.close()
+	}
+	return l.property(ps, "items")
+}

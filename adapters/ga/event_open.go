@@ -1,0 +1,108 @@
+package ga
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/record"
+	"hopper/pipeline"
+)
+
+// inputs returns how the tables of an input are read.
+func (g *ga4) inputs(r recognized) []sourceInput {
+	switch {
+	case r.shape == universal:
+		return []sourceInput{{r.in.Name, func(ctx context.Context, _ int) (reader, error) {
+			return openRecords(ctx, r.in, wantedOfUA, func() translate { return uaSession })
+		}}}
+	case r.tables == nil && findParamColumns(r.fields) != nil:
+		return []sourceInput{{r.in.Name, func(ctx context.Context, index int) (reader, error) {
+			records, err := record.Open(ctx, r.in, wantedOfGA4)
+			if err != nil {
+				return nil, err
+			}
+			return &paramReader{rows: &recordParams{records, r.in, settersByName(r.fields)}, ga4: g, index: index}, nil
+		}}}
+	case r.tables == nil:
+		return []sourceInput{{r.in.Name, func(ctx context.Context, index int) (reader, error) {
+			return openRecords(ctx, r.in, wantedOfGA4, g.record(index, r.fields))
+		}}}
+	}
+	var all []sourceInput
+	for _, t := range r.tables {
+		all = append(all, sourceInput{r.in.Name, func(ctx context.Context, index int) (reader, error) { return openFlat(ctx, t, g, index) }})
+	}
+	return all
+}
+
+func openRecords(ctx context.Context, in *input.Input, wanted func(string) bool, each func() translate) (reader, error) {
+	records, err := record.Open(ctx, in, wanted)
+	if err != nil {
+		return nil, err
+	}
+	return &recordReader{Reader: records, each: each, in: in}, nil
+}
+
+// record translates the records of an input, nested or flat, whose first has
+// these fields.
+func (g *ga4) record(index int, fields []string) func() translate {
+	flat := settersByName(fields)
+	return func() translate {
+		var (
+			r  row
+			ev pipeline.Event
+		)
+		return func(rec *record.Record, at pipeline.Origin, out sink, seen *seen) {
+			r.reset()
+			r.at, r.input, r.raw = at, index, rec.Text()
+			r.record(rec.Root, flat)
+			g.emit(&r, &ev, out, seen)
+		}
+	}
+}
+
+func settersByName(fields []string) map[string]setter {
+	setters := make(map[string]setter)
+	for i, set := range bind(fields) {
+		setters[fields[i]] = set
+	}
+	return setters
+}
+
+// notes says what the inputs lack that a user could have exported.
+func notes(all []recognized) []string {
+	var notes []string
+	add := func(n string) {
+		if !slices.Contains(notes, n) {
+			notes = append(notes, n)
+		}
+	}
+	for _, r := range all {
+		for _, t := range r.tables {
+			set := make(map[string]bool)
+			for _, name := range t.table.Header {
+				name = columnOf(name)
+				if to := aliases[name]; to != "" {
+					name = columnOf(to)
+				}
+				set[name[strings.LastIndexByte(name, '.')+1:]] = true
+			}
+			var missing []string
+			for _, need := range [...]string{"user_pseudo_id", "ga_session_id", "page_location"} {
+				if !set[need] && !set["event_params_"+need] && !set["event_params"] && t.params == nil {
+					missing = append(missing, need)
+				}
+			}
+			if missing != nil {
+				add(fmt.Sprintf("%s lacks %s: visitors, sessions or pages are made up from what it has. Add the columns to the query, or export the tables themselves.", r.in.Name, strings.Join(missing, ", ")))
+			}
+			if t.params != nil {
+				add(r.in.Name + " has one row a parameter: the rows of an event must stand together, as UNNEST writes them without ORDER BY.")
+			}
+		}
+	}
+	return notes
+}

@@ -14,10 +14,11 @@ type Fidelity uint8
 const (
 	// Kept fields read back as they were.
 	Kept Fidelity = iota
-	// Derived fields arrive in another form that tells the same: under
+	// Derived fields arrive in another form that says the same: under
 	// another name, in another spelling, or as a property.
 	Derived
-	// Shortened fields arrive cut.
+	// Shortened fields arrive cut, or within the text of another field, where
+	// the dashboard cannot tell them apart.
 	Shortened
 	// Lost fields do not arrive.
 	Lost
@@ -48,9 +49,9 @@ type Survey struct {
 }
 
 type wireSurvey struct {
-	refused     int64
-	refusedCost int64 // of losing all their fields
-	fields      [pipeline.Fields]Verdicts
+	refused int64
+	cost    int64
+	fields  [pipeline.Fields]Verdicts
 }
 
 // Verdicts counts events by what becomes of one field of theirs.
@@ -91,12 +92,14 @@ func (s *Survey) Add(ev *pipeline.Event) {
 		if w.Refuses(ev) != "" {
 			counts.refused++
 			for _, f := range fields[:n] {
-				counts.refusedCost += f.Weight() * costs[Lost]
+				counts.cost += weight(f, ev) * costs[Lost]
 			}
 			continue
 		}
 		for _, f := range fields[:n] {
-			counts.fields[f][w.Carries(f, ev)]++
+			verdict := w.Carries(f, ev)
+			counts.fields[f][verdict]++
+			counts.cost += weight(f, ev) * costs[verdict]
 		}
 	}
 }
@@ -109,7 +112,7 @@ func (s *Survey) Merge(o *Survey) {
 	}
 	for i := range o.wires {
 		s.wires[i].refused += o.wires[i].refused
-		s.wires[i].refusedCost += o.wires[i].refusedCost
+		s.wires[i].cost += o.wires[i].cost
 		for f := range o.wires[i].fields {
 			for verdict, n := range o.wires[i].fields[f] {
 				s.wires[i].fields[f][verdict] += n
@@ -177,23 +180,27 @@ func (s *Survey) Loses(w Format) []pipeline.Field {
 // costs say how much of a field's weight a verdict costs, in eighths.
 var costs = [fidelities]int64{Kept: 0, Derived: 1, Shortened: 2, Lost: 8}
 
-// Cost returns how much the format loses of the events added: 0 where all is
-// kept, else the sum over events and fields of the field's weight times the
-// verdict's cost. Only comparing costs of one Survey makes sense.
-func (s *Survey) Cost(w Format) int64 {
-	total := s.of(w).refusedCost
-	for f, counts := range s.of(w).fields {
-		for verdict, n := range counts {
-			total += pipeline.Field(f).Weight() * costs[verdict] * n
-		}
+// weight says how much a field of ev matters. The title of an event that is no
+// pageview shows nowhere, so that it never outweighs what does.
+func weight(f pipeline.Field, ev *pipeline.Event) int64 {
+	if f == pipeline.FieldTitle && ev.Kind != pipeline.Pageview {
+		return 0
 	}
-	return total
+	return f.Weight()
 }
 
+// Cost returns how much the format loses of the events added: 0 where all that
+// matters is kept, else the sum over events and fields of the field's weight times
+// the verdict's cost. Only comparing costs of one Survey makes sense.
+func (s *Survey) Cost(w Format) int64 { return s.of(w).cost }
+
 // Rank returns the wire formats in the order of what they lose of the events
-// added, least first; of equals the richer comes first.
+// added, least first. Of equals the one comes first that servers store faster,
+// and then the richer one.
 func (s *Survey) Rank() []Format {
 	wires := Formats()
-	slices.SortStableFunc(wires, func(a, b Format) int { return cmp.Compare(s.Cost(a), s.Cost(b)) })
+	slices.SortStableFunc(wires, func(a, b Format) int {
+		return cmp.Or(cmp.Compare(s.Cost(a), s.Cost(b)), cmp.Compare(b.EventsPerSecond(), a.EventsPerSecond()))
+	})
 	return wires
 }

@@ -59,15 +59,25 @@ func TestRank(t *testing.T) {
 	tagged.Properties = []pipeline.Property{{Key: "tag", Value: "a"}}
 	odd := plain
 	odd.Path = "/a/../b" // which a URL cannot hold
+	titled := plain
+	titled.Title = "Green teas"
+	signup := titled
+	signup.Kind, signup.Name = pipeline.Custom, "signup"
+	scroll := signup
+	scroll.Properties = []pipeline.Property{{Key: "depth", Value: "50"}}
 	for _, tt := range []struct {
 		name   string
 		events []pipeline.Event
 		want   []string
 	}{
-		{"nothing", nil, []string{"posthog", "matomo", "umami", "plausible", "simple_analytics"}},
+		{"nothing", nil, []string{"umami", "plausible", "simple_analytics", "posthog", "matomo"}}, // the fastest
 		{"everything", typical(), []string{"posthog", "matomo", "umami", "plausible", "simple_analytics"}},
-		{"what all keep but the visitor's id", []pipeline.Event{plain}, []string{"posthog", "umami", "plausible", "simple_analytics", "matomo"}},
-		{"properties on pageviews", []pipeline.Event{tagged}, []string{"plausible", "posthog", "umami", "simple_analytics", "matomo"}},
+		{"what all keep but the visitor's id", []pipeline.Event{plain}, []string{"umami", "plausible", "simple_analytics", "posthog", "matomo"}},
+		{"properties on pageviews", []pipeline.Event{tagged}, []string{"plausible", "umami", "simple_analytics", "posthog", "matomo"}},
+		{"a title on a pageview, on which a custom event with properties happens",
+			[]pipeline.Event{titled, scroll, scroll, scroll}, []string{"posthog", "plausible", "matomo", "umami", "simple_analytics"}},
+		{"titles on custom events alone, which nobody sees",
+			[]pipeline.Event{plain, signup}, []string{"umami", "plausible", "simple_analytics", "posthog", "matomo"}},
 		{"a path that no URL holds", []pipeline.Event{odd}, []string{"umami", "plausible", "simple_analytics", "posthog", "matomo"}},
 	} {
 		if got := platformNames(survey(tt.events...).Rank()); !reflect.DeepEqual(got, tt.want) {

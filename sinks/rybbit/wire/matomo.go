@@ -17,6 +17,10 @@ type matomoWire struct{}
 
 func (matomoWire) Platform() string { return "matomo" }
 
+// EventsPerSecond is a guess: no server that was measured knew the format, and the
+// slowest format that was measured is the safe one to compare with.
+func (matomoWire) EventsPerSecond() int { return 1_600 }
+
 var matomoLimits = sharedLimits(pipeline.Limits{
 	URL:        maxUnitsURL,
 	Title:      maxUnitsTitle,
@@ -180,18 +184,18 @@ func (matomoWire) Carries(f pipeline.Field, ev *pipeline.Event) Fidelity {
 		case ev.Kind != pipeline.Outbound:
 			return Lost
 		case !outlink:
-			return max(Derived, fits(ev.Target, maxUnitsURL))
+			return Shortened // within the text of the event's name
 		}
 	case pipeline.FieldMessage:
 		if ev.Kind != pipeline.Error {
 			return Lost
 		}
-		return max(Derived, fits(ev.Message, maxUnitsTitle))
+		return Shortened
 	case pipeline.FieldProperties:
 		if ev.Kind == pipeline.Pageview || outlink {
 			return Lost
 		}
-		return Derived
+		return Shortened
 	case pipeline.FieldOS:
 		if ev.OS == "Windows Mobile" { // which the importer calls Windows Phone
 			return Derived

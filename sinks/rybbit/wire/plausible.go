@@ -8,6 +8,8 @@ type plausibleWire struct{}
 
 func (plausibleWire) Platform() string { return "plausible" }
 
+func (plausibleWire) EventsPerSecond() int { return 6_000 }
+
 var plausibleLimits = sharedLimits(pipeline.Limits{
 	Path:       maxUnitsURL,
 	Query:      maxUnitsURL - len("?"),

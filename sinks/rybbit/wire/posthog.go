@@ -19,6 +19,8 @@ type posthogWire struct{}
 
 func (posthogWire) Platform() string { return "posthog" }
 
+func (posthogWire) EventsPerSecond() int { return 1_600 }
+
 // posthogMessage is what the importer keeps of an error's message.
 const posthogMessage = 500
 

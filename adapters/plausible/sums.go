@@ -346,11 +346,20 @@ func (d *days) notes() []string {
 type tally struct {
 	mu     sync.Mutex
 	report recount.Report
+	days   map[string]bool
 }
 
-func (t *tally) add(r recount.Report) {
+// add adds a day's report, once.
+func (t *tally) add(day string, r recount.Report) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.days[day] {
+		return
+	}
+	if t.days == nil {
+		t.days = map[string]bool{}
+	}
+	t.days[day] = true
 	t.report.Add(r)
 }
 
@@ -434,7 +443,10 @@ func (d *days) Next(ctx context.Context) (pipeline.Chunk, error) {
 			}
 		}
 	}
-	chunks := day.chunks()
+	chunks, err := day.chunks()
+	if err != nil {
+		return nil, err
+	}
 	d.waiting = chunks[1:]
 	return chunks[0], nil
 }

@@ -38,12 +38,12 @@ func (b *builder) placeEvents() [][]int32 {
 		hosts[needy+i], hosts[needy+j] = hosts[needy+j], hosts[needy+i]
 	})
 	next := 0
-	for kind, e := range b.day.Events {
-		n := clip(e.Events)
+	for kind, e := range b.customs {
+		n := e.count
 		if n == 0 {
 			continue
 		}
-		w := min(clip(e.Visitors), n, len(hosts))
+		w := min(e.persons, n, len(hosts))
 		if w == 0 {
 			w = min(n, len(hosts))
 		}
@@ -82,11 +82,10 @@ type carrier struct {
 // day tells: custom events first, of the kind that has as many events as the
 // property where there is one, then pageviews.
 func (b *builder) placeProperties(visits []Visit) {
-	props := b.day.Properties
-	if len(props) == 0 {
+	if len(b.properties) == 0 {
 		return
 	}
-	kinds := make([][]carrier, len(b.day.Events)+1) // the last for pageviews
+	kinds := make([][]carrier, len(b.customs)+1) // the last for pageviews
 	for i := range visits {
 		for j := range visits[i].Hits {
 			h := &visits[i].Hits[j]
@@ -99,17 +98,18 @@ func (b *builder) placeProperties(visits []Visit) {
 	}
 	byName := map[string][]int32{}
 	var names []string
-	for i, p := range props {
-		if _, ok := byName[p.Name]; !ok {
-			names = append(names, p.Name)
+	for i, p := range b.properties {
+		name := b.day.Properties[p.index].Name
+		if _, ok := byName[name]; !ok {
+			names = append(names, name)
 		}
-		byName[p.Name] = append(byName[p.Name], int32(i))
+		byName[name] = append(byName[name], int32(i))
 	}
 	for _, name := range names {
 		values := byName[name]
 		need := 0
 		for _, v := range values {
-			need += clip(props[v].Events)
+			need += b.properties[v].count
 		}
 		b.placeProperty(values, pickCarriers(kinds, need))
 	}
@@ -156,16 +156,14 @@ func (b *builder) placeProperty(values []int32, carriers []carrier) {
 		runs[last] = runs[last][:len(runs[last])+1]
 	}
 	slices.SortStableFunc(runs, func(a, b []carrier) int { return len(b) - len(a) })
-	props := b.day.Properties
 	rate := func(v int32) float64 {
-		return float64(props[v].Events) / float64(max(1, props[v].Visitors))
+		return float64(b.properties[v].count) / float64(max(1, b.properties[v].persons))
 	}
 	values = slices.Clone(values)
 	slices.SortStableFunc(values, func(a, b int32) int { return cmp.Compare(rate(b), rate(a)) })
 	next := 0
 	for _, v := range values {
-		need := clip(props[v].Events)
-		people := clip(props[v].Visitors)
+		need, people := b.properties[v].count, b.properties[v].persons
 		if people == 0 {
 			people = need
 		}

@@ -1,10 +1,6 @@
 package reconstruct
 
-import (
-	"time"
-
-	"hopper/pipeline/recount"
-)
+import "time"
 
 // Measure names one of the sums of a [Table], as a bit of a set.
 type Measure uint8
@@ -75,14 +71,15 @@ type Day struct {
 	Properties []Property
 }
 
-// Result is a day's reconstruction.
+// Result is a part of a day's visits.
 type Result struct {
 	Pages  []string // what Hit.Page indexes: the keys of Pages, Entries and Exits
 	Visits []Visit  // by start
-	// Persons is the number of visitors; Visit.Visitor counts from 0 to it.
-	Persons int
-	// Report compares it with the day, table by table.
-	Report recount.Report
+	// Persons is the number of visitors. Visit.Visitor counts from FirstVisitor
+	// on: parts of a day have different visitors.
+	Persons, FirstVisitor int
+	// FirstVisit is the number of visits in the parts before.
+	FirstVisit int
 }
 
 // Visit is one visit of one visitor.
@@ -95,11 +92,11 @@ type Visit struct {
 // Hit is a pageview or a custom event.
 type Hit struct {
 	At         time.Duration // since Day.Start
-	Page       int32         // index into Result.Pages, of an event the page it happened on; -1 where no table tells
+	Page       int32         // index into Result.Pages, of an event the page it happened on; -1 where no table has it
 	Event      int32         // index into Day.Events; -1 for a pageview
 	Properties []int32       // indices into Day.Properties
 }
 
-// MaxHits bounds the visits, pageviews and events of a day that [Reconstruct]
+// MaxHits bounds the visits, pageviews and events of a day that [NewPlan]
 // takes: what is beyond is a damaged export, not a busy site.
 const MaxHits = 50_000_000

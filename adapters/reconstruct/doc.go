@@ -34,10 +34,11 @@
 // in the attempts made, to form visitors that fit all tables.
 //
 // Every result, of any day, has these properties: each visit lies in its day
-// with all its hits, has a visitor and at most one row a table; the visits of a
+// with all its hits, which are at least a second apart where the day's seconds
+// are enough for that; it has a visitor and at most one row a table; the visits of a
 // visitor have the same row in tables with PerVisitor; no custom event is lost;
 // no event has two values of a property; the same day gives the same
-// result. [Result.Report] tells what stands in the wrong row.
+// result. [Plan.Report] says what is in the wrong row.
 //
 // # Inconsistent days
 //
@@ -99,9 +100,14 @@
 //     properties to the kind of event that has as many events as they have
 //     values, to others, then to pageviews.
 //  8. Visits are spread evenly over the day, each as late as lets it end in it:
-//     a day's sums do not tell the hour.
+//     a day's sums do not tell the hour. Their hits are at whole seconds.
+//
+// A day of many hits is made in parts. Its margins, once they agree, are dealt
+// out to parts such that each part has the same share of all totals and its
+// margins agree too: what each part keeps the day keeps. Rows of few visits go
+// to few parts, because visitors with several visits are within a part.
 //
 // Every step is linear in visits plus rows but for the sorting; the search has
-// a budget in proportion. A day of 100,000 visits takes about a third of a
-// second and 100 MB. Randomness is a PCG seeded by the day.
+// a budget in proportion. Memory is that of the parts being made, some 30 MB
+// each, and of the day's rows. Randomness is a PCG seeded by the day.
 package reconstruct

@@ -134,6 +134,7 @@ type fitter struct {
 	dims   []*fitDim
 	extra  [2][]int32 // what each visit has beyond its floor
 	limit  int32      // most seconds beyond the floor
+	most   int32      // of the seconds that hits take to be apart
 	weight [3]float64 // of one pageview, second, visitor in the wrong row
 
 	budget      int     // of moves that search still tries
@@ -152,17 +153,44 @@ type fitDim struct {
 
 func (b *builder) fit() float64 {
 	f := &fitter{b: b, limit: int32(b.seconds - 1 - b.floor[seconds])}
+	f.most = f.limit
 	f.weight = [3]float64{1 / float64(max(1, b.pageviews)), 1 / (2 * float64(max(1, b.duration))), 2 / float64(b.persons)}
 	for i := range b.dims {
 		f.dims = append(f.dims, b.newFitDim(&b.dims[i]))
 	}
-	totals := [2]int{b.pageviews - b.bounces - 2*b.paged, b.duration - b.floor[seconds]*b.paged}
-	for m := range 2 {
-		f.extra[m] = f.rake(m, totals[m])
-	}
+	f.extra[views] = f.rake(views, b.pageviews-b.bounces-2*b.paged, make([]int32, b.paged))
+	total := b.duration - b.floor[seconds]*b.paged - b.reserved()
+	f.extra[seconds] = f.rake(seconds, total, f.apart(total))
 	f.search()
 	b.extra = f.extra
 	return f.cost()
+}
+
+// steps returns how many seconds beyond the floor a visit takes to have its
+// hits a second apart.
+func (f *fitter) steps(v int32) int32 {
+	return f.extra[views][v] + int32(len(f.b.hosted[int(v)+f.b.bounces])+1-f.b.floor[seconds])
+}
+
+// least returns the fewest seconds beyond the floor that a visit has.
+func (f *fitter) least(v int32) int32 { return min(max(f.steps(v), 0), f.most) }
+
+// apart returns the least seconds of all visits. Where there are fewer in all,
+// the visits with the most hits get less than they need.
+func (f *fitter) apart(total int) []int32 {
+	out := make([]int32, f.b.paged)
+	for {
+		sum, highest := 0, int32(0)
+		for v := range out {
+			out[v] = f.least(int32(v))
+			sum += int(out[v])
+			highest = max(highest, out[v])
+		}
+		if sum <= max(total, 0) {
+			return out
+		}
+		f.most = min(highest/2, f.most)
+	}
 }
 
 // cost weighs what is left in wrong rows.
@@ -220,9 +248,13 @@ func (d *fitDim) size(r int32) int { return int(d.start[r+1] - d.start[r]) }
 
 // rake returns how much of a measure each visit has: it fits the visits to the
 // sums of all rows, iteratively and in proportion, and rounds to integers.
-func (f *fitter) rake(m, total int) []int32 {
+// No visit has less than least.
+func (f *fitter) rake(m, total int, least []int32) []int32 {
 	n := f.b.paged
-	out := make([]int32, n)
+	out := slices.Clone(least)
+	for _, k := range least {
+		total -= int(k)
+	}
 	if total <= 0 || n == 0 {
 		return out
 	}
@@ -234,39 +266,7 @@ func (f *fitter) rake(m, total int) []int32 {
 	}
 	// Coarse tables first, so that the finest has the last word.
 	slices.SortStableFunc(dims, func(a, b *fitDim) int { return f.used(a) - f.used(b) })
-	mean := float64(total) / float64(n)
-	x := make([]float64, n)
-	for v := range x {
-		s, w := math.Log(mean)*0.01, 0.01
-		for _, d := range dims {
-			r := d.row[v]
-			k := float64(d.size(r))
-			s += math.Log(float64(d.target[m][r])/k+0.05) / k
-			w += 1 / k
-		}
-		x[v] = math.Exp(s / w)
-	}
-	sums := []float64{}
-	for range 12 {
-		for _, d := range dims {
-			sums = append(sums[:0], make([]float64, len(d.engaged))...)
-			for v, r := range d.row {
-				sums[r] += x[v]
-			}
-			for r := range sums {
-				if sums[r] > 0 {
-					sums[r] = (float64(d.target[m][r]) + 1e-6) / sums[r]
-				}
-			}
-			for v, r := range d.row {
-				x[v] *= sums[r]
-			}
-		}
-	}
-	all := 0.0
-	for _, y := range x {
-		all += y
-	}
+	x := f.proportions(m, total, dims, least)
 	// Rounding carries the error on along the finest table's rows.
 	order := make([]int32, n)
 	if len(dims) > 0 {
@@ -280,11 +280,15 @@ func (f *fitter) rake(m, total int) []int32 {
 	if m == views {
 		limit = math.MaxInt32
 	}
+	all := 0.0
+	for _, y := range x {
+		all += y
+	}
 	carry, done := 0.0, 0
 	for _, v := range order {
 		carry += x[v] * float64(total) / all
-		k := min(max(int(carry+0.5)-done, 0), limit, total-done)
-		out[v] = int32(k)
+		k := min(max(int(carry+0.5)-done, 0), limit-int(out[v]), total-done)
+		out[v] += int32(k)
 		done += k
 	}
 	for _, v := range order {
@@ -293,6 +297,54 @@ func (f *fitter) rake(m, total int) []int32 {
 		done += k
 	}
 	return out
+}
+
+// proportions fits what each visit has of a measure beyond its least to the
+// sums of the rows.
+func (f *fitter) proportions(m, total int, dims []*fitDim, least []int32) []float64 {
+	targets := make([][]float64, len(dims))
+	for i, d := range dims {
+		targets[i] = make([]float64, len(d.engaged))
+		for r, k := range d.target[m] {
+			targets[i][r] = float64(k)
+		}
+		for v, r := range d.row {
+			targets[i][r] -= float64(least[v])
+		}
+		for r := range targets[i] {
+			targets[i][r] = max(targets[i][r], 0)
+		}
+	}
+	mean := float64(total) / float64(len(least))
+	x := make([]float64, len(least))
+	for v := range x {
+		s, w := math.Log(mean)*0.01, 0.01
+		for i, d := range dims {
+			r := d.row[v]
+			k := float64(d.size(r))
+			s += math.Log(targets[i][r]/k+0.05) / k
+			w += 1 / k
+		}
+		x[v] = math.Exp(s / w)
+	}
+	sums := []float64{}
+	for range 12 {
+		for i, d := range dims {
+			sums = append(sums[:0], make([]float64, len(d.engaged))...)
+			for v, r := range d.row {
+				sums[r] += x[v]
+			}
+			for r := range sums {
+				if sums[r] > 0 {
+					sums[r] = (targets[i][r] + 1e-6) / sums[r]
+				}
+			}
+			for v, r := range d.row {
+				x[v] *= sums[r]
+			}
+		}
+	}
+	return x
 }
 
 func (f *fitter) used(d *fitDim) int {
@@ -385,8 +437,8 @@ func (f *fitter) balance(d *fitDim, m int) (gain float64) {
 	return gain
 }
 
-// steps are the most that a visit without any gains in a move.
-var steps = [2]int{1, 30}
+// stride is the most that a visit without any gains in a move.
+var stride = [2]int{1, 30}
 
 // try draws a visit of row r and one of row s, makes the best move between
 // them and returns what it gained.
@@ -394,9 +446,12 @@ func (f *fitter) try(d *fitDim, m int, r, s int32) float64 {
 	i := d.slot[int(d.start[r])+f.b.rng.IntN(d.size(r))]
 	j := d.slot[int(d.start[s])+f.b.rng.IntN(d.size(s))]
 	// A visit at most doubles, so that no one takes a whole row's difference.
-	shift := int32(min(d.off[m][r], -d.off[m][s], int(f.extra[m][i]), int(f.extra[m][j])+steps[m]))
-	if m == seconds {
-		shift = min(shift, f.limit-f.extra[m][j])
+	shift := int32(min(d.off[m][r], -d.off[m][s], int(f.extra[m][i]), int(f.extra[m][j])+stride[m]))
+	switch long := f.extra[seconds]; {
+	case m == seconds: // both keep their hits apart, and within the day
+		shift = min(shift, f.limit-long[j], long[i]-f.least(i))
+	case long[j] < f.most: // one more hit takes a second
+		shift = min(shift, long[j]-f.steps(j))
 	}
 	byShift := 0.0
 	if shift > 0 {

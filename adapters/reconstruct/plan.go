@@ -13,21 +13,25 @@ type builder struct {
 	day     *Day
 	rng     *rand.Rand
 	seconds int // the day's length
+	part    part
 
 	bounces, paged, eventOnly      int
 	persons                        int
 	pageviews, duration, numEvents int
 
-	dims     []dim // Day.Tables, then entry and exit pages
-	pages    []string
-	views    []int // pageviews per page, the last for pages that no table tells
-	distinct []int // visits per page, 0 where unknown
-	people   []int // visitors per page, 0 where unknown
+	dims       []dim // Day.Tables, then entry and exit pages
+	pages      []string
+	views      []int    // pageviews per page, the last for pages that no table has
+	distinct   []int    // visits per page, 0 where unknown
+	people     []int    // visitors per page, 0 where unknown
+	customs    []amount // of Day.Events
+	properties []amount // of Day.Properties
 
-	visitor []int32  // of a visit
-	kin     []uint16 // of a visit: the common bits of its rows so far
-	groups  []group  // the visitors with several visits, numbered first
-	taken   int      // visits in a row that has fewer
+	visitor []int32   // of a visit
+	kin     []uint16  // of a visit: the common bits of its rows so far
+	groups  []group   // the visitors with several visits, numbered first
+	taken   int       // visits in a row that has fewer
+	hosted  [][]int32 // of a visit: its custom events
 	extra   [2][]int32
 	floor   [2]int // what each paged visit has of a measure besides extra
 }
@@ -49,7 +53,15 @@ type dim struct {
 	repeats    []int // of each row: visits that are not the first of their visitor; nil is unknown
 	target     [2][]int
 	kin        []uint16 // of each row; nil where all rows belong together
+	index      []int32  // of each row: its place in the whole day's dimension; nil where that is the same
 	row        []int32  // of a visit, -1 while open
+}
+
+// amount is how many events of a kind there are, or events with a value of a
+// property, and of how many visitors, 0 where unknown.
+type amount struct {
+	index          int32 // in the Day
+	count, persons int
 }
 
 func (b *builder) visits() int  { return b.bounces + b.paged + b.eventOnly }
@@ -69,13 +81,13 @@ func (b *builder) groupOf(visit int) int32 {
 	return -1
 }
 
-// plan settles the day's totals and every table's margins.
-func plan(day *Day) (*builder, error) {
-	b := &builder{day: day, seconds: int(day.End.Sub(day.Start) / time.Second)}
+// settle returns the day with its totals settled.
+func settle(day *Day) (*builder, error) {
+	b := &builder{day: day, seconds: int(day.End.Sub(day.Start) / time.Second), part: part{of: 1}}
 	if b.seconds < 1 {
 		return nil, fmt.Errorf("day %s to %s has no length", day.Start, day.End)
 	}
-	b.rng = rand.New(rand.NewPCG(uint64(day.Start.Unix()), 0x9e3779b97f4a7c15))
+	b.rng = b.part.rng(day)
 	t := b.totals()
 	if n := t.Visits + t.Pageviews + b.numEvents; n > MaxHits {
 		return nil, fmt.Errorf("day %s has %d visits, pageviews and events, more than %d: the export is damaged",
@@ -100,11 +112,21 @@ func plan(day *Day) (*builder, error) {
 	case b.duration >= b.paged:
 		b.floor[seconds] = 1
 	}
-	for i := range day.Tables {
-		b.dims = append(b.dims, b.margins(&day.Tables[i]))
+	return b, nil
+}
+
+// plan makes the margins of every table agree with the day's totals.
+func (b *builder) plan() {
+	for i := range b.day.Tables {
+		b.dims = append(b.dims, b.margins(&b.day.Tables[i]))
 	}
 	b.pageMargins()
-	return b, nil
+	for i, e := range b.day.Events {
+		b.customs = append(b.customs, amount{int32(i), clip(e.Events), clip(e.Visitors)})
+	}
+	for i, p := range b.day.Properties {
+		b.properties = append(b.properties, amount{int32(i), clip(p.Events), clip(p.Visitors)})
+	}
 }
 
 const maxCount = 1 << 40 // of one cell: sums of a table's rows cannot overflow
@@ -163,8 +185,8 @@ func (b *builder) totals() Sums {
 
 	t.Duration = pick(Duration, day.Totals.Duration, best.Duration)
 	if (seen|day.Has)&Duration == 0 {
-		// Nothing tells it: a second from page to page, to keep their order.
-		t.Duration = max(0, t.Pageviews-t.Visits)
+		// No table has it: a second from hit to hit, to keep their order.
+		t.Duration = max(0, t.Pageviews+b.numEvents-t.Visits)
 	}
 	return t
 }

@@ -16,6 +16,7 @@ var firstDay = time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)
 func check(t *testing.T, d *Day, res *Result) {
 	t.Helper()
 	seen := make([][]int32, res.Persons)
+	steps, long, near := 0, 0, 0
 	for i, v := range res.Visits {
 		if len(v.Hits) == 0 {
 			t.Fatalf("visit %d is empty", i)
@@ -33,6 +34,13 @@ func check(t *testing.T, d *Day, res *Result) {
 		if n := len(v.Hits); v.Hits[0].Event < 0 && v.Hits[n-1].Event < 0 && second(n-1)-second(0) > 1 && (second(1) == second(0) || second(n-2) == second(n-1)) {
 			t.Fatalf("visit %d: hits within a second of its first or last: %v", i, v.Hits)
 		}
+		steps += len(v.Hits) - 1
+		long += second(len(v.Hits)-1) - second(0)
+		for j := 1; j < len(v.Hits); j++ {
+			if v.Hits[j].At-v.Hits[j-1].At < time.Second {
+				near++
+			}
+		}
 		if seen[v.Visitor] == nil {
 			seen[v.Visitor] = v.Rows
 			continue
@@ -43,11 +51,29 @@ func check(t *testing.T, d *Day, res *Result) {
 			}
 		}
 	}
+	if long >= steps && near > 0 {
+		t.Fatalf("%d hits are within a second of the hit before, though %d s are enough for %d hits", near, long, steps)
+	}
 	for v := range seen {
 		if seen[v] == nil {
 			t.Fatalf("visitor %d has no visit", v)
 		}
 	}
+}
+
+// reconstruct makes all visits of a day.
+func reconstruct(day *Day) (*Result, error) {
+	p, err := NewPlan(day)
+	if err != nil {
+		return nil, err
+	}
+	all := p.Part(0)
+	for i := 1; i < p.Parts(); i++ {
+		part := p.Part(i)
+		all.Visits = append(all.Visits, part.Visits...)
+		all.Persons += part.Persons
+	}
+	return all, nil
 }
 
 // exact lists what a consistent export's reconstruction keeps to the last one.
@@ -89,7 +115,7 @@ func TestConsistentDaysCountTheSame(t *testing.T) {
 					seed := uint64(1000*month + day)
 					want := aggregate(simulate(seed, size.visits))
 					d := dayOf(firstDay.AddDate(0, month, day), want)
-					res, err := Reconstruct(d)
+					res, err := reconstruct(d)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -111,13 +137,42 @@ func TestConsistentDaysCountTheSame(t *testing.T) {
 	}
 }
 
-func TestSameDayGivesSameVisits(t *testing.T) {
-	d := dayOf(firstDay, aggregate(simulate(7, 400)))
-	a, err := Reconstruct(d)
+// TestDaysInParts holds that the parts of a large day have its sums together, as
+// a day that is made at once has.
+func TestDaysInParts(t *testing.T) {
+	const visits = 30_000
+	want := aggregate(simulate(5, visits))
+	d := dayOf(firstDay, want)
+	p, err := NewPlan(d)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := Reconstruct(d)
+	if p.Parts() < 2 {
+		t.Fatalf("%d parts", p.Parts())
+	}
+	res, err := reconstruct(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, d, res)
+	for k, x := range offs(want, aggregate(visitsOf(d, res))) {
+		if x > 0 && exact(k) || x > 0.02 {
+			t.Errorf("%s is off by %.2f %%", k, 100*x)
+		}
+	}
+	last := p.Part(p.Parts() - 1)
+	if n := len(last.Visits); !reflect.DeepEqual(last.Visits, res.Visits[len(res.Visits)-n:]) || last.FirstVisit+n != visits || last.FirstVisitor+last.Persons != res.Persons {
+		t.Error("the last part by itself is not the end of the day")
+	}
+}
+
+func TestSameDayGivesSameVisits(t *testing.T) {
+	d := dayOf(firstDay, aggregate(simulate(7, 400)))
+	a, err := reconstruct(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := reconstruct(d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +257,7 @@ func TestInconsistentDaysKeepTheirTotals(t *testing.T) {
 				r := rand.New(rand.NewPCG(seed, 2))
 				d := dayOf(firstDay, aggregate(simulate(seed, 10+int(seed)*12)))
 				c.change(d, r)
-				res, err := Reconstruct(d)
+				res, err := reconstruct(d)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -216,9 +271,13 @@ func TestInconsistentDaysKeepTheirTotals(t *testing.T) {
 }
 
 func TestAnyNumbersGiveAReconstruction(t *testing.T) {
-	for seed := range uint64(100) {
+	for seed := range uint64(103) {
 		r := rand.New(rand.NewPCG(seed, 3))
-		n := func() int {
+		scale := 1
+		if seed >= 100 {
+			scale = 3000 // makes days of several parts
+		}
+		few := func() int {
 			switch r.IntN(12) {
 			case 0:
 				return -r.IntN(5)
@@ -227,7 +286,8 @@ func TestAnyNumbersGiveAReconstruction(t *testing.T) {
 			}
 			return r.IntN(9)
 		}
-		sums := func() Sums { return Sums{n(), n(), n(), n(), n() * n()} }
+		n := func() int { return scale * few() }
+		sums := func() Sums { return Sums{n(), n(), n(), n(), n() * few()} }
 		rows := func() []Row {
 			var out []Row
 			for i := range r.IntN(6) {
@@ -249,7 +309,7 @@ func TestAnyNumbersGiveAReconstruction(t *testing.T) {
 			d.Events = append(d.Events, Event{fmt.Sprint("e", i), n(), n()})
 			d.Properties = append(d.Properties, Property{fmt.Sprint("p", i%2), fmt.Sprint(i), n(), n()})
 		}
-		res, err := Reconstruct(d)
+		res, err := reconstruct(d)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -281,7 +341,7 @@ func TestImpossibleNumbersAreRefused(t *testing.T) {
 		"too many events":  {Start: firstDay, End: firstDay.AddDate(0, 0, 1), Events: []Event{{Key: "e", Events: 1 << 61}, {Key: "f", Events: 1 << 61}}},
 		"too many in rows": {Start: firstDay, End: firstDay.AddDate(0, 0, 1), Tables: []Table{{Has: Visits, Rows: []Row{{Key: "a", Sums: Sums{Visits: 1 << 62}}}}}},
 	} {
-		if _, err := Reconstruct(d); err == nil {
+		if _, err := reconstruct(d); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -292,7 +352,7 @@ func BenchmarkReconstruct(b *testing.B) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	for range b.N {
-		if _, err := Reconstruct(d); err != nil {
+		if _, err := reconstruct(d); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -307,7 +367,7 @@ func TestOnePageVisitsWithEventsKeepTheBounces(t *testing.T) {
 			}
 		}
 		d := dayOf(firstDay, aggregateBy(visits, func(v simVisit, _ int) bool { return len(v.hits) == 1 }))
-		res, err := Reconstruct(d)
+		res, err := reconstruct(d)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -322,7 +382,7 @@ func TestFewPageviewsLeaveVisitsOfEventsAlone(t *testing.T) {
 	d := &Day{Start: firstDay, End: firstDay.AddDate(0, 0, 1), Has: everything,
 		Totals: Sums{Visits: 10, Bounces: 5, Visitors: 10, Pageviews: 10, Duration: 100},
 		Events: []Event{{Key: "Signup", Events: 5, Visitors: 5}}}
-	res, err := Reconstruct(d)
+	res, err := reconstruct(d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -340,7 +400,7 @@ func TestVisitsEndWithinShortDays(t *testing.T) {
 	for _, date := range []time.Time{time.Date(2024, 3, 31, 0, 0, 0, 0, berlin), time.Date(2024, 10, 27, 0, 0, 0, 0, berlin)} {
 		d := dayOf(date, aggregate(simulate(1, 50)))
 		d.Totals.Duration = 30 * 80_000
-		res, err := Reconstruct(d)
+		res, err := reconstruct(d)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -351,11 +411,19 @@ func TestVisitsEndWithinShortDays(t *testing.T) {
 func TestReportTellsWhatIsOff(t *testing.T) {
 	d := dayOf(firstDay, aggregate(simulate(3, 50)))
 	d.Pages = append(d.Pages, Page{Key: "/never", Pageviews: 1000})
-	res, err := Reconstruct(d)
+	p, err := NewPlan(d)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, l := range res.Report.Lines {
+	if _, all := p.Report(); all {
+		t.Error("a report of visits that are not made yet")
+	}
+	p.Part(0)
+	report, all := p.Report()
+	if !all {
+		t.Error("no report of a day that is made")
+	}
+	for _, l := range report.Lines {
 		switch {
 		case l.Table == "day" && l.Off != 0:
 			t.Errorf("the day's %s are off by %d", l.Measure, l.Off)
@@ -365,8 +433,8 @@ func TestReportTellsWhatIsOff(t *testing.T) {
 	}
 }
 
-func ExampleReconstruct() {
-	res, err := Reconstruct(&Day{
+func ExamplePlan() {
+	p, err := NewPlan(&Day{
 		Start:  time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC),
 		End:    time.Date(2024, 3, 2, 0, 0, 0, 0, time.UTC),
 		Has:    Visits | Bounces | Visitors | Pageviews | Duration,
@@ -381,6 +449,7 @@ func ExampleReconstruct() {
 		fmt.Println(err)
 		return
 	}
+	res := p.Part(0) // a day of few visits has one part
 	for _, v := range res.Visits {
 		first, last := v.Hits[0], v.Hits[len(v.Hits)-1]
 		fmt.Println(len(v.Hits), "pageviews, last", res.Pages[last.Page], "after", last.At-first.At)
@@ -394,7 +463,7 @@ func TestOnlyEventsCarryTheLengthOfBounces(t *testing.T) {
 	d := &Day{Start: firstDay, End: firstDay.AddDate(0, 0, 1), Has: everything,
 		Totals: Sums{Visits: 6, Bounces: 4, Visitors: 5, Pageviews: 4, Duration: 300},
 		Events: []Event{{Key: "Signup", Events: 7, Visitors: 2}}}
-	res, err := Reconstruct(d)
+	res, err := reconstruct(d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -406,7 +475,7 @@ func TestOnlyEventsCarryTheLengthOfBounces(t *testing.T) {
 
 func TestRowsThatBelongTogetherMeet(t *testing.T) {
 	d := dayOf(firstDay, aggregate(simulate(9, 2000)))
-	res, err := Reconstruct(d)
+	res, err := reconstruct(d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -439,7 +508,7 @@ func TestLoyalVisitors(t *testing.T) {
 		}
 		want := aggregate(visits)
 		d := dayOf(firstDay.AddDate(0, 0, seed), want)
-		res, err := Reconstruct(d)
+		res, err := reconstruct(d)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -69,29 +69,21 @@ func compareTable(r *recount.Report, name string, has Measure, rows []Row, c *co
 	}
 }
 
-// report recounts a result and compares it with the day.
-func (b *builder) report(res *Result) recount.Report {
-	c := newCounts(b.day, len(res.Pages))
-	for _, i := range visitsByVisitor(res) {
-		c.visit(i, &res.Visits[i])
-	}
-	return c.compare(b.day, res.Pages)
-}
-
 // visitsByVisitor returns the visits' indices, those of each visitor together,
 // which lets a counter know visitors by the last one it counted.
 func visitsByVisitor(res *Result) []int32 {
 	next := make([]int32, res.Persons+1) // where each visitor's next visit goes
 	for _, v := range res.Visits {
-		next[v.Visitor+1]++
+		next[v.Visitor-res.FirstVisitor+1]++
 	}
 	for i := range res.Persons {
 		next[i+1] += next[i]
 	}
 	order := make([]int32, len(res.Visits))
 	for i, v := range res.Visits {
-		order[next[v.Visitor]] = int32(i)
-		next[v.Visitor]++
+		own := v.Visitor - res.FirstVisitor
+		order[next[own]] = int32(i)
+		next[own]++
 	}
 	return order
 }

@@ -24,7 +24,7 @@ type rejects struct {
 	lines int64
 }
 
-// add writes the rejects of a chunk, before which there were so many.
+// add writes the rejects of a chunk, before which there were before.
 func (r *rejects) add(before int64, more []pipeline.Reject) error {
 	if r.file == nil || r.lines != before {
 		if err := r.open(before, len(more) > 0); err != nil {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"hopper/adapters"
+	"hopper/adapters/events"
 	"hopper/adapters/ga"
 	"hopper/adapters/plausible"
 	"hopper/adapters/umami"
@@ -12,7 +13,7 @@ import (
 // Sources returns the adapters, in the order in which they are asked whether
 // inputs are theirs.
 func Sources() []adapters.Adapter {
-	return []adapters.Adapter{umami.Adapter{}, plausible.Adapter{}, ga.Adapter{}}
+	return []adapters.Adapter{umami.Adapter{}, plausible.Adapter{}, ga.Adapter{}, events.Adapter{}}
 }
 
 // SourceNames returns what [Options.From] can be, but for "auto".

@@ -69,6 +69,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetIn(stdin)
 	out := &terminalWriter{W: stdout}
 	root.SetOut(out)
+	g.stdout = stdout
 	root.SetErr(stderr)
 	err := errors.Join(interrupted(ctx, root.ExecuteContext(ctx)), out.Close())
 	code := exitCode(err)

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -20,6 +21,8 @@ type global struct {
 	state     string
 	// screen is where the command that runs prints; nil before it does.
 	screen *screen
+	// stdout takes data as it is, which no terminal is asked to show.
+	stdout io.Writer
 	// uploads says that a batch may be in flight.
 	uploads bool
 }
@@ -52,7 +55,7 @@ Plausible and Google Analytics, each event exactly once.
 	flags.StringVar(&g.state, "state", "", "`DIR` for ledgers and rejects (default $XDG_STATE_HOME/hopper)")
 	group(flags, outputFlags, "quiet", "log-format", "state")
 	root.AddCommand(
-		newImport(g), newInspect(g), newVerify(g), newImports(g), newSandbox(g), newVersion(), newCompletion(), newMan(),
+		newImport(g), newInspect(g), newTranslate(g), newVerify(g), newImports(g), newSandbox(g), newVersion(), newCompletion(), newMan(),
 	)
 	completeValues(root)
 	return root, g

@@ -1,0 +1,48 @@
+package file
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// atomic is a file that gets its name only when it is complete.
+type atomic struct {
+	*os.File
+	path string
+}
+
+// Create begins a file that will stand at path, whole or not at all. Its folder
+// must exist.
+func Create(path string) (Output, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return nil, err
+	}
+	return &atomic{f, path}, nil
+}
+
+// Commit gives the file its name, once it is on the disk.
+func (a *atomic) Commit() error {
+	err := errors.Join(a.Chmod(0o644), a.Sync(), a.Close())
+	if err == nil {
+		err = os.Rename(a.Name(), a.path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(a.Name()))
+	}
+	return nil
+}
+
+// Abandon removes what was written.
+func (a *atomic) Abandon() error { return errors.Join(a.Close(), os.Remove(a.Name())) }
+
+// stream is an output that cannot be taken back.
+type stream struct{ io.Writer }
+
+// Stream returns an output to w, such as standard output.
+func Stream(w io.Writer) Output { return stream{w} }
+
+func (stream) Commit() error  { return nil }
+func (stream) Abandon() error { return nil }

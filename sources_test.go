@@ -50,13 +50,15 @@ func layer(path string) int {
 	under := func(prefix string) bool { return path == prefix || strings.HasPrefix(path, prefix+"/") }
 	switch {
 	case under("hopper/cmd"):
-		return 4
+		return 5
 	case path == "hopper":
-		return 3
-	case under("hopper/adapters/input"), under("hopper/adapters/reconstruct"), under("hopper/pipeline/recount"):
+		return 4
+	case under("hopper/pipeline/recount"):
 		return 1
-	case under("hopper/adapters"), under("hopper/sinks"):
+	case under("hopper/adapters/input"), under("hopper/adapters/reconstruct"):
 		return 2
+	case under("hopper/adapters"), under("hopper/sinks"):
+		return 3
 	}
 	return 0 // pipeline and what it is made of
 }

@@ -137,6 +137,11 @@ func openReports(ctx context.Context, reading *adapters.Reading, all []recognize
 	reading.Schema = fmt.Sprintf("%d tables, %d days, by %s", r.tables, len(r.days), strings.Join(r.dimensions(), "; "))
 	reading.Notes = append(reading.Notes, r.notes...)
 	reading.Source = &reportSource{reports: r, days: slices.SortedFunc(maps.Keys(r.days), time.Time.Compare), first: true}
+	inputs := make([]*input.Input, len(all))
+	for i, one := range all {
+		inputs[i] = one.in
+	}
+	reading.Verify = verifyReports(reading.Source, inputs, r.zone, opt)
 	return reading, nil
 }
 

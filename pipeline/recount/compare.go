@@ -179,13 +179,13 @@ func (c *comparing) addTotal(totals map[place]int, p place, l Line) {
 	}
 	sum, g := &c.out.Total[at], &c.out.Guarantees[at]
 	sum.add(&l)
-	promised := c.tells(p.day, int(p.table)).promised && column.Limit >= 0
+	promised := c.tells(p.day, int(p.table)).promised&(1<<p.column) != 0 && column.Limit >= 0
 	if !promised || column.Limit > 0 && c.coverage(p) < 0.9 {
 		return
 	}
 	g.Days++
 	g.want, g.got, g.off = g.want+l.of(c.want), g.got+l.of(c.got), g.off+l.Off
-	if column.Limit == 0 && l.Off > 0 {
+	if l.Share > column.Limit {
 		g.Failed++
 	}
 }

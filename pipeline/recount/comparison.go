@@ -131,10 +131,10 @@ func (r *Row) off() int64 {
 type Guarantee struct {
 	Table   string  `json:"table"`
 	Measure string  `json:"measure"`
-	Limit   float64 `json:"limit"` // share of the mass that may be in wrong rows; 0 is exact
-	Share   float64 `json:"share"` // share that is
-	Days    int     `json:"days"`  // days on which it is to hold
-	Failed  int     `json:"failed"`
+	Limit   float64 `json:"limit"`  // share of the mass that may be in wrong rows; 0 is exact
+	Share   float64 `json:"share"`  // share that is
+	Days    int     `json:"days"`   // days on which it is to hold
+	Failed  int     `json:"failed"` // days on which more is
 	Holds   bool    `json:"holds"`
 
 	want, got, off int64 // on those days

@@ -133,18 +133,27 @@ func (s *Sums) word(text string) word {
 // by day has one row, ""; in others that is no row, and [NoValue] is the row of
 // what has no value.
 func (s *Sums) Add(side Side, day Day, table, column int, row string, n int64) error {
+	var a amounts
+	a[side] = n
+	if side == Source {
+		a[Kept] = n
+	}
+	return s.addRow(day, table, column, row, &a)
+}
+
+// AddLeftOut is Add for what the source tells and is left out with a reason.
+func (s *Sums) AddLeftOut(day Day, table, column int, row string, n int64) error {
+	return s.addRow(day, table, column, row, &amounts{Source: n})
+}
+
+func (s *Sums) addRow(day Day, table, column int, row string, n *amounts) error {
 	w := theDay
 	if s.layout.Tables[table].By != ByDay {
 		if w = s.word(row); w == untold {
 			return nil
 		}
 	}
-	var a amounts
-	a[side] = n
-	if side == Source {
-		a[Kept] = n
-	}
-	return s.add(cell{day, w, uint8(table), uint8(column)}, &a)
+	return s.add(cell{day, w, uint8(table), uint8(column)}, n)
 }
 
 func (s *Sums) add(c cell, n *amounts) error {
@@ -229,7 +238,7 @@ type tableDay struct {
 // telling is what is told of a table on a day.
 type telling struct {
 	columns  uint16 // those told, as bits
-	promised bool
+	promised uint16 // those of which something is promised
 }
 
 // Know says that there is nothing to compare on a day but what [Sums.Tell]
@@ -245,8 +254,19 @@ func (s *Sums) Know(day Day) {
 // known tell everything.
 func (s *Sums) Tell(day Day, table, column int) { s.telling(day, table).columns |= 1 << column }
 
-// Promise says that what is promised of the table must hold on that day.
-func (s *Sums) Promise(day Day, table int) { s.telling(day, table).promised = true }
+// Promise says that what is promised of columns of a table, all if none are
+// given, must hold on that day.
+func (s *Sums) Promise(day Day, table int, columns ...int) {
+	t := s.telling(day, table)
+	for _, column := range columns {
+		t.promised |= 1 << column
+	}
+	if len(columns) == 0 {
+		t.promised = allColumns
+	}
+}
+
+const allColumns = 1<<16 - 1
 
 func (s *Sums) telling(day Day, table int) *telling {
 	s.Know(day)
@@ -261,13 +281,13 @@ func (s *Sums) telling(day Day, table int) *telling {
 func (s *Sums) tells(day Day, table int) telling {
 	switch t := s.told[tableDay{day, table}]; {
 	case s.told == nil:
-		return telling{columns: 1<<16 - 1, promised: true}
+		return telling{allColumns, allColumns}
 	case t != nil:
 		return *t
 	case s.known[day]:
 		return telling{}
 	}
-	all := telling{promised: true}
+	all := telling{promised: allColumns}
 	for at, t := range s.told {
 		if at.table == table {
 			all.columns |= t.columns

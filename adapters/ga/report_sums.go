@@ -1,0 +1,588 @@
+package ga
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"hopper/adapters"
+	"hopper/adapters/input"
+	"hopper/pipeline"
+	"hopper/pipeline/places"
+	"hopper/pipeline/recount"
+	"hopper/pipeline/vocabulary"
+)
+
+// Reports are verified by their own sums. What is here reads them for that and
+// shares with the translation how headers, dates and numbers are spelled; which
+// row a number belongs to it finds out by itself.
+
+// verifyReports returns a [adapters.Reading]'s Verify for reports, whose days
+// are those of a zone.
+func verifyReports(src pipeline.Source, inputs []*input.Input, zone *time.Location, opt adapters.Options) func(
+	context.Context, pipeline.Translation, func(int64)) (*recount.Comparison, error) {
+	return func(ctx context.Context, t pipeline.Translation, progress func(int64)) (_ *recount.Comparison, err error) {
+		told := &toldReports{
+			zone: zone, opt: opt, rules: &t.Normalizer, byName: map[string]int{}, from: map[toldCell]int{}, totals: map[toldDay]*toldTotals{},
+			days: map[recount.Day]bool{}, pages: map[toldDay]map[string]*toldTotals{},
+		}
+		told.table(recount.ByDay, nil) // is the first, whether there is one or not
+		for _, in := range inputs {
+			tables, err := readReport(ctx, in)
+			if err != nil {
+				return nil, err
+			}
+			for _, table := range tables {
+				told.add(table)
+			}
+		}
+		count := recount.NewCount(told.layout(), opt.Scratch())
+		defer func() { err = errors.Join(err, count.Close()) }()
+		stats, err := pipeline.Translate(ctx, &t, src, pipeline.Mark{}, count.Hits, func(_ context.Context, chunk *pipeline.Collected[[]recount.Hit]) error {
+			if progress != nil {
+				progress(chunk.Before.Stats.Events + chunk.Stats.Events)
+			}
+			return count.Sent(chunk.Value)
+		})
+		if err != nil {
+			return nil, err
+		}
+		if err := errors.Join(told.into(count.Sums), count.Finish(ctx)); err != nil {
+			return nil, err
+		}
+		c, err := count.Sums.Compare(ctx, recount.Kept, recount.Sent)
+		if err != nil {
+			return nil, err
+		}
+		c.Stats, c.Notes = stats, append(c.Notes, told.notes...)
+		return c, nil
+	}
+}
+
+// toldTable is what is compared of the tables with the same dimensions.
+type toldTable struct {
+	recount.Table
+	dimensions []string
+}
+
+// toldCell is a number of a report; toldDay a day of a table.
+type (
+	toldCell struct {
+		toldDay
+		column int
+		row    string
+	}
+	toldDay struct {
+		table int
+		day   recount.Day
+	}
+)
+
+// toldTotals are what rows add up to, by column.
+type toldTotals [len(toldColumns)]int64
+
+// toldNumber is an amount; left out are events that are no custom events.
+type toldNumber struct {
+	toldCell
+	amount  int64
+	leftOut bool
+}
+
+// toldReports are the sums of all reports.
+type toldReports struct {
+	zone   *time.Location
+	opt    adapters.Options
+	rules  *pipeline.Normalizer
+	tables []*toldTable
+	byName map[string]int
+	from   map[toldCell]int // the number of the report's table that told it first
+	read   int              // tables so far
+	list   []toldNumber
+	totals map[toldDay]*toldTotals
+	pages  map[toldDay]map[string]*toldTotals // of tables by pages
+	days   map[recount.Day]bool               // and whether they are asked for
+	notes  []string
+}
+
+// toldColumns are the columns of each table, by their places.
+var toldColumns = [...]struct {
+	name    string
+	measure recount.Measure
+}{
+	{"sessions", recount.Sessions}, {"users", recount.Users}, {"bounces", recount.Bounces}, {"views", recount.Pageviews}, {"seconds", recount.Seconds},
+	{"events", recount.Events}, {"entrances", recount.Entries}, {"exits", recount.Exits},
+}
+
+const (
+	toldSessions = iota
+	toldUsers
+	toldBounces
+	toldViews
+	toldSeconds
+	toldEvents
+	toldEntrances
+	toldExits
+)
+
+// limitOf is the share of a measure that may stand in wrong rows.
+func limitOf(by recount.Subject, column int) float64 {
+	switch by {
+	case recount.ByDay:
+		return 0
+	case recount.ByName:
+		if column == toldEvents {
+			return 0
+		}
+		return recount.NoPromise
+	case recount.ByPage:
+		if column == toldSessions || column == toldUsers {
+			return 0.03
+		}
+		return 0
+	}
+	return [len(toldColumns)]float64{0, 0.03, 0, 0.05, 0.15}[column]
+}
+
+// add takes a table of a report.
+func (r *toldReports) add(t *reportTable) {
+	date, parse, _, err := t.dates()
+	if err != nil {
+		return // a table without dates is named by the translation
+	}
+	by, dims := recount.ByDay, []string(nil)
+	for i, name := range t.columns {
+		_, isMetric := canonical(t.titles[i])
+		switch {
+		case name == "":
+			r.notes = append(r.notes, fmt.Sprintf("%s: the column %q is not compared.", t.in.Name, t.titles[i]))
+		case isMetric || i == date || slices.Contains(dims, name):
+		case name == "event":
+			by = recount.ByName
+		case name == "page" || name == "location":
+			by = recount.ByPage
+		case name == "landing" && by != recount.ByPage:
+			by = recount.ByEntry
+		case name == "exit" && by != recount.ByPage:
+			by = recount.ByExit
+		case compared[name]:
+			dims = append(dims, name)
+		case name == "title" || name == "languagename":
+			r.notes = append(r.notes, fmt.Sprintf("%s: the rows of %q are not compared one by one.", t.in.Name, t.titles[i]))
+		}
+	}
+	if by == recount.ByDay && len(dims) > 0 {
+		by = recount.ByDimension
+	}
+	table := r.table(by, dims)
+	r.read++
+	for _, row := range t.rows {
+		if len(row.cells) < len(t.columns) && len(row.cells) > 1 || len(row.cells) > len(t.columns)+1 {
+			continue
+		}
+		text := cell(row.cells, date)
+		if date >= 0 && (text == "" || isTotal(text)) {
+			continue
+		}
+		if at, ok := parse(text); ok {
+			r.addRow(t, row.cells, table, at)
+		}
+	}
+}
+
+// table returns the index of the table by what its rows are.
+func (r *toldReports) table(by recount.Subject, dims []string) int {
+	name := [...]string{recount.ByDay: "days", recount.ByPage: "pages", recount.ByEntry: "landing pages", recount.ByExit: "exit pages", recount.ByName: "events",
+		recount.ByDimension: strings.Join(dims, " + ")}[by]
+	if i, known := r.byName[name]; known {
+		return i
+	}
+	t := &toldTable{Table: recount.Table{Name: name, By: by, Partial: true}}
+	if by == recount.ByDimension {
+		t.dimensions = dims
+	}
+	for i, column := range toldColumns {
+		t.Columns = append(t.Columns, recount.Column{Measure: column.measure, Name: column.name, Limit: limitOf(by, i)})
+	}
+	r.byName[name] = len(r.tables)
+	r.tables = append(r.tables, t)
+	return len(r.tables) - 1
+}
+
+func (r *toldReports) addRow(t *reportTable, cells []string, table int, at time.Time) {
+	day := recount.DayOf(at.Date())
+	r.days[day] = r.asked(at)
+	value := func(column string) string { return cell(cells, t.column(column)) }
+	row, leftOut := "", false
+	switch r.tables[table].By {
+	case recount.ByPage:
+		if row = pageRow(value("location"), value("page")); row == "" {
+			row = recount.NoValue
+		}
+	case recount.ByEntry:
+		row = pageRow("", value("landing"))
+	case recount.ByExit:
+		row = pageRow("", value("exit"))
+	case recount.ByName:
+		name := value("event")
+		row, leftOut = recount.Clip(toldText(name)), automatic[name] != "" || name == "page_view" || name == "screen_view"
+	case recount.ByDimension:
+		row = toldRow(r.tables[table].dimensions, value)
+	}
+	if row == "" && r.tables[table].By != recount.ByDay {
+		return // of no page or name
+	}
+	for column, n := range measuresOf(t, cells, r.tables[table].By) {
+		if n >= 0 {
+			r.number(toldNumber{toldCell{toldDay{table, day}, column, row}, n, leftOut})
+		}
+	}
+}
+
+// asked reports whether a day is asked for as a whole.
+func (r *toldReports) asked(at time.Time) bool {
+	y, m, d := at.Date()
+	start := time.Date(y, m, d, 0, 0, 0, 0, r.zone)
+	end := r.opt.End(start, time.Date(y, m, d+1, 0, 0, 0, 0, r.zone))
+	return pipeline.MicrosOf(start) >= r.rules.Since && (r.rules.Until == 0 || pipeline.MicrosOf(end) <= r.rules.Until)
+}
+
+// number adds a number, unless an earlier table has told it.
+func (r *toldReports) number(n toldNumber) {
+	if first, known := r.from[n.toldCell]; known && first != r.read {
+		return
+	}
+	r.from[n.toldCell] = r.read
+	r.list = append(r.list, n)
+	if n.leftOut {
+		return
+	}
+	if r.totals[n.toldDay] == nil {
+		r.totals[n.toldDay], r.pages[n.toldDay] = new(toldTotals), map[string]*toldTotals{}
+	}
+	r.totals[n.toldDay][n.column] += n.amount
+	switch r.tables[n.table].By {
+	case recount.ByPage, recount.ByEntry, recount.ByExit:
+		page := r.pages[n.toldDay][n.row]
+		if page == nil {
+			page = new(toldTotals)
+			r.pages[n.toldDay][n.row] = page
+		}
+		page[n.column] += n.amount
+	}
+}
+
+// measuresOf reads a row's numbers; below 0 is what it does not tell.
+func measuresOf(t *reportTable, cells []string, by recount.Subject) (n toldTotals) {
+	for i := range n {
+		n[i] = -1
+	}
+	number := func(to int, columns ...string) {
+		for _, column := range columns {
+			if i := t.column(column); i >= 0 {
+				if count, ok := wholeNumber(cell(cells, i)); ok && n[to] < 0 {
+					n[to] = int64(count)
+				}
+			}
+		}
+	}
+	switch by {
+	case recount.ByName:
+		number(toldEvents, "events")
+		number(toldUsers, "users", "active")
+		return n
+	case recount.ByPage:
+		number(toldSessions, "unique", "sessions")
+		number(toldUsers, "users", "active")
+		number(toldViews, "views")
+		number(toldEntrances, "entrances")
+		number(toldExits, "exits")
+		return n
+	}
+	number(toldSessions, "sessions")
+	number(toldUsers, "users", "active")
+	number(toldViews, "views")
+	number(toldBounces, "bounces")
+	sessions := n[toldSessions]
+	if i := t.column("bouncerate"); i >= 0 && n[toldBounces] < 0 && sessions >= 0 {
+		if share, ok := rate(cell(cells, i)); ok {
+			n[toldBounces] = int64(math.Round(share * float64(sessions)))
+		}
+	}
+	if i := t.column("engaged"); i >= 0 && n[toldBounces] < 0 && sessions >= 0 {
+		if engaged, ok := wholeNumber(cell(cells, i)); ok {
+			n[toldBounces] = max(0, sessions-int64(engaged))
+		}
+	}
+	if i := t.column("average"); i >= 0 && sessions >= 0 {
+		if s, ok := seconds(cell(cells, i)); ok {
+			n[toldSeconds] = int64(math.Round(s * float64(sessions)))
+		}
+	} else if i := t.column("seconds"); i >= 0 {
+		if s, ok := seconds(cell(cells, i)); ok {
+			n[toldSeconds] = int64(math.Round(s))
+		}
+	}
+	return n
+}
+
+// layout lays the tables out as events are counted.
+func (r *toldReports) layout() *recount.Layout {
+	l := &recount.Layout{Zone: r.zone}
+	var byDimension []*toldTable
+	for _, t := range r.tables {
+		if t.By == recount.ByDimension {
+			t.Dimension = len(byDimension)
+			byDimension = append(byDimension, t)
+		}
+		l.Tables = append(l.Tables, t.Table)
+	}
+	l.Dimensions = len(byDimension)
+	l.Hit = func(ev *pipeline.Event, h *recount.Hit) {
+		switch ev.Kind {
+		case pipeline.Pageview:
+			if h.Page = recount.Clip(ev.Path); h.Page == otherPage {
+				h.Page = recount.NoValue
+			}
+		case pipeline.Custom:
+			h.Name = recount.Clip(ev.Name)
+		}
+		utm, _ := url.ParseQuery(ev.Query)
+		for i, t := range byDimension {
+			values := make([]string, len(t.dimensions))
+			for j, name := range t.dimensions {
+				values[j] = eventValue(ev, name, utm)
+			}
+			h.Rows[i] = rowOfValues(values)
+		}
+	}
+	return l
+}
+
+// compared are the dimensions of visits that are compared.
+var compared = map[string]bool{
+	"host": true, "country": true, "region": true, "city": true, "device": true, "browser": true, "browserversion": true, "os": true, "osversion": true,
+	"osfull": true, "resolution": true, "source": true, "medium": true, "sourcemedium": true, "campaign": true, "term": true, "content": true,
+}
+
+// toldRow returns the row of a report's row by dimensions, in the words that
+// Rybbit shows.
+func toldRow(dims []string, value func(column string) string) string {
+	told := func(column string) string { return toldText(value(column)) }
+	browser, version, os, osVersion, device := told("browser"), told("browserversion"), told("os"), told("osversion"), told("device")
+	if full := told("osfull"); full != "" && os == "" {
+		os = full
+		if i := strings.LastIndexByte(full, ' '); i > 0 {
+			os, osVersion = full[:i], full[i+1:]
+		}
+	}
+	vocabulary.Normalize(&browser, &version, &os, &osVersion, &device)
+	country, _ := places.Country(told("country"))
+	source, medium := told("source"), told("medium")
+	if both := value("sourcemedium"); both != "" {
+		from, how, _ := strings.Cut(both, " / ")
+		source, medium = toldText(from), toldText(how)
+	}
+	values := make([]string, len(dims))
+	for i, name := range dims {
+		switch name {
+		case "country":
+			values[i] = country
+		case "region":
+			values[i] = told("region")
+			if code, ok := places.Region(country, values[i]); ok {
+				values[i] = code
+			}
+		case "device":
+			values[i] = device
+		case "browser":
+			values[i] = strings.TrimPrefix(browser, "Mobile ")
+		case "browserversion":
+			values[i] = version
+		case "os":
+			values[i] = os
+		case "osversion":
+			values[i] = osVersion
+		case "osfull":
+			values[i] = strings.TrimSpace(os + " " + osVersion)
+		case "source":
+			values[i] = source
+		case "medium":
+			values[i] = medium
+		case "sourcemedium":
+			values[i] = source + " / " + medium
+		case "host":
+			values[i] = strings.ToLower(told("host"))
+		default:
+			values[i] = told(name)
+		}
+	}
+	return rowOfValues(values)
+}
+
+// eventValue returns what an event says of a dimension.
+func eventValue(ev *pipeline.Event, dimension string, utm url.Values) string {
+	switch dimension {
+	case "host":
+		return ev.Hostname
+	case "country":
+		return ev.Country
+	case "region":
+		return ev.Region
+	case "city":
+		return ev.City
+	case "device":
+		return ev.Device
+	case "browser":
+		return strings.TrimPrefix(ev.Browser, "Mobile ")
+	case "browserversion":
+		return ev.BrowserVersion
+	case "os":
+		return ev.OS
+	case "osversion":
+		return ev.OSVersion
+	case "osfull":
+		return strings.TrimSpace(ev.OS + " " + ev.OSVersion)
+	case "resolution":
+		if ev.ScreenWidth == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%dx%d", ev.ScreenWidth, ev.ScreenHeight)
+	case "sourcemedium":
+		return utm.Get("utm_source") + " / " + utm.Get("utm_medium")
+	}
+	return utm.Get("utm_" + dimension)
+}
+
+func rowOfValues(values []string) string {
+	for i := range values {
+		values[i] = recount.Clip(values[i])
+		if values[i] == " / " {
+			values[i] = ""
+		}
+	}
+	if row := strings.Join(values, "\x00"); row != "" {
+		return row
+	}
+	return recount.NoValue
+}
+
+// pageRow returns the path of a page, as Rybbit shows it; empty is none.
+func pageRow(location, page string) string {
+	if page = toldText(page); location != "" {
+		page = toldText(location)
+	}
+	if page == "" {
+		return ""
+	}
+	_, path := addressOf(page)
+	if path == "" || path[0] != '/' {
+		path = "/" + path
+	}
+	return recount.Clip(pipeline.EscapePath(path))
+}
+
+// into adds the numbers to sums, and says what is told and promised.
+func (r *toldReports) into(sums *recount.Sums) error {
+	for day := range r.days {
+		sums.Know(day)
+	}
+	for _, n := range r.list {
+		if !r.days[n.day] {
+			continue
+		}
+		sums.Tell(n.day, n.table, n.column)
+		var err error
+		if n.leftOut {
+			err = sums.AddLeftOut(n.day, n.table, n.column, n.row, n.amount)
+		} else {
+			err = sums.Add(recount.Source, n.day, n.table, n.column, n.row, n.amount)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for at := range r.totals {
+		if r.days[at.day] && r.agrees(at) {
+			sums.Promise(at.day, at.table, r.promised(at)...)
+		}
+	}
+	return nil
+}
+
+// promised returns of which columns something is promised, none being all: how
+// often a visit sees a page again follows from the day's visits and users alone.
+func (r *toldReports) promised(at toldDay) []int {
+	if r.tables[at.table].By != recount.ByPage {
+		return nil
+	}
+	if day := r.totals[toldDay{0, at.day}]; day != nil && day[toldSessions] > 0 && day[toldUsers] > 0 {
+		return nil
+	}
+	return []int{toldViews, toldEntrances, toldExits}
+}
+
+// agrees reports whether a table of a day can be met together with the day's
+// other tables.
+func (r *toldReports) agrees(at toldDay) bool {
+	own, day := r.totals[at], r.dayTotals(at.day)
+	none := day[toldSessions] - day[toldBounces] // sessions with several views, or with none
+	if day[toldBounces] > day[toldSessions] || day[toldUsers] > day[toldSessions] ||
+		day[toldViews] > 0 && day[toldViews]-day[toldBounces] < 2*none {
+		return false
+	}
+	switch r.tables[at.table].By {
+	case recount.ByPage:
+		return own[toldViews] == day[toldViews]
+	case recount.ByEntry, recount.ByExit:
+		return own[toldSessions] <= day[toldSessions] && r.viewsFor(at)
+	case recount.ByDimension:
+		return own[toldSessions] <= day[toldSessions] && own[toldBounces] <= day[toldBounces] && own[toldViews] <= day[toldViews]
+	}
+	return true
+}
+
+// dayTotals returns what the day's own table tells, and else the most that a
+// table of visits adds up to.
+func (r *toldReports) dayTotals(day recount.Day) (totals toldTotals) {
+	own := r.totals[toldDay{0, day}]
+	for i, t := range r.tables {
+		other := r.totals[toldDay{i, day}]
+		if other == nil || t.By == recount.ByName {
+			continue
+		}
+		for column := range totals {
+			// Visits to a page are no visits of the day: they overlap. Nor do users add up.
+			if column != toldUsers && (t.By != recount.ByPage || column == toldViews) {
+				totals[column] = max(totals[column], other[column])
+			}
+		}
+	}
+	if own != nil {
+		for column, n := range own {
+			if n > 0 {
+				totals[column] = n
+			}
+		}
+	}
+	return totals
+}
+
+// viewsFor reports whether each page has a view for each visit that begins or
+// ends on it, where views of pages are told.
+func (r *toldReports) viewsFor(at toldDay) bool {
+	views, told := r.byName["pages"]
+	if !told || r.pages[toldDay{views, at.day}] == nil {
+		return true
+	}
+	for page, totals := range r.pages[at] {
+		if of := r.pages[toldDay{views, at.day}][page]; of == nil || of[toldViews] < totals[toldSessions] {
+			return false
+		}
+	}
+	return true
+}

@@ -2,15 +2,16 @@ package wire
 
 import "hopper/pipeline"
 
-// What a format has no kind for travels as a custom event, so that it is still
-// counted, with what it tells as properties where the format has any. The first
-// of these names is Plausible's, which people know from there.
+// These are the names of the custom events that stand for clicks and errors in a
+// format without such kinds. The event still counts, and its target or message
+// becomes a property where the format has properties. The name of the clicks is
+// the one that Plausible uses.
 const (
 	outboundEvent = "Outbound Link: Click"
 	errorEvent    = "Error"
 )
 
-// appendEventName appends the name that ev has as a custom event.
+// appendEventName appends the name of ev, or of the custom event that stands for it.
 func appendEventName(dst []byte, ev *pipeline.Event, limit int) []byte {
 	switch ev.Kind {
 	case pipeline.Outbound:
@@ -30,7 +31,7 @@ func appendEventName(dst []byte, ev *pipeline.Event, limit int) []byte {
 	return appendCut(dst, ev.Name, limit)
 }
 
-// customName says what becomes of the name of an event that appendEventName names.
+// customName returns what becomes of the name that appendEventName appends.
 func customName(ev *pipeline.Event) Fidelity {
 	if ev.Kind == pipeline.Error {
 		return max(Derived, fits(ev.Name, maxUnitsName-len(errorEvent)-len(": ")))
@@ -38,9 +39,9 @@ func customName(ev *pipeline.Event) Fidelity {
 	return fits(ev.Name, maxUnitsName)
 }
 
-// kindProperties returns what an outbound click or an error has to say, as
-// properties of the custom event that stands for it. "url" is Plausible's own
-// name for a click's target.
+// kindProperties returns the target and text of an outbound click, or the message
+// of an error, as properties of the custom event that stands for it. Plausible,
+// too, calls a click's target "url".
 func kindProperties(ev *pipeline.Event) (facts [2]pipeline.Property, n int) {
 	add := func(key, value string, limit int) {
 		if value != "" {
@@ -58,7 +59,8 @@ func kindProperties(ev *pipeline.Event) (facts [2]pipeline.Property, n int) {
 	return facts, n
 }
 
-// kindPrefix keeps a property apart from one of kindProperties.
+// kindPrefix returns what to write before the name of a property that would
+// otherwise collide with one of kindProperties.
 func kindPrefix(ev *pipeline.Event, key string) string {
 	if ev.Kind == pipeline.Outbound && (key == "url" || key == "text") || ev.Kind == pipeline.Error && key == "message" {
 		return renamed
@@ -66,7 +68,8 @@ func kindPrefix(ev *pipeline.Event, key string) string {
 	return ""
 }
 
-// renamed is put before a name that would otherwise be taken for another or dropped.
+// renamed is the prefix of a name that the server would otherwise drop or take for
+// another.
 const renamed = "_"
 
 const (
@@ -74,8 +77,7 @@ const (
 	repairReservedProperty = "property name that the wire format reserves written with _"
 )
 
-// appendProperties appends what an event has to say beside its name as one
-// JSON text.
+// appendProperties appends all properties of an event as one JSON text.
 func appendProperties(dst []byte, ev *pipeline.Event) []byte {
 	facts, n := kindProperties(ev)
 	if n+len(ev.Properties) == 0 {
@@ -92,8 +94,8 @@ func appendProperties(dst []byte, ev *pipeline.Event) []byte {
 	return o.end()
 }
 
-// propertiesCarried says what became of ev's properties when the first written
-// of them were, each with the prefix that prefixOf gives its key.
+// propertiesCarried returns what became of ev's properties when only the first
+// written ones fit. The prefix that prefixOf returns stands before each key.
 func propertiesCarried(written int, ev *pipeline.Event, prefixOf func(*pipeline.Event, string) string) Fidelity {
 	if written < len(ev.Properties) {
 		if written == 0 {

@@ -28,7 +28,7 @@ func platformNames(wires []Format) []string {
 // TestFidelityTable pins what each format makes of each kind of event.
 func TestFidelityTable(t *testing.T) {
 	var table bytes.Buffer
-	for _, ev := range typical() {
+	for _, ev := range Typical() {
 		fmt.Fprintf(&table, "%v", ev.Kind)
 		for _, w := range Formats() {
 			fmt.Fprintf(&table, "\t%s", w.Platform())
@@ -47,7 +47,7 @@ func TestFidelityTable(t *testing.T) {
 		}
 		fmt.Fprintln(&table)
 	}
-	golden(t, "fidelity.tsv", table.Bytes())
+	Golden(t, "fidelity.tsv", table.Bytes())
 }
 
 func TestRank(t *testing.T) {
@@ -71,7 +71,7 @@ func TestRank(t *testing.T) {
 		want   []string
 	}{
 		{"nothing", nil, []string{"umami", "plausible", "simple_analytics", "posthog", "matomo"}}, // the fastest
-		{"everything", typical(), []string{"posthog", "matomo", "umami", "plausible", "simple_analytics"}},
+		{"everything", Typical(), []string{"posthog", "matomo", "umami", "plausible", "simple_analytics"}},
 		{"what all keep but the visitor's id", []pipeline.Event{plain}, []string{"umami", "plausible", "simple_analytics", "posthog", "matomo"}},
 		{"properties on pageviews", []pipeline.Event{tagged}, []string{"plausible", "umami", "simple_analytics", "posthog", "matomo"}},
 		{"a title on a pageview, on which a custom event with properties happens",
@@ -87,7 +87,7 @@ func TestRank(t *testing.T) {
 }
 
 func TestSurveyMerge(t *testing.T) {
-	events := typical()
+	events := Typical()
 	parts := survey(events[:2]...)
 	parts.Merge(survey(events[2:]...))
 	if whole := survey(events...); !reflect.DeepEqual(parts, whole) {

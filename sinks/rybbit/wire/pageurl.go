@@ -8,21 +8,20 @@ import (
 	"hopper/pipeline"
 )
 
-// Two formats carry a page as one URL, which the server takes apart with the
-// WHATWG URL parser (https://url.spec.whatwg.org). What comes out is what went
-// in when the host is one that the parser takes as it is, and path and query
-// hold only characters that it leaves alone. A browser's own location is such
-// a URL, so a tracker's data mostly are; the rest arrives in
-// the spelling that [pipeline.EscapePath] and [pipeline.EscapeQuery] give it.
+// Two formats carry a page as one URL, which the server parses by the WHATWG's
+// standard (https://url.spec.whatwg.org). Host, path and query survive unchanged
+// when the parser accepts the host as it is and path and query hold no character
+// that it escapes. The address that a browser reports is such a URL. Any other
+// page arrives in the spelling of [pipeline.EscapePath] and [pipeline.EscapeQuery].
 //
-// A page without a host, or with one that no URL can have, gets a URL of a
-// scheme of its own, whose host may be empty: the parser hands back path and
-// query all the same, where a URL that it refuses would cost the event.
+// A page without a host, or with one that no URL can have, gets a URL with a
+// scheme of its own, whose host may be empty. The parser returns its path and
+// query, whereas a URL that it refuses would lose the event.
 const hostlessURL = "page://"
 
 // appendPageURL appends the URL of ev's page, in at most limit bytes of ASCII
-// that need no JSON escape. The query gives way before the path. An event
-// that tells no path gets "/", since no URL is without.
+// that need no JSON escape. The query is cut before the path is. An event
+// without a path gets "/", because every URL has a path.
 func appendPageURL(dst []byte, ev *pipeline.Event, limit int) []byte {
 	end := len(dst) + limit
 	if isURLHost(ev.Hostname) {
@@ -49,8 +48,8 @@ func pagePath(ev *pipeline.Event) string {
 	return pipeline.EscapePath(ev.Path)
 }
 
-// pageURLCarries says what becomes of f, one of hostname, path and query, on
-// its way through a page URL of at most limit bytes.
+// pageURLCarries returns what becomes of the hostname, path or query in a page URL
+// of at most limit bytes.
 func pageURLCarries(f pipeline.Field, ev *pipeline.Event, limit int) Fidelity {
 	host := isURLHost(ev.Hostname)
 	if f == pipeline.FieldHostname {
@@ -83,11 +82,11 @@ func escapedCarries(s, escaped string, limit int) Fidelity {
 	return Kept
 }
 
-// isURLHost reports whether a URL parser takes host and hands it back
-// unchanged: lower-case ASCII names and canonical IP addresses. A host in
-// Unicode would come back in punycode, and one that ends in a number but is no
-// IPv4 address would spoil the URL; so would a malformed "xn--" label, but no
-// browser can have visited that.
+// isURLHost reports whether a URL parser accepts host and returns it unchanged:
+// lower-case ASCII names and canonical IP addresses. It would return a Unicode
+// host in punycode, and refuse one that ends in a number but is no IPv4 address.
+// It would refuse a malformed "xn--" label too, but no browser can have visited
+// such a host.
 func isURLHost(host string) bool {
 	if host == "" || len(host) > maxUnitsHostname {
 		return false
@@ -117,7 +116,7 @@ func isURLHost(host string) bool {
 
 func isHex(c byte) bool { return isDigit(c) || 'a' <= c|0x20 && c|0x20 <= 'f' }
 
-// isAddress reports whether s surely is an absolute URL to a URL parser.
+// isAddress reports whether every URL parser reads s as an absolute URL.
 func isAddress(s string) bool {
 	scheme, rest, found := strings.Cut(s, "://")
 	if !found || scheme == "" || strings.Contains(s, `\`) { // which ends a host in some schemes only

@@ -8,8 +8,8 @@ import (
 	"hopper/pipeline/vocabulary"
 )
 
-// A product is how a browser calls itself in a user agent: what stands before
-// and after its version. It begins inside the comment that holds the system.
+// A product is a browser's name in a user agent: the text before and after its
+// version. It begins inside the comment that holds the system.
 type product struct {
 	before, after string
 	// unknown stands for a version that is not known; empty is ".".
@@ -113,8 +113,7 @@ var products = map[string]product{
 	"Yandex":               {webKit + "YaBrowser/", " Chrome/120.0.0.0 Safari/537.36", ""},
 }
 
-// A platform is how a system calls itself in a user agent, without a version
-// and around one. An empty before has no form with a version.
+// A platform is a system's name in a user agent, without a version and around one. An empty before has no form with a version.
 type platform struct {
 	bare, before, after string
 	device              string // the device that Rybbit derives from the system
@@ -160,15 +159,15 @@ var platforms = map[string]platform{
 	"Raspbian":      {"Raspbian", "", "", vocabulary.Embedded},
 }
 
-// windowsVersions are how user agents call the versions of Windows. No real one
-// tells 11, but the parser reads it.
+// windowsVersions are the names of Windows' versions in user agents. No browser
+// writes 11, but the parser reads it.
 var windowsVersions = map[string]string{
 	"11": "11", "10": "NT 10.0; Win64; x64", "8.1": "NT 6.3", "8": "NT 6.2", "7": "NT 6.1", "Vista": "NT 6.0", "XP": "NT 5.1", "2000": "NT 5.0",
 }
 
 // appendUserAgent appends a user agent from which Rybbit's parser reads ev's
-// browser and system. What no user agent can tell is left out, so that nothing
-// else is read in its place.
+// browser and system. It leaves out a browser or system that no user agent can
+// name, so that the parser does not read another in its place.
 func appendUserAgent(dst []byte, ev *pipeline.Event) []byte {
 	dst = append(dst, "Mozilla/5.0 ("...)
 	system, known := platforms[ev.OS]
@@ -209,7 +208,7 @@ func appendUserAgent(dst []byte, ev *pipeline.Event) []byte {
 	return append(dst, p.after...)
 }
 
-// productOf returns how ev's browser calls itself on ev's system.
+// productOf returns the product of ev's browser on ev's system.
 func productOf(ev *pipeline.Event) (p product, known bool) {
 	switch ev.Browser {
 	case "Android Browser":
@@ -258,7 +257,7 @@ func isNumber(s string) bool {
 	return s != "" && len(s) <= maxUnitsBrowserVersion
 }
 
-// userAgentCarries says what becomes of a field that the server reads from the user agent.
+// userAgentCarries returns what becomes of a field that the server reads from the user agent.
 func userAgentCarries(f pipeline.Field, ev *pipeline.Event) Fidelity {
 	system, known := platforms[ev.OS]
 	switch f {

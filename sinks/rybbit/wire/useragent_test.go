@@ -54,5 +54,5 @@ func TestUserAgents(t *testing.T) {
 			kept(pipeline.FieldBrowserVersion, ev.BrowserVersion), kept(pipeline.FieldOS, ev.OS),
 			kept(pipeline.FieldOSVersion, ev.OSVersion), appendUserAgent(nil, &ev))
 	}
-	golden(t, "useragents.tsv", []byte(got.String()))
+	Golden(t, "useragents.tsv", []byte(got.String()))
 }

@@ -1,3 +1,9 @@
+// Package wire encodes events in the wire formats of Rybbit's import API, a file
+// for each format, and measures what a format loses of the events at hand.
+//
+// [Formats] lists them and [For] finds one by the API's name. A [Survey] counts what
+// becomes of every field in every format; [Survey.Rank] orders the formats by what
+// they lose. FORMATS.md, beside this file, says how to write a format.
 package wire
 
 import (
@@ -12,11 +18,11 @@ import (
 
 // A Format encodes events for one of Rybbit's import platforms. The platform of
 // an import fixes how the server reads each of its events, and no platform
-// has a place for everything.
+// has a place for every field.
 //
-// Append writes a JSON object with a fixed order of fields that Rybbit finds
-// valid whatever the event holds: what normalization has left too long is cut,
-// what has no legal form is left empty. Carries says what that costs.
+// Append writes a JSON object with a fixed order of fields. Rybbit finds it valid
+// whatever the event holds: a value that is still too long is cut, and one that
+// has no legal form is left empty. Carries returns what each field loses by that.
 type Format interface {
 	// Append appends ev, which is normalized to Limits, as one record without a
 	// separator. It must not keep ev, and must append the same bytes for the same
@@ -36,8 +42,8 @@ type Format interface {
 	// measured on a self-hosted one of release 2.7. Only comparing formats by
 	// it makes sense before a server's own pace is known.
 	EventsPerSecond() int
-	// Carries says what becomes of a field that ev fills, for an event that
-	// Refuses does not refuse.
+	// Carries returns what becomes of a field that ev fills. Refuses must not
+	// refuse ev.
 	Carries(f pipeline.Field, ev *pipeline.Event) Fidelity
 }
 
@@ -94,7 +100,7 @@ func sharedLimits(l pipeline.Limits) pipeline.Limits {
 	return l
 }
 
-// withinLimits is what becomes of a field that a format writes as it is.
+// withinLimits returns what becomes of a field that a format writes as it is.
 func withinLimits(f pipeline.Field, ev *pipeline.Event, l *pipeline.Limits) Fidelity {
 	switch f {
 	case pipeline.FieldBrowserVersion:

@@ -1,5 +1,5 @@
 // Package rows reads named rows from any container, alike: delimited text and
-// COPY blocks (package text), JSON, Avro and Parquet (package record).
+// COPY blocks (package text), JSON, Avro, Parquet and Arrow (package record).
 //
 // [Find] returns the tables that an input holds. A [Reader] cuts a table into
 // chunks, which is sequential and cheap; [Chunk.Rows] takes a chunk apart into
@@ -55,7 +55,7 @@ func IsSQL(in *input.Input) bool { return in.Format() == input.Text && text.IsSQ
 // enough: it is of a container of rows and no dump.
 func IsTable(in *input.Input) bool {
 	switch in.Format() {
-	case input.JSON, input.Avro, input.Parquet:
+	case input.JSON, input.Avro, input.Parquet, input.Arrow:
 		return true
 	}
 	return in.Format() == input.Text && !text.IsSQL(in)
@@ -67,7 +67,7 @@ func IsTable(in *input.Input) bool {
 // holds no table.
 func Find(ctx context.Context, in *input.Input) ([]*Table, error) {
 	switch in.Format() {
-	case input.JSON, input.Avro, input.Parquet:
+	case input.JSON, input.Avro, input.Parquet, input.Arrow:
 		found, err := record.Find(ctx, in)
 		if err != nil {
 			return nil, err

@@ -627,6 +627,10 @@ func decimal(b []byte, scale int) string {
 	if len(b) > 0 && b[0] >= 0x80 {
 		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
 	}
+	return decimalOfInt(n, scale)
+}
+
+func decimalOfInt(n *big.Int, scale int) string {
 	if scale < 0 || scale > maxScale {
 		return n.String() // of a damaged schema
 	}

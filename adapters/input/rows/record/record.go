@@ -1,7 +1,7 @@
 // Package record reads nested records from the containers that BigQuery
-// exports them in: newline-delimited JSON, JSON arrays, Parquet and Avro.
+// exports them in: newline-delimited JSON, JSON arrays, Parquet, Avro and Arrow.
 //
-// All four end in the same tree of [Value]s, so that whoever translates
+// All end in the same tree of [Value]s, so that whoever translates
 // records does it once. The tree keeps what the containers agree on: names,
 // nesting and the text of values. A 64-bit integer is the string "17" in
 // BigQuery's JSON, the number 17 in hand-made JSON and eight bytes in Parquet

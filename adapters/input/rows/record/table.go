@@ -20,8 +20,8 @@ type Table struct {
 	layout layout // of JSON
 }
 
-// Find returns the table that an input of JSON, Parquet or Avro holds. Parquet
-// and Avro name all columns; of JSON, whose records may each have other
+// Find returns the table that an input of JSON, Parquet, Avro or Arrow holds. All
+// but JSON name all columns; of JSON, whose records may each have other
 // members, those of all records at the input's beginning are named.
 func Find(ctx context.Context, in *input.Input) (*Table, error) {
 	t := &Table{in: in}
@@ -41,6 +41,15 @@ func Find(ctx context.Context, in *input.Input) (*Table, error) {
 		}
 		t.Columns = schema.names
 		return t, nil
+	case input.Arrow:
+		schema, err := arrowSchema(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range schema.Fields() {
+			t.Columns = append(t.Columns, f.Name)
+		}
+		return t, nil
 	case input.Parquet:
 		f, p, err := openParquetFile(ctx, in)
 		if err != nil {
@@ -52,7 +61,7 @@ func Find(ctx context.Context, in *input.Input) (*Table, error) {
 		}
 		return t, nil
 	}
-	return nil, input.Errorf(in.Name, "is %s; expected JSON, Parquet or Avro", in.Format())
+	return nil, input.Errorf(in.Name, "is %s; expected JSON, Parquet, Avro or Arrow", in.Format())
 }
 
 // columnsOf returns the members of the records that r has at its beginning,
@@ -130,7 +139,7 @@ func (t *Table) Sample(ctx context.Context) (Chunk, error) {
 	return c, err
 }
 
-// Open opens an input of JSON, Parquet or Avro. Columns whose path ("geo.metro",
+// Open opens an input of JSON, Parquet, Avro or Arrow. Columns whose path ("geo.metro",
 // without the names that encode lists) wanted refuses are not read where the
 // container allows to leave them out; nil wants all.
 func Open(ctx context.Context, in *input.Input, wanted func(path string) bool) (Reader, error) {
@@ -144,8 +153,14 @@ func Open(ctx context.Context, in *input.Input, wanted func(path string) bool) (
 		return openAvro(ctx, in, wanted)
 	case input.Parquet:
 		return openParquet(ctx, in, wanted)
+	case input.Arrow:
+		a, err := openArrow(ctx, in, wanted)
+		if err != nil {
+			return nil, err
+		}
+		return a, nil
 	}
-	return nil, input.Errorf(in.Name, "is %s; expected JSON, Parquet or Avro", in.Format())
+	return nil, input.Errorf(in.Name, "is %s; expected JSON, Parquet, Avro or Arrow", in.Format())
 }
 
 // Fields returns the names of the first record's members, at the top level
@@ -163,6 +178,12 @@ func Fields(ctx context.Context, in *input.Input) ([]string, error) {
 		return avroNames(nil, "", schema, 0), nil
 	case input.Parquet:
 		return parquetFields(ctx, in)
+	case input.Arrow:
+		schema, err := arrowSchema(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		return arrowNames(nil, "", schema.Fields(), 0), nil
 	}
 	return nil, nil
 }

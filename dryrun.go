@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"hopper/pipeline"
-	"hopper/sinks/rybbit"
+	"hopper/sinks/rybbit/ledger"
 	"hopper/sinks/rybbit/wire"
 )
 
@@ -51,7 +51,7 @@ func (r *importRun) translateOnly(ctx context.Context, site string) (err error) 
 	if err != nil {
 		return err
 	}
-	r.result.summarize(rybbit.Summary{Platform: format.Platform(), Stats: stats, Bytes: bytes}, DryRun)
+	r.result.summarize(ledger.Summary{Platform: format.Platform(), Stats: stats, Bytes: bytes}, DryRun)
 	if stats.Rejected.Total() > 0 {
 		r.result.RejectsFile = rejected.path
 	}

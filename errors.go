@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"hopper/sinks/rybbit"
+	"hopper/sinks/rybbit/ledger"
 )
 
 // An OptionError is a choice that cannot be: the caller must change it.
@@ -26,6 +27,6 @@ func optionErrorf(option, format string, args ...any) error {
 func Again(err error) bool {
 	var away *rybbit.AwayError
 	var rewind *rybbit.RewindError
-	return errors.As(err, &away) || errors.As(err, &rewind) || errors.Is(err, rybbit.ErrLedger) || errors.Is(err, rybbit.ErrLocked) ||
+	return errors.As(err, &away) || errors.As(err, &rewind) || errors.Is(err, ledger.ErrWrite) || errors.Is(err, ledger.ErrLocked) ||
 		rybbit.Temporary(err)
 }

@@ -10,6 +10,7 @@ import (
 
 	"hopper/pipeline"
 	"hopper/sinks/rybbit"
+	"hopper/sinks/rybbit/ledger"
 	"hopper/sinks/rybbit/wire"
 )
 
@@ -86,12 +87,12 @@ func (r *importRun) upload(ctx context.Context) (err error) {
 	if r.Server != "" {
 		migration.Server = r.Server
 	}
-	ledger, err := rybbit.OpenLedger(migration, rybbit.LedgerOptions{Dir: r.State, Version: r.Version, Again: r.Again, Now: r.began})
+	book, err := ledger.Open(migration, ledger.Options{Dir: r.State, Version: r.Version, Again: r.Again, Now: r.began})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, ledger.Close()) }()
-	if summary, done := ledger.Complete(); done {
+	defer func() { err = errors.Join(err, book.Close()) }()
+	if summary, done := book.Complete(); done {
 		r.result.summarize(summary, AlreadyComplete)
 		return nil
 	}
@@ -101,20 +102,20 @@ func (r *importRun) upload(ctx context.Context) (err error) {
 	}
 	options := r.Upload
 	options.Log = r.log
-	up := rybbit.NewUpload(r.Client, ledger, memory, options)
-	summary, err := r.send(ctx, ledger, up, r.normalizer(migration.Site, ledger.Started()))
+	up := rybbit.NewUpload(r.Client, book, memory, options)
+	summary, err := r.send(ctx, book, up, r.normalizer(migration.Site, book.Started()))
 	if r.refused {
 		return err
 	}
 	if err != nil {
 		// The server's counts are read at the end; until then the ledger tells.
-		summary = ledger.Summary()
+		summary = book.Summary()
 		r.result.summarize(summary, "")
 		r.result.Events, r.result.Sent = r.events.Load(), summary.Stored
 		return err
 	}
 	status := Complete
-	if ledger.Resumed() {
+	if book.Resumed() {
 		status = Resumed
 	}
 	r.result.summarize(summary, status)
@@ -122,17 +123,17 @@ func (r *importRun) upload(ctx context.Context) (err error) {
 }
 
 // send translates what is not yet in Rybbit and uploads it.
-func (r *importRun) send(ctx context.Context, ledger *rybbit.Ledger, up *rybbit.Upload, rules pipeline.Normalizer) (_ rybbit.Summary, err error) {
-	in := &reader{export: r.Export, now: ledger.Started()}
+func (r *importRun) send(ctx context.Context, book *ledger.Ledger, up *rybbit.Upload, rules pipeline.Normalizer) (_ ledger.Summary, err error) {
+	in := &reader{export: r.Export, now: book.Started()}
 	defer func() { err = errors.Join(err, in.close()) }()
 	rejected := &rejects{path: r.Rejects}
 	if rejected.path == "" {
-		rejected.path = ledger.Rejects()
+		rejected.path = book.Rejects()
 	}
 	defer func() { err = errors.Join(err, rejected.close()) }()
-	format, err := r.agree(ctx, in, rules, ledger, up)
+	format, err := r.agree(ctx, in, rules, book, up)
 	if err != nil {
-		return rybbit.Summary{}, errors.Join(err, r.showRejects(rejected, err))
+		return ledger.Summary{}, errors.Join(err, r.showRejects(rejected, err))
 	}
 	r.warnOfLosses(format)
 	summary, err := up.Run(ctx, rybbit.Run{
@@ -148,7 +149,7 @@ func (r *importRun) send(ctx context.Context, ledger *rybbit.Ledger, up *rybbit.
 		},
 	})
 	if err != nil {
-		return rybbit.Summary{}, err
+		return ledger.Summary{}, err
 	}
 	if summary.Stats.Rejected.Total() > 0 {
 		r.result.RejectsFile = rejected.path
@@ -159,9 +160,9 @@ func (r *importRun) send(ctx context.Context, ledger *rybbit.Ledger, up *rybbit.
 
 // agree settles with the server on the wire format: the one that the migration
 // was begun in, else the best that the server knows.
-func (r *importRun) agree(ctx context.Context, in *reader, rules pipeline.Normalizer, ledger *rybbit.Ledger, up *rybbit.Upload) (wire.Format, error) {
+func (r *importRun) agree(ctx context.Context, in *reader, rules pipeline.Normalizer, book *ledger.Ledger, up *rybbit.Upload) (wire.Format, error) {
 	var candidates []wire.Format
-	if ledger.Platform() == "" {
+	if book.Platform() == "" {
 		var err error
 		if candidates, err = r.choose(ctx, in, rules); err != nil {
 			return nil, err
@@ -176,7 +177,7 @@ func (r *importRun) agree(ctx context.Context, in *reader, rules pipeline.Normal
 	}
 	format, err := wire.For(platform)
 	if err != nil {
-		return nil, fmt.Errorf("ledger %s: %w", ledger.Path(), err)
+		return nil, fmt.Errorf("ledger %s: %w", book.Path(), err)
 	}
 	return format, nil
 }

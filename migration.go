@@ -2,34 +2,40 @@ package hopper
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
 	"hopper/adapters/input"
-	"hopper/sinks/rybbit"
+	"hopper/sinks/rybbit/ledger"
 )
 
 // migration identifies what is being moved. Options that change neither which
-// events there are nor what they hold stay out of it.
-func (e *Export) migration(ctx context.Context) (rybbit.Migration, error) {
+// events there are nor what they hold stay out of it, and so does what is not
+// set: a new option breaks no migration that is under way.
+func (e *Export) migration(ctx context.Context) (ledger.Migration, error) {
 	var identity *input.Identity
 	err := e.checking(func() (err error) {
 		identity, err = e.inputs.Identify(ctx)
 		return err
 	})
 	if err != nil {
-		return rybbit.Migration{}, err
+		return ledger.Migration{}, err
 	}
-	m := rybbit.Migration{
-		Source: e.adapter.Name(), Since: e.options.Since, Until: e.options.Until,
-		// Earlier builds always wrote these five.
-		Options: map[string]string{"timezone": e.options.Timezone, "hostname": e.options.Hostname, "website": "", "ga-events": "default", "dedupe": "false"},
+	m := ledger.Migration{Source: e.adapter.Name(), Since: e.options.Since, Until: e.options.Until, Options: maps.Clone(e.options.Chosen)}
+	for name, value := range map[string]string{"timezone": e.options.Timezone, "hostname": e.options.Hostname} {
+		if value != "" {
+			m.Options[name] = value
+		}
 	}
-	for name, value := range e.options.Chosen {
-		m.Options[name] = value
-	}
+	contents := identity.Contents
 	for _, p := range identity.Stored {
-		m.Inputs = append(m.Inputs, rybbit.InputID{Name: p.Name, Size: p.Size, SHA256: p.SHA256, Joined: e.joined(p.Name)})
+		id := ledger.InputID{Name: p.Name, Size: p.Size, SHA256: p.SHA256, Joined: e.joined(p.Name)}
+		for len(contents) > 0 && isUnder(contents[0].Name, p.Name) {
+			id.Contents = append(id.Contents, ledger.Content{SHA256: contents[0].SHA256, Joined: e.joined(contents[0].Name)})
+			contents = contents[1:]
+		}
+		m.Inputs = append(m.Inputs, id)
 	}
 	return m, nil
 }

@@ -1,7 +1,7 @@
 package hopper
 
 import (
-	"hopper/sinks/rybbit"
+	"hopper/sinks/rybbit/ledger"
 )
 
 // Result is what an import, or a dry run of one, came to. Counts are those of
@@ -55,7 +55,7 @@ func (e *Export) newResult() *Result {
 	}
 }
 
-func (r *Result) summarize(s rybbit.Summary, status Status) {
+func (r *Result) summarize(s ledger.Summary, status Status) {
 	r.ImportIDs, r.Wire, r.Status = append([]string{}, s.Imports...), s.Platform, status
 	r.Rows, r.Events = s.Stats.Rows, s.Stats.Events
 	r.Rejected, r.Rejects = s.Stats.Rejected.Total(), s.Stats.Rejected.Counts()

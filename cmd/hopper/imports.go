@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hopper/sinks/rybbit"
+	"hopper/sinks/rybbit/ledger"
 )
 
 func newImports(g *global) *cobra.Command {
@@ -34,7 +35,7 @@ func newImports(g *global) *cobra.Command {
 // importRow is an import as the server and as the ledger see it.
 type importRow struct {
 	rybbit.Import
-	Ledger *rybbit.Record `json:"ledger,omitempty"`
+	Ledger *ledger.Record `json:"ledger,omitempty"`
 	// Gone marks an import that the ledger knows and the server does not.
 	Gone bool `json:"gone,omitempty"`
 }
@@ -76,12 +77,12 @@ func listImports(ctx context.Context, client *rybbit.Client, state string) ([]im
 	if err != nil {
 		return nil, err
 	}
-	records, err := rybbit.Records(state, client.Server(), client.Site())
+	records, err := ledger.Records(state, client.Server(), client.Site())
 	if err != nil {
 		return nil, err
 	}
 	rows := make([]importRow, 0, len(imports))
-	known := make(map[string]*rybbit.Record)
+	known := make(map[string]*ledger.Record)
 	for i := range records {
 		known[records[i].Import] = &records[i]
 	}
@@ -108,19 +109,19 @@ func printImports(out io.Writer, rows []importRow) error {
 		case r.Completed == nil:
 			status = "open"
 		}
-		ledger, inputs := "-", "-"
+		settled, inputs := "-", "-"
 		if r.Ledger != nil {
-			ledger = humanize.Comma(r.Ledger.Stored)
+			settled = humanize.Comma(r.Ledger.Stored)
 			switch {
 			case r.Ledger.Pending > 0:
-				ledger += fmt.Sprintf(" + %s unsettled", humanize.Comma(r.Ledger.Pending))
+				settled += fmt.Sprintf(" + %s unsettled", humanize.Comma(r.Ledger.Pending))
 			case r.Ledger.Stored != r.Total() && !r.Gone:
-				ledger += " (differs)"
+				settled += " (differs)"
 			}
 			inputs = strings.Join(r.Ledger.Inputs, " ")
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Platform, r.Started, status,
-			humanize.Comma(r.Imported), humanize.Comma(r.Skipped), humanize.Comma(r.Invalid), ledger, inputs)
+			humanize.Comma(r.Imported), humanize.Comma(r.Skipped), humanize.Comma(r.Invalid), settled, inputs)
 	}
 	return table.Flush()
 }
@@ -131,7 +132,7 @@ func newImportsClose(g *global) *cobra.Command {
 			if err := client.Complete(ctx, id); err != nil {
 				return err
 			}
-			return rybbit.Closed(state, client.Server(), client.Site(), id)
+			return ledger.NoteClosed(state, client.Server(), client.Site(), id)
 		})
 }
 
@@ -150,7 +151,7 @@ func newImportsDelete(g *global) *cobra.Command {
 			if gone, listErr := isGone(ctx, client, state, id, err); listErr != nil || err != nil && !gone {
 				return errors.Join(err, listErr)
 			}
-			return rybbit.Deleted(state, client.Server(), client.Site(), id)
+			return ledger.NoteDeleted(state, client.Server(), client.Site(), id)
 		})
 }
 
@@ -218,7 +219,7 @@ their events twice.`,
 			if err != nil {
 				return err
 			}
-			removed, err := rybbit.Clean(state, time.Now().Add(-days))
+			removed, err := ledger.Clean(state, time.Now().Add(-days))
 			for _, path := range removed {
 				fmt.Fprintln(cmd.OutOrStdout(), path)
 			}

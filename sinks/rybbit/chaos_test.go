@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"hopper/sinks/rybbit/ledger"
 	"hopper/sinks/rybbit/sandbox"
 )
 
@@ -161,7 +162,7 @@ func weather(t *testing.T, seed uint64) {
 	w.opt.Grace *= time.Millisecond
 	w.opt.RetryFor = 500 * time.Millisecond
 
-	var summary Summary
+	var summary ledger.Summary
 	for runs := 1; ; runs++ {
 		if runs > 100 {
 			t.Fatal("no end after 100 runs")

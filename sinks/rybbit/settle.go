@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"hopper/pipeline"
+	"hopper/sinks/rybbit/ledger"
 )
 
 // pace is how long batches have taken.
@@ -60,7 +60,7 @@ const looks = 2
 const longestLook = 5 * time.Minute
 
 // settle finds out whether a batch was stored whose sending ended in trouble.
-func (u *Upload) settle(ctx context.Context, imp *ledgerImport, batch pipeline.Batch, size int, took time.Duration, trouble error) error {
+func (u *Upload) settle(ctx context.Context, imp ledger.Import, batch pipeline.Batch, size int, took time.Duration, trouble error) error {
 	u.log.Warn("the answer to a batch is lost; looking whether it was stored",
 		"first", batch.First+1, "events", batch.Events, "because", trouble.Error())
 	refused := refusal(trouble)
@@ -77,8 +77,8 @@ func (u *Upload) settle(ctx context.Context, imp *ledgerImport, batch pipeline.B
 	if stored {
 		return u.landed(batch)
 	}
-	if u.ledger.pending != nil { // else it is gone with its import
-		if err := u.ledger.add(entry{Type: entryUnsent, Reason: trouble.Error()}); err != nil {
+	if u.ledger.Pending() != nil { // else it is gone with its import
+		if err := u.ledger.Add(ledger.Unsent{Reason: trouble.Error()}); err != nil {
 			return err
 		}
 	}
@@ -98,15 +98,15 @@ func (u *Upload) settle(ctx context.Context, imp *ledgerImport, batch pipeline.B
 // outcome looks at the counters of imp until it is certain whether the
 // ledger's pending batch is stored. It returns a [RewindError] when the import
 // is gone.
-func (u *Upload) outcome(ctx context.Context, imp *ledgerImport, size int, waited time.Duration) (stored bool, err error) {
-	pending := u.ledger.pending.Batch
+func (u *Upload) outcome(ctx context.Context, imp ledger.Import, size int, waited time.Duration) (stored bool, err error) {
+	pending := u.ledger.Pending().Batch
 	pause := min(max(u.opt.SettleAfter, 2*u.pace.expect(size), waited/2), longestLook)
 	for still := 0; still < looks; {
 		if err := sleep(ctx, pause); err != nil {
 			return false, err
 		}
 		pause *= 2
-		found, err := u.lookFor(ctx, imp.id)
+		found, err := u.lookFor(ctx, imp.ID)
 		if err != nil {
 			return false, err
 		}
@@ -115,15 +115,15 @@ func (u *Upload) outcome(ctx context.Context, imp *ledgerImport, size int, waite
 				return false, err
 			}
 		}
-		switch found.Total() - imp.events {
+		switch found.Total() - imp.Events {
 		case 0:
 			still++
 		case int64(pending.Events):
 			return true, nil
 		default:
 			return false, &UnsettledError{
-				Import: imp.id, Counted: found.Total(), Expected: imp.events,
-				Batch: int64(pending.Events), First: pending.First, FirstNext: pending.next(),
+				Import: imp.ID, Counted: found.Total(), Expected: imp.Events,
+				Batch: int64(pending.Events), First: pending.First, FirstNext: pending.Next(),
 			}
 		}
 	}
@@ -134,12 +134,12 @@ func (u *Upload) outcome(ctx context.Context, imp *ledgerImport, size int, waite
 // the server: it settles the batch that was in flight, and learns which imports
 // have ended or are gone.
 func (u *Upload) reconcile(ctx context.Context) error {
-	if u.ledger.creating != nil {
+	if u.ledger.Creating() != nil {
 		if _, err := u.adopt(ctx); err != nil {
 			return err
 		}
 	}
-	if p := u.ledger.pending; p != nil {
+	if p := u.ledger.Pending(); p != nil {
 		if err := u.settlePending(ctx, p); err != nil && !isRewind(err) {
 			return err
 		}
@@ -156,8 +156,8 @@ func isRewind(err error) bool {
 	return errors.As(err, &r)
 }
 
-func (u *Upload) settlePending(ctx context.Context, p *entry) error {
-	imp := u.ledger.find(p.Import)
+func (u *Upload) settlePending(ctx context.Context, p *ledger.Sending) error {
+	imp, _ := u.ledger.Import(p.Import)
 	u.log.Warn("the last run stopped while a batch was on its way; looking whether it was stored",
 		"first", p.Batch.First+1, "events", p.Batch.Events)
 	stored, err := u.outcome(ctx, imp, p.Batch.Bytes, 0)
@@ -166,21 +166,21 @@ func (u *Upload) settlePending(ctx context.Context, p *entry) error {
 	}
 	switch {
 	case stored:
-		return u.ledger.add(entry{Type: entryStored})
-	case u.ledger.pending == nil: // gone with its import
+		return u.ledger.Add(ledger.Stored{})
+	case u.ledger.Pending() == nil: // gone with its import
 		return nil
 	}
-	return u.ledger.add(entry{Type: entryUnsent, Reason: "interrupted"})
+	return u.ledger.Add(ledger.Unsent{Reason: "interrupted"})
 }
 
 // missed looks again for an import that a list did not hold, and records that
 // it is gone when it is not found: to send all of its events again is too much
 // to do on one answer's word.
-func (u *Upload) missed(ctx context.Context, imp *ledgerImport) (*Import, error) {
+func (u *Upload) missed(ctx context.Context, imp ledger.Import) (*Import, error) {
 	if err := sleep(ctx, u.opt.SettleAfter); err != nil {
 		return nil, err
 	}
-	found, err := u.lookFor(ctx, imp.id)
+	found, err := u.lookFor(ctx, imp.ID)
 	if found != nil || err != nil {
 		return found, err
 	}
@@ -190,36 +190,36 @@ func (u *Upload) missed(ctx context.Context, imp *ledgerImport) (*Import, error)
 // compare checks every import of the ledger against the server's list and
 // returns what the server counts. All that are gone are recorded before it
 // returns a [RewindError] for one of them.
-func (u *Upload) compare(ctx context.Context) (Counts, error) {
-	if len(u.ledger.imports) == 0 {
-		return Counts{}, nil
+func (u *Upload) compare(ctx context.Context) (ledger.Counts, error) {
+	if len(u.ledger.Imports()) == 0 {
+		return ledger.Counts{}, nil
 	}
 	imports, err := u.list(ctx)
 	if err != nil {
-		return Counts{}, err
+		return ledger.Counts{}, err
 	}
-	var counts Counts
+	var counts ledger.Counts
 	var rewind error
 	// gone removes from the ledger's list.
-	for _, imp := range slices.Clone(u.ledger.imports) {
-		found := lookup(imports, imp.id)
+	for _, imp := range u.ledger.Imports() {
+		found := lookup(imports, imp.ID)
 		if found == nil {
 			if found, err = u.missed(ctx, imp); isRewind(err) {
 				rewind = err
 			} else if err != nil {
-				return Counts{}, err
+				return ledger.Counts{}, err
 			}
 			if found == nil {
 				continue
 			}
 		}
-		if found.Total() != imp.events {
-			return Counts{}, &UnsettledError{Import: imp.id, Counted: found.Total(), Expected: imp.events}
+		if found.Total() != imp.Events {
+			return ledger.Counts{}, &UnsettledError{Import: imp.ID, Counted: found.Total(), Expected: imp.Events}
 		}
-		if found.Completed != nil && imp.open {
+		if found.Completed != nil && imp.Open {
 			reason := fmt.Sprintf("completed by the server at %s", *found.Completed)
-			if err := u.ledger.add(entry{Type: entryClosed, Import: imp.id, Reason: reason}); err != nil {
-				return Counts{}, err
+			if err := u.ledger.Add(ledger.Closed{Import: imp.ID, Reason: reason}); err != nil {
+				return ledger.Counts{}, err
 			}
 		}
 		counts.Imported += found.Imported

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"hopper/pipeline"
+	"hopper/sinks/rybbit/ledger"
 )
 
 // Options are the choices of an [Upload]. Zero values are defaults.
@@ -65,15 +66,15 @@ const (
 // ledger goes on where this one stopped.
 type Upload struct {
 	client *Client
-	ledger *Ledger
+	ledger *ledger.Ledger
 	memory *Memory
 	opt    Options
 	log    *slog.Logger
 	retry  patience // with batches
 
 	queue  pipeline.Queue
-	limit  int       // bytes of a body
-	stored []segment // what is in Rybbit when the translation began
+	limit  int           // bytes of a body
+	stored []ledger.Span // what is in Rybbit when the translation began
 	check  *checker
 	pace   pace
 	// platform is the wire format of this run.
@@ -82,7 +83,7 @@ type Upload struct {
 
 // NewUpload returns an upload of what the ledger says is not yet in Rybbit.
 // The ledger and memory stay the caller's.
-func NewUpload(client *Client, ledger *Ledger, memory *Memory, opt Options) *Upload {
+func NewUpload(client *Client, l *ledger.Ledger, memory *Memory, opt Options) *Upload {
 	for _, d := range []struct {
 		value    *time.Duration
 		fallback time.Duration
@@ -102,7 +103,7 @@ func NewUpload(client *Client, ledger *Ledger, memory *Memory, opt Options) *Upl
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	u := &Upload{client: client, ledger: ledger, memory: memory, opt: opt, log: opt.Log, limit: opt.MaxBatchBytes}
+	u := &Upload{client: client, ledger: l, memory: memory, opt: opt, log: opt.Log, limit: opt.MaxBatchBytes}
 	if memory.MaxBatchBytes > 0 {
 		u.limit = min(u.limit, memory.MaxBatchBytes)
 	}
@@ -160,17 +161,17 @@ type Run struct {
 
 // Run sends what is not yet stored, ends the import and compares the server's
 // counts with the ledger.
-func (u *Upload) Run(ctx context.Context, run Run) (Summary, error) {
+func (u *Upload) Run(ctx context.Context, run Run) (ledger.Summary, error) {
 	for rewinds := 1; ; rewinds++ {
 		summary, err := u.pass(ctx, run)
 		if !isRewind(err) || rewinds > maxRewinds {
 			return summary, err
 		}
 		if err := u.retry.pause(ctx, err); err != nil {
-			return Summary{}, err
+			return ledger.Summary{}, err
 		}
 		if err := u.reconcile(ctx); err != nil {
-			return Summary{}, err
+			return ledger.Summary{}, err
 		}
 	}
 }
@@ -181,18 +182,18 @@ const maxRewinds = 5
 
 // pass reads the inputs once. It ends early in a [RewindError] when events that
 // it does not come by any more are gone.
-func (u *Upload) pass(ctx context.Context, run Run) (_ Summary, err error) {
+func (u *Upload) pass(ctx context.Context, run Run) (_ ledger.Summary, err error) {
 	u.queue = pipeline.Queue{}
 	u.queue.Reserve(u.limit + queueSlack)
-	u.stored = u.ledger.stored()
+	u.stored = u.ledger.Stored()
 	u.check = nil
-	from, batch := resume(u.stored)
+	from, batch := u.ledger.Resume()
 	if batch != nil {
 		u.check = &checker{want: *batch, sum: sha256.New()}
 	}
 	src, err := run.Open(ctx)
 	if err != nil {
-		return Summary{}, err
+		return ledger.Summary{}, err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
 	stats, err := pipeline.Translate(ctx, run.Translation, src, from, run.Encode, func(ctx context.Context, chunk *pipeline.Collected[*pipeline.Records]) error {
@@ -204,10 +205,10 @@ func (u *Upload) pass(ctx context.Context, run Run) (_ Summary, err error) {
 		return u.chunk(ctx, chunk)
 	})
 	if errors.Is(err, pipeline.ErrShort) {
-		return Summary{}, u.changed(err)
+		return ledger.Summary{}, u.changed(err)
 	}
 	if err != nil {
-		return Summary{}, err
+		return ledger.Summary{}, err
 	}
 	return u.finish(ctx, stats)
 }
@@ -242,10 +243,10 @@ func (u *Upload) chunk(ctx context.Context, chunk *pipeline.Collected[*pipeline.
 }
 
 func (u *Upload) isStored(index int64) bool {
-	for len(u.stored) > 0 && u.stored[0].next <= index {
+	for len(u.stored) > 0 && u.stored[0].Next <= index {
 		u.stored = u.stored[1:]
 	}
-	return len(u.stored) > 0 && u.stored[0].first <= index
+	return len(u.stored) > 0 && u.stored[0].First <= index
 }
 
 func (u *Upload) flush(ctx context.Context) error {
@@ -259,27 +260,27 @@ func (u *Upload) flush(ctx context.Context) error {
 
 // finish sends what is left, ends the import and compares the server's counts
 // with the ledger. The stats are those of the whole migration.
-func (u *Upload) finish(ctx context.Context, stats pipeline.Stats) (Summary, error) {
+func (u *Upload) finish(ctx context.Context, stats pipeline.Stats) (ledger.Summary, error) {
 	if err := u.flush(ctx); err != nil {
-		return Summary{}, err
+		return ledger.Summary{}, err
 	}
 	if u.check != nil && !u.check.done() {
-		return Summary{}, u.changed(pipeline.ErrShort)
+		return ledger.Summary{}, u.changed(pipeline.ErrShort)
 	}
-	if have := missing(u.ledger.stored()); have != stats.Events {
-		return Summary{}, u.changed(fmt.Errorf("they give %d events now and gave at least %d before", stats.Events, have))
+	if have := u.ledger.Missing(); have != stats.Events {
+		return ledger.Summary{}, u.changed(fmt.Errorf("they give %d events now and gave at least %d before", stats.Events, have))
 	}
-	for imp := u.ledger.current(); imp != nil; imp = u.ledger.current() {
+	for imp, open := u.ledger.Current(); open; imp, open = u.ledger.Current() {
 		if err := u.complete(ctx, imp); err != nil {
-			return Summary{}, err
+			return ledger.Summary{}, err
 		}
 	}
 	counts, err := u.compare(ctx)
 	if err != nil {
-		return Summary{}, err
+		return ledger.Summary{}, err
 	}
-	if err := u.ledger.add(entry{Type: entryEnd, Stats: &stats, Counts: &counts}); err != nil {
-		return Summary{}, err
+	if err := u.ledger.Add(ledger.End{Stats: stats, Counts: counts}); err != nil {
+		return ledger.Summary{}, err
 	}
 	summary, _ := u.ledger.Complete()
 	return summary, nil
@@ -290,7 +291,7 @@ func (u *Upload) changed(err error) error {
 	return fmt.Errorf("the inputs no longer give the events that were sent from them (%w): "+
 		"an input has been changed, or hopper has (%s began this migration). "+
 		"Finish it with the same inputs and the same hopper, or delete its imports (%s) with `hopper imports delete` and run again",
-		err, u.ledger.version, strings.Join(u.ledger.Summary().Imports, ", "))
+		err, u.ledger.Version(), strings.Join(u.ledger.Summary().Imports, ", "))
 }
 
 // send delivers one batch from the front of the queue. It returns nil when the
@@ -302,25 +303,25 @@ func (u *Upload) send(ctx context.Context) error {
 		return fmt.Errorf("a batch may have at most %d bytes, too few for event %d; raise --max-batch-bytes, or the limit of the server or of the proxy in front of it",
 			u.limit, batch.First+1)
 	}
-	imp := u.ledger.current()
-	if imp == nil {
+	imp, open := u.ledger.Current()
+	if !open {
 		if err := u.create(ctx, []string{u.platform}); err != nil {
 			return err
 		}
-		imp = u.ledger.current()
+		imp, _ = u.ledger.Current()
 	}
 	if err := u.ready(ctx); err != nil {
 		return err
 	}
 	sum := sha256.Sum256(batch.Body)
-	sent := batchEntry{
+	sent := ledger.Batch{
 		First: batch.First, Events: batch.Events, Bytes: len(batch.Body) + batchFrame,
 		SHA256: hex.EncodeToString(sum[:]), Mark: batch.Mark,
 	}
-	if err := u.ledger.add(entry{Type: entrySend, Import: imp.id, Batch: &sent}); err != nil {
+	if err := u.ledger.Add(ledger.Sending{Import: imp.ID, Batch: sent}); err != nil {
 		return err
 	}
-	err := u.inFlight(ctx, func(ctx context.Context) error { return u.client.Send(ctx, imp.id, batch.Body) })
+	err := u.inFlight(ctx, func(ctx context.Context) error { return u.client.Send(ctx, imp.ID, batch.Body) })
 	took := time.Duration(u.client.waited.Load())
 	if err == nil {
 		u.pace.saw(sent.Bytes, took)
@@ -331,7 +332,7 @@ func (u *Upload) send(ctx context.Context) error {
 }
 
 func (u *Upload) landed(batch pipeline.Batch) error {
-	if err := u.ledger.add(entry{Type: entryStored}); err != nil {
+	if err := u.ledger.Add(ledger.Stored{}); err != nil {
 		return err
 	}
 	u.queue.Drop(batch.Events)
@@ -344,8 +345,8 @@ func (u *Upload) landed(batch pipeline.Batch) error {
 
 // failed finds out what became of a batch whose sending ended in err, records
 // it, and makes ready for the next try.
-func (u *Upload) failed(ctx context.Context, imp *ledgerImport, batch pipeline.Batch, size int, took time.Duration, err error) error {
-	unsent := func(reason string) error { return u.ledger.add(entry{Type: entryUnsent, Reason: reason}) }
+func (u *Upload) failed(ctx context.Context, imp ledger.Import, batch pipeline.Batch, size int, took time.Duration, err error) error {
+	unsent := func(reason string) error { return u.ledger.Add(ledger.Unsent{Reason: reason}) }
 	cut := lost(err)
 	switch code := status(err); {
 	case code == http.StatusRequestEntityTooLarge:
@@ -362,8 +363,8 @@ func (u *Upload) failed(ctx context.Context, imp *ledgerImport, batch pipeline.B
 		}
 		return u.retry.wait(ctx, err)
 	case code == http.StatusConflict, code == http.StatusBadRequest && isComplete(err):
-		u.log.Warn("the server has ended the import; going on in a new one", "import", imp.id, "because", err.Error())
-		if err := errors.Join(unsent("import ended"), u.ledger.add(entry{Type: entryClosed, Import: imp.id, Reason: err.Error()})); err != nil {
+		u.log.Warn("the server has ended the import; going on in a new one", "import", imp.ID, "because", err.Error())
+		if err := errors.Join(unsent("import ended"), u.ledger.Add(ledger.Closed{Import: imp.ID, Reason: err.Error()})); err != nil {
 			return err
 		}
 		return u.retry.pause(ctx, err)
@@ -371,7 +372,7 @@ func (u *Upload) failed(ctx context.Context, imp *ledgerImport, batch pipeline.B
 		if err := unsent("import not found"); err != nil {
 			return err
 		}
-		found, listErr := u.lookFor(ctx, imp.id)
+		found, listErr := u.lookFor(ctx, imp.ID)
 		if listErr != nil || found != nil {
 			return errors.Join(listErr, err)
 		}
@@ -434,25 +435,25 @@ func (u *Upload) remember() {
 
 // abandon ends an import that nothing was stored in, so that it keeps no other
 // one out, and the migration can take another wire format.
-func (u *Upload) abandon(ctx context.Context, imp *ledgerImport) error {
-	if imp.events > 0 {
+func (u *Upload) abandon(ctx context.Context, imp ledger.Import) error {
+	if imp.Events > 0 {
 		return nil
 	}
-	u.log.Warn("closing the import, which holds nothing; another --wire may pass", "import", imp.id)
+	u.log.Warn("closing the import, which holds nothing; another --wire may pass", "import", imp.ID)
 	return u.complete(ctx, imp)
 }
 
 // gone records that an import and its events are no longer there.
-func (u *Upload) gone(imp *ledgerImport, reason string) error {
-	if err := u.ledger.add(entry{Type: entryGone, Import: imp.id, Reason: reason}); err != nil {
+func (u *Upload) gone(imp ledger.Import, reason string) error {
+	if err := u.ledger.Add(ledger.Gone{Import: imp.ID, Reason: reason}); err != nil {
 		return err
 	}
-	if imp.events == 0 {
-		u.log.Warn("the import is gone; going on in a new one", "import", imp.id, "because", reason)
+	if imp.Events == 0 {
+		u.log.Warn("the import is gone; going on in a new one", "import", imp.ID, "because", reason)
 		return nil
 	}
-	u.log.Warn("the import is gone; its events are sent again", "import", imp.id, "events", imp.events, "because", reason)
-	return &RewindError{Import: imp.id, Reason: reason}
+	u.log.Warn("the import is gone; its events are sent again", "import", imp.ID, "events", imp.Events, "because", reason)
+	return &RewindError{Import: imp.ID, Reason: reason}
 }
 
 // create opens an import on the first platform that the server knows.
@@ -461,10 +462,10 @@ func (u *Upload) gone(imp *ledgerImport, reason string) error {
 // same, at once or later, and then keeps the next one out for hours on some
 // servers: it is taken over as soon as it shows.
 func (u *Upload) create(ctx context.Context, platforms []string) error {
-	unsure := u.ledger.creating != nil
+	unsure := u.ledger.Creating() != nil
 	var known []string
 	if unsure {
-		known = u.ledger.creating.Known
+		known = u.ledger.Creating().Known
 	} else {
 		before, err := u.list(ctx)
 		if err != nil {
@@ -486,7 +487,7 @@ func (u *Upload) create(ctx context.Context, platforms []string) error {
 		if err := u.ready(ctx); err != nil {
 			return err
 		}
-		if err := u.ledger.add(entry{Type: entryCreating, Platform: platform, Known: known}); err != nil {
+		if err := u.ledger.Add(ledger.Creating{Platform: platform, Known: known}); err != nil {
 			return err
 		}
 		var made Created
@@ -504,7 +505,7 @@ func (u *Upload) create(ctx context.Context, platforms []string) error {
 		case cut != nil && !cut.Unsent, status(err) >= 500, status(err) == http.StatusRequestTimeout:
 			unsure = true
 		case !unsure:
-			if err := u.ledger.add(entry{Type: entryRefused, Reason: err.Error()}); err != nil {
+			if err := u.ledger.Add(ledger.Refused{Reason: err.Error()}); err != nil {
 				return err
 			}
 		}
@@ -535,7 +536,7 @@ func (u *Upload) opened(made Created, platform string) error {
 	u.memory.works(u.client.identity())
 	u.remember()
 	u.log.Info("import opened", "import", made.ID, "wire", platform, "earliest", made.Allowed.Earliest, "latest", made.Allowed.Latest)
-	return u.ledger.add(entry{Type: entryImport, Import: made.ID, Platform: platform})
+	return u.ledger.Add(ledger.Created{Import: made.ID, Platform: platform})
 }
 
 // adopt takes over the import that a lost answer told of: the only one that
@@ -547,8 +548,8 @@ func (u *Upload) adopt(ctx context.Context) (bool, error) {
 	}
 	var fresh []Import
 	for _, imp := range imports {
-		if imp.Platform == u.ledger.creating.Platform && imp.Completed == nil && imp.Total() == 0 &&
-			!slices.Contains(u.ledger.creating.Known, imp.ID) {
+		if imp.Platform == u.ledger.Creating().Platform && imp.Completed == nil && imp.Total() == 0 &&
+			!slices.Contains(u.ledger.Creating().Known, imp.ID) {
 			fresh = append(fresh, imp)
 		}
 	}
@@ -559,20 +560,20 @@ func (u *Upload) adopt(ctx context.Context) (bool, error) {
 }
 
 // complete ends an import. It may be repeated.
-func (u *Upload) complete(ctx context.Context, imp *ledgerImport) error {
+func (u *Upload) complete(ctx context.Context, imp ledger.Import) error {
 	retry := u.patience()
 	for {
 		if err := u.ready(ctx); err != nil {
 			return err
 		}
-		err := u.inFlight(ctx, func(ctx context.Context) error { return u.client.Complete(ctx, imp.id) })
+		err := u.inFlight(ctx, func(ctx context.Context) error { return u.client.Complete(ctx, imp.ID) })
 		switch code := status(err); {
 		case err == nil:
-			return u.ledger.add(entry{Type: entryClosed, Import: imp.id, Reason: "complete"})
+			return u.ledger.Add(ledger.Closed{Import: imp.ID, Reason: "complete"})
 		case code == http.StatusConflict, code == http.StatusBadRequest && isComplete(err),
 			code == http.StatusNotFound && !refusal(err).Foreign:
 			// What became of it, comparing tells.
-			return u.ledger.add(entry{Type: entryClosed, Import: imp.id, Reason: err.Error()})
+			return u.ledger.Add(ledger.Closed{Import: imp.ID, Reason: err.Error()})
 		}
 		if err := retry.wait(ctx, err); err != nil {
 			return err
@@ -636,7 +637,7 @@ func (u *Upload) inFlight(ctx context.Context, request func(context.Context) err
 
 // checker compares a stored batch with what the input gives now.
 type checker struct {
-	want batchEntry
+	want ledger.Batch
 	sum  hash.Hash
 	next int64
 }
@@ -651,9 +652,9 @@ func (c *checker) add(index int64, record []byte) error {
 	c.sum.Write(record)
 	c.next = index + 1
 	if c.done() && hex.EncodeToString(c.sum.Sum(nil)) != c.want.SHA256 {
-		return fmt.Errorf("events %d to %d differ", c.want.First+1, c.want.next())
+		return fmt.Errorf("events %d to %d differ", c.want.First+1, c.want.Next())
 	}
 	return nil
 }
 
-func (c *checker) done() bool { return c.next >= c.want.next() }
+func (c *checker) done() bool { return c.next >= c.want.Next() }

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"hopper/pipeline"
+	"hopper/sinks/rybbit/ledger"
 	"hopper/sinks/rybbit/sandbox"
 	"hopper/sinks/rybbit/wire"
 )
@@ -155,32 +156,32 @@ func (w *world) stop() {
 	}
 }
 
-func (w *world) migration() Migration {
-	return Migration{
+func (w *world) migration() ledger.Migration {
+	return ledger.Migration{
 		Server: "sandbox", Site: "1", Source: "numbers",
-		Inputs: []InputID{{Name: fmt.Sprint("numbers ", w.events), Size: int64(w.events), SHA256: fmt.Sprint(w.events)}},
+		Inputs: []ledger.InputID{{Name: fmt.Sprint("numbers ", w.events), Size: int64(w.events), SHA256: fmt.Sprint(w.events)}},
 	}
 }
 
 // run is one run of a migration, from its ledger on.
-func (w *world) run(ctx context.Context) (Summary, error) {
+func (w *world) run(ctx context.Context) (ledger.Summary, error) {
 	w.t.Helper()
-	ledger, err := OpenLedger(w.migration(), LedgerOptions{Dir: w.state, Version: "test", Now: time.Now()})
+	l, err := ledger.Open(w.migration(), ledger.Options{Dir: w.state, Version: "test", Now: time.Now()})
 	if err != nil {
-		return Summary{}, err
+		return ledger.Summary{}, err
 	}
-	defer ledger.Close()
-	return w.runWith(ctx, ledger)
+	defer l.Close()
+	return w.runWith(ctx, l)
 }
 
-func (w *world) runWith(ctx context.Context, ledger *Ledger) (Summary, error) {
+func (w *world) runWith(ctx context.Context, l *ledger.Ledger) (ledger.Summary, error) {
 	w.t.Helper()
 	client, err := NewClient("http://"+w.address, "1", "sandbox", w.client)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	defer func() { w.calls = client.Calls(); client.Close() }()
-	if s, done := ledger.Complete(); done {
+	if s, done := l.Complete(); done {
 		return s, nil
 	}
 	memory, err := OpenMemory(w.state, w.address, time.Now())
@@ -191,10 +192,10 @@ func (w *world) runWith(ctx context.Context, ledger *Ledger) (Summary, error) {
 	if testing.Verbose() {
 		opt.Log = slog.New(slog.NewTextHandler(w.t.Output(), nil))
 	}
-	u := NewUpload(client, ledger, memory, opt)
+	u := NewUpload(client, l, memory, opt)
 	platform, err := u.Open(ctx, w.platforms)
 	if err != nil {
-		return Summary{}, err
+		return ledger.Summary{}, err
 	}
 	format, err := wire.For(platform)
 	if err != nil {
@@ -211,11 +212,11 @@ func (w *world) runWith(ctx context.Context, ledger *Ledger) (Summary, error) {
 func resumable(err error) bool {
 	var away *AwayError
 	var rewind *RewindError
-	return errors.As(err, &away) || errors.As(err, &rewind) || errors.Is(err, ErrLedger) || errors.Is(err, context.Canceled)
+	return errors.As(err, &away) || errors.As(err, &rewind) || errors.Is(err, ledger.ErrWrite) || errors.Is(err, context.Canceled)
 }
 
 // complete runs until the migration is complete, as a user or a scheduler would.
-func (w *world) complete() Summary {
+func (w *world) complete() ledger.Summary {
 	w.t.Helper()
 	for range 50 {
 		s, err := w.run(context.Background())
@@ -232,7 +233,7 @@ func (w *world) complete() Summary {
 
 // exactlyOnce checks that the server holds each event once, that all agree on
 // it, and that there is nothing left to do.
-func (w *world) exactlyOnce(s Summary) {
+func (w *world) exactlyOnce(s ledger.Summary) {
 	w.t.Helper()
 	var rows, distinct int
 	if err := w.server.DB().QueryRow("SELECT count(*), count(DISTINCT pathname) FROM events").Scan(&rows, &distinct); err != nil {
@@ -597,7 +598,7 @@ func TestStrangerInImport(t *testing.T) {
 				t.Fatal(err)
 			}
 			if err := errors.Join(client.Complete(t.Context(), unsettled.Import), client.Delete(t.Context(), unsettled.Import),
-				Deleted(w.state, "sandbox", "1", unsettled.Import)); err != nil {
+				ledger.NoteDeleted(w.state, "sandbox", "1", unsettled.Import)); err != nil {
 				t.Fatal(err)
 			}
 			w.exactlyOnce(w.complete())
@@ -644,13 +645,13 @@ func TestChangedInput(t *testing.T) {
 			change(&n)
 			// The ledger is found by the fingerprint, which stays the same here.
 			m := w.migration()
-			ledger, err := OpenLedger(m, LedgerOptions{Dir: w.state, Now: time.Now()})
+			l, err := ledger.Open(m, ledger.Options{Dir: w.state, Now: time.Now()})
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer ledger.Close()
+			defer l.Close()
 			w.events, w.pad = n.count, n.pad
-			if _, err = w.runWith(t.Context(), ledger); err == nil || !strings.Contains(err.Error(), "changed") {
+			if _, err = w.runWith(t.Context(), l); err == nil || !strings.Contains(err.Error(), "changed") {
 				t.Fatalf("error %v", err)
 			}
 			if len(w.batches()) != sent {
@@ -673,12 +674,12 @@ func TestPaced(t *testing.T) {
 	if _, err := w.run(ctx); !errors.Is(err, context.Canceled) || w.calls != 3 {
 		t.Fatalf("error %v after %d requests", err, w.calls)
 	}
-	ledger, err := OpenLedger(w.migration(), LedgerOptions{Dir: w.state, Now: time.Now()})
+	l, err := ledger.Open(w.migration(), ledger.Options{Dir: w.state, Now: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ledger.Close()
-	if ledger.pending != nil {
+	defer l.Close()
+	if l.Pending() != nil {
 		t.Error("a batch is recorded as sent that waited for its turn")
 	}
 }

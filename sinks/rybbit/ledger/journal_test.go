@@ -1,8 +1,7 @@
-package rybbit
+package ledger
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,104 +9,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
-
-	"hopper/sinks/rybbit/sandbox"
 )
-
-// fullDisk is a file on a disk that has room for so many more bytes.
-type fullDisk struct {
-	file
-	room int
-}
-
-func (f *fullDisk) Write(p []byte) (int, error) {
-	if len(p) <= f.room {
-		f.room -= len(p)
-		return f.file.Write(p)
-	}
-	n, err := f.file.Write(p[:f.room])
-	f.room = 0
-	return n, errors.Join(err, syscall.ENOSPC)
-}
-
-// TestFullDisk lets the disk run full at each byte of the ledger in turn:
-// nothing is sent that is not recorded, and with room again the same
-// migration goes on.
-func TestFullDisk(t *testing.T) {
-	whole := newWorld(t, 30, sandbox.Options{})
-	whole.opt.MaxBatchBytes = 5 << 10
-	whole.complete()
-	ledger := openTestLedger(t, whole)
-	text, err := os.ReadFile(ledger.Path())
-	if err != nil {
-		t.Fatal(err)
-	}
-	// At the beginning and in the middle of each record; they vary by some bytes.
-	var rooms []int
-	for end, line := range lineEnds(text) {
-		rooms = append(rooms, end-line, end-line/2)
-	}
-	for _, room := range rooms {
-		t.Run(fmt.Sprint(room), func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, 30, sandbox.Options{})
-			w.opt.MaxBatchBytes = 5 << 10
-			ledger := openTestLedger(t, w)
-			begun, err := os.Stat(ledger.Path())
-			if err != nil {
-				t.Fatal(err)
-			}
-			disk := &fullDisk{ledger.journal.file, max(0, room-int(begun.Size()))}
-			ledger.journal.file = disk
-			_, err = w.runWith(context.Background(), ledger)
-			if !errors.Is(err, ErrLedger) || !errors.Is(err, syscall.ENOSPC) {
-				t.Fatalf("error %v", err)
-			}
-			sent := w.batches()
-			if _, err := w.runWith(context.Background(), ledger); !errors.Is(err, ErrLedger) || len(w.batches()) != len(sent) {
-				t.Fatalf("with the same ledger: error %v, %d more batches", err, len(w.batches())-len(sent))
-			}
-			text, err := os.ReadFile(ledger.Path())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := ledger.Close(); err != nil {
-				t.Fatal(err)
-			}
-			if recorded := bytes.Count(text, []byte(`"type":"send"`)); recorded < len(sent) {
-				t.Errorf("%d batches are sent and %d recorded", len(sent), recorded)
-			}
-			w.exactlyOnce(w.complete())
-		})
-	}
-}
-
-// lineEnds yields where each line of text ends, and its length.
-func lineEnds(text []byte) func(func(end, length int) bool) {
-	return func(yield func(int, int) bool) {
-		end := 0
-		for line := range bytes.Lines(text) {
-			if end += len(line); !yield(end, len(line)) {
-				return
-			}
-		}
-	}
-}
-
-func openTestLedger(t *testing.T, w *world) *Ledger {
-	t.Helper()
-	l, err := OpenLedger(w.migration(), LedgerOptions{Dir: w.state, Version: "test", Now: time.Now()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l
-}
 
 // TestTorn cuts a ledger at each byte, as a crash could: what is left replays
 // to the state after its last whole record, and can be appended to.
@@ -275,8 +180,8 @@ func FuzzLedger(f *testing.F) {
 			t.Errorf("the last record ends at %d of %d", end, len(text))
 		}
 		l.Complete()
-		resume(l.stored())
-		missing(l.stored())
+		l.Resume()
+		l.Missing()
 	})
 }
 

@@ -1,4 +1,4 @@
-package rybbit
+package ledger
 
 import (
 	"bufio"
@@ -24,7 +24,7 @@ import (
 // An advisory lock on the file keeps a second process out; the system drops it
 // when the process ends, however it ends.
 type journal struct {
-	file file
+	file File
 	lock *flock.Flock
 	path string
 	// failed is the error after which nothing may be appended: what follows
@@ -32,8 +32,8 @@ type journal struct {
 	failed error
 }
 
-// file is an [os.File], or one that a test lets fail.
-type file interface {
+// File is an [os.File], or one that a test lets fail.
+type File interface {
 	io.ReadWriteSeeker
 	io.Closer
 	Stat() (os.FileInfo, error)
@@ -44,10 +44,10 @@ type file interface {
 var (
 	// ErrLocked is returned when another process has the ledger open.
 	ErrLocked = errors.New("another hopper is running this migration")
-	// ErrLedger is returned when the ledger cannot be written, as when the disk
+	// ErrWrite is returned when the ledger cannot be written, as when the disk
 	// is full. Nothing is sent then, and the same command goes on once there
 	// is room.
-	ErrLedger = errors.New("the ledger cannot be written, so nothing more is sent")
+	ErrWrite = errors.New("the ledger cannot be written, so nothing more is sent")
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -136,13 +136,19 @@ func checked(line []byte) (record []byte, ok bool) {
 func (j *journal) add(record any) error {
 	if j.failed == nil {
 		if err := j.append(record); err != nil {
-			j.failed = fmt.Errorf("%w: %w", ErrLedger, err)
+			j.failed = fmt.Errorf("%w: %w", ErrWrite, err)
 		}
 	}
 	return j.failed
 }
 
 func (j *journal) append(record any) error {
+	// What is written into a file without a name is lost with the process.
+	if mine, err := j.file.Stat(); err != nil {
+		return err
+	} else if there, err := os.Stat(j.path); err != nil || !os.SameFile(mine, there) {
+		return fmt.Errorf("%s was taken away while it was in use: bring the state directory back", j.path)
+	}
 	text, err := json.Marshal(record)
 	if err != nil {
 		return err

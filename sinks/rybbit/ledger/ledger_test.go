@@ -1,7 +1,6 @@
-package rybbit
+package ledger
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -13,7 +12,6 @@ import (
 	"pgregory.net/rapid"
 
 	"hopper/pipeline"
-	"hopper/sinks/rybbit/sandbox"
 )
 
 var started = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -29,13 +27,13 @@ func input(name, content string) InputID {
 // fill stores n events in one batch of the import.
 func fill(t *testing.T, l *Ledger, id string, first int64, n int) {
 	t.Helper()
-	for _, e := range []entry{
-		{Type: entryCreating, Platform: "umami"},
-		{Type: entryImport, Import: id, Platform: "umami"},
-		{Type: entrySend, Import: id, Batch: &batchEntry{First: first, Events: n, Bytes: 10 * n}},
-		{Type: entryStored},
+	for _, step := range []Step{
+		Creating{Platform: "umami"},
+		Created{Import: id, Platform: "umami"},
+		Sending{Import: id, Batch: Batch{First: first, Events: n, Bytes: 10 * n}},
+		Stored{},
 	} {
-		if err := l.add(e); err != nil {
+		if err := l.Add(step); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -70,13 +68,13 @@ func TestOverlap(t *testing.T) {
 			func() Migration { m := moving(march); m.Since = "2024-03-15"; return m }(), "already"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			opt := LedgerOptions{Dir: t.TempDir(), Now: started}
-			first, err := OpenLedger(tt.first, opt)
+			opt := Options{Dir: t.TempDir(), Now: started}
+			first, err := Open(tt.first, opt)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if tt.refused != "same" {
-				other, err := OpenLedger(tt.then, opt)
+				other, err := Open(tt.then, opt)
 				if err != nil {
 					t.Fatalf("refused although nothing is stored: %v", err)
 				}
@@ -87,7 +85,7 @@ func TestOverlap(t *testing.T) {
 			if err := first.Close(); err != nil {
 				t.Fatal(err)
 			}
-			then, err := OpenLedger(tt.then, opt)
+			then, err := Open(tt.then, opt)
 			var overlapping *OverlapError
 			switch {
 			case tt.refused == "" || tt.refused == "same":
@@ -105,47 +103,31 @@ func TestOverlap(t *testing.T) {
 			if left, _ := filepath.Glob(filepath.Join(opt.Dir, "migrations", "*")); len(left) != 1 {
 				t.Errorf("the refusal left %v", left)
 			}
-			// What --again has begun goes on without it.
+			// What --again has begun, and opened no import, replaces nothing.
 			again := opt
 			again.Again = true
-			for _, o := range []LedgerOptions{again, opt} {
-				if then, err = OpenLedger(tt.then, o); err != nil {
-					t.Fatal(err)
-				}
-				then.Close()
+			if then, err = Open(tt.then, again); err != nil {
+				t.Fatal(err)
+			}
+			then.Close()
+			if _, err = Open(tt.then, opt); !errors.As(err, &overlapping) {
+				t.Fatalf("after an --again that opened no import: %v", err)
 			}
 		})
 	}
 }
 
-// TestAgain imports anew what is complete, and keeps what is not.
-func TestAgain(t *testing.T) {
-	w := newWorld(t, 20, sandbox.Options{})
-	first := w.complete()
-	opt := LedgerOptions{Dir: w.state, Again: true, Now: time.Now()}
-	ledger, err := OpenLedger(w.migration(), opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	second, err := w.runWith(context.Background(), ledger)
-	ledger.Close()
-	if err != nil || len(second.Imports) != 1 || second.Imports[0] == first.Imports[0] {
-		t.Fatalf("again: %+v, %v", second, err)
-	}
-	records, err := Records(w.state, "sandbox", "1")
-	if err != nil || len(records) != 2 || !records[0].Complete || !records[1].Complete {
-		t.Fatalf("the ledgers hold %+v, %v", records, err)
-	}
-
-	opt.Dir = t.TempDir()
+// TestAgainKeepsWhatIsNotComplete goes on with an unfinished --again.
+func TestAgainKeepsWhatIsNotComplete(t *testing.T) {
+	opt := Options{Dir: t.TempDir(), Again: true, Now: started}
 	for range 2 {
-		l, err := OpenLedger(moving(input("a", "a")), opt)
+		l, err := Open(moving(input("a", "a")), opt)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(l.imports) == 0 {
 			fill(t, l, "a", 0, 3)
-		} else if l.imports[0].events != 3 {
+		} else if l.imports[0].Events != 3 {
 			t.Error("--again forgot what is not complete")
 		}
 		l.Close()
@@ -156,20 +138,20 @@ func TestAgain(t *testing.T) {
 func TestAmend(t *testing.T) {
 	dir := t.TempDir()
 	m := moving(input("a.csv", "a"))
-	l, err := OpenLedger(m, LedgerOptions{Dir: dir, Now: started})
+	l, err := Open(m, Options{Dir: dir, Now: started})
 	if err != nil {
 		t.Fatal(err)
 	}
 	fill(t, l, "a", 0, 3)
-	if err := Closed(dir, m.Server, m.Site, "a"); !errors.Is(err, ErrLocked) {
+	if err := NoteClosed(dir, m.Server, m.Site, "a"); !errors.Is(err, ErrLocked) {
 		t.Errorf("while it is used: %v", err)
 	}
-	if err := l.add(entry{Type: entryEnd, Stats: &pipeline.Stats{Events: 3}, Counts: &Counts{Imported: 3}}); err != nil {
+	if err := l.Add(End{Stats: pipeline.Stats{Events: 3}, Counts: Counts{Imported: 3}}); err != nil {
 		t.Fatal(err)
 	}
 	l.Close()
 	for _, site := range []string{"1", "2"} {
-		if err := errors.Join(Closed(dir, m.Server, site, "a"), Deleted(dir, m.Server, site, "other")); err != nil {
+		if err := errors.Join(NoteClosed(dir, m.Server, site, "a"), NoteDeleted(dir, m.Server, site, "other")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -184,17 +166,17 @@ func TestAmend(t *testing.T) {
 	if r := view(); len(r) != 1 || r[0].Stored != 3 || !r[0].Complete || !slices.Equal(r[0].Inputs, []string{"a.csv"}) {
 		t.Errorf("closed: %+v", r)
 	}
-	if err := Deleted(dir, m.Server, m.Site, "a"); err != nil {
+	if err := NoteDeleted(dir, m.Server, m.Site, "a"); err != nil {
 		t.Fatal(err)
 	}
 	if r := view(); len(r) != 0 {
 		t.Errorf("deleted: %+v", r)
 	}
-	if l, err = OpenLedger(m, LedgerOptions{Dir: dir, Now: started}); err != nil {
+	if l, err = Open(m, Options{Dir: dir, Now: started}); err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if _, done := l.Complete(); done || missing(l.stored()) != 0 {
+	if _, done := l.Complete(); done || l.Missing() != 0 {
 		t.Error("the deleted import counts still")
 	}
 }
@@ -203,14 +185,13 @@ func TestClean(t *testing.T) {
 	dir := t.TempDir()
 	paths := make(map[string]string)
 	for _, name := range []string{"complete", "open"} {
-		l, err := OpenLedger(moving(input(name, name)), LedgerOptions{Dir: dir, Now: started})
+		l, err := Open(moving(input(name, name)), Options{Dir: dir, Now: started})
 		if err != nil {
 			t.Fatal(err)
 		}
 		fill(t, l, name, 0, 3)
 		if name == "complete" {
-			end := entry{Type: entryEnd, At: started, Stats: &pipeline.Stats{Events: 3}, Counts: &Counts{Imported: 3}}
-			if err := l.add(end); err != nil {
+			if err := l.add(End{Stats: pipeline.Stats{Events: 3}, Counts: Counts{Imported: 3}}, started); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -241,11 +222,11 @@ func TestClean(t *testing.T) {
 // must.
 func TestResumePoint(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var imports [3]ledgerImport
+		var imports [3]account
 		var next, want int64
 		found := false
 		for range rapid.IntRange(0, 20).Draw(t, "batches") {
-			b := batchEntry{First: next, Events: rapid.IntRange(1, 9).Draw(t, "events")}
+			b := Batch{First: next, Events: rapid.IntRange(1, 9).Draw(t, "events")}
 			b.Mark.Chunk = next / 4
 			b.Mark.Stats.Events = b.Mark.Chunk * 4
 			if where := rapid.IntRange(0, 3).Draw(t, "import"); where < 3 {
@@ -253,17 +234,16 @@ func TestResumePoint(t *testing.T) {
 			} else if !found {
 				want, found = next, true
 			}
-			next = b.next()
+			next = b.Next()
 		}
 		if !found {
 			want = next
 		}
-		l := Ledger{imports: []*ledgerImport{&imports[2], &imports[0], &imports[1]}}
-		stored := l.stored()
-		if got := missing(stored); got != want {
+		s := State{imports: []*account{&imports[2], &imports[0], &imports[1]}}
+		if got := s.Missing(); got != want {
 			t.Fatalf("event %d is the first that is missing, not %d", want, got)
 		}
-		from, check := resume(stored)
+		from, check := s.Resume()
 		if from.Stats.Events > want {
 			t.Fatalf("reading begins with event %d, beyond the missing %d", from.Stats.Events, want)
 		}
@@ -293,4 +273,90 @@ func TestStolenFile(t *testing.T) {
 	if _, err := openJournal(path+".old", nothing); !errors.Is(err, ErrLocked) {
 		t.Errorf("the old file: %v", err)
 	}
+}
+
+// TestOldIdentity finds the ledger that an earlier build began: its identity
+// had the bytes of inputs as they are stored, and each option of that time.
+func TestOldIdentity(t *testing.T) {
+	opt := Options{Dir: t.TempDir(), Now: started}
+	m := moving(InputID{Name: "a.csv.gz", SHA256: "packed", Contents: []Content{{SHA256: "plain"}}})
+	m.Options = map[string]string{"timezone": "Europe/Vienna"}
+	old := m
+	old.Inputs = []InputID{{Name: "a.csv.gz", SHA256: "packed"}}
+	old.Options = map[string]string{"timezone": "Europe/Vienna", "hostname": "", "website": "", "ga-events": "default", "dedupe": "false"}
+	begun, err := Open(old, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, begun, "a", 0, 3)
+	begun.Close()
+	again, err := Open(m, opt)
+	if err != nil || !again.Resumed() || again.Missing() != 3 {
+		t.Fatalf("got %+v, %v", again, err)
+	}
+	again.Close()
+}
+
+// TestPackingIsNoIdentity takes a file and its .gz for the same input, and an
+// archive and the files in it.
+func TestPackingIsNoIdentity(t *testing.T) {
+	for _, same := range [][2]Migration{
+		{moving(input("a.csv", "plain")), moving(InputID{Name: "a.csv.gz", SHA256: "packed", Contents: []Content{{SHA256: "plain"}}})},
+		{moving(InputID{Name: "a.zip", SHA256: "zip", Contents: []Content{{SHA256: "one"}, {SHA256: "two"}}}), moving(input("a/1.csv", "one"), input("a/2.csv", "two"))},
+	} {
+		opt := Options{Dir: t.TempDir(), Now: started}
+		for i, m := range same {
+			l, err := Open(m, opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 {
+				fill(t, l, "a", 0, 3)
+			} else if !l.Resumed() {
+				t.Errorf("%+v is another migration than %+v", m, same[0])
+			}
+			l.Close()
+		}
+	}
+}
+
+// TestFailedAgain begins an --again that opens no import: the complete migration
+// stays complete, and one that opened an import is not gone on with by chance.
+func TestFailedAgain(t *testing.T) {
+	m, opt := moving(input("a.csv", "a")), Options{Dir: t.TempDir(), Now: started}
+	l, err := Open(m, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, l, "a", 0, 3)
+	if err := l.Add(End{Stats: pipeline.Stats{Events: 3}}); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	again := opt
+	again.Again = true
+	if l, err = Open(m, again); err != nil {
+		t.Fatal(err)
+	}
+	l.Close() // the key was wrong, say
+	if l, err = Open(m, opt); err != nil {
+		t.Fatal(err)
+	}
+	if _, done := l.Complete(); !done {
+		t.Error("a failed --again has made a complete migration a new one")
+	}
+	l.Close()
+	if l, err = Open(m, again); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, l, "b", 0, 1)
+	l.Close()
+	var unfinished *AgainError
+	if _, err = Open(m, opt); !errors.As(err, &unfinished) {
+		t.Errorf("without --again, an unfinished one: %v", err)
+	}
+	if l, err = Open(m, again); err != nil || !l.Resumed() {
+		t.Fatalf("with --again, an unfinished one: %v", err)
+	}
+	l.Close()
 }

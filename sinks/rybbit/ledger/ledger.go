@@ -1,0 +1,222 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Ledger remembers what of one migration is in Rybbit. Each step is on the
+// disk before the next one is taken.
+type Ledger struct {
+	State
+	journal *journal
+	resumed bool
+}
+
+// Options say how a ledger is opened.
+type Options struct {
+	// Dir is the state directory.
+	Dir string
+	// Version is hopper's, for the record.
+	Version string
+	// Again begins anew what the ledger holds as complete, and skips the check
+	// for overlapping migrations.
+	Again bool
+	Now   time.Time
+	// Disk, if set, wraps the ledger's file, for tests of disks that fail.
+	Disk func(File) File
+}
+
+// migrations is where the ledgers lie in a state directory.
+func migrations(dir string) string { return filepath.Join(dir, "migrations") }
+
+const (
+	journalSuffix = ".journal"
+	rejectsSuffix = ".rejects.ndjson"
+	// archiveTime is when a ledger that [Options.Again] replaced was begun, in its name.
+	archiveTime = "20060102T150405.000000000"
+)
+
+// AgainError says that the inputs are being imported once more, by a migration
+// that is not complete, and that the user has not asked for that this time.
+type AgainError struct{ Begun time.Time }
+
+func (e *AgainError) Error() string {
+	return fmt.Sprintf("these inputs are being imported once more, by a run with --again of %s that is not complete: "+
+		"add --again to go on with it, or delete its imports with `hopper imports delete` and run again; nothing was done",
+		e.Begun.Format(time.DateTime))
+}
+
+// Open opens the ledger of m, or begins one. It refuses, with an
+// [OverlapError], inputs that another ledger of the same site overlaps with.
+func Open(m Migration, opt Options) (*Ledger, error) {
+	files := m.files(opt.Dir)
+	path, err := files.current()
+	if err != nil {
+		return nil, err
+	}
+	l, err := open(path, opt.Disk)
+	if err != nil {
+		return nil, err
+	}
+	if opt.Again && l.end != nil {
+		if l, err = l.replace(files.paths[0], opt); err != nil {
+			return nil, err
+		}
+	}
+	if !opt.Again && l.again && l.end == nil {
+		if l.opened() {
+			return nil, errors.Join(&AgainError{l.started}, l.Close())
+		}
+		if l, err = l.withdraw(files, opt); err != nil {
+			return nil, err
+		}
+	}
+	if l.resumed = !l.started.IsZero(); l.resumed {
+		return l, nil
+	}
+	if !opt.Again {
+		if err := files.overlap(m); err != nil {
+			return nil, errors.Join(err, os.Remove(path), l.Close())
+		}
+	}
+	begin := Begin{Migration: m, Version: opt.Version, Again: opt.Again}
+	if err := l.add(begin, opt.Now.UTC()); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+func open(path string, disk func(File) File) (*Ledger, error) {
+	l := new(Ledger)
+	var err error
+	if l.journal, err = openJournal(path, l.replay); err != nil {
+		return nil, err
+	}
+	if disk != nil {
+		l.journal.file = disk(l.journal.file)
+	}
+	return l, nil
+}
+
+// opened reports whether an import of this ledger may be in Rybbit.
+func (l *Ledger) opened() bool { return len(l.imports) > 0 || l.creating != nil }
+
+// replace puts a complete ledger aside and opens an empty one at path.
+func (l *Ledger) replace(path string, opt Options) (*Ledger, error) {
+	old := strings.TrimSuffix(l.Path(), journalSuffix) + "." + l.started.Format(archiveTime) + journalSuffix
+	if err := errors.Join(os.Rename(l.Path(), old), l.Close()); err != nil {
+		return nil, fmt.Errorf("put the old ledger aside: %w", err)
+	}
+	return open(path, opt.Disk)
+}
+
+// withdraw removes a ledger that opened no import and opens the one that it
+// replaced, or an empty one.
+func (l *Ledger) withdraw(files files, opt Options) (*Ledger, error) {
+	path := l.Path()
+	if err := errors.Join(os.Remove(path), l.Close()); err != nil {
+		return nil, fmt.Errorf("take back a ledger of --again that opened no import: %w", err)
+	}
+	path, err := files.current()
+	if err != nil {
+		return nil, err
+	}
+	return open(path, opt.Disk)
+}
+
+func (l *Ledger) replay(line []byte) error {
+	step, at, err := decode(line)
+	if err != nil {
+		return err
+	}
+	return l.apply(step, at)
+}
+
+// Add records a step and returns when it is on the disk.
+func (l *Ledger) Add(step Step) error { return l.add(step, time.Now().UTC()) }
+
+func (l *Ledger) add(step Step, at time.Time) error {
+	r := step.record()
+	r.At = at
+	if err := l.journal.add(r); err != nil {
+		return err
+	}
+	return l.apply(step, at)
+}
+
+// Close releases the ledger and its lock.
+func (l *Ledger) Close() error { return l.journal.close() }
+
+// Path is where the ledger lies.
+func (l *Ledger) Path() string { return l.journal.path }
+
+// Rejects is where the rejects of the migration go by default.
+func (l *Ledger) Rejects() string {
+	return strings.TrimSuffix(l.journal.path, journalSuffix) + rejectsSuffix
+}
+
+// Resumed reports whether an earlier run began the migration.
+func (l *Ledger) Resumed() bool { return l.resumed }
+
+// files are where the ledger of a migration may lie.
+type files struct {
+	dir   string
+	paths []string // the newest naming first
+}
+
+func (m Migration) files(dir string) files {
+	f := files{dir: dir}
+	for _, key := range []string{m.key(), m.oldKey()} {
+		f.paths = append(f.paths, filepath.Join(migrations(dir), key+journalSuffix))
+	}
+	return f
+}
+
+// current returns the path of the migration's ledger: one that is there, else one
+// that was put aside and not replaced, which it brings back, else where a new one
+// belongs.
+func (f files) current() (string, error) {
+	for _, path := range f.paths {
+		switch info, err := os.Stat(path); {
+		case err == nil && info.Size() > 0:
+			return path, nil
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return "", fmt.Errorf("open the ledger: %w", err)
+		}
+	}
+	for _, path := range f.paths {
+		aside, err := filepath.Glob(strings.TrimSuffix(path, journalSuffix) + ".*" + journalSuffix)
+		if err != nil {
+			return "", err
+		}
+		if len(aside) > 0 {
+			return path, os.Rename(slices.Max(aside), path)
+		}
+	}
+	return f.paths[0], nil
+}
+
+// has reports whether the ledger at path is of the same migration: the current
+// one, or one that was put aside.
+func (f files) has(path string) bool {
+	key, _, _ := strings.Cut(filepath.Base(path), ".")
+	return slices.ContainsFunc(f.paths, func(p string) bool { return strings.TrimSuffix(filepath.Base(p), journalSuffix) == key })
+}
+
+// overlap looks for a ledger of the same site that has read an input of m.
+func (f files) overlap(m Migration) error {
+	return each(f.dir, func(path string, l *Ledger) error {
+		o := l.migration
+		if f.has(path) || o.Server != m.Server || o.Site != m.Site || disjoint(o, m) || !l.holds() {
+			return nil
+		}
+		return m.overlaps(o, l.started)
+	})
+}

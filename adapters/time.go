@@ -197,7 +197,10 @@ func (t *Times) parseFree(s string) (pipeline.Micros, bool) {
 		return c.in(t.Zone), true
 	}
 	offset, ok := parseZone(rest)
-	return c.at(offset), ok
+	if !ok {
+		return 0, false
+	}
+	return c.at(offset), true
 }
 
 // plainSpaces replaces the spaces that languages' own formats have: JavaScript

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"hopper/adapters"
 	"hopper/adapters/input"
 	"hopper/adapters/input/rows"
 	"hopper/adapters/input/spill"
@@ -26,7 +27,7 @@ const (
 
 // loadData adds the properties in an event_data or session_data table to
 // sorter, under the id of the event or session that owner names.
-func loadData(ctx context.Context, t *rows.Table, owner int, loc *time.Location, sorter *spill.Sorter, rejects *rejects) error {
+func loadData(ctx context.Context, t *rows.Table, owner int, times *adapters.Times, sorter *spill.Sorter, rejects *rejects) error {
 	var (
 		key    = t.Column("data_key", "event_key")
 		words  = t.Column("string_value", "event_string_value")
@@ -47,7 +48,7 @@ func loadData(ctx context.Context, t *rows.Table, owner int, loc *time.Location,
 			rejects.add(t, row, "a property without "+t.Columns[key])
 			return nil
 		case key >= 0:
-			p := property(get.at(kind), get.at(words), get.at(number), get.at(date), loc)
+			p := property(get.at(kind), get.at(words), get.at(number), get.at(date), times)
 			p.Key = get.at(key)
 			properties = append(properties, p)
 		default:
@@ -57,7 +58,7 @@ func loadData(ctx context.Context, t *rows.Table, owner int, loc *time.Location,
 				return nil
 			}
 		}
-		u := idOf(get.at(owner))
+		u := adapters.IDOf(get.at(owner))
 		for _, p := range properties {
 			record = appendProperty(record[:0], p)
 			if err := sorter.Add(u[:], record); err != nil {
@@ -70,7 +71,7 @@ func loadData(ctx context.Context, t *rows.Table, owner int, loc *time.Location,
 
 // property tells a value from Umami's columns for it. Where the type is not
 // told, the column that is not empty tells.
-func property(kind, text, number, date string, loc *time.Location) pipeline.Property {
+func property(kind, text, number, date string, times *adapters.Times) pipeline.Property {
 	if kind == "" {
 		switch {
 		case number != "":
@@ -98,13 +99,13 @@ func property(kind, text, number, date string, loc *time.Location) pipeline.Prop
 			return literal("false")
 		}
 		if text == "" && number != "" {
-			return property(dataBoolean, trimZeros(number), "", "", loc)
+			return property(dataBoolean, trimZeros(number), "", "", times)
 		}
 	case dataDate:
 		if date == "" {
 			date = text
 		}
-		if t, ok := parseTime(date, loc); ok {
+		if t, ok := times.Parse(date); ok {
 			date = t.Time().Format(time.RFC3339Nano)
 		}
 		return plain(date)
@@ -166,7 +167,7 @@ func parseProperty(b []byte) pipeline.Property {
 
 // lookup appends the properties of u to ps. Of a key that comes twice, the
 // later value counts. A nil index has none.
-func lookup(ix *spill.Index, u id, ps []pipeline.Property) ([]pipeline.Property, error) {
+func lookup(ix *spill.Index, u adapters.ID, ps []pipeline.Property) ([]pipeline.Property, error) {
 	if ix == nil {
 		return ps, nil
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -99,12 +98,13 @@ func (e *eventTable) wide() bool { return e.browser >= 0 || e.os >= 0 || e.count
 // source yields the events of all tables.
 type source struct {
 	opt      adapters.Options
+	times    adapters.Times
 	website  string // only events of this one; empty for all
 	tables   []*eventTable
-	sessions *sessions    // nil without such a table
-	data     *spill.Index // properties of events
-	userData *spill.Index // properties of sessions' users
-	visits   *visits      // nil where all tables tell them
+	sessions *sessions        // nil without such a table
+	data     *spill.Index     // properties of events
+	userData *spill.Index     // properties of sessions' users
+	visits   *adapters.Visits // nil where all tables tell them
 	rejects  *rejects
 
 	told   bool // the rejects were handed over
@@ -143,7 +143,7 @@ func (s *source) Next(ctx context.Context) (pipeline.Chunk, error) {
 		}
 		c := &chunk{source: s, table: t, rows: rows}
 		if t.derive {
-			if c.visits, err = s.visits.take(ctx, s.at, rows.EndRow); err != nil {
+			if c.visits, err = s.visits.Take(ctx, s.at, rows.EndRow); err != nil {
 				return nil, input.Errorf(t.Input.Name, "reading what was sorted on disk: %w", err)
 			}
 		}
@@ -173,7 +173,7 @@ type chunk struct {
 	source *source
 	table  *eventTable
 	rows   *rows.Chunk
-	visits []visit // of the rows, in order
+	visits []adapters.Visit // of the rows, in order
 }
 
 // Decode makes an event of each row, see [pipeline.Chunk].
@@ -209,12 +209,12 @@ type decoder struct {
 func (d *decoder) decode(row *rows.Row) error {
 	t, get := d.table, cells(row.Cells)
 	// visits has a row's entry where the row has a time and a visitor.
-	var began *visit
-	if len(d.visits) > 0 && d.visits[0].row == row.Number {
+	var began *adapters.Visit
+	if len(d.visits) > 0 && d.visits[0].Row == row.Number {
 		began = &d.visits[0]
 		d.visits = d.visits[1:]
 	}
-	created, ok := parseTime(get.at(t.createdAt), d.source.opt.Location())
+	created, ok := d.source.times.Parse(get.at(t.createdAt))
 	if !ok {
 		d.out.Reject(d.at, RejectTime, row.Text())
 		return nil
@@ -254,7 +254,7 @@ func (d *decoder) decode(row *rows.Row) error {
 	if noVisit(ev.Session) {
 		ev.Session = ""
 		if began != nil {
-			ev.Session = visitor + "@" + strconv.FormatInt(int64(began.start), 10)
+			ev.Session = began.Name(visitor)
 		}
 	}
 	d.name(ev, get)
@@ -336,8 +336,8 @@ func (d *decoder) page(ev *pipeline.Event, get cells) {
 		ev.Path, ev.Query, _ = strings.Cut(ev.Path, "?")
 	}
 	for _, c := range t.campaign {
-		if value := get[c.column]; value != "" && !hasParameter(ev.Query, c.parameter) {
-			ev.Query = addParameter(ev.Query, c.parameter, value)
+		if value := get[c.column]; value != "" {
+			ev.Query = adapters.AddParameter(ev.Query, c.parameter, value)
 		}
 	}
 	if t.referrer >= 0 {
@@ -346,55 +346,12 @@ func (d *decoder) page(ev *pipeline.Event, get cells) {
 		}
 		return
 	}
-	ev.Referrer = referrer(get.at(t.referrerDomain), get.at(t.referrerPath), get.at(t.refQuery))
-}
-
-// referrer puts a referrer's parts together. A path without a domain is a
-// page of the site itself, which is no referrer, or all of an app's address.
-func referrer(domain, path, query string) string {
-	domain = strings.TrimSpace(domain)
-	if domain == "" && (path == "" || path[0] == '/') {
-		return ""
-	}
-	if domain != "" {
-		if path != "" && path[0] != '/' {
-			path = "/" + path
-		}
-		if !strings.Contains(domain, "://") {
-			domain = "https://" + domain
-		}
-	}
-	if query == "" {
-		return domain + path
-	}
-	return domain + path + "?" + strings.TrimPrefix(query, "?")
-}
-
-func hasParameter(query, parameter string) bool {
-	for query != "" {
-		at := strings.Index(query, parameter)
-		if at < 0 {
-			return false
-		}
-		end := at + len(parameter)
-		if (at == 0 || query[at-1] == '&' || query[at-1] == '?') && (end == len(query) || query[end] == '=' || query[end] == '&') {
-			return true
-		}
-		query = query[end:]
-	}
-	return false
-}
-
-func addParameter(query, parameter, value string) string {
-	if query != "" {
-		query += "&"
-	}
-	return query + parameter + "=" + url.QueryEscape(value)
+	ev.Referrer = adapters.Referrer(get.at(t.referrerDomain), get.at(t.referrerPath), get.at(t.refQuery))
 }
 
 // session fills in from the session table what the event does not tell.
 func (d *decoder) session(ev *pipeline.Event, screen *string) {
-	s, found := d.source.sessions.find(idOf(ev.Visitor))
+	s, found := d.source.sessions.find(adapters.IDOf(ev.Visitor))
 	if !found {
 		if !d.table.wide() {
 			d.out.Repair(d.at, RepairSession)
@@ -455,7 +412,7 @@ func (d *decoder) vitals(v *pipeline.WebVitals, get cells) {
 func (d *decoder) attach(ev *pipeline.Event, get cells) (err error) {
 	if d.source.data != nil {
 		if key := get.at(d.table.eventID); key != "" {
-			if d.properties, err = lookup(d.source.data, idOf(key), d.properties); err != nil {
+			if d.properties, err = lookup(d.source.data, adapters.IDOf(key), d.properties); err != nil {
 				return err
 			}
 		}
@@ -464,7 +421,7 @@ func (d *decoder) attach(ev *pipeline.Event, get cells) (err error) {
 		d.properties = append(d.properties, pipeline.Property{Key: "tag", Value: tag})
 	}
 	if d.source.userData != nil && ev.Visitor != "" {
-		if d.userProperties, err = lookup(d.source.userData, idOf(ev.Visitor), d.userProperties); err != nil {
+		if d.userProperties, err = lookup(d.source.userData, adapters.IDOf(ev.Visitor), d.userProperties); err != nil {
 			return err
 		}
 	}

@@ -31,8 +31,9 @@ func tell(ctx context.Context, inputs []*input.Input, opt adapters.Options, yiel
 	if visitors != nil {
 		defer func() { err = errors.Join(err, visitors.Close()) }()
 	}
+	times := &adapters.Times{Zone: opt.Location(), Serials: true}
 	for _, e := range found.events {
-		if err := tellTable(ctx, e.Table, e.derive, visitors, opt.Location(), yield); err != nil {
+		if err := tellTable(ctx, e.Table, e.derive, visitors, times, yield); err != nil {
 			return err
 		}
 	}
@@ -77,14 +78,14 @@ func cellOf(t *rows.Table, row *rows.Row, columns ...string) string {
 	return row.Cells[i]
 }
 
-func tellTable(ctx context.Context, t *rows.Table, paused bool, visitors *spill.Index, loc *time.Location, yield func(*recount.Fact) error) error {
+func tellTable(ctx context.Context, t *rows.Table, paused bool, visitors *spill.Index, times *adapters.Times, yield func(*recount.Fact) error) error {
 	return t.Each(ctx, func(row *rows.Row) error {
 		f := &recount.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: row.Number}, Paused: paused}
 		if row.Err != nil {
 			return yield(f)
 		}
 		cell := func(columns ...string) string { return cellOf(t, row, columns...) }
-		f.At = timeOf(cell("created_at"), loc)
+		f.At = timeOf(cell("created_at"), times)
 		f.Visitor = cell("session_id")
 		if visit := cell("visit_id"); visit != "00000000-0000-0000-0000-000000000000" {
 			f.Session = visit
@@ -140,22 +141,23 @@ func tellTable(ctx context.Context, t *rows.Table, paused bool, visitors *spill.
 // kinds are Umami's event_type.
 var kinds = map[string]pipeline.Kind{"1": pipeline.Pageview, "2": pipeline.Custom, "5": pipeline.Vitals}
 
-// timeOf reads a created_at; 0 is none.
-func timeOf(s string, loc *time.Location) pipeline.Micros {
-	if utc, found := strings.CutSuffix(s, " UTC"); found {
-		s, loc = utc, time.UTC
+// timeOf reads a created_at in the forms that databases write, and leaves those
+// of other tools to the parser that all sources share; 0 is none.
+func timeOf(s string, times *adapters.Times) pipeline.Micros {
+	zone := times.Zone
+	plain := s
+	if utc, found := strings.CutSuffix(plain, " UTC"); found {
+		plain, zone = utc, time.UTC
 	}
-	s = strings.Replace(s, "T", " ", 1)
-	if zoned := strings.LastIndexAny(s, "Z+-"); zoned < len(time.DateTime) {
-		if t, err := time.ParseInLocation(time.DateTime, s, loc); err == nil {
+	plain = strings.Replace(plain, "T", " ", 1)
+	if t, err := time.ParseInLocation(time.DateTime, plain, zone); err == nil {
+		return pipeline.MicrosOf(t)
+	}
+	for _, layout := range []string{time.DateTime + "Z07:00", time.DateTime + "Z0700", time.DateTime + "Z07"} {
+		if t, err := time.Parse(layout, plain); err == nil {
 			return pipeline.MicrosOf(t)
 		}
-		return 0
 	}
-	for _, layout := range []string{time.DateTime + "Z07:00", time.DateTime + "Z0700", time.DateTime + "Z07", time.DateTime + "Z07:00:00", time.DateTime + " Z0700"} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return pipeline.MicrosOf(t)
-		}
-	}
-	return 0
+	at, _ := times.Parse(s)
+	return at
 }

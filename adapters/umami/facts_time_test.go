@@ -3,19 +3,22 @@ package umami
 import (
 	"testing"
 	"time"
+
+	"hopper/adapters"
 )
 
 // TestTimeOf has the facts' reader and the translation's agree on times.
 func TestTimeOf(t *testing.T) {
 	berlin := time.FixedZone("", 7200)
+	times := adapters.Times{Zone: berlin}
 	for _, s := range []string{
 		"2024-05-01 10:00:00", "2024-05-01T10:00:00Z", "2024-05-01T10:00:00", "2024-05-01 10:00:00.123456+00", "2024-05-01 10:00:00 UTC",
 		"2024-05-01 12:00:00+02:00", "2024-05-01 12:00:00.5+0200", "2024-05-01 10:00:00.123",
 		"2024-05-01 04:30:00-05:30", "1969-12-31 23:59:59+00", "2024-05-01 10:00:00.123456789Z",
 		"", "2024-05-01", "2024-33-01 10:00:00", "yesterday", "2024-05-01 10:00:00 CEST",
 	} {
-		want, _ := parseTime(s, berlin)
-		if got := timeOf(s, berlin); got != want {
+		want, _ := times.Parse(s)
+		if got := timeOf(s, &times); got != want {
 			t.Errorf("%q: got %v, the translation %v", s, got.Time(), want.Time())
 		}
 	}

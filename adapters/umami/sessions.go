@@ -3,57 +3,13 @@ package umami
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"slices"
 	"sort"
 	"strings"
 
+	"hopper/adapters"
 	"hopper/adapters/input/rows"
 )
-
-// id is a UUID, or a name for any other identifier (the integers of version 1).
-type id [16]byte
-
-func idOf(s string) id {
-	var u id
-	if len(s) != 36 {
-		return hashed(s)
-	}
-	n := 0
-	for i := 0; i < len(s); {
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			if s[i] != '-' {
-				return hashed(s)
-			}
-			i++
-			continue
-		}
-		high, low := hexDigits[s[i]], hexDigits[s[i+1]]
-		if high == 0 || low == 0 {
-			return hashed(s)
-		}
-		u[n] = (high-1)<<4 | (low - 1)
-		n++
-		i += 2
-	}
-	return u
-}
-
-func hashed(s string) id {
-	sum := sha256.Sum256([]byte(s))
-	return id(sum[:16])
-}
-
-// hexDigits holds each digit's value and one more, so that 0 is no digit.
-var hexDigits = func() (t [256]byte) {
-	for i := range byte(10) {
-		t['0'+i] = i + 1
-	}
-	for i := range byte(6) {
-		t['a'+i], t['A'+i] = i+11, i+11
-	}
-	return t
-}()
 
 // client is what a session tells of a visitor's browser.
 type client struct{ browser, os, device, screen, language string }
@@ -72,7 +28,7 @@ type sessions struct {
 }
 
 type session struct {
-	id                  id
+	id                  adapters.ID
 	client, place, user uint32
 }
 
@@ -115,7 +71,7 @@ func (s *sessions) load(ctx context.Context, t *rows.Table, rejects *rejects) er
 			rejects.add(t, row, "a session without session_id")
 			return nil
 		}
-		u := idOf(get.at(key))
+		u := adapters.IDOf(get.at(key))
 		s.buckets[u[0]] = append(s.buckets[u[0]], session{
 			id: u,
 			client: s.clients.number(client{get.at(browser), get.at(os), get.at(device), get.at(screen), get.at(language)}, func(c client) client {
@@ -140,7 +96,7 @@ func (s *sessions) sort() {
 }
 
 // find returns the session with that id.
-func (s *sessions) find(u id) (session, bool) {
+func (s *sessions) find(u adapters.ID) (session, bool) {
 	bucket := s.buckets[u[0]]
 	after := sort.Search(len(bucket), func(i int) bool { return bytes.Compare(bucket[i].id[:], u[:]) > 0 })
 	if after == 0 || bucket[after-1].id != u {

@@ -10,8 +10,10 @@ import (
 	"slices"
 	"strings"
 
+	"hopper/adapters"
 	"hopper/adapters/input"
 	"hopper/adapters/input/rows"
+	"hopper/pipeline"
 )
 
 // role is what a table is to Umami.
@@ -211,16 +213,17 @@ func isAggregates(inputs []*input.Input) bool {
 // headless reports whether a table's header is a row of Umami's values: a
 // time among at least three identifiers.
 func headless(t *rows.Table) bool {
-	ids, times := 0, 0
+	var times adapters.Times
+	ids, dates := 0, 0
 	for _, c := range t.Header {
-		if _, ok := parseTime(strings.ToUpper(c), nil); ok {
-			times++
+		if _, ok := times.Parse(strings.ToUpper(c)); ok {
+			dates++
 		}
-		if len(c) == 36 && idOf(c) != hashed(c) {
+		if pipeline.IsUUID(c) {
 			ids++
 		}
 	}
-	return ids >= 3 && times > 0
+	return ids >= 3 && dates > 0
 }
 
 // contents says what tables the inputs hold.

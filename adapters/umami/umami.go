@@ -100,7 +100,7 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 	if err != nil {
 		return nil, err
 	}
-	src := &source{opt: opt, website: website, tables: found.events, rejects: new(rejects)}
+	src := &source{opt: opt, times: adapters.Times{Zone: opt.Location(), Serials: true}, website: website, tables: found.events, rejects: new(rejects)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, src.Close())
@@ -115,10 +115,10 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 		}
 		src.sessions.sort()
 	}
-	if src.data, err = index(ctx, found.eventData, opt, src.rejects, "website_event_id", "event_id"); err != nil {
+	if src.data, err = src.index(ctx, found.eventData, "website_event_id", "event_id"); err != nil {
 		return nil, err
 	}
-	if src.userData, err = index(ctx, found.sessionData, opt, src.rejects, "session_id"); err != nil {
+	if src.userData, err = src.index(ctx, found.sessionData, "session_id"); err != nil {
 		return nil, err
 	}
 	if slices.ContainsFunc(found.events, func(t *eventTable) bool { return t.derive }) {
@@ -127,7 +127,7 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 				return nil, err
 			}
 		}
-		if src.visits, err = findVisits(ctx, found.events, opt); err != nil {
+		if src.visits, err = src.findVisits(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -138,14 +138,14 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 }
 
 // index sorts the properties in tables into an index by the column owner.
-func index(ctx context.Context, tables []*rows.Table, opt adapters.Options, rejects *rejects, owner ...string) (*spill.Index, error) {
+func (s *source) index(ctx context.Context, tables []*rows.Table, owner ...string) (*spill.Index, error) {
 	if len(tables) == 0 {
 		return nil, nil
 	}
-	sorter := &spill.Sorter{Dir: opt.TempDir}
+	sorter := &spill.Sorter{Dir: s.opt.TempDir}
 	defer sorter.Close()
 	for _, t := range tables {
-		if err := loadData(ctx, t, t.Column(owner...), opt.Location(), sorter, rejects); err != nil {
+		if err := loadData(ctx, t, t.Column(owner...), &s.times, sorter, s.rejects); err != nil {
 			return nil, err
 		}
 	}
@@ -154,4 +154,34 @@ func index(ctx context.Context, tables []*rows.Table, opt adapters.Options, reje
 		return nil, fmt.Errorf("sorting %s on disk: %w", tables[0].Input.Name, err)
 	}
 	return ix, err
+}
+
+// findVisits reads the tables without visits through.
+func (s *source) findVisits(ctx context.Context) (*adapters.Visits, error) {
+	finder := adapters.VisitFinder{Dir: s.opt.TempDir}
+	defer finder.Close()
+	for ordinal, t := range s.tables {
+		if !t.derive {
+			continue
+		}
+		// What cannot be read here is rejected when it is read again.
+		err := each(ctx, t.Table, nil, func(row *rows.Row) error {
+			get := cells(row.Cells)
+			at, ok := s.times.Parse(get.at(t.createdAt))
+			if !ok || get.at(t.sessionID) == "" || !noVisit(get.at(t.visitID)) {
+				return nil
+			}
+			return finder.Add(adapters.IDOf(get.at(t.sessionID)), at, ordinal, row.Number)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return finder.Find(ctx)
+}
+
+// noVisit reports whether a visit_id is none: ClickHouse fills a column that
+// was added later with zeros.
+func noVisit(visitID string) bool {
+	return visitID == "" || visitID == "00000000-0000-0000-0000-000000000000"
 }

@@ -328,7 +328,7 @@ func TestMeaning(t *testing.T) {
 func TestSecondsOfVisits(t *testing.T) {
 	text := "session_id,created_at,url_path,url_query,referrer_path,page_title\n"
 	// In no order: a pauses for 30 minutes before 11:00 and less before 11:29.
-	for _, r := range []string{"a,11:29:59", "a,11:00:00", "b,10:30:00", "a,10:00:00", "a,10:30:00", "b,10:59:59", "a,10:29:59", "a,", "a,11:59:59"} {
+	for _, r := range []string{"a,11:29:59", "a,11:00:00", "b,10:30:00", "a,10:00:00", "a,10:30:00", "b,10:59:59", "a,10:29:59", "a,noon", "a,11:59:59"} {
 		visitor, clock, _ := strings.Cut(r, ",")
 		text += visitor + ",2024-05-01 " + clock + ",/,,,\n"
 	}

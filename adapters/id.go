@@ -1,0 +1,49 @@
+package adapters
+
+import "crypto/sha256"
+
+// ID stands for an identifier in a join or a search for repeats: a UUID's own
+// bytes, in whatever case it is written, or a digest of any other text.
+type ID [16]byte
+
+// IDOf returns the ID of an identifier.
+func IDOf(s string) ID {
+	var u ID
+	if len(s) != 36 {
+		return digest(s)
+	}
+	n := 0
+	for i := 0; i < len(s); {
+		if i == 8 || i == 13 || i == 18 || i == 23 {
+			if s[i] != '-' {
+				return digest(s)
+			}
+			i++
+			continue
+		}
+		high, low := hexDigits[s[i]], hexDigits[s[i+1]]
+		if high == 0 || low == 0 {
+			return digest(s)
+		}
+		u[n] = (high-1)<<4 | (low - 1)
+		n++
+		i += 2
+	}
+	return u
+}
+
+func digest(s string) ID {
+	sum := sha256.Sum256([]byte(s))
+	return ID(sum[:16])
+}
+
+// hexDigits holds each digit's value and one more, so that 0 is no digit.
+var hexDigits = func() (t [256]byte) {
+	for i := range byte(10) {
+		t['0'+i] = i + 1
+	}
+	for i := range byte(6) {
+		t['a'+i], t['A'+i] = i+11, i+11
+	}
+	return t
+}()

@@ -91,6 +91,8 @@ uncounted, lag, empty or restart.`,
 	f.Int64Var(&opt.MonthlyQuota, "monthly-quota", 0, "skip events beyond `N` of a month")
 	f.IntVar(&opt.Budget, "budget", 0, "take `N` requests a day, then answer 429")
 	f.Float64Var(&opt.Pace, "pace", 0, "take `TIMES` as long for a batch as a real server: 1 is as slow, 0 as fast as it can")
+	f.StringSliceVar(&opt.Scopes, "scopes", nil, "what the key may do (`sites:write,sql:read`; default all)")
+	f.BoolVar(&opt.NoSQL, "no-sql", false, "have no SQL route, as older servers")
 	f.StringArrayVar(&faults, "fault", nil, "let something go wrong (`SPEC`, repeatable)")
 	return cmd
 }

@@ -20,8 +20,8 @@ const (
 	lease = 15 * time.Minute
 	// cloudLife is how long an import may stay open on Rybbit Cloud.
 	cloudLife = 2 * time.Hour
-	// longestNumber is how long a site's number is at most; what is longer is
-	// looked up as a string identifier.
+	// longestNumber is the most digits of a site's number. A longer text is looked
+	// up as a string identifier.
 	longestNumber = 4
 )
 
@@ -32,7 +32,7 @@ var eventsPerSecond = map[string]float64{
 }
 
 // handle answers a request that no fault has answered. An error means that the
-// client is gone, that the server is closing, or that the database failed.
+// client is gone, the server is closing, or the database failed.
 func (x *exchange) handle(ctx context.Context) (reply, error) {
 	if answer, ok := x.authorize(); !ok {
 		return answer, nil
@@ -111,7 +111,7 @@ func (x *exchange) scope() string {
 	return "sites:write"
 }
 
-// expectJSON checks what the body is said to be.
+// expectJSON checks the headers that describe the body.
 func (x *exchange) expectJSON() (reply, bool) {
 	if e := x.r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 		return notJSON, false
@@ -130,8 +130,8 @@ var (
 		"Body cannot be empty when content-type is set to 'application/json'")
 )
 
-// malformed answers a body that could not be read as JSON, unless it is reading
-// itself that failed.
+// malformed answers a body that is not JSON. It returns an error when the body
+// could not be read.
 func (x *exchange) malformed() (reply, error) {
 	switch {
 	case x.body.err != nil:
@@ -170,20 +170,8 @@ func (x *exchange) create(ctx context.Context) (reply, error) {
 	id := uuid.NewString()
 	busy := false
 	err = x.change(ctx, func(tx *sql.Tx) error {
-		if !x.old {
-			var open int
-			err := tx.QueryRowContext(ctx, `SELECT count(*) FROM imports WHERE completed_at IS NULL AND NOT lease_lost
-				AND last_batch_at > ?`, now.Add(-lease).Format(timeLayout)).Scan(&open)
-			if busy = open > 0; err != nil || busy {
-				return err
-			}
-			_, err = tx.ExecContext(ctx, `UPDATE imports SET lease_lost = 1 WHERE completed_at IS NULL`)
-			if err != nil {
-				return err
-			}
-		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO imports (import_id, site, platform, started_at, last_batch_at) VALUES (?,?,?,?,?)`,
-			id, x.site, platform, now.Format(timeLayout), now.Format(timeLayout))
+		var err error
+		busy, err = x.open(ctx, tx, id, platform, now)
 		return err
 	})
 	if err != nil {
@@ -205,7 +193,25 @@ func (x *exchange) create(ctx context.Context) (reply, error) {
 	}}}, nil
 }
 
-// target finds the import of the path. Its reply says why there is none.
+// open adds an import, unless another one keeps it out.
+func (x *exchange) open(ctx context.Context, tx *sql.Tx, id, platform string, now time.Time) (busy bool, err error) {
+	if !x.old {
+		var others int
+		err := tx.QueryRowContext(ctx, `SELECT count(*) FROM imports WHERE completed_at IS NULL AND NOT lease_lost
+			AND last_batch_at > ?`, now.Add(-lease).Format(timeLayout)).Scan(&others)
+		if err != nil || others > 0 {
+			return others > 0, err
+		}
+		if _, err = tx.ExecContext(ctx, `UPDATE imports SET lease_lost = 1 WHERE completed_at IS NULL`); err != nil {
+			return false, err
+		}
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO imports (import_id, site, platform, started_at, last_batch_at) VALUES (?,?,?,?,?)`,
+		id, x.site, platform, now.Format(timeLayout), now.Format(timeLayout))
+	return false, err
+}
+
+// target finds the import of the path. Without one it returns the reply to give.
 func (x *exchange) target(ctx context.Context, db interface {
 	QueryRowContext(context.Context, string, ...any) *sql.Row
 }) (*importRow, reply, error) {
@@ -258,7 +264,7 @@ func (x *exchange) events(ctx context.Context) (reply, error) {
 	return answer, x.remember(ctx)
 }
 
-// store adds a batch to its import, with the counters, and returns what it added to them.
+// store adds a batch to its import and returns what it added to the counters.
 func (x *exchange) store(ctx context.Context, tx *sql.Tx, b *batch) (reply, int64, error) {
 	row, answer, err := x.target(ctx, tx)
 	if err != nil || row == nil {
@@ -299,8 +305,8 @@ func (x *exchange) store(ctx context.Context, tx *sql.Tx, b *batch) (reply, int6
 	return reply{status: http.StatusOK}, size, err
 }
 
-// allowed leaves out what is to be skipped: events in the future, before the
-// allowed range, of no date, or over the month's quota.
+// allowed returns the events that are not skipped. It skips those in the future,
+// before the allowed range, of a day that does not exist, or over the month's quota.
 func (x *exchange) allowed(ctx context.Context, tx *sql.Tx, now time.Time, events []*event) ([]*event, error) {
 	used := make(map[string]int64)
 	if x.opts.MonthlyQuota > 0 {
@@ -434,7 +440,7 @@ func (s *Server) change(ctx context.Context, do func(*sql.Tx) error) error {
 	return tx.Commit()
 }
 
-// completeOld completes what Rybbit Cloud would have completed by now.
+// completeOld completes the imports that Rybbit Cloud would have completed by now.
 func (s *Server) completeOld(ctx context.Context) error {
 	now := s.opts.Now().UTC()
 	return s.change(ctx, func(tx *sql.Tx) error {
@@ -444,7 +450,7 @@ func (s *Server) completeOld(ctx context.Context) error {
 	})
 }
 
-// meddle does to the request's import what a fault says.
+// meddle completes, expires or deletes the request's import, as a fault asks.
 func (x *exchange) meddle(ctx context.Context, effect Effect) error {
 	err := x.change(ctx, func(tx *sql.Tx) error {
 		var err error

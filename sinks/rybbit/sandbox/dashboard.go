@@ -192,7 +192,7 @@ type chart struct {
 	Labels              []tick
 }
 
-// column is a bucket's part of the field, with what it says when pointed at.
+// column is a bucket's part of the chart, with the text that a pointer shows.
 type column struct {
 	X, Width float64
 	Text     string

@@ -65,10 +65,11 @@ func formatsOf(f fields, among []format) []format {
 }
 
 // decodeBatch reads a whole body of the events call. The error is errShape when
-// the JSON fits no batch of that format, another when it is no JSON, or whatever
-// reading gave. Broken JSON outweighs a broken shape, because a server parses
-// before it looks. A lenient server takes events in the shape of another format
-// as well, provided that all of a batch have it, and finds each of them invalid.
+// the JSON is no batch of that format. It is another error when the body is no
+// JSON or cannot be read. Broken JSON outweighs a broken shape, because a server
+// parses before it looks. A lenient server also takes events in the shape of
+// another format, if all events of the batch have it, and finds each of them
+// invalid.
 func decodeBatch(r io.Reader, wire format, lenient bool) (*batch, error) {
 	dec := json.NewDecoder(r)
 	start, err := dec.Token()
@@ -76,54 +77,15 @@ func decodeBatch(r io.Reader, wire format, lenient bool) (*batch, error) {
 		return nil, err
 	}
 	b := &batch{lenient: lenient}
-	var hasEvents, hasLast bool
-	var shape error
-	if start == json.Delim('[') {
-		shape = fmt.Errorf("%w: the body is no object", errShape)
-		for dec.More() {
-			if err := dec.Decode(new(json.RawMessage)); err != nil {
-				return nil, err
-			}
-		}
-		if _, err := dec.Token(); err != nil {
-			return nil, err
-		}
-	} else if start != json.Delim('{') {
-		shape = fmt.Errorf("%w: the body is no object", errShape)
-	} else {
-		for dec.More() {
-			key, err := dec.Token()
-			if err != nil {
-				return nil, err
-			}
-			switch key {
-			case "events":
-				hasEvents, shape = true, nil
-				b.events, b.invalid, b.others = nil, 0, nil
-				if shape, err = b.decodeEvents(dec, wire); err != nil {
-					return nil, err
-				}
-			case "isLastBatch":
-				var v any
-				if err := dec.Decode(&v); err != nil {
-					return nil, err
-				}
-				b.last, hasLast = v.(bool)
-			default:
-				if err := dec.Decode(new(json.RawMessage)); err != nil {
-					return nil, err
-				}
-			}
-		}
-		if _, err := dec.Token(); err != nil {
-			return nil, err
-		}
-		if shape == nil && !hasEvents {
-			shape = fmt.Errorf("%w: events is missing", errShape)
-		}
-		if shape == nil && !hasLast {
-			shape = fmt.Errorf("%w: isLastBatch is missing or no boolean", errShape)
-		}
+	shape := fmt.Errorf("%w: the body is no object", errShape)
+	switch start {
+	case json.Delim('{'):
+		shape, err = b.decodeMembers(dec, wire)
+	case json.Delim('['):
+		err = skipList(dec)
+	}
+	if err != nil {
+		return nil, err
 	}
 	switch _, err := dec.Token(); {
 	case err == nil:
@@ -137,31 +99,67 @@ func decodeBatch(r io.Reader, wire format, lenient bool) (*batch, error) {
 	return b, nil
 }
 
+// decodeMembers reads the body's object after its brace.
+func (b *batch) decodeMembers(dec *json.Decoder, wire format) (shape, err error) {
+	var hasEvents, hasLast bool
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		switch key {
+		case "events":
+			hasEvents = true
+			b.events, b.invalid, b.others = nil, 0, nil
+			shape, err = b.decodeEvents(dec, wire)
+		case "isLastBatch":
+			var v any
+			err = dec.Decode(&v)
+			b.last, hasLast = v.(bool)
+		default:
+			err = dec.Decode(new(json.RawMessage))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case shape != nil:
+	case !hasEvents:
+		shape = fmt.Errorf("%w: events is missing", errShape)
+	case !hasLast:
+		shape = fmt.Errorf("%w: isLastBatch is missing or no boolean", errShape)
+	}
+	_, err = dec.Token()
+	return shape, err
+}
+
+// skipList reads the rest of an array.
+func skipList(dec *json.Decoder) error {
+	for dec.More() {
+		if err := dec.Decode(new(json.RawMessage)); err != nil {
+			return err
+		}
+	}
+	_, err := dec.Token()
+	return err
+}
+
 // decodeEvents reads the array of events. It goes on after a broken shape, to
 // find broken JSON behind it.
 func (b *batch) decodeEvents(dec *json.Decoder, wire format) (shape, err error) {
-	var list json.RawMessage
 	if !dec.More() { // "events": with nothing behind it
-		return nil, dec.Decode(&list)
+		return nil, dec.Decode(new(json.RawMessage))
 	}
 	start, err := dec.Token()
 	if err != nil {
 		return nil, err
 	}
-	if start == json.Delim('{') {
-		for dec.More() {
-			if _, err := dec.Token(); err != nil {
-				return nil, err
-			}
-			if err := dec.Decode(&list); err != nil {
-				return nil, err
-			}
-		}
-		_, err := dec.Token()
-		return fmt.Errorf("%w: events is no array", errShape), err
-	}
 	if start != json.Delim('[') {
-		return fmt.Errorf("%w: events is no array", errShape), nil
+		if start == json.Delim('{') {
+			err = skipMembers(dec)
+		}
+		return fmt.Errorf("%w: events is no array", errShape), err
 	}
 	f := make(fields)
 	for n := 0; dec.More(); n++ {
@@ -170,39 +168,53 @@ func (b *batch) decodeEvents(dec *json.Decoder, wire format) (shape, err error) 
 		if wrongType := new(json.UnmarshalTypeError); errors.As(err, &wrongType) || err == nil && f == nil {
 			shape = fmt.Errorf("%w: events.%d is no object", errShape, n)
 			f = make(fields)
-			continue
 		} else if err != nil {
 			return nil, err
 		}
-		if shape != nil {
-			continue
-		}
-		lacks := wire.lacks(f)
-		if n == 0 && lacks != "" && b.lenient {
-			b.others = formatsOf(f, slices.Collect(maps.Values(wireFormats)))
-		} else if len(b.others) > 0 {
-			b.others = formatsOf(f, b.others)
-		}
-		switch {
-		case len(b.others) > 0: // not this import's format, so that no event is valid
-			b.invalid++
-			continue
-		case lacks != "":
-			shape = fmt.Errorf("%w: events.%d.%s is missing or no string", errShape, n, lacks)
-			continue
-		case b.others != nil:
-			shape = fmt.Errorf("%w: events.%d has another shape than the ones before", errShape, n)
-			continue
-		}
-		e := &event{props: "{}"}
-		if wire.row(f, e) {
-			b.events = append(b.events, e)
-		} else {
-			b.invalid++
+		if shape == nil {
+			shape = b.add(n, f, wire)
 		}
 	}
 	_, err = dec.Token()
 	return shape, err
+}
+
+// skipMembers reads the rest of an object.
+func skipMembers(dec *json.Decoder) error {
+	for dec.More() {
+		if _, err := dec.Token(); err != nil {
+			return err
+		}
+		if err := dec.Decode(new(json.RawMessage)); err != nil {
+			return err
+		}
+	}
+	_, err := dec.Token()
+	return err
+}
+
+// add adds event number n. Its error is errShape.
+func (b *batch) add(n int, f fields, wire format) error {
+	lacks := wire.lacks(f)
+	if n == 0 && lacks != "" && b.lenient {
+		b.others = formatsOf(f, slices.Collect(maps.Values(wireFormats)))
+	} else if len(b.others) > 0 {
+		b.others = formatsOf(f, b.others)
+	}
+	e := &event{props: "{}"}
+	switch {
+	case len(b.others) > 0: // not this import's format, so that no event is valid
+		b.invalid++
+	case lacks != "":
+		return fmt.Errorf("%w: events.%d.%s is missing or no string", errShape, n, lacks)
+	case b.others != nil:
+		return fmt.Errorf("%w: events.%d has another shape than the ones before", errShape, n)
+	case wire.row(f, e):
+		b.events = append(b.events, e)
+	default:
+		b.invalid++
+	}
+	return nil
 }
 
 // fits reports whether s has at most limit UTF-16 code units.

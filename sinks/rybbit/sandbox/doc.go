@@ -6,11 +6,10 @@
 // below /api/sites/:site/imports: create, events, list and delete. The list shows
 // the ten newest imports. The server knows the
 // five wire formats umami, simple_analytics, plausible, matomo and posthog,
-// checks every field by their rules, drops and counts what is invalid or to be
-// skipped, and stores the rest. A batch, its counters and its completion are
-// stored in one transaction, so that what the list tells is always what is there.
-// A body is read to its end, and is known to be whole, before anything of it is
-// stored. With [Options] it plays an old release, Rybbit Cloud, or a server with
+// checks every field by their rules, drops and counts invalid and skipped events,
+// and stores the rest. A batch, its counters and its completion are stored in one
+// transaction, so that the list always agrees with the events. The server reads a
+// body to its end before it stores anything of it. With [Options] it plays an old release, Rybbit Cloud, or a server with
 // few platforms, small bodies or a small budget of requests.
 //
 // It answers questions about what it holds, too: the statistics below
@@ -25,10 +24,9 @@
 // [Server.Track] adds events of the site's own tracker. What channel a referrer
 // belongs to is a guess at the real rules, which are not described.
 //
-// It shares no code with hopper's client and none of its judgement: each is
-// written from the description of the API, so that the one's tests find the
-// other's mistakes. Where that description is silent the sandbox takes the
-// stricter reading: isLastBatch must be sent, a field's name is case-sensitive, a
+// It shares no code with hopper's client. Both are written from the description of
+// the API, so that each finds the other's mistakes. Where the description is
+// silent the sandbox takes the stricter reading: isLastBatch must be sent, a field's name is case-sensitive, a
 // body that is not said to be application/json answers 415, an import that has
 // lost its lease can neither be closed nor deleted, and a pageview keeps none of
 // PostHog's properties. Addresses are read as the web's URL standard says: a path
@@ -84,7 +82,7 @@
 // [ParseFaults] reads: replies that are lost, connections cut before or within a
 // body, refusals of any status before or after the work is done, a proxy's pages,
 // delays during which the client gives up but the server goes on, imports that
-// are completed, expired, aborted or deleted under the client's hands, lists that
+// are completed, expired, aborted or deleted by somebody else, lists that
 // are empty or lag behind, and a server that restarts or whose heap is too small
 // for a batch. They happen on real sockets, as resets, and behind [Server.Serve]
 // as refused connections. [Options.Pace] lets a batch take as long as on a real

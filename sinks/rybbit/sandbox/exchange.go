@@ -149,7 +149,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil: // the database's trouble
 		answer = failure(http.StatusInternalServerError, err.Error())
 	}
-	// Observers are told first, so that a test that has its answer has theirs too.
+	// The observer comes first, so that it has seen the request when the client
+	// has its answer.
 	if s.opts.Observe != nil {
 		seen := Exchange{Request: request, Import: x.importID, Bytes: x.body.read, Stored: x.stored,
 			Status: answer.status, Faults: x.faults, Took: time.Since(began)}
@@ -177,7 +178,7 @@ func (x *exchange) answer(answer reply) {
 	}
 }
 
-// route reads from the request's line what is asked for.
+// route reads the call and its parameters from the request's path.
 func (x *exchange) route() bool {
 	parts := strings.Split(strings.Trim(x.r.URL.Path, "/"), "/")
 	if len(parts) < 2 || parts[0] != "api" {
@@ -221,7 +222,7 @@ func (x *exchange) routeImports(rest []string) bool {
 // run carries the request out with its faults. An error means that the connection
 // is to be cut instead of answering.
 func (x *exchange) run() (reply, error) {
-	ctx := context.WithoutCancel(x.r.Context()) // what was sent is stored, whoever listens
+	ctx := context.WithoutCancel(x.r.Context()) // a batch is stored even when its client has gone
 	var instead *reply
 	for i := range x.faults {
 		f := &x.faults[i]
@@ -360,7 +361,7 @@ func (x *exchange) delay() error {
 	return nil
 }
 
-// wait waits as the fault says, and reports false when the server is closed first.
+// wait waits for the fault's time, and reports false when the server ends first.
 func (x *exchange) wait(f Fault) bool {
 	var over <-chan time.Time
 	if f.Until == nil {
@@ -435,13 +436,13 @@ func (x *exchange) refuseSize() (reply, error) {
 	return x.faulty(&Fault{Code: http.StatusRequestEntityTooLarge, HTML: x.opts.ProxyHTML}), nil
 }
 
-// drain reads what is left of the body, so that an early answer is not lost to a
-// reset. A client that has asked whether to send it is not made to.
+// drain reads the rest of the body, so that a reset does not destroy an early
+// answer. A client that asked whether to send its body need not send it.
 func (x *exchange) drain() error {
 	if x.body.read == 0 && strings.EqualFold(x.r.Header.Get("Expect"), "100-continue") {
 		return nil
 	}
-	x.body.limit = 1 << 62 // the answer is known: size does not matter any more
+	x.body.limit = 1 << 62 // the answer is known, whatever the size
 	_, err := io.Copy(io.Discard, x.body)
 	return err
 }

@@ -26,12 +26,12 @@ const (
 // Effect is what a [Fault] does to a request.
 type Effect string
 
-// The effects. Each says in brackets which fields of [Fault] it reads.
+// The effects. The brackets name the fields of [Fault] that an effect reads.
 const (
 	// Status answers with a status of its own [Code, After, Above, HTML, Retry,
 	// RetryAsDate]. After with a wait answers as soon as the body has been read,
-	// waits, and carries the request out only then, as behind a proxy that has
-	// lost its patience [For, Until].
+	// waits, and carries the request out only then, as behind a proxy whose time
+	// is over [For, Until].
 	Status Effect = "status"
 	// Cut resets the connection while the body is being received; nothing of
 	// the request is carried out [At, AtPercent, Above].
@@ -40,8 +40,8 @@ const (
 	// answer is lost. With a wait it resets the connection as soon as the body
 	// has been read, waits, and carries the request out only then [For, Until].
 	Lost Effect = "lost"
-	// Slow waits, then carries the request out, whether or not the client still
-	// listens, and answers [For, Until].
+	// Slow waits, then carries the request out, even when the client has gone,
+	// and answers [For, Until].
 	Slow Effect = "slow"
 	// Late carries the request out, waits, and answers [For, Until].
 	Late Effect = "late"
@@ -64,13 +64,13 @@ const (
 	// one and only the counters are old [For, Counters].
 	Lag Effect = "lag"
 	// Empty answers a list without imports. With a wait it does so for that time
-	// from the first request on, whatever Last says [For].
+	// from the first request on, whatever Last is [For].
 	Empty Effect = "empty"
-	// Restart ends the server's process: all connections are reset, what was
-	// under way is not stored, and nothing listens until the time is over. It
-	// comes before the request is carried out, or after. With Above only a body
-	// of more bytes does it, as one that does not fit into the server's heap
-	// [For, After, Above].
+	// Restart ends the server's process: it resets all connections, does not
+	// store the requests under way, and refuses connections until the time is
+	// over. It comes before the request is carried out, or after. With Above
+	// only a body of more bytes causes it, as one that does not fit into the
+	// server's heap does [For, After, Above].
 	Restart Effect = "restart"
 )
 
@@ -138,7 +138,7 @@ type Fault struct {
 //	cut        at=64KB, at=50%      reset the connection: before the body, or after so much of it
 //	           above=1MB            …only when the body is longer
 //	lost       for=5s               carry it out, then reset; with for: reset, wait, carry it out
-//	slow       for=30s              wait, carry it out (even if nobody listens any more), answer
+//	slow       for=30s              wait, carry it out (even when the client has gone), answer
 //	late       for=30s              carry it out, wait, answer
 //	complete   after                the import is closed before (or after) the request
 //	expire     after                the import's lease is taken before (or after) the request

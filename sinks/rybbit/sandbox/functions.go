@@ -11,8 +11,8 @@ import (
 	"modernc.org/sqlite"
 )
 
-// registerFunctions adds the functions that the statistics need to the driver,
-// which knows them for every connection of the process.
+// registerFunctions adds the functions that the statistics need to the SQLite
+// driver, which has one set of functions for the whole process.
 var registerFunctions = sync.OnceValue(func() error {
 	for name, f := range map[string]struct {
 		args int32

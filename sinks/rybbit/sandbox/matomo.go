@@ -29,7 +29,7 @@ func matomoRow(f fields, e *event) bool {
 		!fits(e.name, maxEventName) || err != nil || f.get("timestamp")[0] == '+' {
 		return false
 	}
-	// Time ends in 9999 here: what is later is in the future anyway.
+	// The latest time is in 9999; a later one would be in the future as well.
 	e.at = time.Unix(int64(min(seconds, 253402300799)), 0).UTC()
 	switch f.get("type") {
 	case "action", "search":

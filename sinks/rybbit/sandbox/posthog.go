@@ -14,9 +14,9 @@ var posthog = format{
 
 const maxDistinctID = 255
 
-// posthogRead are PostHog's own properties that become fields, so that a custom
-// event does not keep them as properties too. It does keep "title", which is read
-// as the page's title as well: a name without "$" may be the site's own.
+// posthogRead are PostHog's own properties that become fields. A custom event does
+// not keep them as properties. It keeps "title", which is also read as the page's
+// title, because a name without "$" may be the site's own.
 var posthogRead = map[string]bool{
 	"$session_id": true, "$device_id": true, "$is_identified": true, "$current_url": true, "$referrer": true,
 	"$raw_user_agent": true, "$browser": true, "$browser_version": true, "$os": true, "$os_version": true, "$device_type": true,
@@ -44,11 +44,32 @@ func posthogRow(f fields, e *event) bool {
 	if e.session == "" || !fits(e.session, maxDistinctID) || address != "" && !hasPage {
 		return false
 	}
+	if name == "$pageview" && address == "" || !e.posthogKind(name, p) {
+		return false
+	}
+	e.user = firstOf(p.text("$device_id"), distinct)
+	if p.text("$is_identified") == "true" {
+		e.identified = distinct
+	}
+	e.hostname, e.pathname, e.querystring = page.hostname, page.pathname, page.search
+	e.title = p.text("title")
+	if e.referrer = p.text("$referrer"); e.referrer == "$direct" {
+		e.referrer = ""
+	}
+	e.referrer = foreign(e.referrer, e.hostname)
+	e.posthogClient(p)
+	e.width, e.height = p.pixels("$screen_width"), p.pixels("$screen_height")
+	e.language = p.text("$browser_language")
+	e.city, e.timezone = p.text("$geoip_city_name"), p.text("$geoip_time_zone")
+	e.place(p.text("$geoip_country_code"), p.text("$geoip_subdivision_1_code"), p.number("$geoip_latitude"), p.number("$geoip_longitude"))
+	return true
+}
+
+// posthogKind reads the kind that the event's name stands for. It reports false for
+// an event that is not imported.
+func (e *event) posthogKind(name string, p properties) bool {
 	switch {
 	case name == "$pageview":
-		if address == "" {
-			return false
-		}
 		e.kind = pageview
 	case name == "$autocapture" && p.text("$external_click_url") != "":
 		e.kind, e.outboundURL, e.outboundText = outbound, p.text("$external_click_url"), p.text("$el_text")
@@ -64,23 +85,19 @@ func posthogRow(f fields, e *event) bool {
 	default:
 		e.kind, e.name = customEvent, name
 		kept := make(map[string]json.RawMessage)
-		for name, value := range raw {
+		for name, value := range p {
 			if !posthogRead[name] {
 				kept[name] = value
 			}
 		}
 		e.props = jsonText(kept)
 	}
-	e.user = firstOf(p.text("$device_id"), distinct)
-	if p.text("$is_identified") == "true" {
-		e.identified = distinct
-	}
-	e.hostname, e.pathname, e.querystring = page.hostname, page.pathname, page.search
-	e.title = p.text("title")
-	if e.referrer = p.text("$referrer"); e.referrer == "$direct" {
-		e.referrer = ""
-	}
-	e.referrer = foreign(e.referrer, e.hostname)
+	return true
+}
+
+// posthogClient reads browser, system and device: from the user agent, and where
+// PostHog names them itself, from there.
+func (e *event) posthogClient(p properties) {
 	e.readAgent(p.text("$raw_user_agent"))
 	if v := p.text("$browser"); v != "" {
 		e.browser, e.browserVersion = rename(posthogBrowsers, v), ""
@@ -97,11 +114,6 @@ func posthogRow(f fields, e *event) bool {
 	if v := p.text("$device_type"); v != "" {
 		e.device = rename(posthogDevices, v)
 	}
-	e.width, e.height = p.pixels("$screen_width"), p.pixels("$screen_height")
-	e.language = p.text("$browser_language")
-	e.city, e.timezone = p.text("$geoip_city_name"), p.text("$geoip_time_zone")
-	e.place(p.text("$geoip_country_code"), p.text("$geoip_subdivision_1_code"), p.number("$geoip_latitude"), p.number("$geoip_longitude"))
-	return true
 }
 
 func firstOf(a, b string) string {
@@ -162,8 +174,8 @@ func (p properties) exception() (name, props string) {
 	return name, jsonText(kept)
 }
 
-// place reads country, region and coordinates; what is not right is unknown. A
-// region without its country gets it.
+// place reads country, region and coordinates. It leaves out a value that has not
+// the right form, and puts the country before a region that lacks it.
 func (e *event) place(country, region string, lat, lon sql.NullFloat64) {
 	if countryPattern.MatchString(country) {
 		e.country = country

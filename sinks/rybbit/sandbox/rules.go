@@ -45,7 +45,7 @@ func isCountry(s string) bool { return s == "" || countryPattern.MatchString(s) 
 func isRegion(s string) bool  { return s == "" || regionPattern.MatchString(s) }
 
 // dateTime reads "YYYY-MM-DD HH:MM:SS" into e. A day that does not exist has the
-// right form all the same: such an event is skipped, not invalid.
+// right form, so that the event is skipped and not invalid.
 func (e *event) dateTime(s string) bool {
 	if !dateTimePattern.MatchString(s) {
 		return false

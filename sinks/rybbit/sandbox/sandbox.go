@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Options say which server the sandbox plays. The zero value is a self-hosted
-// server of the newest release with a database that ends with it.
+// Options choose the server that the sandbox plays. The zero value is a self-hosted
+// server of the newest release, whose database Close removes.
 type Options struct {
 	// Path is the database file, created when missing. Empty means a temporary
 	// one, removed by Close.
@@ -27,7 +27,7 @@ type Options struct {
 	NoSQL bool
 	// ReadKey, if set, is a second key that may list imports and nothing else.
 	ReadKey string
-	// Site is the only site the server knows, a number or a string identifier,
+	// Site is the only site of the server, a number or a string identifier,
 	// default "1". Imports that a database holds of other sites answer 400.
 	Site string
 	// Platforms are those known to this server. Default: all five, or what the
@@ -53,8 +53,8 @@ type Options struct {
 	// calendar month (UTC); the ones beyond are skipped.
 	MonthlyQuota int64
 	// Budget, if set, is the number of requests a key may make per Window
-	// (default 24 hours). What is over it answers 429 (403 in 2.7) with
-	// Retry-After.
+	// (default 24 hours). A request over it is answered by 429 (403 in 2.7)
+	// with Retry-After.
 	Budget int
 	Window time.Duration
 	// Pace makes the server take the time that a real one took for a batch,
@@ -62,13 +62,13 @@ type Options struct {
 	// sandbox is. Meanwhile no other request is carried out, since a real
 	// server has one thread.
 	Pace float64
-	// Faults is what goes wrong; see [ParseFaults].
+	// Faults are the faults that hit requests; see [ParseFaults].
 	Faults []Fault
-	// Hook, if set, is asked for faults at each request, after Faults. It is
-	// called by several goroutines when requests overlap.
+	// Hook, if set, returns more faults for each request. Several goroutines
+	// call it when requests overlap.
 	Hook func(Request) []Fault
-	// Observe, if set, is told of each request when it is over. The same holds
-	// for it.
+	// Observe, if set, is called with each request that is over. Several
+	// goroutines call it when requests overlap.
 	Observe func(Exchange)
 	// Now is the server's clock, default time.Now.
 	Now func() time.Time

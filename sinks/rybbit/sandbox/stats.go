@@ -19,7 +19,7 @@ const release = "2.7.0"
 // organization is the id of the only organization there is.
 const organization = "sandboxorganization"
 
-// statistic is one of the routes that tell what the site's events amount to.
+// statistic is a route that returns numbers about the site's events.
 type statistic struct {
 	scope  string
 	answer func(q *query) (any, error)

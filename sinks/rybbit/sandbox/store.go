@@ -78,8 +78,8 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE INDEX IF NOT EXISTS events_import ON events (import_id);
 `
 
-// migrations lead the tables to their present form, one by one; a database says in
-// its user_version how many it has had.
+// migrations bring the tables to their present form, one after the other. The
+// user_version of a database is the number of migrations that it has had.
 var migrations = []string{
 	// Events that belong to no import need a site of their own.
 	`ALTER TABLE events ADD COLUMN site TEXT NOT NULL DEFAULT '';
@@ -142,7 +142,7 @@ const insertColumns = `import_id, timestamp, kind, session_id, user_id, identifi
 	device_type, screen_width, screen_height, language, country, region, city, lat, lon, timezone, event_name,
 	props, outbound_url, outbound_text, lcp, cls, inp, fcp, ttfb, site`
 
-// The kinds of events that Rybbit tells apart.
+// Rybbit's kinds of events.
 const (
 	pageview    = "pageview"
 	customEvent = "custom_event"
@@ -284,11 +284,11 @@ func newestFirst(a, b importRow) int {
 	return cmp.Or(strings.Compare(b.started, a.started), cmp.Compare(b.nth, a.nth))
 }
 
-// rowsPerInsert trades the cost of a call for the size of a statement.
+// rowsPerInsert is how many rows one statement inserts; fewer take longer.
 const rowsPerInsert = 32
 
-// insertEvents stores events of one import within tx, or with an empty importID
-// such as the site's tracker has sent.
+// insertEvents stores events of one import within tx. With an empty importID they
+// are events of the site's tracker.
 func insertEvents(ctx context.Context, tx *sql.Tx, importID, site string, events []*event) error {
 	if len(events) == 0 {
 		return nil

@@ -171,8 +171,8 @@ var (
 	embedded       = regexp.MustCompile(`(?i)\bwindows ce\b|\btesla/|\bqtcarbrowser\b`)
 )
 
-// agentDevice tells the device; tablets count as mobile, and what does not say is
-// a desktop.
+// agentDevice returns the device. Tablets count as mobile, and an agent that names
+// no device is a desktop.
 func agentDevice(agent, system string) string {
 	switch {
 	case tvPattern.MatchString(agent):

@@ -77,6 +77,11 @@ func (matomoWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	dst = strconv.AppendInt(dst, int64(min(max(ev.Time, firstTime), lastTime)/1e6), 10)
 	dst = append(dst, `","referrerUrl":"`...)
 	dst = appendCut(dst, ev.Referrer, maxUnitsURL)
+	return append(appendMatomoClient(dst, ev), `"}`...)
+}
+
+// appendMatomoClient appends the visitor's browser, system, device and place.
+func appendMatomoClient(dst []byte, ev *pipeline.Event) []byte {
 	dst = append(dst, `","browserName":"`...)
 	dst = appendCut(dst, ev.Browser, maxUnitsBrowser)
 	dst = append(dst, `","browserVersion":"`...)
@@ -104,8 +109,7 @@ func (matomoWire) Append(dst []byte, ev *pipeline.Event) []byte {
 		dst = append(dst, `","longitude":"`...)
 	}
 	dst = append(dst, `","resolution":"`...)
-	dst = appendScreen(dst, ev)
-	return append(dst, `"}`...)
+	return appendScreen(dst, ev)
 }
 
 // isOutlink reports whether ev is a click whose target the importer surely takes.

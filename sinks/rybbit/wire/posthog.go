@@ -65,21 +65,7 @@ func (posthogWire) Adapts(ev *pipeline.Event) string {
 func (posthogWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	kind := posthogKind(ev)
 	dst = append(dst, `{"event":"`...)
-	switch kind {
-	case pipeline.Pageview:
-		dst = append(dst, `$pageview`...)
-	case pipeline.Outbound:
-		dst = append(dst, `$autocapture`...)
-	case pipeline.Vitals:
-		dst = append(dst, `$web_vitals`...)
-	case pipeline.Error:
-		dst = append(dst, `$exception`...)
-	default:
-		if kind == ev.Kind && strings.HasPrefix(ev.Name, "$") {
-			dst = append(dst, renamed...)
-		}
-		dst = appendEventName(dst, ev, posthogLimits.Name)
-	}
+	dst = appendPosthogName(dst, ev, kind)
 	dst = append(dst, `","timestamp":"`...)
 	dst = appendTime(dst, ev.Time, 'T')
 	dst = append(dst, '.')
@@ -112,6 +98,31 @@ func (posthogWire) Append(dst []byte, ev *pipeline.Event) []byte {
 		o.dst = append(o.dst, `\"`...)
 	}
 	o.text("$referrer", pipeline.Cut(ev.Referrer, maxUnitsURL))
+	posthogClient(&o, ev)
+	posthogFacts(&o, ev, kind)
+	return append(o.end(), `"}`...)
+}
+
+// appendPosthogName appends the name by which PostHog knows an event.
+func appendPosthogName(dst []byte, ev *pipeline.Event, kind pipeline.Kind) []byte {
+	switch kind {
+	case pipeline.Pageview:
+		return append(dst, `$pageview`...)
+	case pipeline.Outbound:
+		return append(dst, `$autocapture`...)
+	case pipeline.Vitals:
+		return append(dst, `$web_vitals`...)
+	case pipeline.Error:
+		return append(dst, `$exception`...)
+	}
+	if kind == ev.Kind && strings.HasPrefix(ev.Name, "$") {
+		dst = append(dst, renamed...)
+	}
+	return appendEventName(dst, ev, posthogLimits.Name)
+}
+
+// posthogClient writes the visitor's browser, system, device and place.
+func posthogClient(o *nestedObject, ev *pipeline.Event) {
 	o.text("$browser", pipeline.Cut(ev.Browser, maxUnitsBrowser))
 	o.text("$browser_version", browserVersion(ev))
 	o.text("$os", pipeline.Cut(ev.OS, maxUnitsOS))
@@ -134,8 +145,6 @@ func (posthogWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	if isZone(ev.TimeZone) {
 		o.text("$geoip_time_zone", ev.TimeZone)
 	}
-	posthogFacts(&o, ev, kind)
-	return append(o.end(), `"}`...)
 }
 
 // posthogFacts writes what belongs to the event's kind alone.

@@ -77,6 +77,7 @@ type day struct {
 	once   sync.Once
 	sums   *reconstruct.Day
 	plan   *reconstruct.Plan
+	rows   described
 	digest [8]byte // of date and sums
 	err    error
 }
@@ -215,7 +216,9 @@ func (d *day) prepare() error {
 		d.digest = d.sign()
 		if d.plan, d.err = reconstruct.NewPlan(d.sums); d.err != nil {
 			d.err = &input.Error{Input: d.at.Input, Row: d.at.Row, Err: d.err}
+			return
 		}
+		d.rows = d.describe()
 	})
 	return d.err
 }
@@ -283,23 +286,21 @@ func (p *part) Decode(out *pipeline.Emitter) error {
 	if report, all := p.plan.Report(); all {
 		p.tally.add(p.date, report)
 	}
-	w := newWriter(p.day, result, out)
+	w := &writer{day: p.day, result: result, out: out}
 	for i := range result.Visits {
 		w.visit(i)
 	}
 	return nil
 }
 
-// writer turns a day's visits into events.
-type writer struct {
-	*day
-	result  *reconstruct.Result
-	out     *pipeline.Emitter
+// described is what the rows of a day say, in the order of reconstruct.Day's.
+type described struct {
 	sources []origin
 	places  []place
-	host    string // of pages without one
+	clients [3][][2]string // devices, browsers and systems with their versions
 	events  [][]string
-	props   []pipeline.Property
+	hosts   map[string]string // of pages
+	host    string            // of pages without one
 }
 
 // place is what a row of locations says.
@@ -308,16 +309,23 @@ type place struct {
 	lost                  bool
 }
 
-func newWriter(d *day, result *reconstruct.Result, out *pipeline.Emitter) *writer {
-	w := &writer{day: d, result: result, out: out}
+// describe reads the keys of the day's rows.
+func (d *day) describe() described {
+	out := described{hosts: make(map[string]string, len(d.hosts))}
 	for _, r := range d.sums.Tables[0].Rows {
-		w.sources = append(w.sources, originOf(r.Key))
+		out.sources = append(out.sources, originOf(r.Key))
 	}
 	for _, r := range d.sums.Tables[1].Rows {
-		w.places = append(w.places, placeOf(r.Key))
+		out.places = append(out.places, placeOf(r.Key))
+	}
+	for i := range out.clients {
+		for _, r := range d.sums.Tables[2+i].Rows {
+			name, version, _ := strings.Cut(r.Key, "\x00")
+			out.clients[i] = append(out.clients[i], [2]string{name, version})
+		}
 	}
 	for _, e := range d.sums.Events {
-		w.events = append(w.events, cells(e.Key))
+		out.events = append(out.events, cells(e.Key))
 	}
 	// The host of most pageviews; of equal ones the first by page.
 	seen := map[string]int{}
@@ -327,11 +335,20 @@ func newWriter(d *day, result *reconstruct.Result, out *pipeline.Emitter) *write
 		if h.name == "" {
 			continue
 		}
+		out.hosts[p.Key] = h.name
 		if seen[h.name] += p.Pageviews; seen[h.name] > most {
-			most, w.host = seen[h.name], h.name
+			most, out.host = seen[h.name], h.name
 		}
 	}
-	return w
+	return out
+}
+
+// writer turns a part of a day's visits into events.
+type writer struct {
+	*day
+	result *reconstruct.Result
+	out    *pipeline.Emitter
+	props  []pipeline.Property
 }
 
 // placeOf names a row of locations.
@@ -365,36 +382,30 @@ func (w *writer) visit(index int) {
 		ClientApart: true,
 		Origin:      w.at,
 	}
-	row := func(dimension int) ([]string, bool) {
-		r := v.Rows[dimension]
-		if r < 0 {
-			return nil, false
-		}
-		return cells(w.sums.Tables[dimension].Rows[r].Key), true
-	}
 	if r := v.Rows[0]; r >= 0 {
-		o := &w.sources[r]
+		o := &w.rows.sources[r]
 		base.Referrer, base.Query = o.referrer, o.query
 		if o.lost {
 			w.out.Repair(w.at, RepairSource)
 		}
 	}
 	if r := v.Rows[1]; r >= 0 {
-		p := &w.places[r]
+		p := &w.rows.places[r]
 		base.Country, base.Region, base.City = p.country, p.region, p.city
 		if p.lost {
 			w.out.Repair(w.at, RepairCity)
 		}
 	}
-	if c, ok := row(2); ok {
-		base.Device = c[0]
+	client := func(i int) (name, version string) {
+		if r := v.Rows[2+i]; r >= 0 {
+			c := &w.rows.clients[i][r]
+			return c[0], c[1]
+		}
+		return "", ""
 	}
-	if c, ok := row(3); ok {
-		base.Browser, base.BrowserVersion = c[0], c[1]
-	}
-	if c, ok := row(4); ok {
-		base.OS, base.OSVersion = c[0], c[1]
-	}
+	base.Device, _ = client(0)
+	base.Browser, base.BrowserVersion = client(1)
+	base.OS, base.OSVersion = client(2)
 	for i := range v.Hits {
 		w.hit(base, &v.Hits[i])
 	}
@@ -402,10 +413,10 @@ func (w *writer) visit(index int) {
 
 func (w *writer) hit(ev pipeline.Event, h *reconstruct.Hit) {
 	ev.Time = pipeline.MicrosOf(w.start.Add(h.At))
-	ev.Path, ev.Hostname = notSet, w.host
+	ev.Path, ev.Hostname = notSet, w.rows.host
 	if h.Page >= 0 {
 		page := w.result.Pages[h.Page]
-		if own := w.hosts[page].name; own != "" {
+		if own := w.rows.hosts[page]; own != "" {
 			ev.Hostname = own
 		}
 		if page != "" {
@@ -419,7 +430,7 @@ func (w *writer) hit(ev pipeline.Event, h *reconstruct.Hit) {
 		w.props = append(w.props, pipeline.Property{Key: w.sums.Properties[p].Name, Value: w.sums.Properties[p].Value})
 	}
 	if h.Event >= 0 {
-		w.custom(&ev, w.events[h.Event])
+		w.custom(&ev, w.rows.events[h.Event])
 	}
 	ev.Properties = w.props
 	w.out.Event(&ev)

@@ -38,6 +38,7 @@ func NewPlan(day *Day) (*Plan, error) {
 		p.parts = []builder{*b}
 	} else {
 		p.parts = b.deal(n)
+		*b = builder{day: b.day, pages: b.pages}
 	}
 	return p, nil
 }

@@ -108,7 +108,7 @@ func (r *importRun) upload(ctx context.Context) (err error) {
 		return err
 	}
 	if err != nil {
-		// The server's counts are read at the end; until then the ledger tells.
+		// The server's counts are read at the end; until then the ledger knows.
 		summary = book.Summary()
 		r.result.summarize(summary, "")
 		r.result.Events, r.result.Sent = r.events.Load(), summary.Stored
@@ -223,7 +223,7 @@ func (r *importRun) warnOfLosses(format wire.Format) {
 	if best := r.survey.Rank()[0]; best.Platform() != format.Platform() {
 		advice = fmt.Sprintf("%s would keep more and needs %s", best.Platform(), needs(best))
 	}
-	r.log.Warn(fmt.Sprintf("the wire format %s loses or shortens %s; %s; hopper inspect tells how much",
+	r.log.Warn(fmt.Sprintf("the wire format %s loses or shortens %s; %s; hopper inspect says how much",
 		format.Platform(), strings.Join(names, ", "), advice))
 }
 

@@ -193,14 +193,14 @@ func (e *Export) reading(now time.Time) adapters.Options {
 // normalizer returns the rules for events that go to site.
 func (e *Export) normalizer(site string, now time.Time) pipeline.Normalizer {
 	return pipeline.Normalizer{
-		Namespace: pipeline.Site(e.adapter.Name(), site),
+		Namespace: pipeline.SiteNamespace(e.adapter.Name(), site),
 		Hostname:  e.options.Hostname,
 		Since:     e.days.since, Until: e.days.until,
 		Now: pipeline.MicrosOf(now),
 	}
 }
 
-// checking tells the caller how far do has read, from time to time.
+// checking reports progress from time to time while do reads.
 func (e *Export) checking(do func() error) error {
 	if e.options.Progress == nil {
 		return do()
@@ -219,7 +219,7 @@ func (e *Export) checking(do func() error) error {
 	}
 }
 
-// came tells the caller that so many events have come through.
+// came reports how many events have come through.
 func (e *Export) came(events int64) {
 	e.events.Store(events)
 	if e.options.Progress != nil {

@@ -41,7 +41,7 @@ func (r *reader) open(ctx context.Context) (pipeline.Source, error) {
 	return reading.Source, nil
 }
 
-// remark tells what is known once the source has been read.
+// remark logs what is known once the source has been read.
 func (r *reader) remark() {
 	if r.remarks == nil {
 		return

@@ -86,8 +86,8 @@ func Replay(events []Event) Source {
 	return &replayed{ahead: []Chunk{&collector{events: events}}}
 }
 
-// Sample is how much of a source [Peek] reads at most, and a chunk more: so many
-// events, or so many bytes in memory of events and rejects.
+// Sample bounds what [Peek] reads: it stops after the chunk with which the events,
+// or the bytes that events and rejects take in memory, reach the bound.
 type Sample struct{ Events, Bytes int }
 
 // A Beginning is the first chunks of a source.

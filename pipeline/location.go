@@ -8,7 +8,7 @@ import (
 // Some sources store pages as browsers send them, percent-encoded, and others
 // decoded; some wire formats carry a page's parts and others a URL, which
 // Rybbit takes apart with a URL parser. For one page to be one page in all of
-// them, paths and queries are brought into the form in which a browser tells
+// them, paths and queries are brought into the form in which a browser shows
 // its location, which is also how Rybbit's own tracker stores them: that of the
 // WHATWG URL parser (https://url.spec.whatwg.org).
 
@@ -28,13 +28,13 @@ func escapeSet(chars string) (set [256]bool) {
 	return set
 }
 
-// EscapePath returns path, which begins with "/", as a browser tells it:
+// EscapePath returns path, which begins with "/", as a browser shows it:
 // percent-encoded and without segments "." and "..".
 func EscapePath(path string) string {
 	return escape(removeDots(path), &escapedInPath)
 }
 
-// EscapeQuery returns a query, without its "?", as a browser tells it.
+// EscapeQuery returns a query, without its "?", as a browser shows it.
 func EscapeQuery(query string) string { return escape(query, &escapedInQuery) }
 
 func escape(s string, set *[256]bool) string {

@@ -520,8 +520,8 @@ func jsonUnits(s string) int {
 	return n
 }
 
-// Site returns the namespace for the identifiers of a source's site.
-func Site(source, site string) uuid.UUID {
+// SiteNamespace returns the namespace for the identifiers of a source's site.
+func SiteNamespace(source, site string) uuid.UUID {
 	u := url.URL{Scheme: "hopper", Host: source, Path: "/" + site}
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte(u.String()))
 }

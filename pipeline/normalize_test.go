@@ -217,7 +217,7 @@ func TestCleanHost(t *testing.T) {
 }
 
 func TestIdentity(t *testing.T) {
-	n := Normalizer{Namespace: Site("umami", "1")}
+	n := Normalizer{Namespace: SiteNamespace("umami", "1")}
 	get := func(n Normalizer, visitor, session string, at time.Time) (string, string) {
 		ev := Event{Time: MicrosOf(at), Visitor: visitor, Session: session, Hostname: "a", Path: "/"}
 		if got := n.normalize(&ev, new(Limits), new(Tally)); got != (outcome{}) {
@@ -240,7 +240,7 @@ func TestIdentity(t *testing.T) {
 	if _, next := get(n, "1", "", day.Add(13*time.Hour)); next == today {
 		t.Error("two days are one session")
 	}
-	if v2, _ := get(Normalizer{Namespace: Site("umami", "2")}, "1", "1", day); v2 == v {
+	if v2, _ := get(Normalizer{Namespace: SiteNamespace("umami", "2")}, "1", "1", day); v2 == v {
 		t.Error("visitor 1 of two sites is one")
 	}
 	id := "4E2F0E6A-8A0E-4F0B-9C1D-1234567890AB"

@@ -184,7 +184,7 @@ func (e *export) translate(t *testing.T, opt adapters.Options, jobs int, from pi
 	defer o.close(t)
 	var chunks []chunk
 	translation := pipeline.Translation{
-		Normalizer: pipeline.Normalizer{Namespace: pipeline.Site(e.adapter.Name(), "1"), Now: pipeline.MicrosOf(began)}, Jobs: jobs,
+		Normalizer: pipeline.Normalizer{Namespace: pipeline.SiteNamespace(e.adapter.Name(), "1"), Now: pipeline.MicrosOf(began)}, Jobs: jobs,
 	}
 	stats, err := pipeline.Translate(t.Context(), &translation, o.Source, from, everything, func(_ context.Context, c *pipeline.Collected[*pipeline.Records]) error {
 		chunks = append(chunks, chunk{pipeline.Mark{Chunk: c.Before.Chunk, Stats: c.Before.Stats.Clone()}, string(c.Value.Body), len(c.Rejects)})

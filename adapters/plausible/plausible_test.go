@@ -56,7 +56,7 @@ func open(t testing.TB, stdin io.Reader, opt adapters.Options, args ...string) (
 	return r, nil
 }
 
-var normalizer = pipeline.Normalizer{Namespace: pipeline.Site("plausible", "1"), Hostname: "example.com"}
+var normalizer = pipeline.Normalizer{Namespace: pipeline.SiteNamespace("plausible", "1"), Hostname: "example.com"}
 
 func verify(t testing.TB, r *adapters.Reading) *recount.Comparison {
 	t.Helper()

@@ -10,14 +10,14 @@ import (
 	"hopper/sinks/rybbit"
 )
 
-// connection are the flags that say which site of which server is meant.
-type connection struct {
+// connectionFlags are the flags that say which site of which server is meant.
+type connectionFlags struct {
 	url, site, keyFile string
 	perMinute          int
 	given              bool // perMinute is
 }
 
-func (c *connection) register(cmd *cobra.Command) {
+func (c *connectionFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	cmd.PreRun = func(*cobra.Command, []string) { c.given = f.Changed("max-requests-per-minute") }
 	f.StringVar(&c.url, "url", "", "`ADDRESS` of the Rybbit server (env RYBBIT_URL, default https://app.rybbit.io)")
@@ -27,7 +27,7 @@ func (c *connection) register(cmd *cobra.Command) {
 	group(f, serverFlags, "url", "site", "api-key-file", "max-requests-per-minute")
 }
 
-func (c *connection) client() (*rybbit.Client, error) {
+func (c *connectionFlags) client() (*rybbit.Client, error) {
 	key, err := c.key()
 	if err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func (c *connection) client() (*rybbit.Client, error) {
 	return client, nil
 }
 
-func (c *connection) key() (rybbit.Key, error) {
+func (c *connectionFlags) key() (rybbit.Key, error) {
 	if c.keyFile == "" {
 		return rybbit.Key(os.Getenv("RYBBIT_API_KEY")), nil
 	}

@@ -16,20 +16,20 @@ import (
 	"hopper/sinks/rybbit/wire"
 )
 
-// reading are the flags of all commands that read.
-type reading struct {
+// readFlags are the flags of all commands that read.
+type readFlags struct {
 	options hopper.Options
 	flags   *pflag.FlagSet
 	now     atomic.Pointer[hopper.Progress] // how far reading has come
 }
 
-func (r *reading) register(cmd *cobra.Command) {
+func (r *readFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	o := &r.options
 	f.StringVar(&o.From, "from", "auto", "`SOURCE` of the inputs: auto or "+strings.Join(hopper.SourceNames(), ", "))
 	f.StringVar(&o.Since, "since", "", "leave out events before this `DAY` (UTC, 2024-01-31)")
 	f.StringVar(&o.Until, "until", "", "leave out events after this `DAY` (UTC, inclusive)")
-	f.StringVar(&o.Timezone, "timezone", "", "`ZONE` of days and times without one, as Europe/Berlin (default what the export tells, else UTC)")
+	f.StringVar(&o.Timezone, "timezone", "", "`ZONE` of days and times without one, as Europe/Berlin (default what the export says, else UTC)")
 	f.StringVar(&o.Hostname, "hostname", "", "`HOST` of events without one")
 	f.IntVar(&o.Jobs, "jobs", runtime.GOMAXPROCS(0), "`N` workers translate")
 	group(f, inputFlags, "from", "since", "until", "timezone", "hostname", "jobs")
@@ -50,7 +50,7 @@ func (r *reading) register(cmd *cobra.Command) {
 }
 
 // check takes over what was given, and reports what cannot be.
-func (r *reading) check(stdin io.Reader, log *slog.Logger) error {
+func (r *readFlags) check(stdin io.Reader, log *slog.Logger) error {
 	r.options.Stdin, r.options.Log = stdin, log
 	r.options.Chosen = map[string]string{}
 	for _, option := range hopper.SourceOptions() {

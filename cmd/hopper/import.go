@@ -17,11 +17,11 @@ import (
 	"hopper/sinks/rybbit/wire"
 )
 
-// importing are the flags of import.
-type importing struct {
+// importFlags are the flags of import.
+type importFlags struct {
 	*global
-	reading
-	connection
+	readFlags
+	connectionFlags
 	wire       string
 	maxBatch   size
 	retryFor   time.Duration
@@ -36,7 +36,7 @@ type importing struct {
 }
 
 func newImport(g *global) *cobra.Command {
-	f := &importing{global: g, maxBatch: rybbit.DefaultBatchBytes}
+	f := &importFlags{global: g, maxBatch: rybbit.DefaultBatchBytes}
 	cmd := &cobra.Command{
 		Use:   "import INPUT...",
 		Short: "Translate exports and upload them; run again to resume",
@@ -55,8 +55,8 @@ interrupted (run again to go on).`,
 		Args: inputs(),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
-	f.reading.register(cmd)
-	f.connection.register(cmd)
+	f.readFlags.register(cmd)
+	f.connectionFlags.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.wire, "wire", "auto", "wire `FORMAT`: auto (loses least), "+platforms())
 	flags.Var(&f.maxBatch, "max-batch-bytes", "largest request body, at most 50MB")
@@ -76,7 +76,7 @@ interrupted (run again to go on).`,
 	return cmd
 }
 
-func (f *importing) check() error {
+func (f *importFlags) check() error {
 	if f.maxBatch < rybbit.MinBatchBytes || f.maxBatch > rybbit.MaxBatchBytes {
 		return usagef("--max-batch-bytes must be between 1KiB and 50MB")
 	}
@@ -92,13 +92,13 @@ func (f *importing) check() error {
 	return nil
 }
 
-func (f *importing) run(cmd *cobra.Command, args []string) (err error) {
+func (f *importFlags) run(cmd *cobra.Command, args []string) (err error) {
 	ctx := cmd.Context()
 	screen, log, err := f.console(cmd)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(f.reading.check(cmd.InOrStdin(), log), f.check()); err != nil {
+	if err := errors.Join(f.readFlags.check(cmd.InOrStdin(), log), f.check()); err != nil {
 		return err
 	}
 	// What the inputs are costs nothing to find out, so it comes first.
@@ -136,7 +136,7 @@ func failedEarly(args []string, err error) *hopper.Result {
 }
 
 // target is where the events go: a server, the embedded sandbox, or nowhere.
-func (f *importing) target(ctx context.Context) (to hopper.Import, sandboxed *embedded, err error) {
+func (f *importFlags) target(ctx context.Context) (to hopper.Import, sandboxed *embedded, err error) {
 	to = hopper.Import{
 		Wire: f.wire, Rejects: f.rejects, Again: f.again, Force: f.force || f.maxRejects.set, Version: version,
 		Upload: rybbit.Options{MaxBatchBytes: int(f.maxBatch), RetryFor: f.retryFor, SettleAfter: f.settle},
@@ -157,7 +157,7 @@ func (f *importing) target(ctx context.Context) (to hopper.Import, sandboxed *em
 }
 
 // transfer imports an export, or only translates it.
-func (f *importing) transfer(ctx context.Context, export *hopper.Export, to hopper.Import, bar *progress) (*hopper.Result, error) {
+func (f *importFlags) transfer(ctx context.Context, export *hopper.Export, to hopper.Import, bar *progress) (*hopper.Result, error) {
 	if to.Client != nil {
 		defer to.Client.Close()
 	}
@@ -172,7 +172,7 @@ func (f *importing) transfer(ctx context.Context, export *hopper.Export, to hopp
 }
 
 // tell prints what the run came to, whether it ended well or not.
-func (f *importing) tell(cmd *cobra.Command, res *hopper.Result, sandboxed *embedded, err error) error {
+func (f *importFlags) tell(cmd *cobra.Command, res *hopper.Result, sandboxed *embedded, err error) error {
 	if exitCode(err) == exitUsage {
 		return err
 	}

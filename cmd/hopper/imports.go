@@ -41,7 +41,7 @@ type importRow struct {
 }
 
 func newImportsList(g *global) *cobra.Command {
-	var conn connection
+	var conn connectionFlags
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
@@ -171,7 +171,7 @@ func newImportsAction(
 	g *global, name, short, past string,
 	act func(ctx context.Context, client *rybbit.Client, state, id string) error,
 ) *cobra.Command {
-	var conn connection
+	var conn connectionFlags
 	cmd := &cobra.Command{
 		Use: name + " IMPORT...", Short: short, Args: args(1, -1, "give the id of an import; hopper imports list shows them"),
 		RunE: func(cmd *cobra.Command, ids []string) error {

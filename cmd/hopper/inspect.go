@@ -15,15 +15,15 @@ import (
 	"hopper/sinks/rybbit/wire"
 )
 
-// inspecting are the flags of inspect.
-type inspecting struct {
+// inspectFlags are the flags of inspect.
+type inspectFlags struct {
 	*global
-	reading
+	readFlags
 	json bool
 }
 
 func newInspect(g *global) *cobra.Command {
-	f := &inspecting{global: g}
+	f := &inspectFlags{global: g}
 	cmd := &cobra.Command{
 		Use:   "inspect INPUT...",
 		Short: "Say what is in an export and what would be lost; upload nothing",
@@ -31,7 +31,7 @@ func newInspect(g *global) *cobra.Command {
 fill each field, what each wire format makes of the field, and what is
 repaired, left out or rejected, each with the first row of its kind.
 
-In the table, a field is kept, derived (it arrives in another form that tells
+In the table, a field is kept, derived (it arrives in another form that says
 the same), shortened, or lost; refused are events that a format cannot carry
 at all, such as web vitals in most.`,
 		Example: "  hopper inspect export.zip",

@@ -45,9 +45,9 @@ func usagef(format string, args ...any) error {
 	return &exitError{exitUsage, fmt.Errorf(format, args...)}
 }
 
-// gcPercent lets the heap grow by less than Go's default between collections:
-// little is allocated once a run is under way, and the batch being filled is
-// most of what lives.
+// gcPercent is lower than Go's default of 100 because a run allocates little once
+// it is under way: most of the heap is the batch that is being filled, and the
+// heap need not double before the next collection.
 const gcPercent = 40
 
 func main() {
@@ -103,7 +103,8 @@ func complain(root *cobra.Command, g *global, args []string, stderr io.Writer, c
 	}
 }
 
-// interrupted tells an end by a signal from other errors, wherever it was met.
+// interrupted returns errInterrupted for an error that a signal caused, and err
+// otherwise.
 func interrupted(ctx context.Context, err error) error {
 	if err != nil && context.Cause(ctx) == errInterrupted && errors.Is(err, context.Canceled) {
 		return errInterrupted

@@ -90,7 +90,7 @@ func (p *progress) rates() (events, bytes float64) {
 	return float64(last.events-first.events) / seconds, float64(last.read-first.read) / seconds
 }
 
-// line tells how far a run has come in at most width columns; 0 is any number.
+// line describes progress in at most width columns; 0 is no limit.
 // What matters least goes first where there is no room.
 func (p *progress) line(now *hopper.Progress, width int) string {
 	events, bytes := p.rates()

@@ -16,17 +16,17 @@ import (
 	"hopper/sinks/rybbit/wire"
 )
 
-// translating are the flags of translate.
-type translating struct {
+// translateFlags are the flags of translate.
+type translateFlags struct {
 	*global
-	reading
+	readFlags
 	to, format, out, site, rejects string
 	partSize                       size
 	json                           bool
 }
 
 func newTranslate(g *global) *cobra.Command {
-	f := &translating{global: g}
+	f := &translateFlags{global: g}
 	cmd := &cobra.Command{
 		Use:   "translate INPUT...",
 		Short: "Translate exports to files or standard output; upload nothing",
@@ -35,7 +35,7 @@ records of a wire format. What is written is read back by every other command:
 
   hopper translate --site 1 export.zip | hopper import --site 1 -
 
-gives the same batches as importing the export itself. So whoever can write
+gives the same batches as importFlags the export itself. So whoever can write
 that table can import anything; go doc hopper/adapters/events describes it.
 
 A file gets its name when it is complete. A directory gets one part after the
@@ -49,9 +49,9 @@ other and a manifest.json that says what they are.`,
 	f.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.to, "to", "events", "`WHAT` to write: events (the common model), or a wire format, "+platforms())
-	flags.StringVar(&f.format, "format", "ndjson", "`FORMAT` of the file: ndjson, csv or parquet")
+	flags.StringVar(&f.format, "format", "ndjson", "`FORMAT` of the file: ndjson, csv, parquet or arrow")
 	flags.StringVarP(&f.out, "output", "o", "", "`FILE` or existing directory to write (default standard output)")
-	flags.Var(&f.partSize, "part-size", "begin another part of a directory after so many bytes (default one part)")
+	flags.Var(&f.partSize, "part-size", "begin another part of a directory after `SIZE` bytes (default one part)")
 	flags.StringVar(&f.site, "site", "", "`SITE` that the events are for, which enters identifiers that hopper makes (env RYBBIT_SITE)")
 	flags.StringVar(&f.rejects, "rejects", "", "`FILE` for records that cannot be translated (default none)")
 	flags.BoolVar(&f.json, "json", false, "print the result as JSON on stderr")
@@ -59,7 +59,7 @@ other and a manifest.json that says what they are.`,
 	return cmd
 }
 
-func (f *translating) check() error {
+func (f *translateFlags) check() error {
 	if !slices.Contains(file.Formats(), file.Format(f.format)) {
 		return usagef("--format: %q is none of %v", f.format, file.Formats())
 	}
@@ -77,12 +77,12 @@ func (f *translating) check() error {
 	return nil
 }
 
-func (f *translating) run(cmd *cobra.Command, args []string) (err error) {
+func (f *translateFlags) run(cmd *cobra.Command, args []string) (err error) {
 	screen, log, err := f.console(cmd)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(f.reading.check(cmd.InOrStdin(), log), f.check()); err != nil {
+	if err := errors.Join(f.readFlags.check(cmd.InOrStdin(), log), f.check()); err != nil {
 		return err
 	}
 	export, err := hopper.Open(cmd.Context(), args, f.options)

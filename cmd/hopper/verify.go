@@ -13,16 +13,16 @@ import (
 	"hopper"
 )
 
-// verifying are the flags of verify.
-type verifying struct {
+// verifyFlags are the flags of verify.
+type verifyFlags struct {
 	*global
-	reading
+	readFlags
 	wire string
 	json bool
 }
 
 func newVerify(g *global) *cobra.Command {
-	f := &verifying{global: g}
+	f := &verifyFlags{global: g}
 	cmd := &cobra.Command{
 		Use:   "verify INPUT...",
 		Short: "Recount what is sent as Rybbit does, and compare it with the export",
@@ -37,7 +37,7 @@ compared with its own sums.
 
 In the table, "off" is how much stands in the wrong row or on the wrong day,
 and "share" how much of the whole that is. What a wire format has no place for
-is what hopper inspect tells.
+is what hopper inspect shows.
 
 Exit code 3: a guarantee does not hold.`,
 		Example: "  hopper verify export.zip",

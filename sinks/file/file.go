@@ -1,5 +1,5 @@
 // Package file writes events to files: as the table of the common model
-// ([pipeline.Columns]), as NDJSON, CSV or Parquet, or as the records of a wire
+// ([pipeline.Columns]), as NDJSON, CSV, Parquet or Arrow, or as the records of a wire
 // format, as NDJSON. The table is read back by --from events.
 package file
 
@@ -23,10 +23,11 @@ const (
 	NDJSON  Format = "ndjson"
 	CSV     Format = "csv"
 	Parquet Format = "parquet"
+	Arrow   Format = "arrow" // the stream format
 )
 
 // Formats returns all formats.
-func Formats() []Format { return []Format{NDJSON, CSV, Parquet} }
+func Formats() []Format { return []Format{NDJSON, CSV, Parquet, Arrow} }
 
 // A Part is one file that was written.
 type Part struct {
@@ -77,6 +78,8 @@ func (j *Job) Write(ctx context.Context, t *pipeline.Translation, src pipeline.S
 		return write(ctx, j, t, src, pipeline.Encode(appendCSV), newCSV)
 	case Parquet:
 		return write(ctx, j, t, src, collectRows, newParquet)
+	case Arrow:
+		return write(ctx, j, t, src, collectRecordBatch, newArrow)
 	}
 	return pipeline.Stats{}, nil, fmt.Errorf("%q is no format of files; there are %v", j.Format, Formats())
 }

@@ -232,8 +232,8 @@ var functions = map[string]struct {
 	"uniq":             {1, 1, "count(DISTINCT %[1]s)"},
 	"uniqexactif":      {2, 2, "count(DISTINCT CASE WHEN %[2]s THEN %[1]s END)"},
 	"any":              {1, 1, "min(%[1]s)"},
-	"argmin":           {2, 2, "substr(min(printf('%%-40s', %[2]s) || %[1]s), 41)"},
-	"argmax":           {2, 2, "substr(max(printf('%%-40s', %[2]s) || %[1]s), 41)"},
+	"argmin":           {2, 2, "substr(min(printf('%%-40s%%020d', %[2]s, stored) || %[1]s), 61)"}, // of a tie the one stored first
+	"argmax":           {2, 2, "substr(max(printf('%%-40s%%020d', %[2]s, 1000000000000000 - stored) || %[1]s), 61)"},
 	"todate":           {1, 2, "substr(rybbit_bucket(%[1]s || CASE WHEN length(%[1]s) = 10 THEN ' 00:00:00' ELSE '' END, %[2]s, 'day'), 1, 10)"},
 	"todatetime":       {1, 1, "substr(%[1]s || ' 00:00:00', 1, 19)"},
 	"tostartofday":     {1, 2, "rybbit_bucket(%[1]s, %[2]s, 'day')"},

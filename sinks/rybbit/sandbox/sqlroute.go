@@ -21,11 +21,14 @@ const (
 
 // scopedEvents is the table that a query reads: the site's events in the words of
 // the real one, where times are whole seconds.
+//
+// Its last column, stored, is not one of the real table: it orders events by when
+// they were stored, which argMin and argMax need to break ties as ClickHouse does.
 const scopedEvents = `scoped_events AS (SELECT substr(timestamp, 1, 19) AS timestamp, kind AS type, import_id, session_id, user_id,
 	identified_user_id, hostname, pathname, querystring, page_title, referrer, ` + eventChannel + ` AS channel, browser, browser_version,
 	operating_system, operating_system_version, device_type, coalesce(screen_width, 0) AS screen_width,
 	coalesce(screen_height, 0) AS screen_height, language, country, region, city, lat, lon, timezone, event_name, props,
-	lcp, cls, inp, fcp, ttfb FROM events WHERE site = ?)`
+	lcp, cls, inp, fcp, ttfb, id AS stored FROM events WHERE site = ?)`
 
 // sql answers a query in ClickHouse's SQL.
 func (x *exchange) sql(ctx context.Context) (reply, error) {
@@ -70,6 +73,9 @@ func (x *exchange) sql(ctx context.Context) (reply, error) {
 		return failure(http.StatusBadRequest, "Timeout exceeded: maximum: 10 seconds"), nil
 	case err != nil:
 		return failure(http.StatusBadRequest, err.Error()), nil
+	}
+	for _, r := range rows {
+		delete(r, "stored")
 	}
 	return reply{status: http.StatusOK, body: map[string]any{"data": rows, "meta": map[string]any{
 		"queryId": uuid.NewString(), "rowCount": len(rows), "maxExecutionTimeSeconds": sqlSeconds, "maxRows": sqlRows,

@@ -239,6 +239,10 @@ func TestSQL(t *testing.T) {
 		{`select url_parameters['utm_source'] u, domainWithoutWWW(referrer) r, if(notEmpty(referrer), 1, 0) i from scoped_events where referrer ilike '%GOOGLE%'`, `[{"i":1,"r":"google.com","u":"News"}]`},
 		{`select 'it''s' a, 'it\'s' b, concat('x', 'y') c from scoped_events limit 1`, `[{"a":"it's","b":"it's","c":"xy"}]`},
 		{`select count() n from (select session_id from scoped_events group by session_id having count() > 1)`, `[{"n":3}]`},
+		{`select argMin(pathname, timestamp) a, argMax(pathname, timestamp) z, argMin(url_parameters['a'], timestamp) u from scoped_events
+			group by session_id order by min(timestamp) limit 2`, `[{"a":"/a","u":"1","z":"/a"},{"a":"/a","u":"","z":"/a"}]`}, // the second is a tie
+		{`select v, count() as n from (select distinct pathname as v, session_id from scoped_events where import_id in ('` + id + `')) where v > '/a' group by v order by v limit 1000`,
+			`[{"n":2,"v":"/b"},{"n":1,"v":"/c"}]`},
 		{`select JSONExtractString(props, 'plan') p from scoped_events where type = 'custom_event'`, `[{"p":"pro"}]`},
 	} {
 		a := b.sql(tt.query)

@@ -172,6 +172,8 @@ type Reading struct {
 	// Verify compares what a translation of the source sends with what the
 	// export itself says. It reads the source to its end.
 	Verify func(ctx context.Context, t pipeline.Translation, progress func(events int64)) (*recount.Comparison, error)
+	// Facts yields the rows of an export of events; nil is one of sums.
+	Facts recount.Facts
 }
 
 // VerifyRows returns a [Reading]'s Verify for an export of events, whose rows

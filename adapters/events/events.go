@@ -107,7 +107,7 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*ad
 	facts := func(ctx context.Context, yield func(*recount.Fact) error) error { return tell(ctx, inputs, opt, yield) }
 	return &adapters.Reading{
 		Source: src, Shape: "hopper's table of events", Schema: fmt.Sprintf("%d columns, version %d", len(src.tables[0].Columns), pipeline.TableVersion),
-		Notes: notes, Verify: adapters.VerifyRows(src, opt, facts),
+		Notes: notes, Facts: facts, Verify: adapters.VerifyRows(src, opt, facts),
 	}, nil
 }
 

@@ -144,8 +144,7 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*ad
 		}
 	}
 	reading.Source = src
-	reading.Verify = adapters.VerifyRows(src, opt, func(ctx context.Context, yield func(*recount.Fact) error) error {
-		return tell(ctx, inputs, opt, yield)
-	})
+	reading.Facts = func(ctx context.Context, yield func(*recount.Fact) error) error { return tell(ctx, inputs, opt, yield) }
+	reading.Verify = adapters.VerifyRows(src, opt, reading.Facts)
 	return reading, nil
 }

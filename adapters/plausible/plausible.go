@@ -73,9 +73,8 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*ad
 	}
 	if len(found.events) > 0 {
 		reading := found.openEvents(opt)
-		reading.Verify = adapters.VerifyRows(reading.Source, opt, func(ctx context.Context, yield func(*recount.Fact) error) error {
-			return tell(ctx, found, yield)
-		})
+		reading.Facts = func(ctx context.Context, yield func(*recount.Fact) error) error { return tell(ctx, found, yield) }
+		reading.Verify = adapters.VerifyRows(reading.Source, opt, reading.Facts)
 		return reading, nil
 	}
 	src, err := openDays(ctx, found.sums, opt)

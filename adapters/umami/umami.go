@@ -133,7 +133,7 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 	}
 	facts := func(ctx context.Context, yield func(*recount.Fact) error) error { return tell(ctx, inputs, opt, yield) }
 	return &adapters.Reading{
-		Source: src, Shape: found.shape(), Schema: found.schema(), Notes: found.notes(), Verify: adapters.VerifyRows(src, opt, facts),
+		Source: src, Shape: found.shape(), Schema: found.schema(), Notes: found.notes(), Facts: facts, Verify: adapters.VerifyRows(src, opt, facts),
 	}, nil
 }
 

@@ -98,7 +98,8 @@ func (c *comparing) compareRow(p place, s *sum, row string, n *amounts) {
 	t := &c.layout.Tables[p.table]
 	worst := Row{Table: t.Name, Measure: t.Columns[p.column].Name, Row: rowName(row), Date: p.day.String(), Source: n[Kept], Sent: n[Sent]}
 	if c.got == Shown {
-		worst.Shown = &n[Shown]
+		shown := n[Shown]
+		worst.Shown = &shown
 	}
 	if t.Columns[p.column].Limit == 0 {
 		c.out.Worst = worse(c.out.Worst, worst)
@@ -160,7 +161,8 @@ func (c *comparing) line(p place) Line {
 		Off: max(s.over, s.under), Rows: s.rows,
 	}
 	if c.got == Shown {
-		l.Shown = &s.amounts[Shown]
+		shown := s.amounts[Shown]
+		l.Shown = &shown
 	}
 	l.share()
 	return l

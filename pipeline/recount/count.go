@@ -38,6 +38,9 @@ type Count struct {
 	// untoldBy, if set, returns what a row of the inputs does not tell.
 	untoldBy func(input uint16, row int64) untoldSet
 	err      error // of adding
+	// sessions are those of each side, and of them those whose first or last page
+	// shares its time with another.
+	sessions, entriesTied, exitsTied [numSides]int64
 }
 
 // untoldSet are bits for what a row does not tell, one for each dimension above.
@@ -116,7 +119,7 @@ func (c *hits) Add(ev *pipeline.Event) {
 		Visitor: c.keep(ev.Visitor), Session: c.keep(ev.Session), Rows: make([]string, c.layout.Dimensions),
 	}
 	c.layout.Hit(ev, &h)
-	h.Page, h.Name = c.keep(h.Page), c.keep(h.Name)
+	h.Page, h.Name, h.Link = c.keep(h.Page), c.keep(h.Name), c.keep(h.Link)
 	for _, list := range [...][]string{h.Rows, h.Properties} {
 		for i, s := range list {
 			list[i] = c.keep(s)
@@ -151,7 +154,7 @@ func (c *Count) add(on sides, h *Hit) error {
 	*r = record{
 		group: ofSource, session: idOf(h.Session), at: h.At, sides: on, paused: h.Paused, kind: h.Kind,
 		input: c.input(h.Origin.Input), row: h.Origin.Row, visitor: idOf(h.Visitor),
-		page: c.Sums.word(h.Page), name: c.Sums.word(h.Name), rows: r.rows[:0], properties: r.properties[:0],
+		page: c.Sums.word(h.Page), name: c.Sums.word(h.Name), link: c.Sums.word(h.Link), rows: r.rows[:0], properties: r.properties[:0],
 	}
 	if on.has(Sent) {
 		r.group = ofEvents
@@ -249,6 +252,9 @@ func (c *Count) countHit(r *record) {
 		case ByName:
 			c.addHit(i, t, r.name, day, r, &one)
 			c.user(i, t, r.name, day, r.sides, r.visitor)
+		case ByLink:
+			c.addHit(i, t, r.link, day, r, &one)
+			c.user(i, t, r.link, day, r.sides, r.visitor)
 		case ByProperty:
 			for _, w := range r.properties {
 				c.addColumn(i, t, Events, w, day, &one)
@@ -312,6 +318,13 @@ func (c *Count) finish(of *visits) {
 
 func (c *Count) countVisit(side Side, v *visit) {
 	day := c.dayOf(v.first)
+	c.sessions[side]++
+	if v.entryTied {
+		c.entriesTied[side]++
+	}
+	if v.exitTied {
+		c.exitsTied[side]++
+	}
 	for i := range c.layout.Tables {
 		t := &c.layout.Tables[i]
 		row := theDay
@@ -326,7 +339,7 @@ func (c *Count) countVisit(side Side, v *visit) {
 			c.addVisit(side, i, t, Entries, v.entry, day, 1)
 			c.addVisit(side, i, t, Exits, v.exit, day, 1)
 			continue
-		case ByName, ByProperty:
+		case ByName, ByProperty, ByLink:
 			continue
 		}
 		c.addVisit(side, i, t, Sessions, row, day, 1)
@@ -416,9 +429,11 @@ type visit struct {
 	first, last pipeline.Micros
 	visitor     [idSize]byte
 	entry, exit word
-	exitAt      pipeline.Micros
-	rows        []word
-	pages       map[word]struct{}
+	// entryTied and exitTied say that another page has the same time.
+	entryAt, exitAt     pipeline.Micros
+	entryTied, exitTied bool
+	rows                []word
+	pages               map[word]struct{}
 }
 
 func (v *visit) reset() {
@@ -446,10 +461,17 @@ func (v *visit) add(r *record, firstOfTies bool) (fresh bool) {
 		return false
 	}
 	if v.entry == untold {
-		v.entry = r.page
+		v.entry, v.entryAt = r.page, r.at
 	}
-	if v.exit == untold || !firstOfTies || r.at > v.exitAt {
-		v.exit, v.exitAt = r.page, r.at
+	v.entryTied = v.entryTied || r.at == v.entryAt && r.page != v.entry
+	switch {
+	case v.exit == untold || r.at > v.exitAt:
+		v.exit, v.exitAt, v.exitTied = r.page, r.at, false
+	case r.page != v.exit:
+		v.exitTied = true
+		if !firstOfTies {
+			v.exit = r.page
+		}
 	}
 	if v.pages == nil {
 		v.pages = map[word]struct{}{}

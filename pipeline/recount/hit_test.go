@@ -21,7 +21,7 @@ func TestRecordSurvives(t *testing.T) {
 			group: rapid.Byte().Draw(rt, "group"), session: id("session"), at: pipeline.Micros(rapid.Int64().Draw(rt, "at")),
 			sides: sides(rapid.Byte().Draw(rt, "sides")), paused: rapid.Bool().Draw(rt, "paused"), kind: pipeline.Kind(rapid.Byte().Draw(rt, "kind")),
 			input: rapid.Uint16().Draw(rt, "input"), row: rapid.Int64().Draw(rt, "row"), visitor: id("visitor"),
-			page: word(rapid.Uint32().Draw(rt, "page")), name: word(rapid.Uint32().Draw(rt, "name")),
+			page: word(rapid.Uint32().Draw(rt, "page")), name: word(rapid.Uint32().Draw(rt, "name")), link: word(rapid.Uint32().Draw(rt, "link")),
 			rows: words.Draw(rt, "rows"), properties: words.Draw(rt, "properties"),
 		}
 		key, value := want.append(nil, nil)
@@ -32,7 +32,7 @@ func TestRecordSurvives(t *testing.T) {
 		}
 		again, _ := got.append(nil, nil)
 		if !slices.Equal(again, key) || got.sides != want.sides || got.paused != want.paused || got.kind != want.kind || got.input != want.input ||
-			got.row != want.row || got.visitor != want.visitor || got.page != want.page || got.name != want.name {
+			got.row != want.row || got.visitor != want.visitor || got.page != want.page || got.name != want.name || got.link != want.link {
 			rt.Fatalf("got %+v, want %+v", got, want)
 		}
 	})

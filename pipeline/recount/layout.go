@@ -49,9 +49,11 @@ const (
 	ByPage
 	ByEntry
 	ByExit
-	// ByName are names of events, ByProperty values of properties.
+	// ByName are names of events, ByProperty values of properties, ByLink where
+	// links lead.
 	ByName
 	ByProperty
+	ByLink
 )
 
 // A Column is a measure of a table.

@@ -25,7 +25,7 @@ func Compare(ctx context.Context, e Export, t pipeline.Translation) (*Comparison
 
 // compareWithin is Compare with sorters that take this much memory.
 func compareWithin(ctx context.Context, e Export, t pipeline.Translation, memory int) (_ *Comparison, err error) {
-	r := &rows{Count: newCount(&events, e.Scratch, memory), rules: &t.Normalizer}
+	r := &rows{Count: newCount(&events, e.Scratch, memory), rules: &t.Normalizer, hitOf: (*Fact).hit}
 	r.untoldBy = func(input uint16, row int64) untoldSet { return r.flags[input][row].untold }
 	defer func() { err = errors.Join(err, r.Close()) }()
 	stats, err := translate(ctx, t, e.Source, r.Hits, e.Progress, r.sent)
@@ -63,6 +63,7 @@ func translate(
 type rows struct {
 	*Count
 	rules *pipeline.Normalizer
+	hitOf func(*Fact) *Hit
 	flags [][]rowFlags // by input and row
 
 	facts, rejected, omitted, joined int64
@@ -132,9 +133,9 @@ func (r *rows) source(f *Fact) error {
 			}
 		}
 	}
-	h := f.hit()
+	h := r.hitOf(f)
 	for i, text := range h.Rows {
-		if text == "" {
+		if text == "" && r.untoldBy != nil {
 			flags.untold |= noDimension << i
 		}
 	}

@@ -229,13 +229,17 @@ func (c *Client) identity() string {
 	return hex.EncodeToString(sum[:8])
 }
 
-func (c *Client) call(ctx context.Context, call, method, path string, body *body, answer any) (err error) {
+// call makes a call below the site's imports.
+func (c *Client) call(ctx context.Context, call, method, path string, body *body, answer any) error {
+	return c.request(ctx, call, method, c.base.JoinPath("api", "sites", c.site, "imports").String()+path, body, answer)
+}
+
+func (c *Client) request(ctx context.Context, call, method, u string, body *body, answer any) (err error) {
 	if err := c.pace.Wait(ctx); err != nil {
 		return &LostError{Call: call, Err: err, Unsent: true}
 	}
 	ctx, progress := newProgress(ctx, c.stall)
 	defer progress.stop()
-	u := c.base.JoinPath("api", "sites", c.site, "imports").String() + path
 	req, err := http.NewRequestWithContext(ctx, method, u, nil)
 	if err != nil {
 		return err

@@ -1,0 +1,25 @@
+package rybbit
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+)
+
+// Get asks for what is at a path below /api, such as the site's statistics, and
+// decodes the answer. Messages name the call in the words of call.
+func (c *Client) Get(ctx context.Context, call string, path []string, query url.Values, answer any) error {
+	u := c.base.JoinPath(append([]string{"api"}, path...)...)
+	u.RawQuery = query.Encode()
+	return c.request(ctx, call, http.MethodGet, u.String(), nil, answer)
+}
+
+// Post sends a question as JSON to a path below /api and decodes the answer.
+func (c *Client) Post(ctx context.Context, call string, path []string, question, answer any) error {
+	content, err := json.Marshal(question)
+	if err != nil {
+		return err
+	}
+	return c.request(ctx, call, http.MethodPost, c.base.JoinPath(append([]string{"api"}, path...)...).String(), newBody(content), answer)
+}

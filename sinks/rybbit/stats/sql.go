@@ -98,7 +98,7 @@ func (s *showing) daysBySQL(ctx context.Context) error {
 }
 
 type dayRow struct {
-	Day                                       string
+	Day                                      string
 	Views, Users, Sessions, Bounces, Seconds number
 }
 

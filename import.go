@@ -100,6 +100,10 @@ func (r *importRun) upload(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := r.checkGiven(ctx, book, r.normalizer(migration.Site, book.Started())); err != nil {
+		r.refused = true
+		return err
+	}
 	options := r.Upload
 	options.Log = r.log
 	up := rybbit.NewUpload(r.Client, book, memory, options)

@@ -1,0 +1,51 @@
+package ledger
+
+import (
+	"time"
+
+	"hopper/pipeline"
+)
+
+// Given is what another migration has brought into a site.
+type Given struct {
+	Migration Migration
+	Begun     time.Time
+	// Earliest and Latest are the times of its first and its last event.
+	Earliest, Latest pipeline.Micros
+}
+
+// Given returns what other migrations of the same source have brought into the
+// site of l's, as far as the ledgers in its state directory know.
+func (l *Ledger) Given(dir string) ([]Given, error) {
+	var all []Given
+	of := l.migration.files(dir)
+	err := each(dir, func(path string, other *Ledger) error {
+		m := other.migration
+		if of.has(path) || m.Server != l.migration.Server || m.Site != l.migration.Site || m.Source != l.migration.Source || !other.holds() {
+			return nil
+		}
+		stats := other.counted()
+		if stats.Events > 0 {
+			all = append(all, Given{Migration: m, Begun: other.started, Earliest: stats.Earliest, Latest: stats.Latest})
+		}
+		return nil
+	})
+	return all, err
+}
+
+// counted returns what the migration has counted as far as its last stored batch
+// begins.
+func (s *State) counted() pipeline.Stats {
+	if s.end != nil {
+		return s.end.Stats
+	}
+	var last pipeline.Stats
+	for _, a := range s.imports {
+		for _, span := range a.spans {
+			if span.tail.Mark.Stats.Events >= last.Events {
+				last = span.tail.Mark.Stats
+			}
+		}
+	}
+	return last
+}

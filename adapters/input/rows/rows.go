@@ -16,6 +16,7 @@ package rows
 
 import (
 	"context"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -68,6 +69,9 @@ func IsTable(in *input.Input) bool {
 func Find(ctx context.Context, in *input.Input) ([]*Table, error) {
 	switch in.Format() {
 	case input.JSON, input.Avro, input.Parquet, input.Arrow:
+		if err := noRows(in); err != nil {
+			return nil, err
+		}
 		found, err := record.Find(ctx, in)
 		if err != nil {
 			return nil, err
@@ -75,6 +79,9 @@ func Find(ctx context.Context, in *input.Input) ([]*Table, error) {
 		t := newTable(in, found.Columns)
 		t.Name, t.records = nameOf(in), found
 		return []*Table{t}, t.findTypes(ctx)
+	}
+	if err := noRows(in); err != nil {
+		return nil, err
 	}
 	found, err := text.Find(ctx, in)
 	if err != nil {
@@ -123,8 +130,22 @@ func (t *Table) findTypes(ctx context.Context) error {
 	return nil
 }
 
-// Types reports whether a row of types stood under the header. It is no row.
-func (t *Table) Types() bool { return t.types > 0 }
+// Notes are sentences on how the table is read. What came up in the rows read
+// so far is among them.
+func (t *Table) Notes() []string {
+	var notes []string
+	if t.types > 0 {
+		notes = append(notes, fmt.Sprintf("%s: row %d holds the columns' types and is not read.", t.Input.Name, t.types))
+	}
+	if t.text != nil && t.text.IsWindows1252() {
+		notes = append(notes, t.Input.Name+" is not UTF-8 and is read as Windows-1252.")
+	}
+	if late := t.Late(); len(late) > 0 {
+		notes = append(notes, fmt.Sprintf("%s: no record at the beginning has %s, so these are not read; put a record with all members first, or export null ones too.",
+			t.Input.Name, strings.Join(late, ", ")))
+	}
+	return notes
+}
 
 // isNoType reports whether a cell is no name of one of ClickHouse's types.
 func isNoType(cell string) bool {

@@ -571,3 +571,39 @@ func readAny(t *testing.T, content []byte) error {
 	}
 	return err
 }
+
+func TestNoRows(t *testing.T) {
+	for name, c := range map[string]struct{ content, want string }{
+		"pg_dump -Fc": {"PGDMP\x01\x0e\x00", "pg_restore -f dump.sql"},
+		"pg_dump -Ft": {"toc.dat" + strings.Repeat("\x00", 250) + "ustar  \x00" + strings.Repeat("\x00", 300), "pg_restore -f dump.sql"},
+		"SQLite":      {"SQLite format 3\x00\x10\x00", ".dump"},
+		"a web page":  {"\n<!DOCTYPE html><html><title>Sign in</title>", "web page"},
+		"XLSX":        {`<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">`, "save the sheet as CSV"},
+		"an error":    {`{"error":{"code":401,"message":"Unauthorized"}}`, "Unauthorized"},
+		"a binary":    {"\x00\x01\x02\x03\x99\xfe\x80\x00\x00\x07", "binary data"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tables, err := rows.Find(t.Context(), open(t, []byte(c.content)))
+			var positioned *input.Error
+			if len(tables) > 0 || !errors.As(err, &positioned) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %d tables, %v, want something with %q", len(tables), err, c.want)
+			}
+		})
+	}
+}
+
+func TestNotes(t *testing.T) {
+	for text, want := range map[string]string{
+		"a\tb\nString\tNullable(UInt32)\nx\t1\n": "row 2 holds the columns' types",
+		"a;b\nS\xe3o;x\n":                        "Windows-1252",
+		"a,b\nx,1\n":                             "",
+	} {
+		table := find(t, []byte(text))
+		if notes := strings.Join(table.Notes(), " "); want == "" && notes != "" || !strings.Contains(notes, want) {
+			t.Errorf("%q: notes %q, want %q", text, notes, want)
+		}
+		if got := read(t, table); len(got) != 1 {
+			t.Errorf("%q: read %q", text, got)
+		}
+	}
+}

@@ -138,6 +138,10 @@ func (r *Reader) nextInserts(ctx context.Context) (*Chunk, error) {
 		spans, size := r.tuples()
 		if len(spans) > 0 {
 			c := &Chunk{Table: r.table, FirstRow: r.row, EndRow: r.row + int64(len(spans)), text: string(r.rest[:size]), tuples: spans}
+			if r.encoding == unsure {
+				r.encoding = encodingOf(c.text)
+			}
+			c.encoding = r.encoding
 			r.row = c.EndRow
 			r.rest = r.rest[:copy(r.rest, r.rest[size:])]
 			return c, nil
@@ -196,6 +200,8 @@ func (c *Chunk) insertRows(yield func(*Row) bool) {
 		}
 		row.Replaced = false
 		for i, cell := range row.Cells {
+			cell = c.encoding.decode(cell)
+			row.Cells[i] = cell
 			if !utf8.ValidString(cell) {
 				row.Cells[i], row.Replaced = strings.ToValidUTF8(cell, "\uFFFD"), true
 			}

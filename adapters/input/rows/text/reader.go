@@ -29,6 +29,8 @@ type Reader struct {
 	row   int64  // number of the next record
 	done  bool   // the text is at its end
 
+	encoding encoding
+
 	lexer sqlLexer // of a dump
 	ours  bool     // it is in an INSERT of the table
 }
@@ -43,7 +45,7 @@ func (t *Table) Open(ctx context.Context) (*Reader, error) {
 		text.Close()
 		return nil, err
 	}
-	r := &Reader{table: t, text: text, body: text, row: t.firstRow}
+	r := &Reader{table: t, text: text, body: text, row: t.firstRow, encoding: t.encoding}
 	if t.inserts != nil {
 		r.lexer.escapes = t.inserts.escapes
 		r.rest = make([]byte, 0, chunkSize)
@@ -87,7 +89,10 @@ func (r *Reader) Next(ctx context.Context) (*Chunk, error) {
 		text := string(buf)
 		end, records := r.table.Dialect.cut(text, r.done)
 		if end > 0 {
-			c := &Chunk{Table: r.table, FirstRow: r.row, EndRow: r.row + records, text: text[:end]}
+			if r.encoding == unsure {
+				r.encoding = encodingOf(text[:end])
+			}
+			c := &Chunk{Table: r.table, FirstRow: r.row, EndRow: r.row + records, text: text[:end], encoding: r.encoding}
 			r.row += records
 			r.rest = append(r.rest, text[end:]...)
 			return c, nil
@@ -200,5 +205,5 @@ func (t *Table) Sample(ctx context.Context) (*Chunk, error) {
 	if end == 0 { // a single record, perhaps without a line's end
 		end, records = t.Dialect.cut(text, true)
 	}
-	return &Chunk{Table: t, FirstRow: t.firstRow, EndRow: t.firstRow + records, text: text[:end]}, nil
+	return &Chunk{Table: t, FirstRow: t.firstRow, EndRow: t.firstRow + records, text: text[:end], encoding: t.encoding}, nil
 }

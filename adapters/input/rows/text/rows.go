@@ -14,8 +14,9 @@ type Chunk struct {
 	// last one's.
 	FirstRow, EndRow int64
 
-	text   string
-	tuples []span // of rows in INSERT commands
+	text     string
+	encoding encoding
+	tuples   []span // of rows in INSERT commands
 }
 
 // A Row is one record. It is reused for the next one; its strings are not,
@@ -51,10 +52,11 @@ func (c *Chunk) Rows() iter.Seq[*Row] {
 	}
 	return func(yield func(*Row) bool) {
 		columns := len(c.Table.Columns)
-		valid := utf8.ValidString(c.text)
+		text := c.encoding.decode(c.text)
+		valid := utf8.ValidString(text)
 		s := splitter{Dialect: c.Table.Dialect, nullWord: c.Table.NullWord && !c.Table.block}
 		row := Row{Number: c.FirstRow - 1, Cells: make([]string, 0, columns+1)}
-		for rest := c.text; rest != ""; {
+		for rest := text; rest != ""; {
 			row.Number++
 			n := s.split(&row, rest)
 			row.Raw = strings.TrimSuffix(strings.TrimSuffix(rest[:n], "\n"), "\r")

@@ -56,7 +56,12 @@ type Table struct {
 	firstRow   int64 // number of the first record
 	block      bool  // is a COPY block, or INSERT commands
 	inserts    *inserts
+	encoding   encoding // by the input's head
 }
+
+// IsWindows1252 reports whether the text is no UTF-8 as a whole, so that it is
+// read as Windows-1252, by the input's head.
+func (t *Table) IsWindows1252() bool { return t.encoding == windows1252 }
 
 // Block reports whether the table is one of a dump.
 func (t *Table) Block() bool { return t.block }
@@ -79,8 +84,6 @@ func Find(ctx context.Context, in *input.Input) ([]*Table, error) {
 	case input.Empty:
 		return nil, nil
 	case input.Text:
-	case input.PGCustom:
-		return nil, input.Errorf(in.Name, "is in pg_dump's custom format; convert it with pg_restore -f dump.sql and give that")
 	default:
 		return nil, input.Errorf(in.Name, "holds %s, where a table as text (CSV or TSV with a header, or a pg_dump) was expected", f)
 	}
@@ -93,6 +96,10 @@ func Find(ctx context.Context, in *input.Input) ([]*Table, error) {
 	}
 	t.Input = in
 	t.Name = strings.TrimSuffix(in.Base, path.Ext(in.Base))
+	t.encoding = encodingOf(string(in.TextHead()))
+	for i, name := range t.Columns {
+		t.Columns[i] = t.encoding.decode(name)
+	}
 	return []*Table{t}, nil
 }
 

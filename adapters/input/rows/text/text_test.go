@@ -101,6 +101,10 @@ func TestDialects(t *testing.T) {
 		"too few, too many":    {"a,b\nx\nx,y\nx,y,z\n", []string{"a", "b"}, []record{{2, []string{"x"}, "fewer cells than the header"}, {3, []string{"x", "y"}, ""}, {4, []string{"x", "y", "z"}, "more cells than the header"}}},
 		"never closed":         {"a,b\nx,\"y\n", []string{"a", "b"}, []record{{2, []string{"x", "y\n"}, "a quoted field is not closed before the end of the file, which may be cut off"}}},
 		"one column":           {"a\nx\n(1 row)\n", []string{"a"}, []record{{2, []string{"x"}, ""}, {3, []string{"(1 row)"}, ""}}},
+		"Windows-1252":         {"a;b\nx;S\xe3o Paulo\n\x80;z\n", []string{"a", "b"}, []record{{2, []string{"x", "São Paulo"}, ""}, {3, []string{"€", "z"}, ""}}},
+		"Windows-1252 names":   {"a;stra\xdfe\nx;y\n", []string{"a", "straße"}, []record{{2, []string{"x", "y"}, ""}}},
+		"damage in UTF-8":      {"a;b\nx;S\xe3o\n\xe9;é\n", []string{"a", "b"}, []record{{2, []string{"x", "S\uFFFDo"}, ""}, {3, []string{"\uFFFD", "é"}, ""}}},
+		"cut characters":       {"a;b\ncaf\xc3;x\n", []string{"a", "b"}, []record{{2, []string{"caf\uFFFD", "x"}, ""}}},
 		"invalid UTF-8":        {"a,b\nx\xff,y\n", []string{"a", "b"}, []record{{2, []string{"x\uFFFD", "y"}, ""}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -193,11 +197,10 @@ func TestSample(t *testing.T) {
 
 func TestNoTable(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"schema only":   {"--\nSET x = 0;\nCREATE TABLE a (b int);\n", "without rows"},
-		"custom format": {"PGDMP\x01\x0e\x00", "pg_restore -f"},
-		"Parquet":       {"PAR1\x15\x04", "holds Parquet"},
-		"junk":          {"\x00\x01\x02\x03\x99\xfe\x80\x00\x00\x07", "holds binary data"},
-		"long header":   {strings.Repeat("column,", 20000), "the first line is longer"},
+		"schema only": {"--\nSET x = 0;\nCREATE TABLE a (b int);\n", "without rows"},
+		"Parquet":     {"PAR1\x15\x04", "holds Parquet"},
+		"junk":        {"\x00\x01\x02\x03\x99\xfe\x80\x00\x00\x07", "holds binary data"},
+		"long header": {strings.Repeat("column,", 20000), "the first line is longer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := text.Find(t.Context(), open(t, c.text))

@@ -1,0 +1,64 @@
+package rows
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/record"
+)
+
+// noRows returns an error that says what an input is instead, and what to do,
+// where it is recognized as something without rows that can be read.
+func noRows(in *input.Input) error {
+	switch in.Format() {
+	case input.PGCustom:
+		return input.Errorf(in.Name, "is in pg_dump's custom format (-Fc); convert it with pg_restore -f dump.sql FILE and give dump.sql")
+	case input.Tar:
+		if bytes.HasPrefix(in.Head(), []byte("toc.dat\x00")) {
+			return input.Errorf(in.Name, "is in pg_dump's tar format (-Ft); convert it with pg_restore -f dump.sql FILE and give dump.sql")
+		}
+	case input.SQLite:
+		return input.Errorf(in.Name, "is an SQLite database; write its tables as SQL with sqlite3 FILE .dump > dump.sql and give dump.sql")
+	case input.JSON:
+		return jsonError(in)
+	case input.Text:
+		return markup(in)
+	}
+	return nil
+}
+
+// markup recognizes a web page, and the parts of a spreadsheet's workbook.
+func markup(in *input.Input) error {
+	head := bytes.ToLower(bytes.TrimLeft(in.TextHead()[:min(len(in.TextHead()), 1024)], " \t\r\n"))
+	switch {
+	case bytes.HasPrefix(head, []byte("<!doctype html")), bytes.HasPrefix(head, []byte("<html")):
+		return input.Errorf(in.Name, "is a web page (HTML) and no table: perhaps a login page was saved in its place; download the export again")
+	case bytes.HasPrefix(head, []byte("<?xml")) && (strings.Contains(in.Name, ".xlsx/") || strings.Contains(in.Name, "/xl/") || bytes.Contains(head, []byte("openxmlformats"))):
+		return input.Errorf(in.Name, "is part of a spreadsheet's workbook (XLSX); save the sheet as CSV UTF-8 and give that")
+	case bytes.HasPrefix(head, []byte("<?xml")):
+		return input.Errorf(in.Name, "is XML; export the table as CSV or JSON")
+	}
+	return nil
+}
+
+// jsonError recognizes an answer that says what went wrong.
+func jsonError(in *input.Input) error {
+	v, err := record.Parse(string(in.TextHead()))
+	if err != nil || v.Kind != record.Object || len(v.Kids) > 6 {
+		return nil
+	}
+	at := slices.IndexFunc(v.Kids, func(kid record.Value) bool {
+		key := strings.ToLower(kid.Key)
+		return (key == "error" || key == "errors" || key == "exception") && kid.Kind != record.Null
+	})
+	if at < 0 {
+		return nil
+	}
+	text := string(v.AppendJSON(nil))
+	if len(text) > 200 {
+		text = text[:200] + "…"
+	}
+	return input.Errorf(in.Name, "is an answer with an error and holds no rows: %s; export it again", text)
+}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"hopper/adapters/input"
+	"hopper/adapters/input/spill"
 	"hopper/sinks/rybbit"
 	"hopper/sinks/rybbit/ledger"
 )
@@ -22,11 +24,13 @@ func optionErrorf(option, format string, args ...any) error {
 }
 
 // Again reports whether err is of the kind that passes, so that running again
-// goes on: a server that is away, a full disk, a migration that another process
+// goes on: a server or a store that is away, a full disk, a migration that another process
 // is running.
 func Again(err error) bool {
 	var away *rybbit.AwayError
 	var rewind *rybbit.RewindError
-	return errors.As(err, &away) || errors.As(err, &rewind) || errors.Is(err, ledger.ErrWrite) || errors.Is(err, ledger.ErrLocked) ||
+	var full *spill.FullError
+	var store *input.AwayError
+	return errors.As(err, &full) || errors.As(err, &store) || errors.As(err, &away) || errors.As(err, &rewind) || errors.Is(err, ledger.ErrWrite) || errors.Is(err, ledger.ErrLocked) ||
 		rybbit.Temporary(err)
 }

@@ -82,7 +82,7 @@ func Open(ctx context.Context, args []string, options Options) (*Export, error) 
 		return nil, err
 	}
 	var err error
-	if e.inputs, err = input.Open(ctx, args, options.Stdin, options.TempDir); err != nil {
+	if e.inputs, err = input.Open(ctx, args, options.Stdin, options.TempDir, stores(e.options.Log)...); err != nil {
 		return nil, err
 	}
 	if err := e.recognize(ctx); err != nil {

@@ -26,6 +26,9 @@ type archive struct {
 // openArchive returns the members of an archive that are files, in name order.
 func (ins *Inputs) openArchive(ctx context.Context, o Object) (found opened) {
 	r, err := o.Contents.OpenAt(ctx)
+	if errors.Is(err, errors.ErrUnsupported) || o.Size < 0 {
+		return ins.copyArchive(ctx, o)
+	}
 	if err != nil {
 		return opened{err: explain(o.Name, 0, err)}
 	}
@@ -55,6 +58,23 @@ func (ins *Inputs) openArchive(ctx context.Context, o Object) (found opened) {
 	return found
 }
 
+// copyArchive opens an archive from a copy on disk, where a store has no random access.
+func (ins *Inputs) copyArchive(ctx context.Context, o Object) opened {
+	r, err := o.Contents.Open(ctx, 0, -1)
+	if err != nil {
+		return opened{err: explain(o.Name, 0, err)}
+	}
+	defer r.Close()
+	s, err := copyToDisk(o.Name, ins.shared.tempDir, &contextReader{ctx, r}, spoolLimit)
+	if err != nil {
+		return opened{err: err}
+	}
+	o.Size, o.Contents = s.size, sectionContents{s, s.size}
+	archive := ins.openArchive(ctx, o)
+	archive.closers = append(archive.closers, s)
+	return archive
+}
+
 // namedMember is a member with its name in one form, whatever made the archive.
 type namedMember struct {
 	name string
@@ -71,7 +91,7 @@ func (a *archive) members(files []*zip.File, passed *[]PassedOver) ([]namedMembe
 		name := cleanName(f.Name)
 		switch {
 		case f.FileInfo().IsDir():
-		case slices.ContainsFunc(strings.Split(name, "/"), hidden):
+		case slices.ContainsFunc(strings.Split(name, "/"), Hidden):
 			*passed = append(*passed, PassedOver{a.name + "/" + name, "hidden"})
 		default:
 			members = append(members, namedMember{name, f})
@@ -92,9 +112,9 @@ func (a *archive) members(files []*zip.File, passed *[]PassedOver) ([]namedMembe
 	return members, nil
 }
 
-// hidden reports whether a file of that name is no data of a user, such as
+// Hidden reports whether a file of that name is no data of a user, such as
 // the ".DS_Store" and "__MACOSX" of archives made on a Mac.
-func hidden(name string) bool { return strings.HasPrefix(name, ".") || name == "__MACOSX" }
+func Hidden(name string) bool { return strings.HasPrefix(name, ".") || name == "__MACOSX" }
 
 func (ins *Inputs) openMember(ctx context.Context, a *archive, m namedMember) (*Input, error) {
 	const encrypted = 1 // flag of the member's header

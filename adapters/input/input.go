@@ -218,11 +218,13 @@ func (f *File) Close() error { return f.close() }
 func (in *Input) File(ctx context.Context) (*File, error) {
 	if in.contents != nil && in.member == nil && in.packing == unpacked && in.size >= 0 {
 		f, err := in.contents.OpenAt(ctx)
-		if err != nil {
+		if err == nil {
+			in.read.Store(in.size)
+			return &File{f, in.size, f.Close}, nil
+		}
+		if !errors.Is(err, errors.ErrUnsupported) {
 			return nil, in.explain(err)
 		}
-		in.read.Store(in.size)
-		return &File{f, in.size, f.Close}, nil
 	}
 	if err := in.spool(ctx); err != nil {
 		return nil, err

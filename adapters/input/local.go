@@ -10,6 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/xitongsys/parquet-go-source/local"
+
+	"hopper/adapters/input/handles"
 )
 
 // Files is the [Store] of this machine's file system.
@@ -65,7 +69,7 @@ func (Files) walk(ctx context.Context, dir string, found func(Object) error, pas
 		if err != nil {
 			return explain(p, 0, err)
 		}
-		if p != dir && hidden(d.Name()) {
+		if p != dir && Hidden(d.Name()) {
 			passed(PassedOver{p, "hidden"})
 			if d.IsDir() {
 				return fs.SkipDir
@@ -125,7 +129,13 @@ func (f *localFile) Open(_ context.Context, offset, _ int64) (io.ReadCloser, err
 	return &localReader{file, f, offset}, nil
 }
 
-func (f *localFile) OpenAt(context.Context) (ReaderAtCloser, error) { return os.Open(f.path) }
+func (f *localFile) OpenAt(context.Context) (ReaderAtCloser, error) {
+	file, err := local.NewLocalFileReader(f.path)
+	if err != nil {
+		return nil, err
+	}
+	return handles.New(file, f.size), nil
+}
 
 // localReader fails when the file is no longer what it was when it was found.
 type localReader struct {

@@ -63,3 +63,10 @@ type PassedOver struct {
 	Name string `json:"name"`
 	Why  string `json:"why"` // "hidden", "empty", "a link to nowhere"
 }
+
+// An AwayError says that a store could not be reached, or did not answer. The
+// same run succeeds once it does.
+type AwayError struct{ Err error }
+
+func (e *AwayError) Error() string { return e.Err.Error() }
+func (e *AwayError) Unwrap() error { return e.Err }

@@ -1,0 +1,19 @@
+package hopper
+
+import (
+	"log/slog"
+
+	"hopper/adapters/input"
+	"hopper/adapters/input/store"
+	"hopper/adapters/input/store/gcs"
+	"hopper/adapters/input/store/s3"
+)
+
+// stores returns where inputs are read from, beside this machine's files.
+func stores(log *slog.Logger) []input.Store {
+	return []input.Store{
+		&store.Web{Warn: func(message string) { log.Warn(message) }},
+		&s3.Store{},
+		&gcs.Store{},
+	}
+}

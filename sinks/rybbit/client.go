@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/time/rate"
 
 	"hopper/pipeline"
@@ -48,6 +49,10 @@ type Client struct {
 	// waited is how long the last call waited for its answer, in nanoseconds
 	// from the last byte of its body.
 	waited atomic.Int64
+	// place is where SQL is asked, once it is known, and noSQL whether the server
+	// has refused it.
+	place atomic.Pointer[sqlScope]
+	noSQL atomic.Bool
 }
 
 // ClientOptions are the choices of a [Client]. Zero values are defaults.
@@ -68,17 +73,17 @@ func NewClient(base, site string, key Key, opt ClientOptions) (*Client, error) {
 	u, err := url.Parse(strings.TrimRight(strings.TrimSpace(base), "/"))
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("the server's address must look like https://rybbit.example.com, not %q", redactURL(base))
+		return nil, fmt.Errorf("the server's address must look like https://rybbit.example.com, not %q; begin it with http:// or https://", redactURL(base, key))
 	case u.User != nil:
 		return nil, errors.New("the server's address must not hold a user name or password; the key alone authorizes")
 	case u.RawQuery != "" || u.Fragment != "":
-		return nil, fmt.Errorf("the server's address must have no query or fragment: %q", redactURL(base))
+		return nil, fmt.Errorf("the server's address must have no query or fragment: %q", redactURL(base, key))
 	case u.Hostname() == "":
-		return nil, fmt.Errorf("the server's address names no host: %q", redactURL(base))
+		return nil, fmt.Errorf("the server's address names no host: %q", redactURL(base, key))
 	case site == "":
 		return nil, errors.New("no site given: use --site or RYBBIT_SITE (the number or the identifier in the site's settings)")
 	case strings.ContainsFunc(site, notInSite):
-		return nil, fmt.Errorf("%q is no site: use its number or the identifier in its settings", site)
+		return nil, fmt.Errorf("%q is no site: use its number or the identifier in its settings", redactURL(site, key))
 	case key == "":
 		return nil, errors.New("no API key given: set RYBBIT_API_KEY or use --api-key-file")
 	case strings.ContainsFunc(string(key), func(r rune) bool { return r <= ' ' || r > '~' }):
@@ -114,12 +119,34 @@ func notInSite(r rune) bool {
 	return !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '-' || r == '_')
 }
 
-func redactURL(s string) string {
-	if u, err := url.Parse(s); err == nil {
-		u.RawQuery, u.Fragment = "", ""
-		return u.Redacted()
+// redactURL returns an address as messages may show it: without key, user, query
+// and fragment, also where it is no address.
+func redactURL(s string, key Key) string {
+	s = strings.TrimSpace(s)
+	if key != "" {
+		s = strings.ReplaceAll(s, string(key), "[key]")
 	}
-	return "an address that cannot be parsed"
+	if at := strings.LastIndexByte(s, '@'); at >= 0 {
+		scheme, _, found := strings.Cut(s[:at], "://")
+		s = s[at+1:]
+		if found && len(scheme) <= 8 {
+			s = scheme + "://…@" + s
+		} else {
+			s = "…@" + s
+		}
+	}
+	if cut := strings.IndexAny(s, "?#"); cut >= 0 {
+		s = s[:cut]
+	}
+	return pipeline.Cut(strings.ToValidUTF8(s, "\uFFFD"), 200)
+}
+
+// Plain reports whether the key travels unencrypted to a host that is not this
+// machine.
+func (c *Client) Plain() bool {
+	host := c.base.Hostname()
+	ip := net.ParseIP(host)
+	return c.base.Scheme == "http" && host != "localhost" && !strings.HasSuffix(host, ".localhost") && (ip == nil || !ip.IsLoopback())
 }
 
 // Server is the server's address, as messages and the ledger show it.
@@ -168,13 +195,23 @@ func (c *Client) Create(ctx context.Context, platform string) (Created, error) {
 	if err := c.call(ctx, "create an import", http.MethodPost, "", newBody(body), &answer); err != nil {
 		return Created{}, err
 	}
-	if answer.Data.ID == "" {
-		return Created{}, &LostError{Call: "create an import", Err: errors.New("the answer names no import")}
+	if !IsImportID(answer.Data.ID) {
+		return Created{}, &LostError{Call: "create an import", Err: errors.New("the answer names no import by a UUID")}
 	}
 	return answer.Data, nil
 }
 
-// Imports lists the site's imports.
+// IsImportID reports whether text can be an import's id, which is a UUID.
+func IsImportID(text string) bool {
+	_, err := uuid.Parse(text)
+	return err == nil && len(text) == 36
+}
+
+// ListedImports is how many imports a server lists at most, the newest of a site.
+const ListedImports = 10
+
+// Imports lists the site's imports: real servers list no more than
+// [ListedImports], so that absence proves nothing.
 func (c *Client) Imports(ctx context.Context) ([]Import, error) {
 	var answer struct{ Data *[]Import }
 	if err := c.call(ctx, "list imports", http.MethodGet, "", nil, &answer); err != nil {
@@ -182,6 +219,11 @@ func (c *Client) Imports(ctx context.Context) ([]Import, error) {
 	}
 	if answer.Data == nil {
 		return nil, &LostError{Call: "list imports", Err: errors.New("the answer holds no list")}
+	}
+	for _, imp := range *answer.Data {
+		if !IsImportID(imp.ID) {
+			return nil, &LostError{Call: "list imports", Err: errors.New("the answer has an import whose id is no UUID")}
+		}
 	}
 	return *answer.Data, nil
 }
@@ -201,6 +243,73 @@ func (c *Client) Send(ctx context.Context, id string, records []byte) error {
 // on 2.7.0).
 func (c *Client) Complete(ctx context.Context, id string) error {
 	return c.events(ctx, "complete the import", id, newBody([]byte(`{"events":[],"isLastBatch":true}`)))
+}
+
+// Presence is what a server answers when it is asked for one import.
+type Presence uint8
+
+const (
+	Absent Presence = iota // the server knows no such import
+	Open                   // it takes batches
+	Ended                  // it takes none any more
+)
+
+// Probe asks for an import by an empty batch that is not the last, which changes
+// nothing. It finds imports that the list is too short for.
+func (c *Client) Probe(ctx context.Context, id string) (Presence, error) {
+	err := c.events(ctx, "look for an import", id, newBody([]byte(batchPrefix+batchSuffix)))
+	switch code := status(err); {
+	case err == nil:
+		return Open, nil
+	case code == http.StatusBadRequest && isComplete(err), code == http.StatusConflict:
+		return Ended, nil
+	case code == http.StatusNotFound && !refusal(err).Foreign:
+		return Absent, nil
+	}
+	return Absent, err
+}
+
+// ErrNoSQL is returned by a server that answers no SQL to this key: an older
+// one, or a key without the right.
+var ErrNoSQL = errors.New("the server answers no SQL")
+
+// Query runs one SELECT over the table scoped_events, which holds the events of
+// the site, and decodes the rows into the slice that rows points to.
+func (c *Client) Query(ctx context.Context, sql string, rows any) error {
+	err := c.query(ctx, sql, rows)
+	if s := refusal(err); s != nil && s.Status/100 == 4 && !Temporary(err) {
+		c.noSQL.Store(true)
+		return fmt.Errorf("%w: %w", ErrNoSQL, err)
+	}
+	return err
+}
+
+func (c *Client) query(ctx context.Context, sql string, rows any) error {
+	if c.noSQL.Load() {
+		return ErrNoSQL
+	}
+	place := c.place.Load()
+	if place == nil {
+		place = new(sqlScope)
+		if err := c.Get(ctx, "look the site up", []string{"sites", c.site}, nil, place); err != nil {
+			return err
+		}
+		if place.Organization == "" || place.Site == 0 {
+			return ErrNoSQL
+		}
+		c.place.Store(place)
+	}
+	answer := struct {
+		Data any `json:"data"`
+	}{rows}
+	return c.Post(ctx, "count events", []string{"organizations", place.Organization, "analytics", "query"},
+		map[string]any{"query": sql, "siteId": place.Site}, &answer)
+}
+
+// sqlScope is where SQL is asked.
+type sqlScope struct {
+	Site         int64  `json:"siteId"`
+	Organization string `json:"organizationId"`
 }
 
 const (
@@ -291,7 +400,7 @@ func (c *Client) refused(call string, resp *http.Response, text []byte) error {
 	if location := resp.Header.Get("Location"); location != "" && resp.StatusCode/100 == 3 {
 		if u, err := resp.Location(); err == nil {
 			u.RawQuery, u.Fragment = "", ""
-			e.Location = u.Redacted()
+			e.Location = c.printable(u.Redacted())
 		}
 	}
 	var answer struct {

@@ -25,6 +25,15 @@ type Memory struct {
 	Worked time.Time `json:"worked,omitzero"`
 	Key    string    `json:"key,omitempty"`
 
+	// Slowest is the longest that a batch took, in milliseconds, and PerMB the
+	// longest per million bytes of a large one.
+	Slowest int64   `json:"slowestMs,omitempty"`
+	PerMB   float64 `json:"msPerMB,omitempty"`
+	// Paced is when these were last exceeded.
+	Paced time.Time `json:"paced,omitzero"`
+	// Scarce is when the server last refused a request for being one too many.
+	Scarce time.Time `json:"scarce,omitzero"`
+
 	path string
 }
 
@@ -44,6 +53,9 @@ func OpenMemory(dir, server string, now time.Time) (*Memory, error) {
 	if json.Unmarshal(text, m) != nil || now.Sub(m.Learned) > memoryLasts {
 		m.MaxBatchBytes = 0
 	}
+	if now.Sub(m.Paced) > memoryLasts {
+		m.Slowest, m.PerMB = 0, 0
+	}
 	for platform, at := range m.Unknown {
 		if now.Sub(at) > memoryLasts {
 			delete(m.Unknown, platform)
@@ -53,6 +65,21 @@ func OpenMemory(dir, server string, now time.Time) (*Memory, error) {
 		m.Unknown = make(map[string]time.Time)
 	}
 	return m, nil
+}
+
+// pace returns how long batches have taken.
+func (m *Memory) pace() pace {
+	return pace{time.Duration(m.Slowest) * time.Millisecond, m.PerMB / 1e9}
+}
+
+// paced notes how long batches have taken, and reports whether that is worth saving.
+func (m *Memory) paced(p pace) bool {
+	slowest, perMB := p.slowest.Milliseconds(), p.rate*1e9
+	news := slowest > m.Slowest*5/4+100 || perMB > m.PerMB*5/4+10
+	if news {
+		m.Slowest, m.PerMB, m.Paced = max(slowest, m.Slowest), max(perMB, m.PerMB), time.Now().UTC()
+	}
+	return news
 }
 
 // works notes that the server has just accepted a key, and reports whether

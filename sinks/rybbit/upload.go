@@ -19,7 +19,8 @@ import (
 
 // Options are the choices of an [Upload]. Zero values are defaults.
 type Options struct {
-	// MaxBatchBytes is the largest request body; 0 is [DefaultBatchBytes].
+	// MaxBatchBytes is the largest request body; 0 is [DefaultBatchBytes], and
+	// [ScarceBatchBytes] where requests are scarce.
 	MaxBatchBytes int
 	// RetryFor is how long the server may be of no use before the run gives
 	// up; 0 is [DefaultRetryFor].
@@ -40,8 +41,10 @@ type Options struct {
 const queueSlack = 64 << 10
 
 const (
-	// DefaultBatchBytes stays below the 50 MB that servers document.
-	DefaultBatchBytes = 45 << 20
+	// DefaultBatchBytes is what every server was seen to take without harm.
+	DefaultBatchBytes = 10 << 20
+	// ScarceBatchBytes stays below the 50 MB that servers document.
+	ScarceBatchBytes = 45 << 20
 	// MaxBatchBytes is what servers document at most.
 	MaxBatchBytes = 50_000_000
 	// MinBatchBytes leaves room for an ordinary event. One that does not fit
@@ -73,7 +76,8 @@ type Upload struct {
 	retry  patience // with batches
 
 	queue  pipeline.Queue
-	limit  int           // bytes of a body
+	size   sizer
+	began  time.Time
 	stored []ledger.Span // what is in Rybbit when the translation began
 	check  *checker
 	pace   pace
@@ -97,18 +101,31 @@ func NewUpload(client *Client, l *ledger.Ledger, memory *Memory, opt Options) *U
 			*d.value = d.fallback
 		}
 	}
-	if opt.MaxBatchBytes == 0 {
-		opt.MaxBatchBytes = DefaultBatchBytes
-	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	u := &Upload{client: client, ledger: l, memory: memory, opt: opt, log: opt.Log, limit: opt.MaxBatchBytes}
-	if memory.MaxBatchBytes > 0 {
-		u.limit = min(u.limit, memory.MaxBatchBytes)
+	u := &Upload{client: client, ledger: l, memory: memory, opt: opt, log: opt.Log, began: time.Now(), pace: memory.pace()}
+	most := opt.MaxBatchBytes
+	if most == 0 {
+		most = DefaultBatchBytes
+	}
+	u.size = newSizer(most, memory.MaxBatchBytes)
+	if time.Since(memory.Scarce) < memoryLasts {
+		u.scarce()
+	}
+	if slowest := l.Slowest(); slowest.Took > 0 {
+		u.pace.saw(slowest.Bytes, slowest.Took)
 	}
 	u.retry = u.patience()
 	return u
+}
+
+// scarce lets batches grow as far as the server takes them, unless the user has
+// said how large they may be.
+func (u *Upload) scarce() {
+	if u.opt.MaxBatchBytes == 0 {
+		u.size.scarcity(ScarceBatchBytes)
+	}
 }
 
 func (u *Upload) patience() patience {
@@ -134,10 +151,15 @@ func (e *RewindError) Error() string {
 // yet, one is opened: platforms are tried in the order given until the server
 // knows one.
 func (u *Upload) Open(ctx context.Context, platforms []string) (string, error) {
+	// What it was bound to may turn out to be gone.
+	bound := u.ledger.Platform()
 	if err := u.reconcile(ctx); err != nil {
 		return "", err
 	}
 	if u.platform = u.ledger.Platform(); u.platform == "" {
+		if len(platforms) == 0 && bound != "" {
+			platforms = []string{bound}
+		}
 		if err := u.create(ctx, platforms); err != nil {
 			return "", err
 		}
@@ -184,7 +206,7 @@ const maxRewinds = 5
 // it does not come by any more are gone.
 func (u *Upload) pass(ctx context.Context, run Run) (_ ledger.Summary, err error) {
 	u.queue = pipeline.Queue{}
-	u.queue.Reserve(u.limit + queueSlack)
+	u.queue.Reserve(u.size.limit + queueSlack)
 	u.stored = u.ledger.Stored()
 	u.check = nil
 	from, batch := u.ledger.Resume()
@@ -231,7 +253,7 @@ func (u *Upload) chunk(ctx context.Context, chunk *pipeline.Collected[*pipeline.
 			}
 		} else {
 			u.queue.Add(index, record)
-			for u.queue.Size() > u.limit-batchFrame {
+			for u.queue.Size() > u.size.limit-batchFrame {
 				if err := u.send(ctx); err != nil {
 					return err
 				}
@@ -270,6 +292,13 @@ func (u *Upload) finish(ctx context.Context, stats pipeline.Stats) (ledger.Summa
 	if have := u.ledger.Missing(); have != stats.Events {
 		return ledger.Summary{}, u.changed(fmt.Errorf("they give %d events now and gave at least %d before", stats.Events, have))
 	}
+	if doubted := u.ledger.Doubted(); !doubted.IsZero() {
+		// What was taken for not stored, and sent again, must not come after the end.
+		window := u.window(0, 0)
+		if err := sleep(ctx, min(window, time.Until(doubted.Add(window)))); err != nil {
+			return ledger.Summary{}, err
+		}
+	}
 	for imp, open := u.ledger.Current(); open; imp, open = u.ledger.Current() {
 		if err := u.complete(ctx, imp); err != nil {
 			return ledger.Summary{}, err
@@ -297,11 +326,11 @@ func (u *Upload) changed(err error) error {
 // send delivers one batch from the front of the queue. It returns nil when the
 // batch is stored, and also when it is not but can be tried again.
 func (u *Upload) send(ctx context.Context) error {
-	batch, _ := u.queue.Batch(u.limit - batchFrame)
+	batch, _ := u.queue.Batch(u.size.limit - batchFrame)
 	if batch.Events == 0 {
-		u.learn(0)
+		u.forget()
 		return fmt.Errorf("a batch may have at most %d bytes, too few for event %d; raise --max-batch-bytes, or the limit of the server or of the proxy in front of it",
-			u.limit, batch.First+1)
+			u.size.limit, batch.First+1)
 	}
 	imp, open := u.ledger.Current()
 	if !open {
@@ -324,75 +353,152 @@ func (u *Upload) send(ctx context.Context) error {
 	err := u.inFlight(ctx, func(ctx context.Context) error { return u.client.Send(ctx, imp.ID, batch.Body) })
 	took := time.Duration(u.client.waited.Load())
 	if err == nil {
-		u.pace.saw(sent.Bytes, took)
-		return u.landed(batch)
+		if err := u.ledger.Add(ledger.Stored{Took: took}); err != nil {
+			return err
+		}
+		u.learn(sent.Bytes, took)
+		u.landed(batch)
+		return nil
 	}
 	u.log.Debug("a batch met trouble", "first", batch.First+1, "events", batch.Events, "error", err)
 	return u.failed(ctx, imp, batch, sent.Bytes, took, err)
 }
 
-func (u *Upload) landed(batch pipeline.Batch) error {
-	if err := u.ledger.Add(ledger.Stored{}); err != nil {
-		return err
+// learn notes how the server took a batch.
+func (u *Upload) learn(size int, took time.Duration) {
+	u.pace.saw(size, took)
+	u.size.stored(size, took)
+	news := u.memory.paced(u.pace)
+	if known := u.memory.MaxBatchBytes; known > 0 && size > known {
+		u.memory.MaxBatchBytes, u.memory.Learned = size, time.Now().UTC()
+		news = true
 	}
+	if news {
+		u.remember()
+	}
+}
+
+// landed goes on behind a batch that is stored.
+func (u *Upload) landed(batch pipeline.Batch) {
 	u.queue.Drop(batch.Events)
 	u.retry.success()
 	if u.memory.works(u.client.identity()) {
 		u.remember()
 	}
-	return nil
 }
 
-// failed finds out what became of a batch whose sending ended in err, records
-// it, and makes ready for the next try.
-func (u *Upload) failed(ctx context.Context, imp ledger.Import, batch pipeline.Batch, size int, took time.Duration, err error) error {
-	unsent := func(reason string) error { return u.ledger.Add(ledger.Unsent{Reason: reason}) }
-	cut := lost(err)
-	switch code := status(err); {
+// fate is what an answer says about a batch, and what is to be done.
+type fate uint8
+
+const (
+	unknown  fate = iota // it may be stored: look
+	tooLarge             // it is not stored; its size may be why
+	ended                // it is not stored, since the import takes no more
+	vanished             // it is not stored, since the import is not there
+	refused              // it is not stored, and would not be
+	later                // it is not stored, and may be later
+)
+
+// fateOf reads what became of a batch from the error that its sending ended in.
+// Interrupted says that the user ended it.
+func fateOf(err error, interrupted bool) fate {
+	cut, code := lost(err), status(err)
+	switch {
 	case code == http.StatusRequestEntityTooLarge:
-		return errors.Join(unsent("too large"), u.shrink(size, err))
+		return tooLarge
 	case cut != nil && cut.Unsent:
-		if err := unsent("not sent whole"); err != nil {
-			return err
-		}
 		// Real servers cut a body that is too large instead of answering 413.
-		if cut.CutAt > 0 && size > suspectBytes && !cut.Stalled && ctx.Err() == nil {
-			if err := u.shrink(size, err); err != nil {
-				return err
-			}
+		if cut.CutAt > 0 && !cut.Stalled && !interrupted {
+			return tooLarge
 		}
-		return u.retry.wait(ctx, err)
+		return later
 	case code == http.StatusConflict, code == http.StatusBadRequest && isComplete(err):
-		u.log.Warn("the server has ended the import; going on in a new one", "import", imp.ID, "because", err.Error())
-		if err := errors.Join(unsent("import ended"), u.ledger.Add(ledger.Closed{Import: imp.ID, Reason: err.Error()})); err != nil {
-			return err
-		}
-		return u.retry.pause(ctx, err)
+		return ended
 	case code == http.StatusNotFound && !refusal(err).Foreign:
-		if err := unsent("import not found"); err != nil {
-			return err
-		}
-		found, listErr := u.lookFor(ctx, imp.ID)
-		if listErr != nil || found != nil {
-			return errors.Join(listErr, err)
-		}
-		if err := u.gone(imp, "the server no longer knows it"); err != nil {
-			return err
-		}
-		return u.retry.pause(ctx, err)
+		return vanished
+	case code == http.StatusBadRequest:
+		return refused
 	case code/100 == 4 && code != http.StatusRequestTimeout, code/100 == 3:
-		if err := unsent("refused"); err != nil {
-			return err
-		}
-		if code == http.StatusBadRequest {
-			err = fmt.Errorf("events %d to %d were refused as a whole, so this server's rules differ from those that hopper knows; "+
-				"nothing of them is stored: %w", batch.First+1, batch.Next(), err)
-			return errors.Join(err, u.abandon(ctx, imp))
-		}
-		return u.retry.wait(ctx, err)
-	default:
+		return later
+	}
+	return unknown
+}
+
+// failed does what the fate of a batch whose sending ended in err asks for: it
+// records what is known and makes ready for the next try.
+func (u *Upload) failed(ctx context.Context, imp ledger.Import, batch pipeline.Batch, size int, took time.Duration, err error) error {
+	fate := fateOf(err, ctx.Err() != nil)
+	if fate == unknown {
 		return u.settle(ctx, imp, batch, size, took, err)
 	}
+	if err := u.ledger.Add(ledger.Unsent{Reason: err.Error()}); err != nil {
+		return err
+	}
+	switch fate {
+	case tooLarge:
+		return u.tooLarge(ctx, size, err)
+	case ended:
+		u.log.Warn("the server has ended the import; going on in a new one", "import", imp.ID, "because", err.Error())
+		if err := u.ledger.Add(ledger.Closed{Import: imp.ID, Reason: err.Error()}); err != nil {
+			return err
+		}
+		return u.retry.pause(ctx, err)
+	case vanished:
+		found, lookErr := u.look(ctx, imp, nil)
+		if lookErr != nil || found != nil {
+			return errors.Join(lookErr, err)
+		}
+		return u.retry.pause(ctx, err)
+	case refused:
+		err = fmt.Errorf("events %d to %d were refused as a whole, so this server's rules differ from those that hopper knows; "+
+			"nothing of them is stored: %w", batch.First+1, batch.Next(), err)
+		return errors.Join(err, u.abandon(ctx, imp))
+	}
+	return u.wait(ctx, &u.retry, err)
+}
+
+// wait waits for another try, and remembers a server whose requests are scarce.
+func (u *Upload) wait(ctx context.Context, retry *patience, err error) error {
+	if s := refusal(err); s != nil && u.limited(s) {
+		u.scarce()
+		if time.Since(u.memory.Scarce) > time.Hour {
+			u.memory.Scarce = time.Now().UTC()
+			u.remember()
+		}
+	}
+	return retry.wait(ctx, err)
+}
+
+// limited reports whether an answer says that requests are used up.
+func (u *Upload) limited(s *StatusError) bool {
+	switch s.Status {
+	case http.StatusTooManyRequests:
+		return !isBusy(s)
+	case http.StatusForbidden:
+		return s.RetryAfter > 0
+	}
+	return false
+}
+
+// isBusy reports whether a server refuses an import because of another one.
+func isBusy(s *StatusError) bool {
+	return s.Status == http.StatusTooManyRequests && strings.Contains(strings.ToLower(s.Message), "import")
+}
+
+// tooLarge goes on after a body that was refused or cut off: with smaller ones
+// when its size is to blame, else later with the same.
+func (u *Upload) tooLarge(ctx context.Context, size int, err error) error {
+	cut := lost(err)
+	if cut != nil && size <= suspectBytes {
+		return u.retry.wait(ctx, err)
+	}
+	if err := u.suspect(size, err); err != nil {
+		return err
+	}
+	if cut == nil && size > u.size.limit {
+		return nil // a refusal in words needs no pause
+	}
+	return u.retry.pause(ctx, err)
 }
 
 // suspectBytes is the size from which a body that was cut off is suspected to
@@ -404,25 +510,26 @@ func isComplete(err error) bool {
 	return s != nil && strings.Contains(strings.ToLower(s.Message), "already complete")
 }
 
-// shrink halves the size of batches after one of size bytes was refused, and
-// remembers it.
-func (u *Upload) shrink(size int, err error) error {
-	half := max(size/2, 1<<10)
-	if half >= size {
-		u.learn(0)
+// suspect makes batches smaller after one of size bytes was refused or met its
+// end, when its size is to blame, and remembers that.
+func (u *Upload) suspect(size int, err error) error {
+	if lost(err) != nil && size <= suspectBytes || !u.size.blames(size) {
+		return nil
+	}
+	if u.size.limit >= size && u.size.taken == 0 {
+		u.forget()
 		return fmt.Errorf("a body of %d bytes is still too large for the server: %w", size, err)
 	}
-	u.limit = half
-	u.log.Warn("the server does not take a batch this large; halving it", "bytes", size, "because", err.Error())
-	u.learn(half)
+	u.log.Warn("the server does not take a batch this large; sending smaller ones", "bytes", size, "because", err.Error())
+	u.memory.MaxBatchBytes, u.memory.Learned = u.size.limit, time.Now().UTC()
+	u.remember()
 	return nil
 }
 
-// learn remembers the largest body that the server may take. A limit that
-// nothing can be sent below is forgotten, so that it is tried anew once it
-// has been raised.
-func (u *Upload) learn(limit int) {
-	u.memory.MaxBatchBytes, u.memory.Learned = limit, time.Now().UTC()
+// forget drops a limit that nothing can be sent below, so that the next run
+// tries anew: it may have been raised.
+func (u *Upload) forget() {
+	u.memory.MaxBatchBytes = 0
 	u.remember()
 }
 
@@ -582,29 +689,12 @@ func (u *Upload) complete(ctx context.Context, imp ledger.Import) error {
 }
 
 // list asks for the site's imports until it gets them.
-func (u *Upload) list(ctx context.Context) ([]Import, error) {
-	retry := u.patience()
-	for {
-		if err := u.ready(ctx); err != nil {
-			return nil, err
-		}
-		var imports []Import
-		err := u.inFlight(ctx, func(ctx context.Context) (err error) {
-			imports, err = u.client.Imports(ctx)
-			return err
-		})
-		if err == nil {
-			return imports, nil
-		}
-		if err := retry.wait(ctx, err); err != nil {
-			return nil, err
-		}
-	}
-}
-
-func (u *Upload) lookFor(ctx context.Context, id string) (*Import, error) {
-	imports, err := u.list(ctx)
-	return lookup(imports, id), err
+func (u *Upload) list(ctx context.Context) (imports []Import, err error) {
+	err = u.ask(ctx, func(ctx context.Context) (err error) {
+		imports, err = u.client.Imports(ctx)
+		return err
+	})
+	return imports, err
 }
 
 func lookup(imports []Import, id string) *Import {
@@ -658,3 +748,53 @@ func (c *checker) add(index int64, record []byte) error {
 }
 
 func (c *checker) done() bool { return c.next >= c.want.Next() }
+
+// probe asks the server for an import until it answers.
+func (u *Upload) probe(ctx context.Context, id string) (presence Presence, err error) {
+	err = u.ask(ctx, func(ctx context.Context) (err error) {
+		presence, err = u.client.Probe(ctx, id)
+		return err
+	})
+	return presence, err
+}
+
+// queryTries is how often SQL is tried that the server fails at. It settles more
+// than counters do, but an import can do without.
+const queryTries = 3
+
+// query asks the server for an answer to SQL. It returns [ErrNoSQL] when there is none.
+func (u *Upload) query(ctx context.Context, sql string, rows any) error {
+	retry := u.patience()
+	for try := 1; ; try++ {
+		if err := u.ready(ctx); err != nil {
+			return err
+		}
+		err := u.inFlight(ctx, func(ctx context.Context) error { return u.client.Query(ctx, sql, rows) })
+		if err == nil || errors.Is(err, ErrNoSQL) {
+			return err
+		}
+		if s := refusal(err); try >= queryTries && (s == nil || !u.limited(s)) {
+			return fmt.Errorf("%w: %w", ErrNoSQL, err)
+		}
+		if err := u.wait(ctx, &retry, err); err != nil {
+			return err
+		}
+	}
+}
+
+// ask makes a request that changes nothing until it is answered.
+func (u *Upload) ask(ctx context.Context, request func(context.Context) error) error {
+	retry := u.patience()
+	for {
+		if err := u.ready(ctx); err != nil {
+			return err
+		}
+		err := u.inFlight(ctx, request)
+		if err == nil {
+			return nil
+		}
+		if err := u.wait(ctx, &retry, err); err != nil {
+			return err
+		}
+	}
+}

@@ -21,6 +21,8 @@ type State struct {
 	pending   *Sending
 	end       *End
 	slowest   Timing
+	doubted   time.Time
+	gone      []string
 }
 
 // An account is what is known of one import.
@@ -36,9 +38,11 @@ type Import struct {
 	Open bool
 	// Events is how many events are stored in it, which the server's counters
 	// must add up to.
-	Events  int64
-	Batches int
-	Bytes   int64
+	Events int64
+	// Uncounted is how many of them those counters do not have.
+	Uncounted int64
+	Batches   int
+	Bytes     int64
 }
 
 // Span is a run of events that are stored in one import.
@@ -79,6 +83,14 @@ func (s *State) Pending() *Sending { return clone(s.pending) }
 
 // Slowest returns how long the slowest stored batch took.
 func (s *State) Slowest() Timing { return s.slowest }
+
+// Doubted is when a batch was last taken for not stored because nothing was seen
+// of it for long enough.
+func (s *State) Doubted() time.Time { return s.doubted }
+
+// Gone returns the imports that had events, or a batch in doubt, when they were
+// found gone.
+func (s *State) Gone() []string { return slices.Clone(s.gone) }
 
 func clone[T any](p *T) *T {
 	if p == nil {
@@ -242,18 +254,28 @@ func (s *State) apply(step Step, at time.Time) error {
 		if s.pending == nil {
 			return errors.New("an outcome without its batch")
 		}
-		s.find(s.pending.Import).store(s.pending.Batch)
+		a := s.find(s.pending.Import)
+		a.store(s.pending.Batch)
+		if step.Uncounted {
+			a.Uncounted += int64(s.pending.Batch.Events)
+		}
 		if step.Took > s.slowest.Took {
 			s.slowest = Timing{s.pending.Batch.Bytes, step.Took}
 		}
 		s.pending = nil
 	case Unsent:
 		s.pending = nil
+		if step.Waited {
+			s.doubted = at
+		}
 	case Closed:
 		if a := s.find(step.Import); a != nil {
 			a.Open = false
 		}
 	case Gone:
+		if a := s.find(step.Import); a != nil && (a.Events > 0 || s.pending != nil && s.pending.Import == step.Import) {
+			s.gone = append(s.gone, step.Import)
+		}
 		s.imports = slices.DeleteFunc(s.imports, func(a *account) bool { return a.ID == step.Import })
 		if s.pending != nil && s.pending.Import == step.Import {
 			s.pending = nil

@@ -50,10 +50,16 @@ type Sending struct {
 type Stored struct {
 	// Took is how long the server worked on it; 0 is unknown.
 	Took time.Duration
+	// Uncounted says that the server's counters do not have it, though it holds the events.
+	Uncounted bool
 }
 
 // Unsent says that the batch is not in Rybbit.
-type Unsent struct{ Reason string }
+type Unsent struct {
+	Reason string
+	// Waited says that this was concluded from waiting, and not from an answer.
+	Waited bool
+}
 
 // Closed says that an import takes no more batches.
 type Closed struct{ Import, Reason string }
@@ -110,6 +116,8 @@ type record struct {
 	Counts    *Counts         `json:"counts,omitempty"`
 	Again     bool            `json:"again,omitempty"`
 	TookMs    int64           `json:"tookMs,omitempty"`
+	Uncounted bool            `json:"uncounted,omitempty"`
+	Waited    bool            `json:"waited,omitempty"`
 }
 
 func (s Begin) record() record {
@@ -130,9 +138,11 @@ func (s Sending) record() record {
 	return record{Type: "send", At: s.At, Import: s.Import, Batch: &s.Batch}
 }
 
-func (s Stored) record() record { return record{Type: "stored", TookMs: s.Took.Milliseconds()} }
+func (s Stored) record() record {
+	return record{Type: "stored", TookMs: s.Took.Milliseconds(), Uncounted: s.Uncounted}
+}
 
-func (s Unsent) record() record { return record{Type: "unsent", Reason: s.Reason} }
+func (s Unsent) record() record { return record{Type: "unsent", Reason: s.Reason, Waited: s.Waited} }
 
 func (s Closed) record() record { return record{Type: "closed", Import: s.Import, Reason: s.Reason} }
 
@@ -171,9 +181,9 @@ func (r *record) step() (Step, error) {
 		}
 		return Sending{Import: r.Import, Batch: *r.Batch, At: r.At}, nil
 	case "stored":
-		return Stored{Took: time.Duration(r.TookMs) * time.Millisecond}, nil
+		return Stored{Took: time.Duration(r.TookMs) * time.Millisecond, Uncounted: r.Uncounted}, nil
 	case "unsent":
-		return Unsent{Reason: r.Reason}, nil
+		return Unsent{Reason: r.Reason, Waited: r.Waited}, nil
 	case "closed":
 		return Closed{Import: r.Import, Reason: r.Reason}, nil
 	case "gone":

@@ -1,0 +1,282 @@
+package rybbit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"hopper/sinks/rybbit/ledger"
+	"hopper/sinks/rybbit/sandbox"
+)
+
+// halfway is a world whose migration has stored some batches and given up.
+func halfway(t *testing.T, opt sandbox.Options) *world {
+	t.Helper()
+	w := newWorld(t, 60, opt)
+	w.faults("events@3-=503")
+	w.opt.MaxBatchBytes, w.opt.RetryFor = 5<<10, 200*time.Millisecond
+	if _, err := w.run(t.Context()); !resumable(err) {
+		t.Fatalf("error %v", err)
+	}
+	w.opt.RetryFor = 3 * time.Second
+	w.faults("")
+	return w
+}
+
+func (w *world) faults(spec string) {
+	w.t.Helper()
+	faults, err := sandbox.ParseFaults(spec)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.server.SetFaults(faults...)
+}
+
+// others makes imports that are newer than what the site has.
+func (w *world) others(n int) {
+	w.t.Helper()
+	client, err := NewClient("http://"+w.address, "1", "sandbox", w.client)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer client.Close()
+	for range n {
+		made, err := client.Create(w.t.Context(), "umami")
+		if err == nil {
+			err = client.Complete(w.t.Context(), made.ID)
+		}
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// TestListTooShort resumes a migration whose import eleven newer ones have
+// pushed from the list.
+func TestListTooShort(t *testing.T) {
+	for _, noSQL := range []bool{false, true} {
+		t.Run(fmt.Sprint("without SQL: ", noSQL), func(t *testing.T) {
+			t.Parallel()
+			w := halfway(t, sandbox.Options{Release: "2.7", NoSQL: noSQL})
+			w.others(11)
+			w.exactlyOnce(w.complete())
+		})
+	}
+}
+
+// TestListTooShortInDoubt is the same with a batch in doubt: SQL settles it, and
+// without SQL nothing does.
+func TestListTooShortInDoubt(t *testing.T) {
+	for _, noSQL := range []bool{false, true} {
+		t.Run(fmt.Sprint("without SQL: ", noSQL), func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			w := newWorld(t, 60, sandbox.Options{Release: "2.7", NoSQL: noSQL, Hook: func(r sandbox.Request) []sandbox.Fault {
+				if r.Call == sandbox.Events && r.N == 2 {
+					cancel()
+					return []sandbox.Fault{{Effect: sandbox.Lost}}
+				}
+				return nil
+			}})
+			w.opt.MaxBatchBytes = 5 << 10
+			if _, err := w.run(ctx); !resumable(err) {
+				t.Fatalf("error %v", err)
+			}
+			w.others(11)
+			if !noSQL {
+				w.exactlyOnce(w.complete())
+				return
+			}
+			sent := len(w.batches())
+			_, err := w.run(t.Context())
+			if err == nil || resumable(err) || !strings.Contains(err.Error(), "hopper imports delete") || len(w.batches()) != sent {
+				t.Errorf("error %v, %d more batches", err, len(w.batches())-sent)
+			}
+		})
+	}
+}
+
+// TestListEmptyForAWhile resumes while the list has nothing, as a replica's that
+// is behind.
+func TestListEmptyForAWhile(t *testing.T) {
+	t.Parallel()
+	for _, spec := range []string{"list@1=empty,for=150ms", "list@1-5=empty"} {
+		w := halfway(t, sandbox.Options{})
+		w.faults(spec)
+		w.exactlyOnce(w.complete())
+	}
+}
+
+// TestKilledInSlowBatch stops a run while the server is at work on a batch, and
+// runs it again at once.
+func TestKilledInSlowBatch(t *testing.T) {
+	for _, release := range []string{"", "2.7"} {
+		t.Run(release, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			w := newWorld(t, 60, sandbox.Options{Release: release, Hook: func(r sandbox.Request) []sandbox.Fault {
+				if r.Call == sandbox.Events && r.N == 2 {
+					cancel()
+					return []sandbox.Fault{{Effect: sandbox.Slow, For: 250 * time.Millisecond}}
+				}
+				return nil
+			}})
+			w.opt.MaxBatchBytes, w.opt.Grace = 5<<10, time.Millisecond
+			if _, err := w.run(ctx); !resumable(err) {
+				t.Fatalf("error %v", err)
+			}
+			w.exactlyOnce(w.complete())
+		})
+	}
+}
+
+// TestPaceOutlivesKill has a server that needs long for each batch, longer than
+// what is waited for otherwise: the ledger has it.
+func TestPaceOutlivesKill(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	w := newWorld(t, 60, sandbox.Options{Hook: func(r sandbox.Request) []sandbox.Fault {
+		switch {
+		case r.Call == sandbox.Events && r.N == 1:
+			return []sandbox.Fault{{Effect: sandbox.Slow, For: 300 * time.Millisecond}}
+		case r.Call == sandbox.Events && r.N == 2:
+			cancel()
+			return []sandbox.Fault{{Effect: sandbox.Slow, For: 900 * time.Millisecond}}
+		}
+		return nil
+	}})
+	w.opt.MaxBatchBytes, w.opt.Grace = 5<<10, time.Millisecond
+	if _, err := w.run(ctx); !resumable(err) {
+		t.Fatalf("error %v", err)
+	}
+	w.exactlyOnce(w.complete())
+}
+
+// TestLandsAfterAll has a batch that is stored long after it was taken for lost:
+// the import does not end before it is seen.
+func TestLandsAfterAll(t *testing.T) {
+	t.Parallel()
+	w := faulty(t, 60, "events@2=lost,for=500ms")
+	w.sandbox.Release = "2.7"
+	w.stop()
+	w.start()
+	w.opt.MaxBatchBytes = 5 << 10
+	_, err := w.run(t.Context())
+	var unsettled *UnsettledError
+	if !errors.As(err, &unsettled) {
+		t.Fatalf("error %v", err)
+	}
+}
+
+// TestCountersBehind has counters that lag: they are waited for.
+func TestCountersBehind(t *testing.T) {
+	t.Parallel()
+	w := faulty(t, 60, "list=lag,for=200ms,counters")
+	w.opt.MaxBatchBytes = 5 << 10
+	w.exactlyOnce(w.complete())
+
+	w = halfway(t, sandbox.Options{})
+	if _, err := w.server.DB().Exec("UPDATE imports SET imported_events = imported_events - 1"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.run(t.Context())
+	var away *AwayError
+	if !errors.As(err, &away) || !strings.Contains(err.Error(), "behind") {
+		t.Fatalf("error %v", err)
+	}
+	if _, err := w.server.DB().Exec("UPDATE imports SET imported_events = imported_events + 1"); err != nil {
+		t.Fatal(err)
+	}
+	w.exactlyOnce(w.complete())
+}
+
+// TestNotCounted has a server that stores a batch and fails to count it: SQL tells.
+func TestNotCounted(t *testing.T) {
+	t.Parallel()
+	for _, spec := range []string{"events@1=uncounted", "events@2-3=uncounted"} {
+		w := faulty(t, 60, spec)
+		w.opt.MaxBatchBytes = 5 << 10
+		w.exactlyOnce(w.complete())
+	}
+}
+
+// TestGoneWhileReconciled finds the import gone when a run goes on, and no other
+// wire format to ask for.
+func TestGoneWhileReconciled(t *testing.T) {
+	t.Parallel()
+	w := halfway(t, sandbox.Options{})
+	if _, err := w.server.DB().Exec("DELETE FROM imports; DELETE FROM events"); err != nil {
+		t.Fatal(err)
+	}
+	w.platforms = nil
+	w.exactlyOnce(w.complete())
+}
+
+// TestBackAgain has an import that the server denies, and has again once its
+// events have been sent anew.
+func TestBackAgain(t *testing.T) {
+	t.Parallel()
+	w := halfway(t, sandbox.Options{Release: "2.7"})
+	inner := w.http.Config.Handler
+	records, err := ledger.Records(w.state, "sandbox", "1")
+	if err != nil || len(records) != 1 {
+		t.Fatal(records, err)
+	}
+	id, denied := records[0].Import, true
+	w.http.Config.Handler = http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		out.Header().Set("Content-Type", "application/json")
+		switch {
+		case denied && strings.Contains(r.URL.Path, id):
+			out.WriteHeader(http.StatusNotFound)
+			io.WriteString(out, `{"error":"Import not found"}`)
+		case denied && r.Method == http.MethodGet:
+			io.WriteString(out, `{"data":[]}`)
+		default:
+			denied = denied && !strings.HasSuffix(r.URL.Path, "/events")
+			inner.ServeHTTP(out, r)
+		}
+	})
+	if _, err := w.run(t.Context()); err == nil || resumable(err) || !strings.Contains(err.Error(), "is back") {
+		t.Fatalf("error %v", err)
+	}
+	client, err := NewClient("http://"+w.address, "1", "sandbox", w.client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(client.Complete(t.Context(), id), client.Delete(t.Context(), id)); err != nil {
+		t.Fatal(err)
+	}
+	w.exactlyOnce(w.complete())
+}
+
+// TestRestartIsNoSize restarts the server in the middle of a batch of a size that
+// it has taken, and has a proxy that answers 413 now and then.
+func TestRestartIsNoSize(t *testing.T) {
+	for _, spec := range []string{
+		"events@3=restart,for=100ms", "events@3=cut,at=50%", "events@3-4=413,html", "events@/3=413,html", "events@4=restart,for=100ms,after",
+	} {
+		t.Run(strings.ReplaceAll(spec, "/", "every "), func(t *testing.T) {
+			t.Parallel()
+			w := faulty(t, 3000, spec)
+			w.pad, w.opt.MaxBatchBytes = 1000, 1<<20
+			s := w.complete()
+			w.exactlyOnce(s)
+			if s.Batches > 6 {
+				t.Errorf("%d batches, so the size was blamed", s.Batches)
+			}
+		})
+	}
+}
+
+// TestHeap has a server that dies under large batches: the next is smaller.
+func TestHeap(t *testing.T) {
+	t.Parallel()
+	w := faulty(t, 3000, "events=restart,for=50ms,above=600KB")
+	w.pad, w.opt.MaxBatchBytes = 1000, 2<<20
+	w.exactlyOnce(w.complete())
+}

@@ -29,6 +29,7 @@ type column struct {
 	def     int
 	rep     int       // a list's repetition level, at which it goes on
 	element *column   // of a list
+	isMap   bool      // the list's elements are keys with values
 	kids    []*column // of a group
 	// first and last are the leaves beneath, as indexes into parquetReader.leaves.
 	first, last int
@@ -126,6 +127,11 @@ func (r *parquetReader) tree(c *parquet.Column, path string, wanted func(string)
 		// The group that carries the list may be null, which is an empty list too.
 		return r.list(c.Name(), repeated, element, path, wanted, depth)
 	}
+	if entries := mapEntries(c); entries != nil {
+		t := r.list(c.Name(), entries, entries, path, func(string) bool { return true }, depth)
+		t.isMap = true
+		return t
+	}
 	return r.value(c, path, wanted, depth)
 }
 
@@ -187,6 +193,19 @@ func listElement(c *parquet.Column) (repeated, element *parquet.Column) {
 		return repeated, repeated.Columns()[0]
 	}
 	return repeated, repeated
+}
+
+// mapEntries returns the repeated column of keys and values of a group that
+// only encodes a map.
+func mapEntries(c *parquet.Column) *parquet.Column {
+	kids := c.Columns()
+	if len(kids) != 1 || !kids[0].Repeated() || kids[0].Name() != "key_value" && kids[0].Name() != "map" {
+		return nil
+	}
+	if pair := kids[0].Columns(); len(pair) != 2 || pair[0].Name() != "key" || pair[1].Name() != "value" || !pair[0].Leaf() {
+		return nil
+	}
+	return kids[0]
 }
 
 func (r *parquetReader) Close() error {
@@ -510,7 +529,8 @@ func (a *assembler) peek(c *column) cell {
 
 func (a *assembler) value(c *column) Value {
 	v := Value{Key: c.name}
-	there := int(a.peek(c).def) >= c.def
+	def := int(a.peek(c).def)
+	there := def >= c.def
 	switch {
 	case c.element != nil:
 		v.Kind = List
@@ -520,10 +540,15 @@ func (a *assembler) value(c *column) Value {
 			v.Kids = append(v.Kids, e)
 			cells, at := a.columns[c.first], a.at[c.first]
 			if at == len(cells) || int(cells[at].rep) != c.rep {
-				return v
+				return c.mapped(v)
 			}
 		}
 		a.skip(c)
+		if c.isMap && def < c.def-1 { // not even an empty one
+			v.Kind = Null
+			return v
+		}
+		return c.mapped(v)
 	case !there:
 		a.skip(c)
 	case c.kids == nil:
@@ -535,6 +560,21 @@ func (a *assembler) value(c *column) Value {
 		v.Kids = make([]Value, 0, len(c.kids))
 		for _, kid := range c.kids {
 			v.Kids = append(v.Kids, a.value(kid))
+		}
+	}
+	return v
+}
+
+// mapped makes an object of a list of keys and values, where c is a map.
+func (c *column) mapped(v Value) Value {
+	if !c.isMap {
+		return v
+	}
+	v.Kind = Object
+	for i, pair := range v.Kids {
+		if len(pair.Kids) == 2 {
+			v.Kids[i] = pair.Kids[1]
+			v.Kids[i].Key = pair.Kids[0].Text
 		}
 	}
 	return v
@@ -563,7 +603,7 @@ func parquetNames(names []string, path string, c *parquet.Column, depth int) []s
 	for _, kid := range c.Columns() {
 		at := join(path, kid.Name())
 		names = append(names, at)
-		if list, _ := listElement(kid); list == nil && !kid.Repeated() {
+		if list, _ := listElement(kid); list == nil && mapEntries(kid) == nil && !kid.Repeated() {
 			names = parquetNames(names, at, kid, depth+1)
 		}
 	}

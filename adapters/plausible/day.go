@@ -69,6 +69,7 @@ type day struct {
 	at         pipeline.Origin // of its first row
 	tables     [kinds]dayRows
 	hosts      map[string]host // of pages
+	host       string          // of an export with one
 	total      int             // rows
 	rejects    []reject
 	omits      []reject
@@ -115,8 +116,12 @@ func (d *day) add(s *sumsTable, r *record) {
 	if d.at.Input == "" {
 		d.at = at
 	}
-	if r.bad != "" {
+	switch {
+	case r.bad != "":
 		d.rejects = append(d.rejects, reject{at, r.bad, r.raw})
+		return
+	case r.omit != "":
+		d.omits = append(d.omits, reject{at: at, reason: r.omit})
 		return
 	}
 	var n [5]int
@@ -339,6 +344,9 @@ func (d *day) describe() described {
 		if seen[h.name] += p.Pageviews; seen[h.name] > most {
 			most, out.host = seen[h.name], h.name
 		}
+	}
+	if out.host == "" {
+		out.host = d.host
 	}
 	return out
 }

@@ -7,7 +7,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"hopper/adapters"
 	"hopper/adapters/input"
@@ -36,8 +35,11 @@ type eventTable struct {
 	hostname, pathname, referrer, source           int
 	country, subdivision, subdivision2, city       int
 	device, os, osVersion, browser, browserVersion int
-	metaKey, metaValue, amount, currency           int
-	utm                                            [len(utmNames)]int
+	metaKey, metaValue, amount, currency, site     int
+
+	times *adapters.Times
+	only  string // the site whose events are read; empty is all
+	utm   [len(adapters.UTMNames)]int
 }
 
 // The columns of events_v2 as ClickHouse writes them without a header: up to
@@ -66,8 +68,9 @@ func newEventTable(t *rows.Table) *eventTable {
 	e.device, e.os, e.osVersion = at("screen_size", "device"), at("operating_system", "os"), at("operating_system_version", "os_version")
 	e.browser, e.browserVersion = at("browser"), at("browser_version")
 	e.metaKey, e.metaValue = at("meta.key"), at("meta.value")
+	e.site, e.times = siteColumn(e.Table), &adapters.Times{Serials: true}
 	e.amount, e.currency = at("revenue_source_amount", "revenue_reporting_amount"), at("revenue_source_currency", "revenue_reporting_currency")
-	for i, n := range utmNames {
+	for i, n := range adapters.UTMNames {
 		e.utm[i] = at(n)
 	}
 	// sessions_v2 has columns of these names too, but no event's name, and GA4's
@@ -85,7 +88,7 @@ func withoutHeader(t *rows.Table) []string {
 	if len(t.Header) <= len(headColumns) {
 		return nil
 	}
-	if _, ok := parseTime(t.Header[0]); !ok {
+	if _, ok := new(adapters.Times).Parse(t.Header[0]); !ok {
 		return nil
 	}
 	columns := append([]string(nil), headColumns...)
@@ -101,36 +104,11 @@ func withoutHeader(t *rows.Table) []string {
 	return columns[:len(t.Columns)]
 }
 
-// parseTime reads ClickHouse's DateTime, in UTC, with or without fractions and
-// zone, or Unix seconds.
-func parseTime(s string) (pipeline.Micros, bool) {
-	if len(s) >= len(time.DateTime) {
-		layout := time.DateTime
-		if s[10] == 'T' || s[10] == 't' {
-			layout = "2006-01-02T15:04:05"
-		}
-		rest := s[len(layout):]
-		switch {
-		case rest == "":
-		case strings.HasSuffix(rest, "Z") || strings.HasSuffix(rest, "z") || strings.HasSuffix(rest, " UTC"):
-			s = strings.TrimSuffix(strings.TrimRight(s, "Zz"), " UTC")
-		case strings.ContainsAny(rest, "+-"):
-			layout += "Z07:00"
-		}
-		if t, err := time.Parse(layout, strings.ToUpper(s)); err == nil {
-			return pipeline.MicrosOf(t), true
-		}
-		return 0, false
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 1e9 || n > 1e10 {
-		return 0, false
-	}
-	return pipeline.Micros(n * 1e6), true
-}
-
 // openEvents prepares to read the events.
-func (f *tables) openEvents(opt adapters.Options) *adapters.Reading {
+func (f *tables) openEvents(ctx context.Context, opt adapters.Options) (*adapters.Reading, error) {
+	if err := f.surveyEvents(ctx, opt); err != nil {
+		return nil, err
+	}
 	r := &adapters.Reading{Source: &events{tables: f.events}, Shape: "Plausible events (events_v2)"}
 	e := f.events[0]
 	r.Schema = strconv.Itoa(len(e.Columns)) + " columns"
@@ -150,7 +128,78 @@ func (f *tables) openEvents(opt adapters.Options) *adapters.Reading {
 		}
 	}
 	r.Notes = f.passed(notes)
-	return r
+	return r, nil
+}
+
+// surveyEvents reads the tables through where it must be known of all rows
+// whose sites they are, or which order of day and month their times have.
+func (f *tables) surveyEvents(ctx context.Context, opt adapters.Options) error {
+	of := &sites{what: "events"}
+	for _, e := range f.events {
+		free, err := e.needsOrder(ctx)
+		if err != nil {
+			return err
+		}
+		if e.site < 0 && !free {
+			continue
+		}
+		if err := e.Input.Spool(ctx); err != nil {
+			return err
+		}
+		if err := e.survey(ctx, of); err != nil {
+			return err
+		}
+	}
+	var err error
+	if of.domains, err = readSites(ctx, f.sites); err != nil {
+		return err
+	}
+	only, err := of.choose(opt.Get(adapters.Website), f.events[0].Input.Name)
+	for _, e := range f.events {
+		e.only = only
+	}
+	return err
+}
+
+// needsOrder looks at the first rows for times such as 5/1/2024 8:20.
+func (e *eventTable) needsOrder(ctx context.Context) (bool, error) {
+	sample, err := e.Sample(ctx)
+	if err != nil {
+		return false, err
+	}
+	for row := range sample.Rows() {
+		if row.Err == nil && adapters.NeedsOrder(row.Cells[e.timestamp]) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// survey counts the events of each site and finds the order of day and month.
+func (e *eventTable) survey(ctx context.Context, of *sites) error {
+	var finder adapters.OrderFinder
+	err := e.Each(ctx, func(row *rows.Row) error {
+		if row.Err != nil {
+			return nil
+		}
+		finder.Add(row.Cells[e.timestamp])
+		if e.site < 0 || row.Cells[e.name] == "engagement" {
+			return nil
+		}
+		host := ""
+		if e.hostname >= 0 {
+			host = row.Cells[e.hostname]
+		}
+		of.add(adapters.Integer(row.Cells[e.site]), host)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if e.times.Order, err = finder.Order(); err != nil {
+		return &input.Error{Input: e.Input.Name, Field: "timestamp", Err: err}
+	}
+	return nil
 }
 
 // events yields the tables of events, in order.
@@ -237,7 +286,11 @@ func (d *eventDecoder) decode(row *rows.Row) {
 		d.out.Omit(d.at, OmitHeartbeat)
 		return
 	}
-	when, ok := parseTime(get(d.timestamp))
+	if d.only != "" && d.site >= 0 && adapters.Integer(get(d.site)) != d.only {
+		d.out.Omit(d.at, OmitSite)
+		return
+	}
+	when, ok := d.times.Parse(get(d.timestamp))
 	if !ok {
 		d.out.Reject(d.at, RejectTime, row.Text())
 		return
@@ -261,11 +314,11 @@ func (d *eventDecoder) decode(row *rows.Row) {
 	if ev.City, lost = cityName(get(d.city)); lost {
 		d.out.Repair(d.at, RepairCity)
 	}
-	var utm [len(utmNames)]string
+	var utm [len(adapters.UTMNames)]string
 	for i, column := range d.utm {
 		utm[i] = get(column)
 	}
-	ev.Query = utmQuery(utm[:])
+	ev.Query = adapters.UTMQuery(utm[:])
 	if ev.Referrer, lost = referrerOf(get(d.source), get(d.referrer), utm[0]); lost {
 		d.out.Repair(d.at, RepairSource)
 	}

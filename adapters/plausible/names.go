@@ -1,8 +1,9 @@
 package plausible
 
 import (
-	"net/url"
 	"strings"
+
+	"hopper/adapters"
 )
 
 // origin is where a row of sources says that visits came from.
@@ -12,31 +13,12 @@ type origin struct {
 	lost     bool   // a source that neither of them tells
 }
 
-var utmNames = [...]string{"utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term"}
-
 // originOf reads the key of a row of sources: source, referrer, UTM values.
 func originOf(key string) origin {
 	c := cells(key)
-	o := origin{query: utmQuery(c[2:])}
+	o := origin{query: adapters.UTMQuery(c[2:])}
 	o.referrer, o.lost = referrerOf(c[0], c[1], c[2])
 	return o
-}
-
-// utmQuery spells the UTM values, in utmNames' order, that there are.
-func utmQuery(values []string) string {
-	var b strings.Builder
-	for i, v := range values {
-		if v == "" {
-			continue
-		}
-		if b.Len() > 0 {
-			b.WriteByte('&')
-		}
-		b.WriteString(utmNames[i])
-		b.WriteByte('=')
-		b.WriteString(url.QueryEscape(v))
-	}
-	return b.String()
 }
 
 // referrerOf returns the referrer from which Rybbit derives a source, and
@@ -47,7 +29,7 @@ func referrerOf(source, referrer, utmSource string) (ref string, lost bool) {
 		if strings.Contains(referrer, "://") {
 			return referrer, false
 		}
-		if host, _, _ := strings.Cut(referrer, "/"); isHost(host) {
+		if host, _, _ := strings.Cut(referrer, "/"); adapters.IsHost(host) {
 			return "https://" + referrer, false
 		}
 	}
@@ -61,27 +43,10 @@ func referrerOf(source, referrer, utmSource string) (ref string, lost bool) {
 	if host, ok := hosts[strings.ToLower(source)]; ok {
 		return "https://" + host, false
 	}
-	if host, _, _ := strings.Cut(source, "/"); isHost(host) {
+	if host, _, _ := strings.Cut(source, "/"); adapters.IsHost(host) {
 		return "https://" + source, false
 	}
 	return "", true
-}
-
-// isHost reports whether s looks like a host's name.
-func isHost(s string) bool {
-	s, _, _ = strings.Cut(s, ":")
-	dot := strings.LastIndexByte(s, '.')
-	if dot <= 0 || dot == len(s)-1 || s[0] == '.' {
-		return false
-	}
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c|0x20 && c|0x20 <= 'z', '0' <= c && c <= '9', c == '.', c == '-', c == '_', c >= 0x80:
-		default:
-			return false
-		}
-	}
-	return true
 }
 
 // hosts are those that Plausible shows under a name, which is how its list of

@@ -1,6 +1,7 @@
 package plausible
 
 import (
+	"hopper/adapters"
 	"slices"
 	"testing"
 	"time"
@@ -69,12 +70,12 @@ func TestTimes(t *testing.T) {
 	want := time.Date(2024, 1, 31, 12, 30, 5, 0, time.UTC).UnixMicro()
 	for _, s := range []string{"2024-01-31 12:30:05", "2024-01-31T12:30:05Z", "2024-01-31t12:30:05z", "2024-01-31 12:30:05 UTC",
 		"2024-01-31 12:30:05.000", "2024-01-31 14:30:05+02:00", "1706704205"} {
-		if got, ok := parseTime(s); !ok || int64(got) != want {
+		if got, ok := new(adapters.Times).Parse(s); !ok || int64(got) != want {
 			t.Errorf("%s: got %v, %v", s, got.Time(), ok)
 		}
 	}
-	for _, s := range []string{"", "now", "2024-01-31", "12", "2024-13-31 12:30:05"} {
-		if got, ok := parseTime(s); ok {
+	for _, s := range []string{"", "now", "12", "2024-13-31 12:30:05"} {
+		if got, ok := new(adapters.Times).Parse(s); ok {
 			t.Errorf("%s: got %v", s, got.Time())
 		}
 	}

@@ -29,14 +29,11 @@ package plausible
 
 import (
 	"context"
-	"hopper/pipeline"
-	"hopper/pipeline/recount"
-	"slices"
-	"strings"
 
 	"hopper/adapters"
 	"hopper/adapters/input"
-	"hopper/adapters/input/rows"
+	"hopper/pipeline"
+	"hopper/pipeline/recount"
 )
 
 // Adapter is the [adapters.Adapter] for Plausible.
@@ -45,26 +42,6 @@ type Adapter struct{}
 // Name is "plausible".
 func (Adapter) Name() string { return "plausible" }
 
-// detect looks for a table of a site export or of events, or for the names of
-// the dashboard's export.
-func detect(ctx context.Context, inputs []*input.Input) bool {
-	if isDashboard(inputs) {
-		return true
-	}
-	return slices.ContainsFunc(inputs, func(in *input.Input) bool {
-		if !rows.IsTable(in) {
-			return false
-		}
-		found, err := rows.Find(ctx, in) // reads no more than the head
-		if err != nil || len(found) != 1 {
-			return false
-		}
-		t := found[0]
-		_, known := kindOf(t)
-		return known && (strings.HasPrefix(in.Base, "imported_") || distinctive(t)) || isEvents(t)
-	})
-}
-
 // open finds the tables and looks at their dates.
 func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*adapters.Reading, error) {
 	found, err := find(ctx, inputs)
@@ -72,12 +49,15 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*ad
 		return nil, err
 	}
 	if len(found.events) > 0 {
-		reading := found.openEvents(opt)
+		reading, err := found.openEvents(ctx, opt)
+		if err != nil {
+			return nil, err
+		}
 		reading.Facts = func(ctx context.Context, yield func(*recount.Fact) error) error { return tell(ctx, found, yield) }
 		reading.Verify = adapters.VerifyRows(reading.Source, opt, reading.Facts)
 		return reading, nil
 	}
-	src, err := openDays(ctx, found.sums, opt)
+	src, err := openDays(ctx, found, opt)
 	if err != nil {
 		return nil, err
 	}

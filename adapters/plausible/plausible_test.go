@@ -41,8 +41,11 @@ func open(t testing.TB, stdin io.Reader, opt adapters.Options, args ...string) (
 		return nil, err
 	}
 	t.Cleanup(func() { ins.Close() })
-	if fit := (plausible.Adapter{}).Match(t.Context(), ins.Files).Fit; fit != adapters.Fits {
+	switch m := (plausible.Adapter{}).Match(t.Context(), ins.Files); m.Fit {
+	case adapters.NoFit:
 		return nil, errors.New("not detected")
+	case adapters.Near:
+		return nil, m.Err
 	}
 	r, err := plausible.Adapter{}.Match(t.Context(), ins.Files).Open(t.Context(), opt)
 	if err != nil {
@@ -478,7 +481,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	const visitors = "date,visitors,pageviews,bounces,visits,visit_duration\n2024-01-01,1,1,1,1,0\n"
 	for _, c := range []struct{ name, dir, want string }{
 		{"dashboard", fixtures + "dashboard", "Export to CSV"},
-		{"overlap", write(map[string]string{"imported_visitors_1.csv": visitors, "imported_visitors_2.csv": visitors}), "overlap"},
+		{"overlap", write(map[string]string{"imported_visitors_1.csv": visitors, "imported_visitors_2.csv": visitors}), "only one of them"},
 		{"events and sums", write(map[string]string{"imported_visitors_1.csv": visitors,
 			"events.csv": "timestamp,name,user_id,session_id,hostname,pathname\n2024-01-01 00:00:00,pageview,1,1,a.b,/\n"}), "one or the other"},
 		{"a day too large", write(map[string]string{"imported_visitors_1.csv": "date,visitors,pageviews,bounces,visits,visit_duration\n2024-01-01,1,99999999999,1,1,0\n"}), "damaged"},

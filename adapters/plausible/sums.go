@@ -29,7 +29,7 @@ const (
 	RejectNumber = "a count is no number"
 
 	OmitEngagement = "engagement, which is Plausible's own heartbeat"
-	OmitInternal   = "url and path of events, which custom_events tells too"
+	OmitInternal   = "url and path of events, which custom_events has too"
 	OmitNothing    = "a row that counts nothing"
 )
 
@@ -38,6 +38,9 @@ type sumsTable struct {
 	*rows.Table
 	kind   kind
 	date   int
+	dates  *dates
+	site   int    // column, or -1
+	only   string // the site whose rows are read; empty is all
 	sorted bool
 	first  string // the earliest and the latest date
 	last   string
@@ -57,17 +60,18 @@ type sumsTable struct {
 	more   bool
 }
 
-// record is a row with its date; bad says why it is to be rejected.
+// record is a row with its date. bad says why it is rejected, and omit why it
+// is left out.
 type record struct {
-	date  string
-	row   int64
-	cells []string
-	raw   string
-	bad   string
+	date      string
+	row       int64
+	cells     []string
+	raw       string
+	bad, omit string
 }
 
 func newSumsTable(t *rows.Table, k kind) *sumsTable {
-	s := &sumsTable{Table: t, kind: k, date: t.Column("date"), extra: t.Column("hostname")}
+	s := &sumsTable{Table: t, kind: k, date: t.Column("date"), dates: newDates(t.Input.Base), site: siteColumn(t), extra: t.Column("hostname")}
 	key := func(names ...string) {
 		for _, n := range names {
 			s.keys = append(s.keys, t.Column(n))
@@ -104,47 +108,61 @@ func newSumsTable(t *rows.Table, k kind) *sumsTable {
 	return s
 }
 
-// dayOf returns the day that a date column's cell names, as 2024-01-31.
-func dayOf(cell string) (string, bool) {
-	if len(cell) > 10 && (cell[10] == ' ' || cell[10] == 'T') {
-		cell = cell[:10]
-	}
-	if len(cell) != 10 {
-		return "", false
-	}
-	if _, err := time.Parse(time.DateOnly, cell); err != nil {
-		return "", false
-	}
-	return cell, true
-}
-
-// survey reads the table through, to learn its dates and whether they are in order.
-func (s *sumsTable) survey(ctx context.Context) error {
-	s.sorted = true
+// look looks at the table's rows for what must be known of all tables before
+// any is read: whose sites they are, the hosts, and the form of dates.
+func (s *sumsTable) look(ctx context.Context, of *sites, hosts map[string]bool) error {
 	previous := ""
 	return s.Each(ctx, func(row *rows.Row) error {
 		if row.Err != nil {
 			return nil
 		}
-		day := row.Cells[s.date]
-		if day != previous { // most are equal
+		if day := row.Cells[s.date]; day != previous { // most are equal
+			previous = strings.Clone(day)
+			s.dates.note(previous)
+		}
+		host := ""
+		if s.extra >= 0 {
+			host = row.Cells[s.extra]
+		}
+		if s.site >= 0 {
+			of.add(adapters.Integer(row.Cells[s.site]), host)
+		}
+		if len(hosts) < 2 && host != "" && !hosts[host] {
+			hosts[strings.Clone(host)] = true
+		}
+		return nil
+	})
+}
+
+// survey reads the table through, to learn its days and whether they are in order.
+func (s *sumsTable) survey(ctx context.Context) error {
+	s.sorted = true
+	previous, cell, day := "", "", ""
+	return s.Each(ctx, func(row *rows.Row) error {
+		if row.Err != nil || s.others(row) {
+			return nil
+		}
+		if row.Cells[s.date] != cell { // most are equal
+			cell = strings.Clone(row.Cells[s.date])
 			var ok bool
-			if day, ok = dayOf(day); !ok {
+			if day, ok = s.dates.day(cell); !ok {
+				cell = ""
 				return nil
 			}
 		}
-		switch {
-		case day < previous:
-			s.sorted = false
-		case day > previous:
-			previous = strings.Clone(day)
-		}
+		s.sorted = s.sorted && day >= previous
+		previous = day
 		if s.first == "" || day < s.first {
-			s.first = strings.Clone(day)
+			s.first = day
 		}
-		s.last = max(s.last, previous)
+		s.last = max(s.last, day)
 		return nil
 	})
+}
+
+// others reports whether a row is of another site than the one that is read.
+func (s *sumsTable) others(row *rows.Row) bool {
+	return s.only != "" && s.site >= 0 && adapters.Integer(row.Cells[s.site]) != s.only
 }
 
 // begin prepares to read the records in the order of their dates.
@@ -166,7 +184,7 @@ func (s *sumsTable) begin(ctx context.Context, opt adapters.Options) (err error)
 			break
 		}
 		value = binary.AppendVarint(value[:0], rec.row)
-		for _, text := range append([]string{rec.bad, rec.raw}, rec.cells...) {
+		for _, text := range append([]string{rec.bad, rec.omit, rec.raw}, rec.cells...) {
 			value = binary.AppendUvarint(value, uint64(len(text)))
 			value = append(value, text...)
 		}
@@ -198,13 +216,13 @@ func (s *sumsTable) advance(ctx context.Context) (err error) {
 	rec := record{date: string(date)}
 	row, n := binary.Varint(value)
 	rec.row = row
-	texts := make([]string, 0, 2+len(s.Columns))
+	texts := make([]string, 0, 3+len(s.Columns))
 	for rest := string(value[n:]); rest != ""; {
 		size, n := binary.Uvarint([]byte(rest[:min(len(rest), binary.MaxVarintLen64)]))
 		texts = append(texts, rest[n:n+int(size)])
 		rest = rest[n+int(size):]
 	}
-	rec.bad, rec.raw, rec.cells = texts[0], texts[1], texts[2:]
+	rec.bad, rec.omit, rec.raw, rec.cells = texts[0], texts[1], texts[2], texts[3:]
 	s.ahead = rec
 	return nil
 }
@@ -239,8 +257,12 @@ func (s *sumsTable) read(ctx context.Context) (record, bool, error) {
 			return rec, true, nil
 		}
 		rec.cells = append(rec.cells, row.Cells...)
-		day, ok := dayOf(row.Cells[s.date])
-		if !ok {
+		day, ok := s.dates.day(row.Cells[s.date])
+		switch {
+		case s.others(row):
+			rec.omit = OmitSite
+			return rec, true, nil
+		case !ok:
 			rec.bad = RejectDate
 			return rec, true, nil
 		}
@@ -291,6 +313,7 @@ func count(cell string) (int, bool) {
 type days struct {
 	opt     adapters.Options
 	tables  []*sumsTable
+	host    string           // the only one that the export has
 	waiting []pipeline.Chunk // further parts of a day
 	first   string
 	last    string
@@ -298,33 +321,32 @@ type days struct {
 }
 
 // openDays surveys the tables and begins to read them.
-func openDays(ctx context.Context, sums [kinds][]*rows.Table, opt adapters.Options) (_ *days, err error) {
+func openDays(ctx context.Context, found *tables, opt adapters.Options) (_ *days, err error) {
 	d := &days{opt: opt}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.Close())
 		}
 	}()
-	for k, all := range sums {
-		var same []*sumsTable
+	for k, all := range found.sums {
 		for _, t := range all {
-			s := newSumsTable(t, kind(k))
-			d.tables = append(d.tables, s)
-			if err := s.survey(ctx); err != nil {
-				return nil, err
-			}
-			for _, o := range same {
-				if s.first != "" && o.first != "" && s.first <= o.last && o.first <= s.last {
-					return nil, input.Errorf(s.Input.Name, "and %s both hold %s of %s, whose visits would count twice; give exports whose days do not overlap",
-						o.Input.Name, s.kind, max(s.first, o.first))
-				}
-			}
-			same = append(same, s)
-			if s.first != "" && (d.first == "" || s.first < d.first) {
-				d.first = s.first
-			}
-			d.last = max(d.last, s.last)
+			d.tables = append(d.tables, newSumsTable(t, kind(k)))
 		}
+	}
+	if err := d.look(ctx, found.sites); err != nil {
+		return nil, err
+	}
+	for _, s := range d.tables {
+		if err := s.survey(ctx); err != nil {
+			return nil, err
+		}
+		if s.first != "" && (d.first == "" || s.first < d.first) {
+			d.first = s.first
+		}
+		d.last = max(d.last, s.last)
+	}
+	if err := d.overlap(); err != nil {
+		return nil, err
 	}
 	for _, s := range d.tables {
 		if err := s.begin(ctx, opt); err != nil {
@@ -332,6 +354,60 @@ func openDays(ctx context.Context, sums [kinds][]*rows.Table, opt adapters.Optio
 		}
 	}
 	return d, nil
+}
+
+// look chooses the site, and finds the form of dates and the only host.
+func (d *days) look(ctx context.Context, names []*rows.Table) error {
+	of, hosts := &sites{what: "rows"}, map[string]bool{}
+	for _, s := range d.tables {
+		if err := s.look(ctx, of, hosts); err != nil {
+			return err
+		}
+	}
+	var err error
+	if of.domains, err = readSites(ctx, names); err != nil {
+		return err
+	}
+	only, err := of.choose(d.opt.Get(adapters.Website), d.tables[0].Input.Name)
+	if err != nil {
+		return err
+	}
+	for _, s := range d.tables {
+		s.only = only
+	}
+	for host := range hosts {
+		if len(hosts) == 1 {
+			d.host = host
+		}
+	}
+	return orderDates(d.tables)
+}
+
+// overlap refuses two tables of a kind with the same days.
+func (d *days) overlap() error {
+	for i, s := range d.tables {
+		for _, o := range d.tables[:i] {
+			if o.kind != s.kind || s.first == "" || o.first == "" || s.first > o.last || o.first > s.last {
+				continue
+			}
+			err := input.Errorf(s.Input.Name, "and %s both have %s of the days from %s to %s, whose visits would count twice",
+				o.Input.Name, s.kind, max(s.first, o.first), min(s.last, o.last))
+			if early, late := o, s; s.last != o.last {
+				if s.last < o.last {
+					early, late = s, o
+				}
+				return err.Advise("import %s first, and then %s by itself with --since %s",
+					exportOf(early.Input), exportOf(late.Input), dayAfter(early.last))
+			}
+			return err.Advise("give only one of them")
+		}
+	}
+	return nil
+}
+
+func dayAfter(day string) string {
+	t, _ := time.Parse(time.DateOnly, day) // was parsed before
+	return t.AddDate(0, 0, 1).Format(time.DateOnly)
 }
 
 func (d *days) notes() []string {
@@ -434,6 +510,7 @@ func (d *days) Next(ctx context.Context) (pipeline.Chunk, error) {
 		return nil, io.EOF
 	}
 	day := newDay(date, d.opt)
+	day.host = d.host
 	day.tally = &d.tally
 	for _, s := range d.tables {
 		for s.more && s.ahead.date == date {

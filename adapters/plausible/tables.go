@@ -36,7 +36,7 @@ var kindNames = [kinds]string{
 
 func (k kind) String() string { return kindNames[k] }
 
-// kindOf tells a table of the site export by its columns.
+// kindOf recognizes a table of the site export by its columns.
 func kindOf(t *rows.Table) (kind, bool) {
 	has := func(names ...string) bool {
 		return !slices.ContainsFunc(names, func(n string) bool { return t.Column(n) < 0 })
@@ -108,18 +108,15 @@ func isDashboard(inputs []*input.Input) bool {
 type tables struct {
 	sums       [kinds][]*rows.Table
 	events     []*eventTable
+	sites      []*rows.Table
 	passedOver []string
 }
 
 func find(ctx context.Context, inputs []*input.Input) (*tables, error) {
 	found := &tables{}
-	var sessions, parquet string
 	sums := 0
 	for _, in := range inputs {
 		if !rows.IsTable(in) {
-			if in.Format() == input.Parquet {
-				parquet = in.Name
-			}
 			if in.Format() != input.Empty {
 				found.passedOver = append(found.passedOver, in.Name)
 			}
@@ -145,27 +142,26 @@ func find(ctx context.Context, inputs []*input.Input) (*tables, error) {
 			}
 			found.sums[k] = append(found.sums[k], t)
 			sums++
-		case t.Column("sign") >= 0 && t.Column("session_id") >= 0:
-			sessions = in.Name
-			found.passedOver = append(found.passedOver, in.Name)
+		case isSites(t):
+			if err := in.Spool(ctx); err != nil {
+				return nil, err
+			}
+			found.sites = append(found.sites, t)
 		default:
 			found.passedOver = append(found.passedOver, in.Name)
 		}
 	}
 	switch {
 	case sums > 0 && len(found.events) > 0:
-		return nil, input.Errorf(found.events[0].Input.Name, "holds events, while other inputs hold a site export's daily sums of perhaps the same visits; give one or the other, events by preference")
+		return nil, input.Errorf(found.events[0].Input.Name, "holds events, while other inputs hold a site export's daily sums of perhaps the same visits").
+			Advise("give one or the other, events by preference")
 	case sums > 0 || len(found.events) > 0:
 		return found, nil
-	case isDashboard(inputs):
-		return nil, input.Errorf(inputs[0].Name, "is the dashboard's export: at most a few hundred rows for the whole period, and none per day, which no visits can be made of; "+
-			"in Plausible open the site's settings, Imports & Exports, Export data, Export to CSV, and give the ZIP that it mails")
-	case sessions != "":
-		return nil, input.Errorf(sessions, "holds sessions_v2, which has no pages; export events_v2 instead: clickhouse-client -q \"select * from events_v2 where site_id = … format CSVWithNames\"")
-	case parquet != "":
-		return nil, input.Errorf(parquet, "is Parquet, which is not read for Plausible yet; export the events as CSV with a header")
 	case len(inputs) == 0:
 		return nil, fmt.Errorf("no inputs")
+	}
+	if err := unusable(ctx, inputs); err != nil {
+		return nil, err
 	}
 	return nil, input.Errorf(inputs[0].Name, "holds no table of Plausible's: a site export (imported_visitors_….csv and others, or their ZIP) "+
 		"or events (columns timestamp, name, user_id, hostname, pathname …) was expected")
@@ -193,10 +189,10 @@ func (f *tables) notes() []string {
 		}
 	}
 	if len(missing) > 0 {
-		notes = append(notes, "Missing tables: "+strings.Join(missing, ", ")+". What they tell stays empty.")
+		notes = append(notes, "Missing tables: "+strings.Join(missing, ", ")+". What they would say stays empty.")
 	}
 	if len(f.sums[pagesTable]) == 0 || f.sums[pagesTable][0].Column("hostname") < 0 {
-		notes = append(notes, "The site's hostname is not told: give it with --hostname.")
+		notes = append(notes, "The export does not have the site's hostname: give it with --hostname.")
 	}
 	return f.passed(notes)
 }

@@ -151,7 +151,7 @@ func (v *verifier) Next(ctx context.Context) (pipeline.Chunk, error) {
 // read adds what the tables say, and what of it is promised.
 func (v *verifier) read(ctx context.Context) error {
 	for _, t := range v.tables {
-		if err := v.readTable(ctx, t.Table, t.kind); err != nil {
+		if err := v.readTable(ctx, t); err != nil {
 			return err
 		}
 	}
@@ -171,13 +171,14 @@ func (v *verifier) read(ctx context.Context) error {
 
 // readTable looks up the columns by their names and understands no more of the
 // rows than that.
-func (v *verifier) readTable(ctx context.Context, t *rows.Table, k kind) error {
+func (v *verifier) readTable(ctx context.Context, t *sumsTable) error {
+	k := t.kind
 	columns := [5]int{
 		t.Column(first(visitColumns[k], "visits")...), t.Column("bounces"), t.Column("visitors"), t.Column("pageviews"), t.Column("visit_duration"),
 	}
 	date := t.Column("date")
 	return t.Each(ctx, func(row *rows.Row) error {
-		if row.Err != nil {
+		if row.Err != nil || t.others(row) {
 			return nil
 		}
 		cell := func(column string) string {
@@ -186,7 +187,7 @@ func (v *verifier) readTable(ctx context.Context, t *rows.Table, k kind) error {
 			}
 			return ""
 		}
-		day, ok := dayOf(row.Cells[date])
+		day, ok := t.dates.day(row.Cells[date])
 		if !ok || k == customEventsTable && cell("name") == "engagement" ||
 			k == customPropsTable && (cell("property") == "url" || cell("property") == "path") {
 			return nil

@@ -235,6 +235,10 @@ func sumRows(t *Table) Sums {
 // classes splits the day's visits into bounces, paged visits and visits with
 // events alone, the latter only as far as pageviews are short and events there.
 func (b *builder) classes(t Sums) {
+	if short := t.Bounces - t.Pageviews; short > 0 && b.day.Has&Pageviews != 0 {
+		// Without a pageview a visit is no bounce to Rybbit: it has an event.
+		t.Bounces -= min(short, b.numEvents)
+	}
 	engaged := t.Visits - t.Bounces
 	spare := max(0, t.Pageviews-t.Bounces)
 	if engaged == 0 && spare > 0 && t.Bounces > 0 {

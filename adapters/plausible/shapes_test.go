@@ -1,0 +1,284 @@
+package plausible_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hopper/adapters"
+	"hopper/adapters/input"
+	"hopper/adapters/plausible"
+	"hopper/pipeline"
+)
+
+// write writes files to a new directory and returns it.
+func write(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// written writes tables as a site export writes them.
+func (s *site) written(t *testing.T, tables []sheet) string {
+	files := map[string]string{}
+	for i := range tables {
+		var b bytes.Buffer
+		tables[i].csv(&b)
+		files[s.file(&tables[i])] = b.String()
+	}
+	return write(t, files)
+}
+
+// collect returns the events of an export without where they stood.
+func collect(t *testing.T, opt adapters.Options, args ...string) ([]pipeline.Event, error) {
+	t.Helper()
+	r, err := open(t, nil, opt, args...)
+	if err != nil {
+		return nil, err
+	}
+	events, _, rejects, err := pipeline.Collect(t.Context(), r.Source)
+	if err == nil && len(rejects) > 0 {
+		t.Errorf("rejects: %v", rejects)
+	}
+	for i := range events {
+		events[i].Origin, events[i].Raw = pipeline.Origin{}, ""
+	}
+	return events, err
+}
+
+// TestSameEventsInAnyForm holds that a site export gives the same events in any
+// form that people's tools make of it.
+func TestSameEventsInAnyForm(t *testing.T) {
+	s := newSite(8, firstDay, 6, 12)
+	plain := s.sums()
+	want, err := collect(t, adapters.Options{}, s.written(t, plain))
+	if err != nil || len(want) == 0 {
+		t.Fatalf("%d events, %v", len(want), err)
+	}
+	inDates := func(layout string) func(*sheet) {
+		return func(table *sheet) {
+			for _, row := range table.rows {
+				day, _ := time.Parse(time.DateOnly, row[0])
+				row[0] = day.Format(layout)
+			}
+		}
+	}
+	for name, change := range map[string]func(*sheet){
+		"1/31/2024":           inDates("1/2/2006"),
+		"31.01.2024":          inDates("02.01.2006"),
+		"31/01/2024":          inDates("02/01/2006"),
+		"2024-01-31 00:00:00": inDates("2006-01-02 00:00:00"),
+		"2024-01-31T00:00Z":   inDates("2006-01-02T00:00:00.000Z"),
+		"Jan 31, 2024":        inDates("Jan 2, 2006"),
+		"20240131":            inDates("20060102"),
+		"1.0 for 1": func(table *sheet) {
+			for _, row := range table.rows {
+				row[len(row)-1] += ".0"
+			}
+		},
+		"Display Names": func(table *sheet) {
+			for i, column := range table.columns {
+				words := strings.Split(column, "_")
+				for j, w := range words {
+					words[j] = strings.ToUpper(w[:1]) + w[1:]
+				}
+				table.columns[i] = strings.Join(words, " ")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tables := s.sums()
+			for i := range tables {
+				change(&tables[i])
+			}
+			got, err := collect(t, adapters.Options{}, s.written(t, tables))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !cmp.Equal(want, got) {
+				t.Errorf("%.2000s", cmp.Diff(want, got))
+			}
+		})
+	}
+	t.Run("days in two files", func(t *testing.T) {
+		dir := s.written(t, plain)
+		for i := range plain {
+			early, late := plain[i], plain[i]
+			early.rows, late.rows = nil, nil
+			for _, row := range plain[i].rows {
+				if row[0] < "2024-02-01" {
+					early.rows = append(early.rows, row)
+				} else {
+					late.rows = append(late.rows, row)
+				}
+			}
+			path := filepath.Join(dir, s.file(&plain[i]))
+			os.Remove(path)
+			for part, table := range map[string]sheet{"early": early, "late": late} {
+				var b bytes.Buffer
+				table.csv(&b)
+				os.MkdirAll(filepath.Join(dir, part), 0o755)
+				os.WriteFile(filepath.Join(dir, part, s.file(&plain[i])), b.Bytes(), 0o644)
+			}
+		}
+		got, err := collect(t, adapters.Options{}, dir)
+		if err != nil || !cmp.Equal(want, got) {
+			t.Errorf("%v %.2000s", err, cmp.Diff(want, got))
+		}
+	})
+}
+
+// TestDatesOfNoOrder has days that are possible both ways, in files whose names
+// do not say which days they have.
+func TestDatesOfNoOrder(t *testing.T) {
+	const table = "date,visitors,pageviews,bounces,visits,visit_duration\n3/1/2024,1,1,1,1,0\n4/2/2024,1,1,1,1,0\n"
+	_, err := collect(t, adapters.Options{}, write(t, map[string]string{"imported_visitors.csv": table}))
+	if err == nil || !strings.Contains(err.Error(), "--date-order") {
+		t.Errorf("got %v", err)
+	}
+	events, err := collect(t, adapters.Options{}, write(t, map[string]string{"imported_visitors_20240301_20240402.csv": table}))
+	if err != nil || len(events) != 2 || events[0].Time.Time().Month() != time.March {
+		t.Errorf("got %v, %v", events, err)
+	}
+}
+
+// TestEventsAlone reads a site that counts custom events and no pageviews.
+func TestEventsAlone(t *testing.T) {
+	dir := write(t, map[string]string{
+		"imported_visitors_20240301_20240302.csv":      "date,visitors,pageviews,bounces,visits,visit_duration\n2024-03-01,25,0,30,30,0\n2024-03-02,30,0,30,30,0\n",
+		"imported_pages_20240301_20240302.csv":         "date,hostname,page,visits,visitors,pageviews\n",
+		"imported_entry_pages_20240301_20240302.csv":   "date,entry_page,visitors,entrances,visit_duration,bounces,pageviews\n2024-03-01,,25,30,0,30,0\n",
+		"imported_custom_events_20240301_20240302.csv": "date,name,link_url,path,visitors,events\n2024-03-01,Signup,,,25,30\n2024-03-02,Signup,,,30,30\n",
+		"imported_devices_20240301_20240302.csv":       "date,device,visitors,visits,visit_duration,bounces,pageviews\n2024-03-01,Mobile,25,30,0,30,0\n2024-03-02,Mobile,30,30,0,30,0\n",
+	})
+	events, err := collect(t, adapters.Options{}, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sessions, visitors := map[string]bool{}, map[string]bool{}
+	for _, ev := range events {
+		if ev.Kind != pipeline.Custom {
+			t.Fatalf("a %s", ev.Kind)
+		}
+		sessions[ev.Session], visitors[ev.Visitor] = true, true
+	}
+	if len(events) != 60 || len(sessions) != 60 || len(visitors) != 55 {
+		t.Errorf("%d events in %d visits of %d visitors", len(events), len(sessions), len(visitors))
+	}
+}
+
+// TestOnlyHost has a day without pages, on a site of one host.
+func TestOnlyHost(t *testing.T) {
+	dir := write(t, map[string]string{
+		"imported_visitors_20240301_20240302.csv": "date,visitors,pageviews,bounces,visits,visit_duration\n2024-03-01,1,1,1,1,0\n2024-03-02,1,1,1,1,0\n",
+		"imported_pages_20240301_20240302.csv":    "date,hostname,page,visits,visitors,pageviews\n2024-03-01,bistro.example,/menu,1,1,1\n",
+	})
+	events, err := collect(t, adapters.Options{}, dir)
+	if err != nil || len(events) != 2 || events[1].Hostname != "bistro.example" || events[1].Path != "/(not set)" {
+		t.Errorf("%+v, %v", events, err)
+	}
+}
+
+const twoSites = "timestamp,name,site_id,user_id,session_id,hostname,pathname\n" +
+	"2024-03-01 10:00:00,pageview,1,11,21,bistro.example,/\n2024-03-01 10:00:05,pageview,2,12,22,other.example,/\n2024-03-01 10:00:09,pageview,1,11,21,bistro.example,/menu\n"
+
+func TestSites(t *testing.T) {
+	names := "id,domain,timezone\n1,Bistro.example,Europe/Berlin\n2,shop.example,Etc/UTC\n"
+	sums := map[string]string{
+		"imported_visitors.csv": "site_id,date,visitors,pageviews,bounces,visits,visit_duration,import_id\n1,2024-03-01,2,2,2,2,0,0\n2,2024-03-01,5,5,5,5,0,0\n",
+		"imported_pages.csv":    "site_id,date,hostname,page,visits,visitors,pageviews,import_id\n1,2024-03-01,bistro.example,/,2,2,2,0\n2,2024-03-01,other.example,/,5,5,5,0\n",
+	}
+	withNames := maps.Clone(sums)
+	withNames["sites.csv"] = names
+	for _, c := range []struct {
+		files  map[string]string
+		site   string
+		events int
+		err    string
+	}{
+		{map[string]string{"events_v2.csv": twoSites}, "", 0, "1 (bistro.example) with 2 events, 2 (other.example) with 1 events"},
+		{map[string]string{"events_v2.csv": twoSites}, "1", 2, ""},
+		{map[string]string{"events_v2.csv": twoSites}, "other.example", 1, ""},
+		{map[string]string{"events_v2.csv": twoSites}, "3", 0, `no site "3"`},
+		{map[string]string{"events_v2.csv": twoSites, "sites.csv": names}, "shop.example", 1, ""},
+		{map[string]string{"events_v2.csv": twoSites, "sites.csv": names}, "", 0, "2 (shop.example)"},
+		{sums, "", 0, "several sites"},
+		{sums, "2", 5, ""},
+		{sums, "BISTRO.example", 2, ""},
+		{withNames, "shop.example", 5, ""},
+		{map[string]string{"imported_visitors.csv": "date,visitors,pageviews,bounces,visits,visit_duration\n2024-03-01,2,2,2,2,0\n"}, "1", 0, "no column site_id"},
+	} {
+		opt := adapters.Options{}
+		if c.site != "" {
+			opt.Chosen = map[string]string{"website": c.site}
+		}
+		events, err := collect(t, opt, write(t, c.files))
+		if len(events) != c.events || (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("site %q of %v: %d events, %v", c.site, slices.Sorted(maps.Keys(c.files)), len(events), err)
+		}
+	}
+}
+
+// TestMatches says of inputs what the adapter makes of them.
+func TestMatches(t *testing.T) {
+	const visitors = "date,visitors,pageviews,bounces,visits,visit_duration\n2024-01-01,1,1,1,1,0\n"
+	for _, c := range []struct {
+		name  string
+		files map[string]string
+		fit   adapters.Fit
+		err   string
+		units int
+	}{
+		{"two exports and a stranger", map[string]string{"a/imported_visitors_20240101_20240101.csv": visitors,
+			"b/imported_visitors_20240201_20240201.csv": visitors, "b/notes.csv": "a,b\n1,2\n"}, adapters.Fits, "", 2},
+		{"events beside sessions", map[string]string{"events_v2.csv": twoSites, "sessions_v2.csv": "session_id,sign,site_id,user_id\n1,1,1,1\n"}, adapters.Fits, "", 1},
+		{"sessions alone", map[string]string{"sessions_v2.csv": "session_id,sign,site_id,user_id\n1,1,1,1\n"}, adapters.Near, "export events_v2", 0},
+		{"visitors alone", map[string]string{"visitors.csv": "date,visitors\n2024-01-01,3\n"}, adapters.Near, "visits or pageviews", 0},
+		{"nothing", map[string]string{"notes.csv": "a,b\n1,2\n"}, adapters.NoFit, "", 0},
+	} {
+		ins, err := input.Open(t.Context(), []string{write(t, c.files)}, nil, t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := plausible.Adapter{}.Match(t.Context(), ins.Files)
+		if m.Fit != c.fit || len(m.Units) != c.units || (m.Err == nil) != (c.err == "") || c.err != "" && !strings.Contains(m.Err.Error(), c.err) {
+			t.Errorf("%s: %d, %v, %d units", c.name, m.Fit, m.Err, len(m.Units))
+		}
+		ins.Close()
+	}
+}
+
+// TestOverlap has exports of periods that share days.
+func TestOverlap(t *testing.T) {
+	day := func(from, to int) string {
+		var b strings.Builder
+		io.WriteString(&b, "date,visitors,pageviews,bounces,visits,visit_duration\n")
+		for d := from; d <= to; d++ {
+			fmt.Fprintf(&b, "2024-03-%02d,1,1,1,1,0\n", d)
+		}
+		return b.String()
+	}
+	dir := write(t, map[string]string{"a/imported_visitors_20240301_20240304.csv": day(1, 4), "b/imported_visitors_20240303_20240306.csv": day(3, 6)})
+	_, err := collect(t, adapters.Options{}, dir)
+	if err == nil || !strings.Contains(err.Error(), "from 2024-03-03 to 2024-03-04") || !strings.Contains(err.Error(), "/b by itself with --since 2024-03-05") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -166,6 +166,9 @@ type Reading struct {
 	// Notes are sentences a user should read before the import: what is
 	// missing and was derived, what an answer depends on.
 	Notes []string
+	// Doubt, if set, says why what would come of the export is implausible, and
+	// what to add to it. An import stops with it unless it is forced.
+	Doubt error
 	// Remarks, if set, returns what is known only once the source has been
 	// read: how what was made of the export differs from it, in sentences.
 	Remarks func() []string

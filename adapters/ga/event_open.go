@@ -2,14 +2,58 @@ package ga
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"hopper/adapters"
+	"hopper/pipeline/recount"
 
 	"hopper/adapters/input"
 	"hopper/adapters/input/rows/record"
 	"hopper/pipeline"
 )
+
+// openEvents prepares to read events, of GA4 and of Universal Analytics.
+func openEvents(ctx context.Context, all []recognized, opt adapters.Options) (*adapters.Reading, error) {
+	reading := &adapters.Reading{Notes: notes(all)}
+	reading.Shape, reading.Schema = describe(all)
+	src, err := eventSource(ctx, all, opt)
+	if err != nil {
+		return nil, err
+	}
+	inputs := make([]*input.Input, len(all))
+	for i, r := range all {
+		inputs[i] = r.in
+	}
+	reading.Source = src
+	reading.Facts = func(ctx context.Context, yield func(*recount.Fact) error) error { return tell(ctx, inputs, opt, yield) }
+	reading.Verify = adapters.VerifyRows(src, opt, reading.Facts)
+	return reading, nil
+}
+
+func eventSource(ctx context.Context, all []recognized, opt adapters.Options) (*source, error) {
+	g := &ga4{zone: opt.Location(), allEvents: opt.Get(GAEvents) == "all"}
+	src := &source{seen: newTally(opt.TempDir)}
+	// Universal Analytics counted a hit once.
+	dedupe := opt.Is(Dedupe) && slices.ContainsFunc(all, func(r recognized) bool { return r.shape != universal })
+	for _, r := range all {
+		if dedupe {
+			if err := r.in.Spool(ctx); err != nil {
+				return nil, err
+			}
+		}
+		src.inputs = append(src.inputs, g.inputs(r)...)
+	}
+	if dedupe {
+		first := &source{inputs: src.inputs, seen: src.seen}
+		if err := src.seen.learn(ctx, first); err != nil {
+			return nil, errors.Join(err, first.close(), src.Close())
+		}
+	}
+	return src, nil
+}
 
 // inputs returns how the tables of an input are read.
 func (g *ga4) inputs(r recognized) []sourceInput {

@@ -67,8 +67,6 @@ package ga
 import (
 	"context"
 	"fmt"
-	"hopper/pipeline/recount"
-	"slices"
 
 	"hopper/adapters"
 	"hopper/adapters/input"
@@ -88,12 +86,17 @@ var (
 // Name returns "ga".
 func (Adapter) Name() string { return "ga" }
 
-// open prepares to read inputs of any mixture of shapes but reports.
-func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*adapters.Reading, error) {
-	var (
-		reading = new(adapters.Reading)
-		kept    []recognized
-	)
+// contents are what inputs hold, and what is to be said of those that hold
+// nothing to import.
+type contents struct {
+	events  []recognized
+	reports []*input.Input
+	notes   []string
+}
+
+// contentsOf recognizes inputs.
+func contentsOf(ctx context.Context, inputs []*input.Input) (*contents, error) {
+	c := new(contents)
 	for _, in := range inputs {
 		r, err := recognize(ctx, in)
 		if err != nil {
@@ -103,48 +106,44 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*ad
 		case unknown:
 			return nil, input.Errorf(in.Name, "is not recognized as an export of Google Analytics; expected GA4's BigQuery export (JSON, Parquet or Avro with event_name and event_params), a table with event_name and event_timestamp, ga_sessions of Universal Analytics, or a report with dates%s", found(r.fields))
 		case empty:
-			reading.Notes = append(reading.Notes, in.Name+" is empty.")
+			c.notes = append(c.notes, in.Name+" is empty.")
 		case usersTable:
-			reading.Notes = append(reading.Notes, in.Name+" is a table of users, which holds no events; it is not read.")
+			c.notes = append(c.notes, in.Name+" is a table of users, which holds no events; it is not read.")
+		case report:
+			c.reports = append(c.reports, in)
 		default:
-			kept = append(kept, r)
+			c.events = append(c.events, r)
 		}
 	}
-	kept, superseded := withoutSuperseded(kept)
+	var superseded []string
+	c.events, superseded = withoutSuperseded(c.events)
 	for _, name := range superseded {
-		reading.Notes = append(reading.Notes, name+" holds the events of a day whose final table is an input too; it is not read.")
+		c.notes = append(c.notes, name+" holds the events of a day whose final table is an input too; it is not read.")
 	}
-	if len(kept) == 0 {
+	if len(c.events) == 0 && len(c.reports) == 0 {
 		return nil, fmt.Errorf("no input holds events; export the tables events_YYYYMMDD (GA4) or ga_sessions_YYYYMMDD (Universal Analytics)")
 	}
-	reading.Shape, reading.Schema = describe(kept)
-	reading.Notes = append(reading.Notes, notes(kept)...)
+	return c, nil
+}
 
-	g := &ga4{zone: opt.Location(), allEvents: opt.Get(GAEvents) == "all"}
-	src := &source{seen: newTally(opt.TempDir)}
-	// Universal Analytics counted a hit once.
-	dedupe := opt.Is(Dedupe) && slices.ContainsFunc(kept, func(r recognized) bool { return r.shape != universal })
-	for _, r := range kept {
-		if dedupe {
-			if err := r.in.Spool(ctx); err != nil {
-				return nil, err
-			}
-		}
-		src.inputs = append(src.inputs, g.inputs(r)...)
+// open prepares to read inputs of any mixture of shapes.
+func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*adapters.Reading, error) {
+	c, err := contentsOf(ctx, inputs)
+	if err != nil {
+		return nil, err
 	}
-	if slices.ContainsFunc(kept, func(r recognized) bool { return r.shape == report }) {
-		return openReports(ctx, reading, kept, opt)
+	var reading *adapters.Reading
+	switch {
+	case len(c.reports) == 0:
+		reading, err = openEvents(ctx, c.events, opt)
+	case len(c.events) == 0:
+		reading, err = openReports(ctx, c.reports, opt)
+	default:
+		reading, err = openBoth(ctx, c, opt)
 	}
-	if dedupe {
-		first := &source{inputs: src.inputs, seen: src.seen}
-		if err := src.seen.learn(ctx, first); err != nil {
-			first.close()
-			src.Close()
-			return nil, err
-		}
+	if err != nil {
+		return nil, err
 	}
-	reading.Source = src
-	reading.Facts = func(ctx context.Context, yield func(*recount.Fact) error) error { return tell(ctx, inputs, opt, yield) }
-	reading.Verify = adapters.VerifyRows(src, opt, reading.Facts)
+	reading.Notes = append(c.notes, reading.Notes...)
 	return reading, nil
 }

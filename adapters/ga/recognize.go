@@ -1,7 +1,6 @@
 package ga
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"regexp"
@@ -73,15 +72,17 @@ func recognize(ctx context.Context, in *input.Input) (recognized, error) {
 		r.shape = empty
 		return r, nil
 	case input.JSON, input.Avro, input.Parquet:
-		if in.Format() == input.JSON && bytes.Contains(in.TextHead(), []byte(`"dimensionHeaders"`)) {
-			r.shape = report // one answer of the Data API, or several in a list or a batch
+		if in.Format() == input.JSON && isAPI(in.TextHead()) {
+			r.shape = report // one answer of an API, or several in a list or a batch
 			return r, nil
 		}
 		var err error
 		if r.fields, err = record.Fields(ctx, in); err != nil {
 			return r, err
 		}
-		r.shape = shapeOfFields(r.fields)
+		if r.shape = shapeOfFields(r.fields); r.shape == unknown && isRecordReport(r.fields) {
+			r.shape = report
+		}
 		return r, nil
 	case input.Text:
 		if isReport(in.TextHead()) {

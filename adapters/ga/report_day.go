@@ -2,60 +2,404 @@ package ga
 
 import (
 	"cmp"
-	"context"
-	"fmt"
-	"io"
-	"maps"
-	"math"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
-	"golang.org/x/text/language/display"
-
-	"hopper/adapters"
-	"hopper/adapters/input"
 	"hopper/adapters/reconstruct"
 	"hopper/pipeline"
 )
 
-// Reports hold sums, not events. Package reconstruct makes visits of a day's
-// sums; here, tables become days.
+// A tableKind says what the rows of a day's table are.
+type tableKind uint8
 
 const (
-	omitTotal   = "totals row of a report"
-	omitTwice   = "row of a report that an earlier table tells too"
-	omitNothing = "row of a report without a number"
-	omitNoName  = "row of a report without an event's name"
-
-	rejectDate   = "date cannot be read"
-	rejectNumber = "number cannot be read"
-	rejectCells  = "row has not as many cells as the header"
+	ofTotals   tableKind = iota // the day
+	ofPages                     // pages seen
+	ofLandings                  // pages that visits began with
+	ofExits                     // pages that visits ended with
+	ofEvents                    // kinds of events
+	ofVisits                    // traits and origins of visits
 )
 
-// otherPage is the path of views of pages that no table names, after Google's
-// word for rows that it does not tell.
-const otherPage = "/(other)"
+// keysArePages reports whether rows with an empty key, those of unknown pages,
+// say nothing: a visit of unknown browser is still a visit.
+func (k tableKind) keysArePages() bool { return k != ofTotals && k != ofVisits }
 
-// perVisitor are the dimensions that all visits of a visitor share.
-var perVisitor = map[string]bool{
-	"country": true, "region": true, "city": true, "device": true, "browser": true, "browserversion": true, "os": true,
-	"osversion": true, "osfull": true, "language": true, "languagename": true, "resolution": true,
+// A tableKey says which of a day's tables rows belong to.
+type tableKey struct {
+	kind   tableKind
+	fields string // joined by "+"
 }
 
-// reports is what all inputs tell, by day.
-type reports struct {
-	days    map[time.Time]*reportDay
-	titles  map[string]string // of pages
-	hosts   map[string]string // of pages
-	loose   outcomes          // of rows that belong to no day
-	inputs  []string
-	opt     adapters.Options
-	zone    *time.Location
-	notes   []string
-	tables  int
-	exactly map[string]bool // notes that were made
+// String is what messages call the table.
+func (k tableKey) String() string {
+	switch k.kind {
+	case ofTotals:
+		return "date alone"
+	case ofPages:
+		return string(byPage)
+	case ofLandings:
+		return string(byLanding)
+	case ofExits:
+		return string(byExit)
+	}
+	return k.fields
+}
+
+// reportDay is what the tables tell of one day, or of a longer period.
+type reportDay struct {
+	outcomes
+	input  string // that tells of it first
+	tables map[tableKey]*daySums
+	order  []tableKey
+	// bounds are, by table of the reports, the most visits and visitors of a row
+	// among those that visits are in several of, by the traits of the visits.
+	bounds map[int]map[string]bound
+}
+
+// A bound says between what the visits and visitors of overlapping rows are.
+type bound struct{ least, most reconstruct.Sums }
+
+// daySums are a day's rows of tables with the same dimensions.
+type daySums struct {
+	tableKey
+	fields []field
+	has    reconstruct.Measure
+	rows   map[string]*sums
+	order  []string // of rows
+}
+
+// perVisitor reports whether all visits of a visitor are in the same row.
+func (t *daySums) perVisitor() bool {
+	return !slices.ContainsFunc(t.fields, func(f field) bool { return !f.perVisitor() })
+}
+
+type sums struct {
+	reconstruct.Sums
+	averages
+	events int
+	has    reconstruct.Measure // which of Sums are told
+	table  int                 // that told of it first
+}
+
+func newReportDay(input string) *reportDay {
+	return &reportDay{input: input, tables: make(map[tableKey]*daySums), bounds: make(map[int]map[string]bound)}
+}
+
+func joinFields(fields []field, separator string) string {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = string(f)
+	}
+	return strings.Join(names, separator)
+}
+
+// A part is what one row says of one of a day's tables.
+type part struct {
+	kind   tableKind
+	fields []field
+	key    string
+	measured
+}
+
+// only returns p with no other measures than these.
+func (p part) only(has reconstruct.Measure) part {
+	p.has &= has
+	return p
+}
+
+// each calls do for each of the measures of has, with where two Sums hold it.
+func each(has reconstruct.Measure, a, b *reconstruct.Sums, do func(a, b *int)) {
+	for _, m := range [...]struct {
+		measure reconstruct.Measure
+		a, b    *int
+	}{
+		{reconstruct.Visits, &a.Visits, &b.Visits}, {reconstruct.Bounces, &a.Bounces, &b.Bounces}, {reconstruct.Visitors, &a.Visitors, &b.Visitors},
+		{reconstruct.Pageviews, &a.Pageviews, &b.Pageviews}, {reconstruct.Duration, &a.Duration, &b.Duration},
+	} {
+		if has&m.measure != 0 {
+			do(m.a, m.b)
+		}
+	}
+}
+
+// add adds a part of a row to its table, but for the measures that another
+// table of the inputs has told of the same key. It reports whether it added any.
+func (d *reportDay) add(p part, table int) bool {
+	key := tableKey{p.kind, joinFields(p.fields, "+")}
+	t := d.tables[key]
+	if t == nil {
+		t = &daySums{tableKey: key, fields: p.fields, rows: make(map[string]*sums)}
+		d.tables[key] = t
+		d.order = append(d.order, key)
+	}
+	row := t.rows[p.key]
+	if row == nil {
+		row = &sums{table: table, averages: noAverages}
+		t.rows[p.key] = row
+		t.order = append(t.order, p.key)
+	}
+	averaged := row.averages.take(p.averages)
+	if row.table != table {
+		p.has &^= row.has
+		if row.events > 0 {
+			p.events = 0
+		}
+		if p.has == 0 && p.events == 0 {
+			return averaged
+		}
+	}
+	each(p.has, &row.Sums, &p.Sums, func(to, n *int) { *to += *n })
+	row.events += p.events
+	row.has |= p.has
+	t.has |= p.has
+	return true
+}
+
+// take sets what is not told yet, and reports whether that is anything.
+func (a *averages) take(from averages) (took bool) {
+	for _, f := range [...]struct{ to, from *float64 }{{&a.perUser, &from.perUser}, {&a.perVisit, &from.perVisit}, {&a.bounced, &from.bounced}} {
+		if *f.to < 0 && *f.from >= 0 {
+			*f.to, took = *f.from, true
+		}
+	}
+	return took
+}
+
+// bound notes the visits and visitors of a row of a table whose rows overlap.
+func (d *reportDay) bound(table int, traits string, m *measured) {
+	of := d.bounds[table]
+	if of == nil {
+		of = make(map[string]bound)
+		d.bounds[table] = of
+	}
+	b := of[traits]
+	each(m.has&(reconstruct.Visits|reconstruct.Visitors), &b.least, &m.Sums, func(to, n *int) { *to = max(*to, *n) })
+	each(m.has&(reconstruct.Visits|reconstruct.Visitors), &b.most, &m.Sums, func(to, n *int) { *to += *n })
+	of[traits] = b
+}
+
+// bounded returns between what the bounds of all tables leave the day's visits
+// and visitors. A visit has one set of traits.
+func (d *reportDay) bounded() (b bound) {
+	for _, of := range d.bounds {
+		var sum bound
+		for _, one := range of {
+			sum.least.Visits += one.least.Visits
+			sum.least.Visitors = max(sum.least.Visitors, one.least.Visitors)
+			sum.most.Visits += one.most.Visits
+			sum.most.Visitors += one.most.Visitors
+		}
+		b.least.Visits, b.least.Visitors = max(b.least.Visits, sum.least.Visits), max(b.least.Visitors, sum.least.Visitors)
+		if b.most.Visits == 0 || sum.most.Visits > 0 && sum.most.Visits < b.most.Visits {
+			b.most.Visits = sum.most.Visits
+		}
+		if b.most.Visitors == 0 || sum.most.Visitors > 0 && sum.most.Visitors < b.most.Visitors {
+			b.most.Visitors = sum.most.Visitors
+		}
+	}
+	return b
+}
+
+// told is what is known of a day as a whole.
+type told struct {
+	reconstruct.Sums
+	has reconstruct.Measure
+	// entered says that the visits are the entrances of pages.
+	entered bool
+	// guessed says that the visits are the least that there can be; most is
+	// then the most, 0 where nothing says.
+	guessed bool
+	most    int
+}
+
+// totals returns a day's totals. Those that no table tells by itself are the
+// most that a table adds up to, its rows of unknown pages among them. Visitors
+// do not add up; package reconstruct finds those.
+func (d *reportDay) totals() told {
+	var t told
+	if own := d.tables[tableKey{kind: ofTotals}]; own != nil {
+		t.Sums, t.has = own.rows[""].Sums, own.has
+	}
+	own := t.has
+	landings := d.tables[tableKey{ofLandings, string(byLanding)}]
+	t.entered = own&reconstruct.Visits == 0 && landings != nil && d.tables[tableKey{ofPages, string(byPage)}] != nil
+	for key, table := range d.tables {
+		if key.kind == ofEvents || key.kind == ofTotals {
+			continue
+		}
+		has := table.has &^ (own | reconstruct.Visitors)
+		if key.kind == ofPages { // visits to a page are no visits of the day: they overlap
+			has &= reconstruct.Pageviews
+		}
+		var all reconstruct.Sums
+		for _, row := range table.rows {
+			each(has, &all, &row.Sums, func(to, n *int) { *to += *n })
+		}
+		each(has, &t.Sums, &all, func(to, n *int) { *to = max(*to, *n) })
+		t.has |= has
+	}
+	d.fromEvents(&t)
+	d.implied(&t)
+	d.averaged(&t)
+	return t
+}
+
+// fromEvents takes views and visits that nothing else tells from the counts of
+// the events that stand for them.
+func (d *reportDay) fromEvents(t *told) {
+	for _, key := range d.order {
+		if key.kind != ofEvents || key.fields != string(byEvent) {
+			continue
+		}
+		rows := d.tables[key].rows
+		if row := rows["page_view"]; row != nil && t.has&reconstruct.Pageviews == 0 {
+			t.Pageviews, t.has = row.events, t.has|reconstruct.Pageviews
+		}
+		if row := rows["session_start"]; row != nil && t.has&reconstruct.Visits == 0 {
+			t.Visits, t.has = row.events, t.has|reconstruct.Visits
+		}
+	}
+}
+
+// implied makes users imply visits: each made one at least. Rows that visits
+// are in several of tell how many there are at least.
+func (d *reportDay) implied(t *told) {
+	b := d.bounded()
+	visitors := b.least.Visitors
+	if t.has&reconstruct.Visitors != 0 {
+		visitors = max(visitors, t.Visitors)
+	}
+	for _, table := range d.tables {
+		if table.kind != ofVisits || table.has&reconstruct.Visitors == 0 {
+			continue
+		}
+		sum, most := 0, 0
+		for _, row := range table.rows {
+			sum, most = sum+row.Visitors, max(most, row.Visitors)
+		}
+		if table.perVisitor() {
+			most = sum
+		}
+		visitors = max(visitors, most)
+	}
+	own := d.tables[tableKey{kind: ofTotals}]
+	if t.has&reconstruct.Visits != 0 && (own != nil && own.has&reconstruct.Visits != 0 || t.Visits >= visitors) {
+		return
+	}
+	if visits := max(b.least.Visits, visitors); visits > 0 {
+		t.Visits, t.has = visits, t.has|reconstruct.Visits
+		t.guessed, t.most = true, b.most.Visits
+		if t.has&reconstruct.Pageviews != 0 {
+			t.Pageviews = max(t.Pageviews, visits) // tables of the most viewed pages are not of all
+		}
+		if t.has&reconstruct.Visitors == 0 && visitors > 0 && visitors < visits {
+			t.Visitors, t.has = visitors, t.has|reconstruct.Visitors
+		}
+	}
+}
+
+// averaged makes sums of averages that stand in another table than the visits
+// or users that they are of.
+func (d *reportDay) averaged(t *told) {
+	own := d.tables[tableKey{kind: ofTotals}]
+	if own == nil || own.rows[""] == nil {
+		return
+	}
+	a := own.rows[""].averages
+	if t.has&reconstruct.Duration == 0 {
+		switch {
+		case a.perVisit >= 0 && t.has&reconstruct.Visits != 0:
+			t.Duration, t.has = int(a.perVisit*float64(t.Visits)+0.5), t.has|reconstruct.Duration
+		case a.perUser >= 0 && t.has&reconstruct.Visitors != 0:
+			t.Duration, t.has = int(a.perUser*float64(t.Visitors)+0.5), t.has|reconstruct.Duration
+		}
+	}
+	if a.bounced >= 0 && t.has&reconstruct.Bounces == 0 && t.has&reconstruct.Visits != 0 {
+		t.Bounces, t.has = int(a.bounced*float64(t.Visits)+0.5), t.has|reconstruct.Bounces
+	}
+}
+
+// fill puts what a day's tables tell into the form that package reconstruct
+// takes, and returns the fields of day.Tables.
+func (d *reportDay) fill(day *reconstruct.Day) (tables [][]field) {
+	t := d.totals()
+	day.Totals, day.Has = t.Sums, t.has
+	for _, key := range d.order {
+		own := d.tables[key]
+		table := reconstruct.Table{Name: key.String(), Has: own.has, PerVisitor: own.perVisitor()}
+		for _, key := range own.order {
+			if key != "" || !own.kind.keysArePages() {
+				table.Rows = append(table.Rows, reconstruct.Row{Key: key, Sums: own.rows[key].Sums})
+			}
+		}
+		switch key.kind {
+		case ofTotals, ofEvents:
+		case ofPages:
+			if other := own.rows[""]; other != nil {
+				table.Rows = append(table.Rows, reconstruct.Row{Key: otherPage, Sums: other.Sums})
+			}
+			for _, row := range table.Rows {
+				day.Pages = append(day.Pages, reconstruct.Page{Key: row.Key, Pageviews: row.Pageviews, Visits: row.Visits, Visitors: row.Visitors})
+			}
+		case ofLandings:
+			day.Entries = table
+		case ofExits:
+			day.Exits = table
+		default:
+			day.Tables = append(day.Tables, table)
+			tables = append(tables, own.fields)
+		}
+	}
+	return tables
+}
+
+// events returns the day's custom events, with the fields that their keys are
+// of, and hands those that are none to omit. Of tables with an event's
+// parameters, the one with the most tells of an event, and the rest of it has
+// none.
+func (d *reportDay) events(omit func(reason string)) (list []reconstruct.Event, fields [][]field) {
+	var tables []*daySums
+	for _, key := range d.order {
+		if key.kind == ofEvents {
+			tables = append(tables, d.tables[key])
+		}
+	}
+	slices.SortStableFunc(tables, func(a, b *daySums) int { return cmp.Compare(len(b.fields), len(a.fields)) })
+	counted, by := make(map[string]int), make(map[string]*daySums)
+	for _, t := range tables {
+		for _, key := range t.order {
+			name, _, _ := strings.Cut(key, separator)
+			row, plain := t.rows[key], len(t.fields) == 1
+			n := row.events
+			switch {
+			case automatic[name] != "":
+				omit(automatic[name])
+				continue
+			case name == "page_view" || name == "screen_view":
+				omit("event of a report that its views count too: " + name)
+				continue
+			case by[name] == nil || by[name] == t:
+				by[name] = t
+			case plain: // what the finer table lacks
+				n = max(0, n-counted[name])
+				if n == 0 {
+					continue
+				}
+			default:
+				omit(omitTwice)
+				continue
+			}
+			if n == 0 {
+				omit(omitNothing)
+				continue
+			}
+			counted[name] += n
+			list = append(list, reconstruct.Event{Key: key, Events: n, Visitors: row.Visitors})
+			fields = append(fields, t.fields)
+		}
+	}
+	return list, fields
 }
 
 // outcomes are what became of rows that are not part of the sums.
@@ -68,425 +412,6 @@ type outcomes struct {
 type outcome struct {
 	at          pipeline.Origin
 	reason, raw string
-}
-
-// reportDay is what the tables tell of one day.
-type reportDay struct {
-	outcomes
-	input  string // that tells of it first
-	tables map[string]*daySums
-	order  []string // of tables
-}
-
-// daySums are a day's rows of tables with the same dimensions.
-type daySums struct {
-	dimensions []string
-	has        reconstruct.Measure
-	rows       map[string]*sums
-	order      []string // of rows
-}
-
-type sums struct {
-	reconstruct.Sums
-	events int
-	has    reconstruct.Measure // which of Sums are told
-	table  int                 // that told of it first
-}
-
-func openReports(ctx context.Context, reading *adapters.Reading, all []recognized, opt adapters.Options) (*adapters.Reading, error) {
-	r := &reports{
-		days: make(map[time.Time]*reportDay), titles: make(map[string]string), hosts: make(map[string]string),
-		opt: opt, zone: opt.Location(), exactly: make(map[string]bool),
-	}
-	for _, one := range all {
-		if one.shape != report {
-			return nil, input.Errorf(one.in.Name, "is a %s, and others of the inputs are reports, which hold sums of the same events; import one or the other", shapeNames[one.shape])
-		}
-		tables, err := readReport(ctx, one.in)
-		if err != nil {
-			return nil, err
-		}
-		r.inputs = append(r.inputs, one.in.Name)
-		for _, t := range tables {
-			if zone, err := time.LoadLocation(t.zone); t.zone != "" && err == nil && opt.Timezone == nil {
-				r.zone = zone // the property's, as the Data API says
-			}
-		}
-		var undated error
-		dated := 0
-		for _, t := range tables {
-			err := r.add(t)
-			if err == nil {
-				dated++
-			} else if undated == nil {
-				undated = err
-			}
-		}
-		// A table without dates beside one with dates says nothing more.
-		if dated == 0 && undated != nil {
-			return nil, undated
-		}
-		if undated != nil {
-			r.note(fmt.Sprintf("%s has a table without dates, which is not read.", one.in.Name))
-		}
-	}
-	if len(r.days) == 0 {
-		return nil, input.Errorf(r.inputs[0], "holds no rows; export a report with the dimension Date and the metrics Sessions, Views and Total users")
-	}
-	r.note("These are reports: visits are reconstructed from each day's sums and add up to them, but which visit had which browser, country and page together is chance. The BigQuery export keeps what happened.")
-	reading.Schema = fmt.Sprintf("%d tables, %d days, by %s", r.tables, len(r.days), strings.Join(r.dimensions(), "; "))
-	reading.Notes = append(reading.Notes, r.notes...)
-	reading.Source = &reportSource{reports: r, days: slices.SortedFunc(maps.Keys(r.days), time.Time.Compare), first: true}
-	inputs := make([]*input.Input, len(all))
-	for i, one := range all {
-		inputs[i] = one.in
-	}
-	reading.Verify = verifyReports(reading.Source, inputs, r.zone, opt)
-	return reading, nil
-}
-
-func (r *reports) note(n string) {
-	if !r.exactly[n] {
-		r.exactly[n] = true
-		r.notes = append(r.notes, n)
-	}
-}
-
-// dimensions lists what the tables are by.
-func (r *reports) dimensions() []string {
-	set := make(map[string]bool)
-	for _, d := range r.days {
-		for name := range d.tables {
-			set[cmp.Or(name, "date alone")] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(set))
-}
-
-// dates returns how the day of a row is found.
-func (t *reportTable) dates() (column int, parse func(string) (time.Time, bool), note string, err error) {
-	if column = t.column("date"); column < 0 {
-		column = t.column("index")
-	}
-	if column >= 0 {
-		var texts []string
-		for _, row := range t.rows {
-			if s := cell(row.cells, column); s != "" && !isTotal(s) {
-				texts = append(texts, s)
-			}
-		}
-		if texts == nil {
-			return column, compactDate, "", nil
-		}
-		parse, ambiguous, err := dateForms(texts)
-		if err != nil {
-			return 0, nil, "", &input.Error{Input: t.in.Name, Row: t.rows[0].number, Field: t.titles[column], Err: err}
-		}
-		if ambiguous {
-			note = fmt.Sprintf("%s: dates such as %s are read as month/day/year.", t.in.Name, texts[0])
-		}
-		return column, parse, note, nil
-	}
-	if n := t.column("nthday"); n >= 0 && !t.start.IsZero() {
-		return n, func(s string) (time.Time, bool) {
-			days, ok := wholeNumber(s)
-			return t.start.AddDate(0, 0, days), ok && days < 100_000
-		}, "", nil
-	}
-	if !t.start.IsZero() && t.start.Equal(t.end) { // one day's report
-		return -1, func(string) (time.Time, bool) { return t.start, true }, "", nil
-	}
-	return 0, nil, "", input.Errorf(t.in.Name, "is a report without dates (its columns are %s), so that nobody can tell when its numbers happened; add the dimension Date (date in the Data API) to the report, or export it a day at a time, or export GA4's tables from BigQuery", strings.Join(t.titles, ", "))
-}
-
-func cell(cells []string, i int) string {
-	if i < 0 || i >= len(cells) {
-		return ""
-	}
-	return strings.TrimSpace(cells[i])
-}
-
-func isTotal(s string) bool {
-	switch strings.ToLower(s) {
-	case "total", "totals", "grand total", "gesamt", "summe", "(all)":
-		return true
-	}
-	return false
-}
-
-// add takes a table's rows.
-func (r *reports) add(t *reportTable) error {
-	date, parse, note, err := t.dates()
-	if err != nil {
-		return err
-	}
-	if note != "" {
-		r.note(note)
-	}
-	r.tables++
-	var dims []int
-	seen := make(map[string]bool)
-	for i, name := range t.columns {
-		if _, isMetric := canonical(t.titles[i]); name == "" || isMetric || i == date || seen[name] || name == "nthday" || name == "index" || name == "date" {
-			continue
-		}
-		seen[name] = true
-		dims = append(dims, i)
-	}
-	for _, row := range t.rows {
-		r.addRow(t, row, date, parse, dims)
-	}
-	return nil
-}
-
-func (r *reports) addRow(t *reportTable, row reportRow, date int, parse func(string) (time.Time, bool), dims []int) {
-	at := pipeline.Origin{Input: t.in.Name, Row: row.number}
-	raw := strings.Join(row.cells, ",")
-	if len(row.cells) < len(t.columns) && len(row.cells) > 1 || len(row.cells) > len(t.columns)+1 {
-		r.loose.reject(at, rejectCells, raw)
-		return
-	}
-	text := cell(row.cells, date)
-	blank := true // no dimension has a value
-	for _, i := range dims {
-		if s := cell(row.cells, i); s != "" && !isTotal(s) {
-			blank = false
-		}
-	}
-	if date >= 0 && (text == "" || isTotal(text)) || date < 0 && len(dims) > 0 && blank {
-		r.loose.omit(at, omitTotal)
-		return
-	}
-	start, ok := parse(text)
-	if !ok {
-		r.loose.reject(at, rejectDate, raw)
-		return
-	}
-	day := r.days[start]
-	if day == nil {
-		day = &reportDay{input: t.in.Name, tables: make(map[string]*daySums)}
-		r.days[start] = day
-	}
-	measured, has, ok := t.measure(row.cells)
-	switch {
-	case !ok:
-		day.reject(at, rejectNumber, raw)
-		return
-	case has == 0 && measured.events == 0:
-		day.omit(at, omitNothing)
-		return
-	}
-	day.rows++
-	values := make(map[string]string, len(dims))
-	var visit []string // dimensions of visits
-	for _, i := range dims {
-		name := t.columns[i]
-		values[name] = clean(cell(row.cells, i))
-		switch name {
-		case "page", "location", "title", "landing", "exit", "event":
-		default:
-			visit = append(visit, name)
-		}
-	}
-	reason := r.place(t, row, values, visit, measured, has, func(names []string, key string, s sums, has reconstruct.Measure) bool {
-		return day.add(names, key, s, has, r.tables)
-	})
-	if reason != "" {
-		day.rows--
-		day.omit(at, reason)
-	}
-}
-
-// place adds a row's sums to the tables that they belong to, and says why they
-// belong to none.
-func (r *reports) place(
-	t *reportTable, row reportRow, values map[string]string, visit []string, s sums, has reconstruct.Measure,
-	put func(names []string, key string, s sums, has reconstruct.Measure) bool,
-) (reason string) {
-	kept := false
-	switch {
-	case known(values, "event"):
-		if values["event"] == "" {
-			return omitNoName
-		}
-		kept = put([]string{"event"}, values["event"], s, has&reconstruct.Visitors)
-	case known(values, "page"), known(values, "location"):
-		page := r.page(values)
-		own, measures := s, has&(reconstruct.Pageviews|reconstruct.Visitors)
-		if i := t.column("unique"); i >= 0 {
-			own.Visits, _ = wholeNumber(cell(row.cells, i))
-			measures |= reconstruct.Visits
-		}
-		if len(visit) > 0 { // who came from two places saw the page once
-			measures &^= reconstruct.Visitors
-		}
-		kept = put([]string{"page"}, page, own, measures)
-		if page != "" {
-			for _, end := range [...]struct{ column, table string }{{"entrances", "landing"}, {"exits", "exit"}} {
-				if n, ok := wholeNumber(cell(row.cells, t.column(end.column))); ok && n > 0 {
-					put([]string{end.table}, page, sums{Sums: reconstruct.Sums{Visits: n}}, reconstruct.Visits)
-				}
-			}
-		}
-		if len(visit) > 0 {
-			kept = put(visit, keyOf(visit, values), s, has&reconstruct.Pageviews) || kept
-		}
-	case known(values, "title"):
-		r.note(fmt.Sprintf("%s is by page titles, which tell no addresses: only its sums are used. Add the dimension Page path and screen class.", t.in.Name))
-		kept = put(nil, "", s, has&reconstruct.Pageviews)
-	case known(values, "landing"), known(values, "exit"):
-		for _, end := range [...]string{"landing", "exit"} {
-			if known(values, end) {
-				_, path, query := splitPath(values[end])
-				kept = put([]string{end}, withQuestion(path, query), s, has) || kept
-			}
-		}
-		if len(visit) > 0 {
-			kept = put(visit, keyOf(visit, values), s, has) || kept
-		}
-	default:
-		kept = put(visit, keyOf(visit, values), s, has)
-	}
-	if !kept {
-		return omitTwice
-	}
-	return ""
-}
-
-// known reports whether a row is by a dimension.
-func known(values map[string]string, dimension string) bool { _, ok := values[dimension]; return ok }
-
-func withQuestion(path, query string) string {
-	if query != "" {
-		return path + "?" + query
-	}
-	return path
-}
-
-// page returns the path with query of a row that is by page, "" where it is
-// unknown, and remembers the page's title and host.
-func (r *reports) page(values map[string]string) string {
-	host, path, query := splitPath(values["page"])
-	if values["location"] != "" {
-		host, path, query = splitURL(values["location"])
-	}
-	page := withQuestion(path, query)
-	if page == "" {
-		return ""
-	}
-	if title := values["title"]; title != "" && r.titles[page] == "" {
-		r.titles[page] = title
-	}
-	if host = cmp.Or(host, values["host"]); host != "" && r.hosts[page] == "" {
-		r.hosts[page] = host
-	}
-	return page
-}
-
-// separator parts the values of a key.
-const separator = "\x1f"
-
-func keyOf(names []string, values map[string]string) string {
-	var b strings.Builder
-	for i, name := range names {
-		if i > 0 {
-			b.WriteString(separator)
-		}
-		b.WriteString(values[name])
-	}
-	return b.String()
-}
-
-// measure reads a row's metrics.
-func (t *reportTable) measure(cells []string) (s sums, has reconstruct.Measure, ok bool) {
-	ok = true
-	count := func(names ...string) (int, bool) {
-		for _, name := range names {
-			if i := t.column(name); i >= 0 {
-				n, valid := wholeNumber(cell(cells, i))
-				ok = ok && valid
-				return n, true
-			}
-		}
-		return 0, false
-	}
-	set := func(measure reconstruct.Measure, to *int, n int, told bool) {
-		if told {
-			*to = n
-			has |= measure
-		}
-	}
-	visits, told := count("sessions")
-	set(reconstruct.Visits, &s.Visits, visits, told)
-	users, told := count("users", "active")
-	set(reconstruct.Visitors, &s.Visitors, users, told)
-	views, told := count("views")
-	set(reconstruct.Pageviews, &s.Pageviews, views, told)
-	s.events, _ = count("events")
-
-	if n, told := count("bounces"); told {
-		set(reconstruct.Bounces, &s.Bounces, n, true)
-	} else if i := t.column("bouncerate"); i >= 0 && has&reconstruct.Visits != 0 {
-		f, valid := rate(cell(cells, i))
-		ok = ok && (valid || visits == 0)
-		set(reconstruct.Bounces, &s.Bounces, int(math.Round(f*float64(visits))), true)
-	} else if engaged, told := count("engaged"); told && has&reconstruct.Visits != 0 {
-		set(reconstruct.Bounces, &s.Bounces, max(0, visits-engaged), true)
-	}
-	if i := t.column("average"); i >= 0 && has&reconstruct.Visits != 0 {
-		f, valid := seconds(cell(cells, i))
-		ok = ok && valid && f < 1e6
-		set(reconstruct.Duration, &s.Duration, int(math.Round(f*float64(visits))), true)
-	} else if i := t.column("seconds"); i >= 0 {
-		f, valid := seconds(cell(cells, i))
-		ok = ok && valid && f < math.MaxInt32
-		set(reconstruct.Duration, &s.Duration, int(math.Round(f)), true)
-	}
-	return s, has, ok
-}
-
-// add adds a row's measures to the day's table by names, but for those that
-// another table of the inputs has told of the same key. It reports whether it
-// added any.
-func (d *reportDay) add(names []string, key string, s sums, has reconstruct.Measure, table int) bool {
-	name := strings.Join(names, "+")
-	t := d.tables[name]
-	if t == nil {
-		t = &daySums{dimensions: names, rows: make(map[string]*sums)}
-		d.tables[name] = t
-		d.order = append(d.order, name)
-	}
-	row := t.rows[key]
-	if row == nil {
-		row = &sums{table: table}
-		t.rows[key] = row
-		t.order = append(t.order, key)
-	}
-	if row.table != table {
-		has &^= row.has
-		if row.events > 0 {
-			s.events = 0
-		}
-		if has == 0 && s.events == 0 {
-			return false
-		}
-	}
-	for _, m := range [...]struct {
-		measure reconstruct.Measure
-		to      *int
-		n       int
-	}{
-		{reconstruct.Visits, &row.Visits, s.Visits}, {reconstruct.Bounces, &row.Bounces, s.Bounces}, {reconstruct.Visitors, &row.Visitors, s.Visitors},
-		{reconstruct.Pageviews, &row.Pageviews, s.Pageviews}, {reconstruct.Duration, &row.Duration, s.Duration},
-	} {
-		if has&m.measure != 0 {
-			*m.to += m.n
-		}
-	}
-	row.events += s.events
-	row.has |= has
-	t.has |= has
-	return true
 }
 
 func (o *outcomes) omit(at pipeline.Origin, reason string) {
@@ -507,274 +432,4 @@ func (o *outcomes) to(out *pipeline.Emitter) {
 	for _, x := range o.rejected {
 		out.Reject(x.at, x.reason, x.raw)
 	}
-}
-
-// reportSource yields a chunk a day, after one with what belongs to no day.
-type reportSource struct {
-	reports *reports
-	days    []time.Time
-	first   bool
-}
-
-func (s *reportSource) Next(ctx context.Context) (pipeline.Chunk, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if s.first {
-		s.first = false
-		return looseRows{&s.reports.loose}, nil
-	}
-	if len(s.days) == 0 {
-		return nil, io.EOF
-	}
-	day := s.days[0]
-	s.days = s.days[1:]
-	return dayChunk{s.reports, day}, nil
-}
-
-func (s *reportSource) Close() error { return nil }
-
-type looseRows struct{ *outcomes }
-
-func (l looseRows) Decode(out *pipeline.Emitter) error {
-	l.to(out)
-	return nil
-}
-
-type dayChunk struct {
-	reports *reports
-	date    time.Time
-}
-
-func (c dayChunk) Decode(out *pipeline.Emitter) error {
-	told := c.reports.days[c.date]
-	told.to(out)
-	at := pipeline.Origin{Input: told.input}
-	y, m, d := c.date.Date()
-	day := &reconstruct.Day{Start: time.Date(y, m, d, 0, 0, 0, 0, c.reports.zone)}
-	day.End = c.reports.opt.End(day.Start, time.Date(y, m, d+1, 0, 0, 0, 0, c.reports.zone))
-	tables := told.fill(day, out)
-	plan, err := reconstruct.NewPlan(day)
-	if err != nil {
-		return input.Errorf(told.input, "%s: %w", c.date.Format(time.DateOnly), err)
-	}
-	for i := range plan.Parts() {
-		c.emit(day, tables, plan.Part(i), out)
-	}
-	report, _ := plan.Report()
-	for _, line := range report.Lines {
-		if line.Off > 0 {
-			out.Repair(at, fmt.Sprintf("day whose %s by %s could not be met exactly", line.Measure, line.Table))
-		}
-	}
-	return nil
-}
-
-// fill puts what a day's tables tell into the form that package reconstruct
-// takes, and returns the dimensions of day.Tables.
-func (d *reportDay) fill(day *reconstruct.Day, out *pipeline.Emitter) (tables [][]string) {
-	for _, name := range d.order {
-		t := d.tables[name]
-		table := reconstruct.Table{Name: name, Has: t.has, PerVisitor: true}
-		for _, dimension := range t.dimensions {
-			table.PerVisitor = table.PerVisitor && perVisitor[dimension]
-		}
-		for _, key := range t.order {
-			// An unknown page is none; a visit of unknown browser is still a visit.
-			if key != "" || !ofPages[name] {
-				table.Rows = append(table.Rows, reconstruct.Row{Key: key, Sums: t.rows[key].Sums})
-			}
-		}
-		switch name {
-		case "":
-			day.Has |= t.has
-			day.Totals = t.rows[""].Sums
-		case "page":
-			if other := t.rows[""]; other != nil {
-				table.Rows = append(table.Rows, reconstruct.Row{Key: otherPage, Sums: other.Sums})
-			}
-			for _, row := range table.Rows {
-				day.Pages = append(day.Pages, reconstruct.Page{Key: row.Key, Pageviews: row.Pageviews, Visits: row.Visits, Visitors: row.Visitors})
-			}
-		case "landing":
-			day.Entries = table
-		case "exit":
-			day.Exits = table
-		case "event":
-			for _, key := range t.order {
-				reason := automatic[key]
-				if key == "page_view" || key == "screen_view" {
-					reason = "event of a report that its views count too: " + key
-				}
-				if reason != "" || t.rows[key].events == 0 {
-					out.Omit(pipeline.Origin{Input: d.input}, cmp.Or(reason, omitNothing))
-					continue
-				}
-				day.Events = append(day.Events, reconstruct.Event{Key: key, Events: t.rows[key].events, Visitors: t.rows[key].Visitors})
-			}
-		default:
-			day.Tables = append(day.Tables, table)
-			tables = append(tables, t.dimensions)
-		}
-	}
-	d.total(day)
-	return tables
-}
-
-// ofPages are the tables whose keys are pages, or events.
-var ofPages = map[string]bool{"page": true, "landing": true, "exit": true, "event": true}
-
-// total sets the day's totals that no table tells by itself to the most that a
-// table adds up to, its rows of unknown pages among them. Visitors do not add
-// up; package reconstruct finds those.
-func (d *reportDay) total(day *reconstruct.Day) {
-	told := day.Has
-	for name, t := range d.tables {
-		if name == "event" {
-			continue
-		}
-		var all reconstruct.Sums
-		for _, row := range t.rows {
-			all.Visits += row.Visits
-			all.Bounces += row.Bounces
-			all.Pageviews += row.Pageviews
-			all.Duration += row.Duration
-		}
-		for _, m := range [...]struct {
-			measure reconstruct.Measure
-			to      *int
-			n       int
-		}{
-			{reconstruct.Visits, &day.Totals.Visits, all.Visits}, {reconstruct.Bounces, &day.Totals.Bounces, all.Bounces},
-			{reconstruct.Pageviews, &day.Totals.Pageviews, all.Pageviews}, {reconstruct.Duration, &day.Totals.Duration, all.Duration},
-		} {
-			// Visits to a page are no visits of the day: they overlap.
-			if told&m.measure == 0 && t.has&m.measure != 0 && (name != "page" || m.measure == reconstruct.Pageviews) {
-				*m.to = max(*m.to, m.n)
-				day.Has |= m.measure
-			}
-		}
-	}
-}
-
-func (c dayChunk) emit(day *reconstruct.Day, tables [][]string, result *reconstruct.Result, out *pipeline.Emitter) {
-	date := c.date.Format(time.DateOnly)
-	client := 0 // tables that tell of browser, system or device
-	for _, dimensions := range tables {
-		if slices.ContainsFunc(dimensions, func(d string) bool { return d == "browser" || d == "os" || d == "osfull" || d == "device" }) {
-			client++
-		}
-	}
-	for v, visit := range result.Visits {
-		base := pipeline.Event{
-			Visitor: fmt.Sprintf("%s visitor %d", date, visit.Visitor), Session: fmt.Sprintf("%s visit %d", date, result.FirstVisit+v),
-			ClientApart: client > 1,
-			Origin:      pipeline.Origin{Input: c.reports.days[c.date].input},
-		}
-		var from traffic
-		for t, row := range visit.Rows {
-			if row < 0 {
-				continue
-			}
-			for i, value := range strings.Split(day.Tables[t].Rows[row].Key, separator) {
-				describeVisit(&base, &from, tables[t][i], value)
-			}
-		}
-		for i, hit := range visit.Hits {
-			ev := base
-			ev.Time = pipeline.MicrosOf(day.Start.Add(hit.At))
-			if hit.Page >= 0 {
-				page := result.Pages[hit.Page]
-				_, ev.Path, ev.Query = splitPath(page)
-				ev.Title = c.reports.titles[page]
-				ev.Hostname = cmp.Or(c.reports.hosts[page], ev.Hostname)
-			} else if hit.Event < 0 {
-				ev.Path = otherPage
-			}
-			if hit.Event >= 0 {
-				ev.Kind, ev.Name = pipeline.Custom, day.Events[hit.Event].Key
-			}
-			if i == 0 {
-				from.into(&ev, ev.Hostname)
-			}
-			out.Event(&ev)
-		}
-	}
-}
-
-// describeVisit sets what a dimension's value says of a visit.
-func describeVisit(ev *pipeline.Event, from *traffic, dimension, value string) {
-	if value == "" {
-		return
-	}
-	switch dimension {
-	case "host":
-		ev.Hostname = value
-	case "country":
-		ev.Country = value
-	case "region":
-		ev.Region = value
-	case "city":
-		ev.City = value
-	case "device":
-		ev.Device = value
-	case "browser":
-		ev.Browser = value
-	case "browserversion":
-		ev.BrowserVersion = value
-	case "os":
-		ev.OS = value
-	case "osversion":
-		ev.OSVersion = value
-	case "osfull":
-		if name, version, found := cutLast(value); found {
-			ev.OS, ev.OSVersion = name, version
-		} else {
-			ev.OS = value
-		}
-	case "language":
-		ev.Language = value
-	case "languagename": // Universal Analytics' codes, or GA4's English names
-		ev.Language = value
-		if code := languageCodes()[strings.ToLower(value)]; code != "" {
-			ev.Language = code
-		}
-	case "resolution":
-		if w, h, found := strings.Cut(value, "x"); found && pixels(w) > 0 && pixels(h) > 0 {
-			ev.ScreenWidth, ev.ScreenHeight = pixels(w), pixels(h)
-		}
-	case "source":
-		from.source = value
-	case "medium":
-		from.medium = value
-	case "sourcemedium":
-		from.source, from.medium, _ = strings.Cut(value, " / ")
-	case "campaign":
-		from.campaign = value
-	case "term":
-		from.term = value
-	case "content":
-		from.content = value
-	}
-}
-
-// languageCodes are the codes of languages by their English names in lower
-// case, of the Unicode CLDR.
-var languageCodes = sync.OnceValue(func() map[string]string {
-	codes := make(map[string]string)
-	english := display.English.Tags()
-	for _, tag := range display.Supported.Tags() {
-		if name := strings.ToLower(english.Name(tag)); name != "" && codes[name] == "" {
-			codes[name] = tag.String()
-		}
-	}
-	return codes
-})
-
-func cutLast(s string) (before, after string, found bool) {
-	i := strings.LastIndexByte(s, ' ')
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+1:], true
 }

@@ -1,12 +1,9 @@
 package ga
 
 import (
-	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // wholeNumber reads a count, with the thousands separators of any language.
@@ -71,17 +68,18 @@ func decimalNumber(s string) (float64, bool) {
 	return f, err == nil && !math.IsNaN(f) && !math.IsInf(f, 0)
 }
 
-// rate reads a share: 0.45 as the API writes it, 45 % as the interfaces do.
+// rate reads a share: 0.45 as the API writes it, 45 %, 45,0 % or %45 as the
+// interfaces do.
 func rate(s string) (float64, bool) {
-	number, percent := strings.CutSuffix(strings.TrimSpace(s), "%")
+	number := strings.Trim(strings.TrimSpace(s), "%％ \u00a0\u202f")
 	f, ok := decimalNumber(number)
-	if percent {
+	if strings.ContainsAny(s, "%％") {
 		f /= 100
 	}
 	return f, ok && f >= 0 && f <= 1
 }
 
-// seconds reads a length of time: 83.5, 00:01:23, or 1m 23s.
+// seconds reads a length of time: 83.5, 00:01:23, or 1m 23s in any language.
 func seconds(s string) (float64, bool) {
 	s = strings.TrimPrefix(strings.TrimSpace(s), "<")
 	if s == "" || s == "-" {
@@ -101,27 +99,52 @@ func seconds(s string) (float64, bool) {
 	if f, ok := decimalNumber(s); ok {
 		return f, f >= 0
 	}
-	d, err := time.ParseDuration(strings.ReplaceAll(s, " ", ""))
-	return d.Seconds(), err == nil && d >= 0
+	return worded(s)
 }
 
-// dateForms finds the one form that fits all dates of a column. It is
-// ambiguous where day and month could change places.
-func dateForms(texts []string) (parse func(string) (time.Time, bool), ambiguous bool, err error) {
-	fitting := slices.DeleteFunc([]string{
-		"20060102", "2006-01-02", "2006/01/02", "1/2/06", "1/2/2006", "2/1/06", "2/1/2006", "2.1.2006", "2.1.06", "2-1-2006",
-		"Jan 2, 2006", "2 Jan 2006", "January 2, 2006", "2 January 2006", "Monday, January 2, 2006", "2006. 1. 2.", "2006010215", "200601021504",
-	}, func(form string) bool {
-		return slices.ContainsFunc(texts, func(s string) bool {
-			_, err := time.Parse(form, s)
-			return err != nil
-		})
-	})
-	if len(fitting) == 0 {
-		return nil, false, fmt.Errorf("dates such as %q are in no form that is known; expected 20240131 or 2024-01-31", texts[0])
+// worded reads numbers with units: "1 Std. 2 Min. 3 Sek.", "1분 23초".
+func worded(s string) (sum float64, ok bool) {
+	rest := spelling(strings.NewReplacer(",", "", ".", "").Replace(s))
+	if fraction := strings.ContainsAny(s, ".,") && len(s) < 8; fraction { // 45.5s
+		number := strings.TrimRightFunc(s, func(r rune) bool { return r < '0' || r > '9' })
+		if f, isNumber := decimalNumber(number); isNumber && secondsOf(spelling(s[len(number):])) == 1 {
+			return f, f >= 0
+		}
 	}
-	return func(s string) (time.Time, bool) {
-		t, err := time.Parse(fitting[0], s)
-		return t.Truncate(24 * time.Hour), err == nil
-	}, len(fitting) > 1, nil
+	for rest != "" {
+		digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
+		if digits == 0 || digits > 9 {
+			return 0, false
+		}
+		n, _ := strconv.Atoi(rest[:digits])
+		rest = rest[digits:]
+		unit := rest[:len(rest)-len(strings.TrimLeftFunc(rest, func(r rune) bool { return r < '0' || r > '9' }))]
+		rest = rest[len(unit):]
+		size := secondsOf(unit)
+		if size == 0 {
+			return 0, false
+		}
+		sum += float64(n) * size
+	}
+	return sum, true
+}
+
+// unitNames are the beginnings of the units' names, and how many seconds they
+// are. The longest that fits counts: Turkish has sa for an hour, sn for a second.
+var unitNames = map[string]float64{
+	"ms": 0.001, "d": 86400, "tag": 86400, "дн": 86400, "天": 86400, "日": 86400,
+	"h": 3600, "std": 3600, "stund": 3600, "u": 3600, "ore": 3600, "godz": 3600, "g": 3600, "sa": 3600, "ч": 3600, "час": 3600, "時間": 3600, "小时": 3600, "小時": 3600, "时": 3600, "시간": 3600,
+	"m": 60, "min": 60, "dk": 60, "мин": 60, "м": 60, "分": 60, "分钟": 60, "分鐘": 60, "분": 60,
+	"s": 1, "sec": 1, "sek": 1, "seg": 1, "sn": 1, "с": 1, "сек": 1, "秒": 1, "초": 1,
+}
+
+// secondsOf returns how long a unit is, 0 where it is none.
+func secondsOf(unit string) float64 {
+	best, size := 0, 0.0
+	for name, seconds := range unitNames {
+		if name = spelling(name); strings.HasPrefix(unit, name) && len(name) > best {
+			best, size = len(name), seconds
+		}
+	}
+	return size
 }

@@ -67,7 +67,7 @@ func verifyReports(src pipeline.Source, inputs []*input.Input, zone *time.Locati
 // toldTable is what is compared of the tables with the same dimensions.
 type toldTable struct {
 	recount.Table
-	dimensions []string
+	dimensions []field
 }
 
 // toldCell is a number of a report; toldDay a day of a table.
@@ -150,54 +150,49 @@ func limitOf(by recount.Subject, column int) float64 {
 
 // add takes a table of a report.
 func (r *toldReports) add(t *reportTable) {
-	date, parse, _, err := t.dates()
-	if err != nil {
-		return // a table without dates is named by the translation
+	if t.unread != "" || t.undated || t.overlapping || t.parted {
+		return // the translation says so, or adds up what cannot be compared row by row
 	}
-	by, dims := recount.ByDay, []string(nil)
-	for i, name := range t.columns {
-		_, isMetric := canonical(t.titles[i])
+	by, dims := recount.ByDay, []field(nil)
+	for i, f := range t.fields {
 		switch {
-		case name == "":
+		case f == "":
 			r.notes = append(r.notes, fmt.Sprintf("%s: the column %q is not compared.", t.in.Name, t.titles[i]))
-		case isMetric || i == date || slices.Contains(dims, name):
-		case name == "event":
+		case f.isMetric() || f.ofTime() || slices.Contains(dims, f):
+		case f == byEvent:
 			by = recount.ByName
-		case name == "page" || name == "location":
+		case f == byPage || f == byLocation:
 			by = recount.ByPage
-		case name == "landing" && by != recount.ByPage:
+		case f == byLanding && by != recount.ByPage:
 			by = recount.ByEntry
-		case name == "exit" && by != recount.ByPage:
+		case f == byExit && by != recount.ByPage:
 			by = recount.ByExit
-		case compared[name]:
-			dims = append(dims, name)
-		case name == "title" || name == "languagename":
+		case compared[f]:
+			dims = append(dims, f)
+		case f == byTitle || f == byLanguageName || f == byChannel:
 			r.notes = append(r.notes, fmt.Sprintf("%s: the rows of %q are not compared one by one.", t.in.Name, t.titles[i]))
 		}
+	}
+	if by == recount.ByDay && (t.has(byTitle) || t.has(byLanguageName) || t.has(byLanguage) || t.has(byChannel)) {
+		return
 	}
 	if by == recount.ByDay && len(dims) > 0 {
 		by = recount.ByDimension
 	}
 	table := r.table(by, dims)
 	r.read++
-	for _, row := range t.rows {
-		if len(row.cells) < len(t.columns) && len(row.cells) > 1 || len(row.cells) > len(t.columns)+1 {
-			continue
-		}
-		text := cell(row.cells, date)
-		if date >= 0 && (text == "" || isTotal(text)) {
-			continue
-		}
-		if at, ok := parse(text); ok {
-			r.addRow(t, row.cells, table, at)
+	for i := range t.rows {
+		row := &t.rows[i]
+		if row.reject == "" && row.omit == "" && row.span.isOneDay() {
+			r.addRow(t, row.cells, table, row.span.from)
 		}
 	}
 }
 
 // table returns the index of the table by what its rows are.
-func (r *toldReports) table(by recount.Subject, dims []string) int {
+func (r *toldReports) table(by recount.Subject, dims []field) int {
 	name := [...]string{recount.ByDay: "days", recount.ByPage: "pages", recount.ByEntry: "landing pages", recount.ByExit: "exit pages", recount.ByName: "events",
-		recount.ByDimension: strings.Join(dims, " + ")}[by]
+		recount.ByDimension: joinFields(dims, " + ")}[by]
 	if i, known := r.byName[name]; known {
 		return i
 	}
@@ -216,7 +211,7 @@ func (r *toldReports) table(by recount.Subject, dims []string) int {
 func (r *toldReports) addRow(t *reportTable, cells []string, table int, at time.Time) {
 	day := recount.DayOf(at.Date())
 	r.days[day] = r.asked(at)
-	value := func(column string) string { return cell(cells, t.column(column)) }
+	value := func(column field) string { return cell(cells, t.column(column)) }
 	row, leftOut := "", false
 	switch r.tables[table].By {
 	case recount.ByPage:
@@ -281,7 +276,7 @@ func measuresOf(t *reportTable, cells []string, by recount.Subject) (n toldTotal
 	for i := range n {
 		n[i] = -1
 	}
-	number := func(to int, columns ...string) {
+	number := func(to int, columns ...field) {
 		for _, column := range columns {
 			if i := t.column(column); i >= 0 {
 				if count, ok := wholeNumber(cell(cells, i)); ok && n[to] < 0 {
@@ -364,15 +359,15 @@ func (r *toldReports) layout() *recount.Layout {
 }
 
 // compared are the dimensions of visits that are compared.
-var compared = map[string]bool{
+var compared = map[field]bool{
 	"host": true, "country": true, "region": true, "city": true, "device": true, "browser": true, "browserversion": true, "os": true, "osversion": true,
 	"osfull": true, "resolution": true, "source": true, "medium": true, "sourcemedium": true, "campaign": true, "term": true, "content": true,
 }
 
 // toldRow returns the row of a report's row by dimensions, in the words that
 // Rybbit shows.
-func toldRow(dims []string, value func(column string) string) string {
-	told := func(column string) string { return toldText(value(column)) }
+func toldRow(dims []field, value func(column field) string) string {
+	told := func(column field) string { return toldText(value(column)) }
 	browser, version, os, osVersion, device := told("browser"), told("browserversion"), told("os"), told("osversion"), told("device")
 	if full := told("osfull"); full != "" && os == "" {
 		os = full
@@ -425,7 +420,7 @@ func toldRow(dims []string, value func(column string) string) string {
 }
 
 // eventValue returns what an event says of a dimension.
-func eventValue(ev *pipeline.Event, dimension string, utm url.Values) string {
+func eventValue(ev *pipeline.Event, dimension field, utm url.Values) string {
 	switch dimension {
 	case "host":
 		return ev.Hostname
@@ -455,7 +450,7 @@ func eventValue(ev *pipeline.Event, dimension string, utm url.Values) string {
 	case "sourcemedium":
 		return utm.Get("utm_source") + " / " + utm.Get("utm_medium")
 	}
-	return utm.Get("utm_" + dimension)
+	return utm.Get("utm_" + string(dimension))
 }
 
 func rowOfValues(values []string) string {

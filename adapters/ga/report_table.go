@@ -1,167 +1,134 @@
 package ga
 
 import (
-	"bytes"
 	"context"
-	"encoding/csv"
-	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"hopper/adapters/input"
-	"hopper/adapters/input/rows/record"
+	"hopper/pipeline"
 )
 
 // maxReport is the longest report that is read, in bytes. Reports are held in
 // memory: Google cuts them off at some 100,000 rows.
 const maxReport = 256 << 20
 
+// A span is the days that a row's numbers are of, the first and the last, at
+// midnight UTC. The zero span is not known.
+type span struct{ from, to time.Time }
+
+func oneDay(day time.Time) span { return span{day, day} }
+
+func (s span) isZero() bool   { return s.from.IsZero() }
+func (s span) isOneDay() bool { return s.from.Equal(s.to) && !s.isZero() }
+func (s span) days() int      { return int(s.to.Sub(s.from)/(24*time.Hour)) + 1 }
+func (s span) includes(day time.Time) bool {
+	return !day.Before(s.from) && !day.After(s.to)
+}
+
+func (s span) String() string {
+	if s.isOneDay() {
+		return s.from.Format(time.DateOnly)
+	}
+	return s.from.Format(time.DateOnly) + " to " + s.to.Format(time.DateOnly)
+}
+
 // A reportTable is one table of a report.
 type reportTable struct {
-	in      *input.Input
-	columns []string // as canonical calls them; "" is of no use
-	titles  []string // as the report calls them
-	rows    []reportRow
-	start   time.Time // of the report's range, where it says; zero otherwise
-	end     time.Time
-	zone    string // the property's IANA time zone, where it says
+	in     *input.Input
+	titles []string // as the report calls its columns
+	fields []field  // what the columns hold
+	rows   []reportRow
+	within span   // the report's range, where it says
+	zone   string // the property's IANA time zone, where it says
+	// metrics says which columns count, where the container tells; else nil.
+	metrics []bool
+	// warnings are what the answer says of itself: that it is partial.
+	warnings []string
+	// totals are the cells of a totals row, if there is one.
+	totals []string
+
+	// unread says why the table is not read; empty where it is.
+	unread string
+	// ignored are the titles of columns that are not read.
+	ignored []string
+	// undated says that neither a column nor the range says when.
+	undated bool
+	// dateNote says how ambiguous dates are read.
+	dateNote string
+	// overlapping says that visits are in several of its rows, beyond pages
+	// and events; parted that visitors are.
+	overlapping, parted bool
 }
 
 // A reportRow is a row with its number in the input.
 type reportRow struct {
 	number int64
 	cells  []string
+	span   span
+	// omit and reject are why the row is left out, if it is.
+	omit, reject string
 }
 
-// column returns the index of the column with that canonical name, or -1.
-func (t *reportTable) column(name string) int { return slices.Index(t.columns, name) }
+// column returns the index of the column that holds a field, or -1.
+func (t *reportTable) column(f field) int { return slices.Index(t.fields, f) }
 
-// dimensions and metrics are what the columns of reports are called here, by
-// the names that the Data API, GA4's interface, and Universal Analytics' give
-// them, and the interface in some of its other languages. All are in lower
-// case without spaces, underscores and hyphens.
-var (
-	dimensions = names(map[string]string{
-		"date":           "date day datum fecha data tag jour giorno dia",
-		"nthday":         "nthday nday",
-		"index":          "dayindex",
-		"page":           "pagepath pagepathplusquerystring pagepathandscreenclass unifiedpagepathscreen page pagepathquerystringandscreenclass pagepathquerystring pagepath+querystring seitenpfadundbildschirmklasse seite chemindelapageetclassedelécran rutadepáginayclasedepantalla",
-		"location":       "pagelocation fullpageurl",
-		"title":          "pagetitle pagetitleandscreenclass pagetitleandscreenname unifiedscreenname unifiedscreenclass seitentitelundbildschirmklasse",
-		"landing":        "landingpage landingpageplusquerystring landingpage+querystring landingpagepath entrancepage zielseite pagededestination páginadedestino",
-		"exit":           "exitpage exitpagepath ausstiegsseite",
-		"host":           "hostname",
-		"country":        "country land pays país paese",
-		"region":         "region bundesland région región regione",
-		"city":           "city town/city stadt ville ciudad città cidade",
-		"device":         "devicecategory gerätekategorie catégoriedappareil categoríadedispositivo",
-		"browser":        "browser navigateur navegador",
-		"browserversion": "browserversion",
-		"os":             "operatingsystem betriebssystem systèmedexploitation sistemaoperativo",
-		"osversion":      "operatingsystemversion osversion",
-		"osfull":         "operatingsystemwithversion oswithversion",
-		"language":       "languagecode",
-		"languagename":   "language sprache langue idioma",
-		"resolution":     "screenresolution bildschirmauflösung",
-		"source":         "sessionsource source sessionmanualsource quelle",
-		"medium":         "sessionmedium medium sessionmanualmedium",
-		"sourcemedium":   "sessionsourcemedium sourcemedium source/medium sessionsource/medium sitzungquelle/medium",
-		"campaign":       "sessioncampaignname sessioncampaign campaign campaignname sessionmanualcampaignname kampagne campagne campaña",
-		"term":           "sessionmanualterm keyword sessiongoogleadskeyword",
-		"content":        "sessionmanualadcontent adcontent",
-		"event":          "eventname ereignisname nomdelévénement nombredelevento eventaction",
-	})
-	metrics = names(map[string]string{
-		"views":        "screenpageviews views pageviews aufrufe seitenaufrufe vues vistas pagesvues visualizações visualizzazioni",
-		"sessions":     "sessions sitzungen sesiones sessões sessioni",
-		"users":        "totalusers users nutzer nutzergesamt utilisateurs totaldesutilisateurs usuarios usuariostotales usuários",
-		"active":       "activeusers aktivenutzer utilisateursactifs usuariosactivos usuáriosativos",
-		"bouncerate":   "bouncerate absprungrate tauxderebond porcentajederebote",
-		"bounces":      "bounces",
-		"engaged":      "engagedsessions sitzungenmitinteraktionen sessionsavecengagement sesionesconinteracción",
-		"average":      "averagesessionduration avg.sessionduration avgsessionduration durchschnittlichesitzungsdauer duréemoyennedesessions",
-		"seconds":      "userengagementduration userengagement sessionduration",
-		"entrances":    "entrances einstiege",
-		"exits":        "exits ausstiege",
-		"unique":       "uniquepageviews",
-		"events":       "eventcount totalevents events ereignisanzahl nombredévénements númerodeeventos",
-		"uniqueevents": "uniqueevents",
-	})
-)
+func (t *reportTable) has(f field) bool { return t.column(f) >= 0 }
 
-// names turns a list of spellings by name into names by spelling.
-func names(spellings map[string]string) map[string]string {
-	m := make(map[string]string)
-	for name, all := range spellings {
-		for s := range strings.FieldsSeq(all) {
-			m[s] = name
+// text returns a row's cell, without space around.
+func (t *reportTable) text(row *reportRow, f field) string { return cell(row.cells, t.column(f)) }
+
+func cell(cells []string, i int) string {
+	if i < 0 || i >= len(cells) {
+		return ""
+	}
+	return strings.TrimSpace(cells[i])
+}
+
+// dimensions are the columns that the rows are by, beside when: the known ones.
+func (t *reportTable) dimensions() []int {
+	var dims []int
+	for i, f := range t.fields {
+		if f != "" && f != unknownDimension && !f.isMetric() && !f.ofTime() && f != byRange && f != byComparison && t.column(f) == i {
+			dims = append(dims, i)
 		}
 	}
-	return m
+	return dims
 }
 
-// canonical returns what a column is called here, or "".
-func canonical(title string) (name string, isMetric bool) {
-	s := strings.Map(func(r rune) rune {
-		switch r {
-		case ' ', '_', '-', '\u00a0', '\'', '’', '"':
-			return -1
-		}
-		return r
-	}, strings.ToLower(title))
-	s = strings.TrimPrefix(s, "ga:")
-	if name := metrics[s]; name != "" {
-		return name, true
-	}
-	return dimensions[s], false
+// origin returns where a row stands.
+func (t *reportTable) origin(row *reportRow) pipeline.Origin {
+	return pipeline.Origin{Input: t.in.Name, Row: row.number}
 }
 
-// isReport tells a report: by the comment lines it begins with, or by a header
-// of names that are Google's, one of them a metric's.
-func isReport(head []byte) bool {
-	text := strings.TrimLeft(string(head), "\"\r\n\t ")
-	if strings.HasPrefix(text, "# -----") || strings.HasPrefix(text, "#,") {
-		return true
-	}
-	line, _, _ := strings.Cut(text, "\n")
-	known, measured := 0, false
-	for _, title := range split(line) {
-		name, isMetric := canonical(title)
-		switch {
-		case name == "":
-		case isMetric:
-			// Words that other products use too prove nothing.
-			switch strings.ToLower(strings.TrimSpace(title)) {
-			case "pageviews", "users", "bounces", "bounce_rate", "views", "events", "entrances", "exits", "visitors":
-			default:
-				measured = true
-			}
-			known++
-		default:
-			known++
-		}
-	}
-	return measured && known >= 2
+// name is what messages call the table.
+func (t *reportTable) name() string {
+	return fmt.Sprintf("%s (table %s)", t.in.Name, strings.Join(t.titles[:min(len(t.titles), 4)], ", "))
 }
 
-// split takes a header line apart, whatever its delimiter.
-func split(line string) []string {
-	for _, delimiter := range []string{"\t", ";", ","} {
-		if strings.Contains(line, delimiter) {
-			cells := strings.Split(strings.TrimRight(line, "\r"), delimiter)
-			for i := range cells {
-				cells[i] = strings.Trim(cells[i], `" `)
-			}
-			return cells
-		}
-	}
-	return []string{strings.Trim(line, "\"\r ")}
-}
-
-// readReport returns the tables of a report.
+// readReport returns the tables of a report, ready to be read row by row.
 func readReport(ctx context.Context, in *input.Input) ([]*reportTable, error) {
+	tables, err := readReportTables(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tables {
+		if err := t.prepare(); err != nil {
+			return nil, err
+		}
+	}
+	return tables, nil
+}
+
+func readReportTables(ctx context.Context, in *input.Input) ([]*reportTable, error) {
+	isAPI := in.Format() == input.JSON && isAPI(in.TextHead())
+	if !isAPI && in.Format() != input.Text {
+		return readRecords(ctx, in)
+	}
 	r, err := in.Text(ctx)
 	if err != nil {
 		return nil, err
@@ -174,205 +141,294 @@ func readReport(ctx context.Context, in *input.Input) ([]*reportTable, error) {
 	if len(text) > maxReport {
 		return nil, input.Errorf(in.Name, "is a report of more than %d MiB; export it in parts, a month or a year each", maxReport>>20)
 	}
-	if in.Format() == input.JSON {
+	if isAPI {
 		return readAPI(in, string(text))
 	}
 	return readTables(in, text)
 }
 
-// readTables reads a report as CSV: comment lines, and tables that blank lines
-// part.
-func readTables(in *input.Input, text []byte) ([]*reportTable, error) {
-	var (
-		tables     []*reportTable
-		start, end time.Time
-		block      []byte
-		first      int64 // line of the block
-	)
-	flush := func() error {
-		defer func() { block = nil }()
-		if len(bytes.TrimSpace(block)) == 0 {
-			return nil
+// prepare finds out what the table's columns and rows are.
+func (t *reportTable) prepare() error {
+	if t.fields == nil {
+		for _, title := range t.titles {
+			t.fields = append(t.fields, fieldOf(title))
 		}
-		t, err := readBlock(in, block, first)
-		if err != nil {
-			return err
-		}
-		t.start, t.end = start, end
-		tables = append(tables, t)
-		return nil
 	}
-	var number int64
-	quoted := false // inside a cell that spans lines
-	for line := range bytes.Lines(text) {
-		number++
-		trimmed := bytes.Trim(line, "\" ,;\t\r\n")
-		if !quoted && (len(trimmed) == 0 || trimmed[0] == '#') {
-			if err := flush(); err != nil {
-				return nil, err
-			}
-			// "# Start date: 20240101", "# 20240101-20240131" in Universal Analytics.
-			if comment := strings.TrimSpace(strings.TrimLeft(string(trimmed), "#")); len(comment) >= 8 {
-				last := comment[strings.LastIndexAny(comment, ": ")+1:]
-				from, to, isRange := strings.Cut(last, "-")
-				if a, ok := compactDate(from); ok && isRange {
-					if b, ok := compactDate(to); ok {
-						start, end = a, b
-					}
-				} else if ok && !isRange {
-					// The start stands before the end, whatever they are called.
-					if start.IsZero() || !end.IsZero() {
-						start, end = a, time.Time{}
-					} else {
-						end = a
-					}
-				}
+	t.guessFields()
+	t.checkCells()
+	t.continueCells()
+	t.findTotals()
+	t.keepComparison()
+	if err := t.findSpans(); err != nil {
+		return err
+	}
+	t.keepRange()
+	t.checkKeys()
+	return nil
+}
+
+// guessFields decides of columns with unknown names whether they are dimensions:
+// rows over those must not be added up. Columns that are the same in all rows,
+// and the bookkeeping of connectors, part nothing.
+func (t *reportTable) guessFields() {
+	measured := false
+	for i, f := range t.fields {
+		if f != "" {
+			measured = measured || f.isMetric()
+			if f == unknownMetric || f == byMoment {
+				t.ignored = append(t.ignored, t.titles[i])
 			}
 			continue
 		}
-		if block == nil {
-			first = number
-		}
-		block = append(block, line...)
-		if bytes.Count(line, []byte(`"`))%2 == 1 {
-			quoted = !quoted
-		}
-	}
-	if err := flush(); err != nil {
-		return nil, err
-	}
-	// The dates can follow the table they belong to.
-	for _, t := range tables {
-		if t.end.IsZero() {
-			t.start, t.end = start, end
+		t.ignored = append(t.ignored, t.titles[i])
+		switch {
+		case t.metrics != nil && t.metrics[i]:
+			t.fields[i] = unknownMetric
+		case strings.HasPrefix(t.titles[i], "_"), t.isConstant(i):
+		case t.metrics == nil && measured && t.isNumeric(i):
+			t.fields[i] = unknownMetric
+		default:
+			t.fields[i] = unknownDimension
 		}
 	}
-	return tables, nil
 }
 
-func compactDate(s string) (time.Time, bool) {
-	if len(s) != 8 {
-		return time.Time{}, false
+func (t *reportTable) isConstant(column int) bool {
+	for _, row := range t.rows {
+		if cell(row.cells, column) != cell(t.rows[0].cells, column) {
+			return false
+		}
 	}
-	t, err := time.Parse("20060102", s)
-	return t, err == nil
+	return true
 }
 
-// readBlock reads one table, whose header is the line with that number.
-func readBlock(in *input.Input, block []byte, number int64) (*reportTable, error) {
-	header, _, _ := bytes.Cut(block, []byte("\n"))
-	c := csv.NewReader(bytes.NewReader(block))
-	c.FieldsPerRecord, c.LazyQuotes, c.TrimLeadingSpace = -1, true, true
-	for _, delimiter := range []rune{'\t', ';', ','} {
-		if bytes.ContainsRune(header, delimiter) {
-			c.Comma = delimiter
+// isNumeric reports whether a column's cells are numbers, shares, amounts of
+// money or lengths of time.
+func (t *reportTable) isNumeric(column int) bool {
+	for _, row := range t.rows {
+		s := strings.Trim(cell(row.cells, column), "$€£¥₩₽% \u00a0")
+		if _, isNumber := decimalNumber(s); s == "" || isNumber {
+			continue
+		}
+		if _, isLength := seconds(s); !isLength {
+			return false
+		}
+	}
+	return true
+}
+
+// checkCells rejects rows that have not as many cells as the header.
+func (t *reportTable) checkCells() {
+	for i := range t.rows {
+		row := &t.rows[i]
+		if n := len(row.cells); n < len(t.titles) && n > 1 || n > len(t.titles)+1 {
+			row.reject = rejectCells
+		}
+	}
+}
+
+// continueCells fills blank cells that stand for the value above, as pivot
+// tables and merged cells have it: those of a dimension that, where it has a
+// value, has another one than before.
+func (t *reportTable) continueCells() {
+	var dims []int
+	for i, f := range t.fields {
+		if f != "" && !f.isMetric() {
+			dims = append(dims, i)
+		}
+	}
+	if len(dims) < 2 {
+		return
+	}
+	for _, i := range dims {
+		last, blanks, repeats := "", 0, false
+		for k := range t.rows {
+			switch s := cell(t.rows[k].cells, i); {
+			case s == "":
+				if last != "" && !t.isBlank(&t.rows[k], dims) {
+					blanks++
+				}
+			case s == last:
+				repeats = true
+			default:
+				last = s
+			}
+		}
+		if blanks == 0 || repeats || !t.fields[i].ofTime() && i != dims[0] {
+			continue
+		}
+		last = ""
+		for k := range t.rows {
+			row := &t.rows[k]
+			if s := cell(row.cells, i); s != "" {
+				last = s
+			} else if last != "" && row.reject == "" && !t.isBlank(row, dims) {
+				row.cells = slices.Clone(row.cells)
+				row.cells[i] = last
+			}
+		}
+	}
+}
+
+// isBlank reports whether a row has no value in any of the columns, or that of
+// a totals row.
+func (t *reportTable) isBlank(row *reportRow, columns []int) bool {
+	return !slices.ContainsFunc(columns, func(i int) bool {
+		s := cell(row.cells, i)
+		return s != "" && !isTotal(s)
+	})
+}
+
+// findTotals leaves totals rows out, and keeps one's cells: users of a whole
+// period are in no other row.
+func (t *reportTable) findTotals() {
+	var all, dates []int
+	for i, f := range t.fields {
+		if f.ofTime() {
+			dates = append(dates, i)
+		}
+		if f != "" && !f.isMetric() {
+			all = append(all, i)
+		}
+	}
+	for i := range t.rows {
+		row := &t.rows[i]
+		if row.reject != "" || len(all) == 0 {
+			continue
+		}
+		if t.isBlank(row, all) || len(dates) > 0 && t.isBlank(row, dates) {
+			row.omit = omitTotal
+			if t.isBlank(row, all) && t.totals == nil {
+				t.totals = row.cells
+			}
+		}
+	}
+}
+
+// isTotal recognizes what interfaces and APIs write in place of a dimension's
+// value in a totals row.
+func isTotal(s string) bool {
+	return totalWords()[spelling(s)]
+}
+
+var totalWords = sync.OnceValue(func() map[string]bool {
+	return spellings("Total|Totals|Grand total|Gesamt|Gesamtsumme|Summe|Insgesamt|(all)|Totaux|Total general|Totales|Totale|Totali|Totaal|Totalen|Razem|Suma|Toplam|Genel toplam|Итого|Всего|" +
+		"合計|总计|合计|總計|합계|RESERVED_TOTAL|RESERVED_MAX|RESERVED_MIN")
+})
+
+// allWords are how interfaces call the comparison with everybody in it.
+var allWords = sync.OnceValue(func() map[string]bool {
+	return spellings("All Users|All Sessions|Alle Nutzer|Alle Sitzungen|Tous les utilisateurs|Todos los usuarios|Todos os usuários|Tutti gli utenti|Alle gebruikers|Wszyscy użytkownicy|Tüm kullanıcılar|Все пользователи|すべてのユーザー|所有用户|所有使用者|모든 사용자")
+})
+
+func spellings(titles string) map[string]bool {
+	set := make(map[string]bool)
+	for title := range strings.SplitSeq(titles, "|") {
+		set[spelling(title)] = true
+	}
+	return set
+}
+
+// keepComparison leaves out all but one of the parts of the visits that a
+// report compares with each other: they overlap.
+func (t *reportTable) keepComparison() {
+	i := t.column(byComparison)
+	if i < 0 {
+		return
+	}
+	kept := ""
+	for _, row := range t.rows {
+		s := cell(row.cells, i)
+		if allWords()[spelling(s)] {
+			kept = s
 			break
 		}
+		if kept == "" && row.omit == "" && row.reject == "" {
+			kept = s
+		}
 	}
-	t := &reportTable{in: in}
-	for {
-		cells, err := c.Read()
-		if errors.Is(err, io.EOF) {
-			return t, nil
+	for k := range t.rows {
+		if row := &t.rows[k]; row.omit == "" && row.reject == "" && cell(row.cells, i) != kept {
+			row.omit = omitComparison
 		}
-		if err != nil {
-			return nil, input.Errorf(in.Name, "table at row %d: %w; export the report again", number, err)
-		}
-		if t.titles == nil {
-			t.titles = cells
-			for _, title := range cells {
-				name, _ := canonical(title)
-				t.columns = append(t.columns, name)
-			}
+	}
+	t.warnings = append(t.warnings, fmt.Sprintf("%s: compares parts of the users with each other; only the rows of %q are read.", t.in.Name, kept))
+}
+
+// keepRange leaves out what a second range of dates of an answer repeats.
+func (t *reportTable) keepRange() {
+	i := t.column(byRange)
+	if i < 0 {
+		return
+	}
+	first := make(map[string]string)
+	dims := t.dimensions()
+	for k := range t.rows {
+		row := &t.rows[k]
+		if row.omit != "" || row.reject != "" {
 			continue
 		}
-		line, _ := c.FieldPos(0)
-		t.rows = append(t.rows, reportRow{number + int64(line) - 1, cells})
+		key, of := t.rowKey(row, dims), cell(row.cells, i)
+		if earlier, known := first[key]; known && earlier != of {
+			row.omit = omitTwice
+		} else {
+			first[key] = of
+		}
 	}
 }
 
-// readAPI reads answers of the Data API: one, a list of them, or those of a
-// batch.
-func readAPI(in *input.Input, text string) ([]*reportTable, error) {
-	var tables []*reportTable
-	var number int64
-	var read func(v *record.Value)
-	read = func(v *record.Value) {
-		if v.Kind == record.List {
-			for i := range v.Kids {
-				read(&v.Kids[i])
-			}
-			return
-		}
-		if reports := v.Get("reports"); reports != nil {
-			read(reports)
-			return
-		}
-		t := &reportTable{in: in, zone: v.Get("metadata").Get("timeZone").String()}
-		for _, list := range [...]string{"dimensionHeaders", "metricHeaders"} {
-			for _, h := range v.Get(list).Elements() {
-				title := h.Get("name").String()
-				name, _ := canonical(title)
-				t.titles, t.columns = append(t.titles, title), append(t.columns, name)
-			}
-		}
-		for _, row := range v.Get("rows").Elements() {
-			number++
-			r := reportRow{number: number}
-			for _, list := range [...]string{"dimensionValues", "metricValues"} {
-				for _, value := range row.Get(list).Elements() {
-					r.cells = append(r.cells, value.Get("value").String())
-				}
-			}
-			t.rows = append(t.rows, r)
-		}
-		if t.titles != nil {
-			tables = append(tables, t)
-		}
+// rowKey returns a row's days and its values of some columns.
+func (t *reportTable) rowKey(row *reportRow, columns []int) string {
+	var b strings.Builder
+	b.WriteString(row.span.String())
+	for _, i := range columns {
+		b.WriteString(separator)
+		b.WriteString(cell(row.cells, i))
 	}
-	// Pages of an answer are often kept one after the other.
-	var s scannedValues
-	for value := range s.all(text) {
-		v, err := record.Parse(value)
-		if err != nil {
-			return nil, input.Errorf(in.Name, "%w; expected the Data API's answer", err)
-		}
-		read(v)
-	}
-	return tables, nil
+	return b.String()
 }
 
-// scannedValues finds the JSON values that stand one after the other.
-type scannedValues struct{}
-
-func (scannedValues) all(text string) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		depth, start, quoted := 0, -1, false
-		for i := 0; i < len(text); i++ {
-			switch c := text[i]; {
-			case quoted:
-				if c == '\\' {
-					i++
-				} else if c == '"' {
-					quoted = false
-				}
-			case c == '"':
-				quoted = true
-			case c == '{', c == '[':
-				if depth++; depth == 1 {
-					start = i
-				}
-			case c == '}', c == ']':
-				if depth--; depth == 0 && start >= 0 {
-					if !yield(text[start : i+1]) {
-						return
-					}
-					start = -1
-				}
-			}
+// checkKeys finds out whether rows differ in nothing but in columns that are
+// not understood, or in such that part visits.
+func (t *reportTable) checkKeys() {
+	var unknown []string
+	var known, plain, shown []int // dimensions: known; that part visits; that have a place in Rybbit
+	for _, i := range t.dimensions() {
+		f := t.fields[i]
+		known = append(known, i)
+		if f != byMoment && f != byHour {
+			plain = append(plain, i)
 		}
-		if start >= 0 {
-			yield(text[start:])
+		if f != byMoment && f != byHour && f != byPart {
+			shown = append(shown, i)
 		}
 	}
+	for i, f := range t.fields {
+		if f == unknownDimension {
+			unknown = append(unknown, fmt.Sprintf("%q", t.titles[i]))
+		}
+	}
+	if unknown != nil && t.repeats(known) {
+		t.unread = fmt.Sprintf("its rows are also by %s, which hopper does not know: adding them up could count a visit more than once; leave that dimension out of the report", strings.Join(unknown, " and "))
+	}
+	t.overlapping = t.has(byDateHour) || t.repeats(plain) && !t.repeats(known) || len(plain) < len(known) && t.repeats(plain)
+	t.parted = t.overlapping || len(shown) < len(plain) && t.repeats(shown)
+}
+
+// repeats reports whether two rows of the same days have the same values of
+// the columns.
+func (t *reportTable) repeats(columns []int) bool {
+	seen := make(map[string]bool, len(t.rows))
+	for i := range t.rows {
+		row := &t.rows[i]
+		if row.omit != "" || row.reject != "" {
+			continue
+		}
+		key := t.rowKey(row, columns)
+		if seen[key] {
+			return true
+		}
+		seen[key] = true
+	}
+	return false
 }

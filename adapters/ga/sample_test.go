@@ -117,14 +117,14 @@ func rowsOf[T any](t *testing.T, path string) (rows []T) {
 	return rows
 }
 
-// span is a session's first and last time.
-type span struct{ First, Last int64 }
+// lifetime is a session's first and last time.
+type lifetime struct{ First, Last int64 }
 
-func (s span) with(t int64) span {
-	if s == (span{}) {
-		return span{t, t}
+func (s lifetime) with(t int64) lifetime {
+	if s == (lifetime{}) {
+		return lifetime{t, t}
 	}
-	return span{min(s.First, t), max(s.Last, t)}
+	return lifetime{min(s.First, t), max(s.Last, t)}
 }
 
 // count is what both a query over the source and the events are reduced to.
@@ -132,11 +132,11 @@ type count struct {
 	Visitors, Sessions int
 	Views              map[string]int // by day and page
 	Names              map[string]int
-	Spans              map[string]span
+	Spans              map[string]lifetime
 }
 
 func countEvents(events []pipeline.Event) count {
-	c := count{Views: map[string]int{}, Names: map[string]int{}, Spans: map[string]span{}}
+	c := count{Views: map[string]int{}, Names: map[string]int{}, Spans: map[string]lifetime{}}
 	visitors := map[string]bool{}
 	for _, ev := range events {
 		visitors[ev.Visitor] = true
@@ -166,7 +166,7 @@ func TestGA4Sample(t *testing.T) {
 	}
 	var (
 		rows     = rowsOf[sampleRow](t, path)
-		want     = count{Views: map[string]int{}, Names: map[string]int{}, Spans: map[string]span{}}
+		want     = count{Views: map[string]int{}, Names: map[string]int{}, Spans: map[string]lifetime{}}
 		omitted  = map[string]int64{}
 		visitors = map[string]bool{}
 		all      = map[string]bool{}
@@ -243,7 +243,7 @@ func TestUASample(t *testing.T) {
 		}
 	}
 	var (
-		want        = count{Views: map[string]int{}, Names: map[string]int{}, Spans: map[string]span{}}
+		want        = count{Views: map[string]int{}, Names: map[string]int{}, Spans: map[string]lifetime{}}
 		visitors    = map[string]bool{}
 		impressions int64
 		views       = map[string]int{} // by session

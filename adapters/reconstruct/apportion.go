@@ -92,3 +92,8 @@ func sum(xs []int) int {
 	}
 	return s
 }
+
+// Apportion splits total over weights by largest remainder, giving none more
+// than its cap (nil: no caps). The parts add up to total, or to the caps' sum
+// where that is less.
+func Apportion(total int, weights, caps []int) []int { return apportion(total, weights, caps) }

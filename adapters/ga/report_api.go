@@ -1,0 +1,252 @@
+package ga
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/record"
+)
+
+const otherAdvice = "in which Google puts what is beyond its limits; fewer dimensions or shorter ranges give more"
+
+// isAPI recognizes answers of the Data API, in the spelling of its JSON and of
+// its Python client, and of the Reporting APIs of Universal Analytics.
+func isAPI(head []byte) bool {
+	for _, mark := range [...]string{`"dimensionHeaders"`, `"dimension_headers"`, `"metricHeaders"`, `"metric_headers"`, `"columnHeader"`, `"columnHeaders"`} {
+		if bytes.Contains(head, []byte(mark)) {
+			return true
+		}
+	}
+	return false
+}
+
+// apiReader reads the tables of answers that stand one after the other.
+type apiReader struct {
+	in     *input.Input
+	number int64
+	tables []*reportTable
+}
+
+// readAPI reads answers of the APIs: one, several one after the other, a list of
+// them, or those of a batch.
+func readAPI(in *input.Input, text string) ([]*reportTable, error) {
+	r := &apiReader{in: in}
+	// Pages of an answer are often kept one after the other.
+	for value := range jsonValues(text) {
+		v, err := record.Parse(value)
+		if err != nil {
+			return nil, input.Errorf(in.Name, "%w; expected the Data API's answer", err)
+		}
+		r.read(v)
+	}
+	return r.tables, nil
+}
+
+// member returns the first of the members that there is.
+func member(v *record.Value, names ...string) *record.Value {
+	for _, name := range names {
+		if m := v.Get(name); m != nil {
+			return m
+		}
+	}
+	return nil
+}
+
+func (r *apiReader) read(v *record.Value) {
+	if v.Kind == record.List {
+		for i := range v.Kids {
+			r.read(&v.Kids[i])
+		}
+		return
+	}
+	if inner := member(v, "reports", "response", "result", "body"); inner != nil {
+		r.read(inner)
+		return
+	}
+	t := &reportTable{in: r.in}
+	var total int64
+	switch {
+	case v.Get("columnHeader") != nil:
+		total = r.reporting4(t, v)
+	case v.Get("columnHeaders") != nil:
+		total = r.reporting3(t, v)
+	default:
+		total = r.dataAPI(t, v)
+	}
+	if t.titles == nil {
+		return
+	}
+	if total > int64(len(t.rows)) {
+		t.warn("holds %d of the answer's %d rows; fetch the others too (offset and limit, or pageToken)", len(t.rows), total)
+	}
+	if slices.ContainsFunc(t.rows, func(row reportRow) bool { return slices.Contains(row.cells, "(other)") }) {
+		t.warn("has rows of (other), %s", otherAdvice)
+	}
+	r.tables = append(r.tables, t)
+}
+
+func (t *reportTable) warn(format string, args ...any) {
+	warning := t.in.Name + ": " + fmt.Sprintf(format, args...) + "."
+	if !slices.Contains(t.warnings, warning) {
+		t.warnings = append(t.warnings, warning)
+	}
+}
+
+func (t *reportTable) head(title string, isMetric bool) {
+	t.titles, t.metrics = append(t.titles, title), append(t.metrics, isMetric)
+}
+
+// dataAPI reads an answer of GA4's Data API.
+func (r *apiReader) dataAPI(t *reportTable, v *record.Value) (total int64) {
+	about := v.Get("metadata")
+	t.zone = member(about, "timeZone", "time_zone").String()
+	for i, names := range [...][2]string{{"dimensionHeaders", "dimension_headers"}, {"metricHeaders", "metric_headers"}} {
+		for _, h := range member(v, names[0], names[1]).Elements() {
+			t.head(h.Get("name").String(), i == 1)
+		}
+	}
+	row := func(v *record.Value) (cells []string) {
+		for _, names := range [...][2]string{{"dimensionValues", "dimension_values"}, {"metricValues", "metric_values"}} {
+			for _, value := range member(v, names[0], names[1]).Elements() {
+				cells = append(cells, value.Get("value").String())
+			}
+		}
+		return cells
+	}
+	r.rows(t, v.Get("rows"), row)
+	for _, totals := range v.Get("totals").Elements() {
+		if cells := row(&totals); len(cells) == len(t.titles) {
+			t.totals = cells
+		}
+	}
+	if member(about, "dataLossFromOtherRow", "data_loss_from_other_row").String() == "true" {
+		t.warn("has lost rows to (other), %s", otherAdvice)
+	}
+	if member(about, "subjectToThresholding", "subject_to_thresholding").String() == "true" {
+		t.warn("lacks rows of few users, which Google holds back (thresholds); a report without demographics and with device-based identity is whole")
+	}
+	if len(member(about, "samplingMetadatas", "sampling_metadatas").Elements()) > 0 {
+		t.warn("is an estimate from a sample; shorter ranges are not sampled")
+	}
+	total, _ = strconv.ParseInt(member(v, "rowCount", "row_count").String(), 10, 64)
+	return total
+}
+
+func (r *apiReader) rows(t *reportTable, list *record.Value, cells func(*record.Value) []string) {
+	elements := list.Elements()
+	for i := range elements {
+		r.number++
+		t.rows = append(t.rows, reportRow{number: r.number, cells: cells(&elements[i])})
+	}
+}
+
+// reporting4 reads an answer of the Reporting API version 4 of Universal
+// Analytics. Of several ranges of dates the first is read.
+func (r *apiReader) reporting4(t *reportTable, v *record.Value) (total int64) {
+	header, data := v.Get("columnHeader"), v.Get("data")
+	for _, name := range header.Get("dimensions").Elements() {
+		t.head(name.String(), false)
+	}
+	for _, entry := range header.Get("metricHeader").Get("metricHeaderEntries").Elements() {
+		t.head(entry.Get("name").String(), true)
+	}
+	ranges := 0
+	values := func(cells []string, list *record.Value) []string {
+		all := list.Elements()
+		ranges = max(ranges, len(all))
+		if len(all) > 0 {
+			for _, value := range all[0].Get("values").Elements() {
+				cells = append(cells, value.String())
+			}
+		}
+		return cells
+	}
+	r.rows(t, data.Get("rows"), func(row *record.Value) (cells []string) {
+		for _, value := range row.Get("dimensions").Elements() {
+			cells = append(cells, value.String())
+		}
+		return values(cells, row.Get("metrics"))
+	})
+	if totals := data.Get("totals"); totals != nil && len(t.rows) > 0 {
+		cells := make([]string, len(header.Get("dimensions").Elements()))
+		t.totals = values(cells, &record.Value{Kind: record.List, Kids: totals.Elements()})
+	}
+	if ranges > 1 {
+		t.warn("compares %d ranges of dates; the first is read", ranges)
+	}
+	if len(data.Get("samplesReadCounts").Elements()) > 0 {
+		t.warn("is an estimate from a sample")
+	}
+	if v.Get("nextPageToken").String() != "" {
+		t.warn("goes on in a further page; fetch that too (pageToken)")
+	}
+	total, _ = strconv.ParseInt(data.Get("rowCount").String(), 10, 64)
+	return total
+}
+
+// reporting3 reads an answer of the Core Reporting API version 3.
+func (r *apiReader) reporting3(t *reportTable, v *record.Value) (total int64) {
+	for _, h := range v.Get("columnHeaders").Elements() {
+		t.head(h.Get("name").String(), h.Get("columnType").String() == "METRIC")
+	}
+	r.rows(t, v.Get("rows"), func(row *record.Value) (cells []string) {
+		for _, value := range row.Elements() {
+			cells = append(cells, value.String())
+		}
+		return cells
+	})
+	query := v.Get("query")
+	from, err1 := time.Parse(time.DateOnly, query.Get("start-date").String())
+	to, err2 := time.Parse(time.DateOnly, query.Get("end-date").String())
+	if err1 == nil && err2 == nil {
+		t.within = span{from, to}
+	}
+	if sums := v.Get("totalsForAllResults"); sums != nil {
+		t.totals = make([]string, len(t.titles))
+		for i, title := range t.titles {
+			t.totals[i] = sums.Get(title).String()
+		}
+	}
+	if v.Get("containsSampledData").String() == "true" {
+		t.warn("is an estimate from a sample")
+	}
+	total, _ = strconv.ParseInt(v.Get("totalResults").String(), 10, 64)
+	return total
+}
+
+// jsonValues yields the JSON values that stand one after the other.
+func jsonValues(text string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		depth, start, quoted := 0, -1, false
+		for i := 0; i < len(text); i++ {
+			switch c := text[i]; {
+			case quoted:
+				if c == '\\' {
+					i++
+				} else if c == '"' {
+					quoted = false
+				}
+			case c == '"':
+				quoted = true
+			case c == '{', c == '[':
+				if depth++; depth == 1 {
+					start = i
+				}
+			case c == '}', c == ']':
+				if depth--; depth == 0 && start >= 0 {
+					if !yield(text[start : i+1]) {
+						return
+					}
+					start = -1
+				}
+			}
+		}
+		if start >= 0 {
+			yield(text[start:])
+		}
+	}
+}

@@ -1,0 +1,187 @@
+package ga
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+
+	"hopper/adapters/input"
+)
+
+// isReport tells a report in text: by the comment lines it begins with, or by a
+// header of names that are Google's, one of them a metric's.
+func isReport(head []byte) bool {
+	text := strings.TrimLeft(string(head), "\"\r\n\t ")
+	if strings.HasPrefix(text, "# -----") || strings.HasPrefix(text, "#,") {
+		return true
+	}
+	line, _, _ := strings.Cut(text, "\n")
+	return isHeader(split(line))
+}
+
+// isHeader reports whether columns are those of a report of Google's: at least
+// two that are known, and a metric that is not called as in other products.
+func isHeader(titles []string) bool {
+	known, measured := 0, false
+	for _, title := range titles {
+		f := fieldOf(title)
+		switch {
+		case f == "" || f == unknownDimension:
+			continue
+		case f.isMetric():
+			switch strings.ToLower(strings.TrimSpace(title)) {
+			case "pageviews", "users", "bounces", "bounce_rate", "views", "events", "entrances", "exits", "visitors", "user", "revenue":
+			default:
+				measured = measured || f != unknownMetric
+			}
+		}
+		known++
+	}
+	return measured && known >= 2
+}
+
+// delimiters of tables, the least likely in a title first.
+var delimiters = []rune{'\t', ';', ','}
+
+// split takes a header line apart, whatever its delimiter.
+func split(line string) []string {
+	for _, delimiter := range delimiters {
+		if strings.ContainsRune(line, delimiter) {
+			cells := strings.Split(strings.TrimRight(line, "\r"), string(delimiter))
+			for i := range cells {
+				cells[i] = strings.Trim(cells[i], `" `)
+			}
+			return cells
+		}
+	}
+	return []string{strings.Trim(line, "\"\r ")}
+}
+
+// readTables reads a report as CSV: comment lines, and tables that blank lines
+// part.
+func readTables(in *input.Input, text []byte) ([]*reportTable, error) {
+	var (
+		tables []*reportTable
+		dates  rangeReader
+		block  []byte
+		first  int64 // line of the block
+	)
+	flush := func() error {
+		defer func() { block = nil }()
+		if len(bytes.TrimSpace(block)) == 0 {
+			return nil
+		}
+		t, err := readBlock(in, block, first)
+		if err != nil {
+			return err
+		}
+		t.within = dates.whole()
+		tables = append(tables, t)
+		return nil
+	}
+	var number int64
+	quoted := false // inside a cell that spans lines
+	for line := range bytes.Lines(text) {
+		number++
+		trimmed := bytes.Trim(line, "\" ,;\t\r\n")
+		if !quoted && (len(trimmed) == 0 || trimmed[0] == '#') {
+			if err := flush(); err != nil {
+				return nil, err
+			}
+			dates.read(strings.TrimSpace(strings.TrimLeft(string(trimmed), "#")))
+			continue
+		}
+		if block == nil {
+			first = number
+		}
+		block = append(block, line...)
+		if bytes.Count(line, []byte(`"`))%2 == 1 {
+			quoted = !quoted
+		}
+	}
+	if err := flush(); err != nil {
+		return nil, err
+	}
+	// The dates can follow the table they belong to.
+	for _, t := range tables {
+		if t.within.isZero() {
+			t.within = dates.whole()
+		}
+	}
+	return tables, nil
+}
+
+// readBlock reads one table, whose header is the line with that number.
+func readBlock(in *input.Input, block []byte, number int64) (*reportTable, error) {
+	header, _, _ := bytes.Cut(block, []byte("\n"))
+	c := csv.NewReader(bytes.NewReader(block))
+	c.FieldsPerRecord, c.LazyQuotes, c.TrimLeadingSpace = -1, true, true
+	for _, delimiter := range delimiters {
+		if bytes.ContainsRune(header, delimiter) {
+			c.Comma = delimiter
+			break
+		}
+	}
+	t := &reportTable{in: in}
+	for {
+		cells, err := c.Read()
+		if errors.Is(err, io.EOF) {
+			return t, nil
+		}
+		if err != nil {
+			return nil, input.Errorf(in.Name, "table at row %d: %w; export the report again", number, err)
+		}
+		if t.titles == nil {
+			t.titles = cells
+			continue
+		}
+		if len(t.rows) == 0 {
+			if above := t.titles; isSecondHeader(above, cells) {
+				t.titles = joinHeaders(above, cells)
+				continue
+			}
+		}
+		line, _ := c.FieldPos(0)
+		t.rows = append(t.rows, reportRow{number: number + int64(line) - 1, cells: cells})
+	}
+}
+
+// isSecondHeader reports whether the row below a header is the header proper,
+// and what stands above it names groups of columns.
+func isSecondHeader(above, below []string) bool {
+	names := func(cells []string) (n int) {
+		for _, title := range cells {
+			if fieldOf(title) != "" {
+				n++
+			}
+		}
+		return n
+	}
+	return names(below) > 0 && names(below) >= names(above) && len(below) >= 2 && !slices.ContainsFunc(below, func(s string) bool {
+		return strings.ContainsAny(s, "0123456789") && fieldOf(s) == ""
+	})
+}
+
+// joinHeaders returns the lower header's titles, those of a metric that stands
+// below several groups but for the first with the group's name: they are parts
+// of it, or comparisons.
+func joinHeaders(above, below []string) []string {
+	titles := slices.Clone(below)
+	group, seen := "", make(map[string]bool)
+	for i, title := range titles {
+		if s := cell(above, i); s != "" {
+			group = s
+		}
+		if title == "" {
+			titles[i] = cell(above, i)
+		}
+		if seen[title] && title != "" {
+			titles[i] = group + ": " + title
+		}
+		seen[title] = true
+	}
+	return titles
+}

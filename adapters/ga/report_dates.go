@@ -1,0 +1,368 @@
+package ga
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"hopper/adapters"
+	"hopper/adapters/input"
+	"hopper/pipeline"
+)
+
+// findSpans finds the days of each row.
+func (t *reportTable) findSpans() error {
+	find, err := t.spanOf()
+	if err != nil || find == nil {
+		t.undated = find == nil
+		return err
+	}
+	for i := range t.rows {
+		row := &t.rows[i]
+		if row.omit != "" || row.reject != "" {
+			continue
+		}
+		var ok bool
+		if row.span, ok = find(row); !ok {
+			row.reject = rejectDate
+		}
+	}
+	return nil
+}
+
+// spanOf returns how the days of a row are found, and nil where nothing says.
+func (t *reportTable) spanOf() (func(*reportRow) (span, bool), error) {
+	for _, f := range [...]field{byDate, byDateHour, byDayIndex} {
+		if t.has(f) {
+			if find, ok := t.nth(f); f == byDayIndex && ok {
+				return find, nil
+			}
+			return t.dateColumn(f)
+		}
+	}
+	if find := t.calendar(); find != nil {
+		return find, nil
+	}
+	for _, f := range [...]field{byNthDay, byNthWeek, byNthMonth, byNthYear} {
+		if find, ok := t.nth(f); ok {
+			return find, nil
+		}
+	}
+	if t.within.isZero() {
+		return nil, nil
+	}
+	return func(*reportRow) (span, bool) { return t.within, true }, nil
+}
+
+// nth reads a column that numbers the days, weeks, months or years of the
+// report's range.
+func (t *reportTable) nth(f field) (func(*reportRow) (span, bool), bool) {
+	column := t.column(f)
+	if column < 0 || t.within.isZero() {
+		return nil, false
+	}
+	if f == byDayIndex {
+		for _, row := range t.rows {
+			if n, ok := wholeNumber(cell(row.cells, column)); row.omit == "" && row.reject == "" && (!ok || n > 10_000) {
+				return nil, false
+			}
+		}
+		switch title := strings.ToLower(t.titles[column]); {
+		case strings.Contains(title, "week"):
+			f = byNthWeek
+		case strings.Contains(title, "month"):
+			f = byNthMonth
+		case strings.Contains(title, "hour"):
+			f = byHour
+		}
+	}
+	const most = 100_000
+	return func(row *reportRow) (span, bool) {
+		n, ok := wholeNumber(cell(row.cells, column))
+		if !ok || n > most {
+			return span{}, false
+		}
+		return t.nthSpan(f, n), true
+	}, true
+}
+
+// nthSpan returns the n-th day, week, month or year of the report's range, from
+// 0. Weeks begin on Sunday, and none of them goes beyond the range.
+func (t *reportTable) nthSpan(f field, n int) span {
+	start := t.within.from
+	var s span
+	switch f {
+	case byHour:
+		return oneDay(start.AddDate(0, 0, n/24))
+	case byNthWeek:
+		sunday := start.AddDate(0, 0, 7*n-int(start.Weekday()))
+		s = span{sunday, sunday.AddDate(0, 0, 6)}
+	case byNthMonth:
+		first := time.Date(start.Year(), start.Month()+time.Month(n), 1, 0, 0, 0, 0, time.UTC)
+		s = span{first, first.AddDate(0, 1, -1)}
+	case byNthYear:
+		first := time.Date(start.Year()+n, 1, 1, 0, 0, 0, 0, time.UTC)
+		s = span{first, first.AddDate(1, 0, -1)}
+	default:
+		return oneDay(start.AddDate(0, 0, n))
+	}
+	return t.clipped(s)
+}
+
+// clipped returns the part of s within the report's range.
+func (t *reportTable) clipped(s span) span {
+	if !t.within.isZero() && !s.from.After(t.within.to) && !s.to.Before(t.within.from) {
+		if s.from.Before(t.within.from) {
+			s.from = t.within.from
+		}
+		if s.to.After(t.within.to) {
+			s.to = t.within.to
+		}
+	}
+	return s
+}
+
+// calendar reads columns of years, months, weeks and days.
+func (t *reportTable) calendar() func(*reportRow) (span, bool) {
+	if !t.has(byYear) && !t.has(byYearMonth) && !t.has(byYearWeek) && !(t.has(byMonth) && t.monthsHaveYears()) {
+		return nil
+	}
+	return func(row *reportRow) (span, bool) {
+		digits := func(f field) string {
+			return strings.Map(func(r rune) rune {
+				if r < '0' || r > '9' {
+					return -1
+				}
+				return r
+			}, t.text(row, f))
+		}
+		year, month, day := digits(byYear), digits(byMonth), digits(byDay)
+		if week := digits(byYearWeek); len(week) == 6 && month == "" {
+			return t.weekSpan(week)
+		}
+		if both := digits(byYearMonth); len(both) == 6 {
+			year, month = both[:4], both[4:]
+		} else if len(month) == 6 {
+			year, month = month[:4], month[4:]
+		}
+		return t.calendarSpan(year, month, day)
+	}
+}
+
+func (t *reportTable) monthsHaveYears() bool {
+	return len(t.rows) > 0 && len(strings.Trim(t.text(&t.rows[0], byMonth), "0123456789")) == 0 && len(t.text(&t.rows[0], byMonth)) == 6
+}
+
+func (t *reportTable) calendarSpan(year, month, day string) (span, bool) {
+	y, err := strconv.Atoi(year)
+	if err != nil || y < 1990 || y > 2100 {
+		return span{}, false
+	}
+	if month == "" {
+		first := time.Date(y, 1, 1, 0, 0, 0, 0, time.UTC)
+		return t.clipped(span{first, first.AddDate(1, 0, -1)}), true
+	}
+	m, err := strconv.Atoi(month)
+	if err != nil || m < 1 || m > 12 {
+		return span{}, false
+	}
+	first := time.Date(y, time.Month(m), 1, 0, 0, 0, 0, time.UTC)
+	if day == "" {
+		return t.clipped(span{first, first.AddDate(0, 1, -1)}), true
+	}
+	d, err := strconv.Atoi(day)
+	at := first.AddDate(0, 0, d-1)
+	return oneDay(at), err == nil && d >= 1 && at.Month() == first.Month()
+}
+
+// weekSpan returns a week such as 202405: one that begins on Monday where the
+// column is of ISO weeks, else one that begins on Sunday, the year's first week
+// with its first day.
+func (t *reportTable) weekSpan(s string) (span, bool) {
+	year, err1 := strconv.Atoi(s[:4])
+	week, err2 := strconv.Atoi(s[4:])
+	if err1 != nil || err2 != nil || week < 1 || week > 54 {
+		return span{}, false
+	}
+	if strings.Contains(strings.ToLower(t.titles[t.column(byYearWeek)]), "iso") {
+		fourth := time.Date(year, 1, 4, 0, 0, 0, 0, time.UTC) // is in the first week
+		monday := fourth.AddDate(0, 0, -(int(fourth.Weekday())+6)%7+7*(week-1))
+		return t.clipped(span{monday, monday.AddDate(0, 0, 6)}), true
+	}
+	first := time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
+	sunday := first.AddDate(0, 0, -int(first.Weekday())+7*(week-1))
+	s7 := span{sunday, sunday.AddDate(0, 0, 6)}
+	if s7.from.Year() < year {
+		s7.from = first
+	}
+	if last := first.AddDate(1, 0, -1); s7.to.After(last) {
+		s7.to = last
+	}
+	return t.clipped(s7), !s7.from.After(s7.to)
+}
+
+// dateColumn reads a column of dates, in whatever language they are.
+func (t *reportTable) dateColumn(f field) (func(*reportRow) (span, bool), error) {
+	column := t.column(f)
+	var order adapters.OrderFinder
+	if !t.within.isZero() {
+		order.From, order.To = pipeline.MicrosOf(t.within.from), pipeline.MicrosOf(t.within.to)
+	}
+	first, fitting := "", 0
+	for i := range t.rows {
+		if row := &t.rows[i]; row.omit == "" && row.reject == "" {
+			s := englishDate(cell(row.cells, column))
+			if first == "" {
+				first = cell(row.cells, column)
+			}
+			order.Add(s)
+		}
+	}
+	times := adapters.Times{Serials: true}
+	var err error
+	if times.Order, err = order.Order(); err != nil {
+		times.Order = adapters.MonthFirst
+		if fieldOf(t.titles[column]) == byDate && spelling(t.titles[column]) != "date" {
+			times.Order = adapters.DayFirst // no other language writes the month first
+		}
+		t.dateNote = fmt.Sprintf("%s: dates such as %s are read as %s.", t.in.Name, first, map[adapters.DateOrder]string{
+			adapters.MonthFirst: "month/day/year", adapters.DayFirst: "day/month/year"}[times.Order])
+	}
+	find := func(row *reportRow) (span, bool) {
+		day, ok := dayOf(cell(row.cells, column), &times)
+		return oneDay(day), ok
+	}
+	for i := range t.rows {
+		if row := &t.rows[i]; row.omit == "" && row.reject == "" {
+			if _, ok := find(row); ok {
+				fitting++
+			}
+		}
+	}
+	if fitting == 0 && first != "" {
+		return nil, &input.Error{Input: t.in.Name, Row: t.rows[0].number, Field: t.titles[column],
+			Err: fmt.Errorf("dates such as %q are in no form that is known; expected 20240131 or 2024-01-31", first)}
+	}
+	return find, nil
+}
+
+// dayOf reads a date, with or without the time of day, which is in the
+// property's zone as the date is.
+func dayOf(s string, times *adapters.Times) (time.Time, bool) {
+	if len(s) == 10 || len(s) == 12 { // an hour, or a minute: 2024013117
+		if day, ok := compactDate(s[:8]); ok && strings.Trim(s, "0123456789") == "" {
+			return day, true
+		}
+	}
+	if day, ok := compactDate(strings.TrimSuffix(s, ".0")); ok {
+		return day, true
+	}
+	// A time in UTC is the midnight of a date that lost its zone.
+	at, ok := times.Parse(englishDate(s))
+	return at.Time().UTC().Truncate(24 * time.Hour), ok
+}
+
+func compactDate(s string) (time.Time, bool) {
+	if len(s) != 8 {
+		return time.Time{}, false
+	}
+	t, err := time.Parse("20060102", s)
+	return t, err == nil
+}
+
+// englishDate writes the names of months in English, and the parts of a date
+// in Chinese, Japanese and Korean apart.
+func englishDate(s string) string {
+	ascii := true
+	for _, r := range s {
+		if r >= 0x80 || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' {
+			ascii = false
+		}
+	}
+	if ascii {
+		return strings.TrimRight(strings.ReplaceAll(s, ". ", "."), ".")
+	}
+	if strings.ContainsAny(s, "年년") {
+		numbers := strings.FieldsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
+		if len(numbers) >= 3 {
+			return strings.Join(numbers[:3], "/")
+		}
+	}
+	words := strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == ',' || r == '.' || r == '\u00a0' || r == '-' || r == '/' })
+	var day, month, year string
+	for _, w := range words {
+		switch {
+		case strings.Trim(w, "0123456789") == "" && len(w) == 4:
+			year = w
+		case strings.Trim(w, "0123456789") == "":
+			day = w
+		default:
+			if m := monthNamed(w); m != "" {
+				month = m
+			}
+		}
+	}
+	if day == "" || month == "" || year == "" {
+		return s
+	}
+	return day + " " + month + " " + year
+}
+
+// monthNames are the beginnings of the months' names, in the forms that dates
+// have, in lower case without accents.
+var monthNames = [...]string{
+	"jan janv ene gen sty oca янв", "feb fevr fev lut sub фев", "mar marz mars maart maa mrt mart мар", "apr avr abr kwi nis апр", "may mai maj mei mag мая май", "jun juin giu cze haz июн",
+	"jul juil lug lip tem июл", "aug aout ago sie agu авг", "sep sept set wrz eyl сен", "oct okt out ott paz eki окт", "nov lis kas ноя", "dec dez dic des gru ara дек",
+}
+
+// monthNamed returns the English abbreviation of a month's name in another
+// language, the longest beginning of it that is known.
+func monthNamed(word string) string {
+	word = spelling(word)
+	best, month := 0, ""
+	for i, names := range monthNames {
+		for name := range strings.FieldsSeq(names) {
+			name = spelling(name)
+			if strings.HasPrefix(word, name) && len(name) > best {
+				best, month = len(name), time.Month(i + 1).String()[:3]
+			}
+		}
+	}
+	return month
+}
+
+// rangeOf reads the range of a report from a comment line: "# Start date:
+// 20240101", "# 20240101-20240131" in Universal Analytics.
+func (w *rangeReader) read(comment string) {
+	last := comment[strings.LastIndexAny(comment, ": ：")+1:]
+	last = strings.TrimFunc(last, func(r rune) bool { return r < '0' || r > '9' })
+	from, to, isRange := strings.Cut(last, "-")
+	a, ok := compactDate(from)
+	if !ok {
+		return
+	}
+	if isRange {
+		if b, ok := compactDate(to); ok {
+			w.span = span{a, b}
+		}
+		return
+	}
+	// The start stands before the end, whatever they are called.
+	if w.span.from.IsZero() || !w.span.to.IsZero() {
+		w.span = span{from: a}
+	} else {
+		w.span.to = a
+	}
+}
+
+// A rangeReader finds the range that a report's comment lines tell.
+type rangeReader struct{ span span }
+
+// whole returns the range where both its ends are known.
+func (w *rangeReader) whole() span {
+	if w.span.to.IsZero() || w.span.to.Before(w.span.from) {
+		return span{}
+	}
+	return w.span
+}

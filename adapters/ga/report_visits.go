@@ -1,0 +1,338 @@
+package ga
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/text/language/display"
+
+	"hopper/adapters/input"
+	"hopper/adapters/reconstruct"
+	"hopper/pipeline"
+)
+
+// reportSource yields a chunk a day, after one with what belongs to no day.
+type reportSource struct {
+	reports *reports
+	days    []time.Time
+	first   bool
+}
+
+func (s *reportSource) Next(ctx context.Context) (pipeline.Chunk, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if s.first {
+		s.first = false
+		return looseRows{&s.reports.loose}, nil
+	}
+	if len(s.days) == 0 {
+		return nil, io.EOF
+	}
+	day := s.days[0]
+	s.days = s.days[1:]
+	return dayChunk{s.reports, day}, nil
+}
+
+func (s *reportSource) Close() error { return nil }
+
+type looseRows struct{ *outcomes }
+
+func (l looseRows) Decode(out *pipeline.Emitter) error {
+	l.to(out)
+	return nil
+}
+
+// skeleton returns a day as package reconstruct takes it, without its events.
+func (r *reports) skeleton(date time.Time) *reconstruct.Day {
+	day, _ := r.filled(date)
+	return day
+}
+
+func (r *reports) filled(date time.Time) (*reconstruct.Day, [][]field) {
+	y, m, d := date.Date()
+	day := &reconstruct.Day{Start: time.Date(y, m, d, 0, 0, 0, 0, r.zone)}
+	day.End = r.opt.End(day.Start, time.Date(y, m, d+1, 0, 0, 0, 0, r.zone))
+	tables := r.days[date].fill(day)
+	day.Events, _ = r.days[date].events(func(string) {})
+	return day, tables
+}
+
+type dayChunk struct {
+	reports *reports
+	date    time.Time
+}
+
+func (c dayChunk) Decode(out *pipeline.Emitter) error {
+	r := c.reports
+	told := r.days[c.date]
+	told.to(out)
+	at := pipeline.Origin{Input: told.input}
+	w := &dayWriter{dayChunk: c, told: told, out: out}
+	w.day, w.tables = r.filled(c.date)
+	w.day.Events, w.events = told.events(func(reason string) { out.Omit(at, reason) })
+	plan, err := reconstruct.NewPlan(w.day)
+	if err != nil {
+		return input.Errorf(told.input, "%s: %w", c.date.Format(time.DateOnly), err)
+	}
+	w.sharing = r.people.of(c.date)
+	if w.sharing != nil {
+		w.persons = w.sharing.days[c.date].persons()
+	}
+	for i := range plan.Parts() {
+		w.emit(plan.Part(i))
+	}
+	report, _ := plan.Report()
+	for _, line := range report.Lines {
+		if line.Off > 0 {
+			out.Repair(at, fmt.Sprintf("day whose %s by %s could not be met exactly", line.Measure, line.Table))
+		}
+	}
+	return nil
+}
+
+// dayWriter makes events of a day's visits.
+type dayWriter struct {
+	dayChunk
+	told    *reportDay
+	day     *reconstruct.Day
+	tables  [][]field // of day.Tables
+	events  [][]field // of day.Events
+	sharing *sharing
+	persons []int // who the day's visitors are, in the order of their traits
+	out     *pipeline.Emitter
+}
+
+func (w *dayWriter) emit(result *reconstruct.Result) {
+	date := w.date.Format(time.DateOnly)
+	client := 0 // tables that tell of browser, system or device
+	for _, fields := range w.tables {
+		if slices.ContainsFunc(fields, func(f field) bool {
+			return f == byBrowser || f == byOS || f == byOSAndVersion || f == byDevice
+		}) {
+			client++
+		}
+	}
+	who := w.visitors(result)
+	for v := range result.Visits {
+		visit := &result.Visits[v]
+		base := pipeline.Event{
+			Visitor: fmt.Sprintf("%s visitor %d", date, visit.Visitor), Session: fmt.Sprintf("%s visit %d", date, result.FirstVisit+v),
+			ClientApart: client > 1,
+			Origin:      pipeline.Origin{Input: w.told.input},
+		}
+		if who != nil {
+			base.Visitor = fmt.Sprintf("%s person %d", w.sharing.span, who[visit.Visitor-result.FirstVisitor])
+		}
+		w.visit(&base, visit, result.Pages)
+	}
+}
+
+// visitors returns which persons the visitors of a part of the day are, nil
+// where the day shares none with others.
+func (w *dayWriter) visitors(result *reconstruct.Result) []int {
+	if w.persons == nil {
+		return nil
+	}
+	traits, order := make([]string, result.Persons), make([]int, result.Persons)
+	for v := range result.Visits {
+		visit := &result.Visits[v]
+		if k := visit.Visitor - result.FirstVisitor; traits[k] == "" {
+			traits[k] = w.traits(visit)
+		}
+	}
+	for k := range order {
+		order[k] = k
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(traits[a], traits[b]) })
+	who := make([]int, result.Persons)
+	for rank, k := range order {
+		if at := result.FirstVisitor + rank; at < len(w.persons) {
+			who[k] = w.persons[at]
+		}
+	}
+	return who
+}
+
+// traits returns a visit's rows in tables of what its visitor always has.
+func (w *dayWriter) traits(visit *reconstruct.Visit) string {
+	var b strings.Builder
+	for t, row := range visit.Rows {
+		if w.day.Tables[t].PerVisitor && row >= 0 {
+			b.WriteString(w.day.Tables[t].Rows[row].Key)
+		}
+		b.WriteString(separator)
+	}
+	return b.String()
+}
+
+// visit emits a visit's hits.
+func (w *dayWriter) visit(base *pipeline.Event, visit *reconstruct.Visit, pages []string) {
+	var from traffic
+	channel := ""
+	for t, row := range visit.Rows {
+		if row < 0 {
+			continue
+		}
+		for i, value := range strings.Split(w.day.Tables[t].Rows[row].Key, separator) {
+			if w.tables[t][i] == byChannel {
+				channel = value
+			} else {
+				describeVisit(base, &from, w.tables[t][i], value)
+			}
+		}
+	}
+	if from.source == "" && from.medium == "" {
+		from.medium = mediumOf(channel)
+	}
+	for i, hit := range visit.Hits {
+		ev := *base
+		ev.Time = pipeline.MicrosOf(w.day.Start.Add(hit.At))
+		if hit.Page >= 0 {
+			page := pages[hit.Page]
+			_, ev.Path, ev.Query = splitPath(page)
+			ev.Title = w.reports.titles[page]
+			ev.Hostname = cmp.Or(w.reports.hosts[page], ev.Hostname)
+		} else if hit.Event < 0 {
+			ev.Path = otherPage
+		}
+		if hit.Event >= 0 {
+			describeEvent(&ev, w.events[hit.Event], strings.Split(w.day.Events[hit.Event].Key, separator))
+		}
+		if i == 0 {
+			from.into(&ev, ev.Hostname)
+		}
+		w.out.Event(&ev)
+	}
+}
+
+// describeEvent sets what a table of events tells of one.
+func describeEvent(ev *pipeline.Event, fields []field, values []string) {
+	ev.Kind = pipeline.Custom
+	for i, f := range fields {
+		value := values[i]
+		parameter, isParameter := f.parameter()
+		switch {
+		case value == "":
+		case f == byEvent:
+			ev.Name = value
+		case f == byPage:
+			_, ev.Path, ev.Query = splitPath(value)
+		case f == byLocation:
+			ev.Hostname, ev.Path, ev.Query = splitURL(value)
+		case parameter == "link_url" && ev.Name == "click" && strings.Contains(value, "://"):
+			ev.Kind, ev.Name, ev.Target = pipeline.Outbound, "", value
+		case isParameter:
+			ev.Properties = append(ev.Properties, property(parameter, value, looksNumber(parameter, value)))
+		}
+	}
+}
+
+// mediumOf returns the medium that stands for a channel of Google's, where
+// nothing else tells where visits came from; empty where it says nothing.
+func mediumOf(channel string) string {
+	switch spelling(channel) {
+	case "organicsearch", "organicshopping":
+		return "organic"
+	case "paidsearch", "paidshopping", "paidother":
+		return "cpc"
+	case "organicsocial", "social":
+		return "social"
+	case "paidsocial":
+		return "paid_social"
+	case "organicvideo", "video":
+		return "video"
+	case "paidvideo":
+		return "paid_video"
+	case "email", "referral", "affiliates", "display", "audio", "sms":
+		return spelling(channel)
+	case "mobilepushnotifications":
+		return "push"
+	case "crossnetwork":
+		return "cross-network"
+	}
+	return ""
+}
+
+// describeVisit sets what a dimension's value says of a visit.
+func describeVisit(ev *pipeline.Event, from *traffic, f field, value string) {
+	if value == "" {
+		return
+	}
+	switch f {
+	case byHost:
+		ev.Hostname = value
+	case byCountry:
+		ev.Country = value
+	case byRegion:
+		ev.Region = value
+	case byCity:
+		ev.City = value
+	case byDevice:
+		ev.Device = value
+	case byBrowser:
+		ev.Browser = value
+	case byBrowserVersion:
+		ev.BrowserVersion = value
+	case byOS:
+		ev.OS = value
+	case byOSVersion:
+		ev.OSVersion = value
+	case byOSAndVersion:
+		if name, version, found := cutLast(value); found {
+			ev.OS, ev.OSVersion = name, version
+		} else {
+			ev.OS = value
+		}
+	case byLanguage:
+		ev.Language = value
+	case byLanguageName: // Universal Analytics' codes, or GA4's English names
+		ev.Language = value
+		if code := languageCodes()[strings.ToLower(value)]; code != "" {
+			ev.Language = code
+		}
+	case byResolution:
+		if w, h, found := strings.Cut(value, "x"); found && pixels(w) > 0 && pixels(h) > 0 {
+			ev.ScreenWidth, ev.ScreenHeight = pixels(w), pixels(h)
+		}
+	case bySource:
+		from.source = value
+	case byMedium:
+		from.medium = value
+	case bySourceMedium:
+		from.source, from.medium, _ = strings.Cut(value, " / ")
+	case byCampaign:
+		from.campaign = value
+	case byTerm:
+		from.term = value
+	case byContent:
+		from.content = value
+	}
+}
+
+// languageCodes are the codes of languages by their English names in lower
+// case, of the Unicode CLDR.
+var languageCodes = sync.OnceValue(func() map[string]string {
+	codes := make(map[string]string)
+	english := display.English.Tags()
+	for _, tag := range display.Supported.Tags() {
+		if name := strings.ToLower(english.Name(tag)); name != "" && codes[name] == "" {
+			codes[name] = tag.String()
+		}
+	}
+	return codes
+})
+
+func cutLast(s string) (before, after string, found bool) {
+	i := strings.LastIndexByte(s, ' ')
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+1:], true
+}

@@ -9,7 +9,8 @@ import (
 
 	"hopper/adapters"
 	"hopper/adapters/input"
-	"hopper/adapters/input/rows/text"
+	"hopper/adapters/input/rows"
+	"hopper/pipeline"
 )
 
 // candidate is an adapter and what it found in the inputs.
@@ -84,15 +85,19 @@ func (e *Export) nearest(ctx context.Context, all []candidate) error {
 		}
 	}
 	in := e.inputs.Files[0]
+	if isPage(in) {
+		return input.Errorf(in.Name, "is a web page (HTML) and no export").Advise("log in, or use the address of the export itself, and download it again")
+	}
 	found := string(in.Format())
-	if in.Format() == input.Text {
-		tables, err := text.Find(ctx, in)
-		if err != nil {
-			return err
+	tables, err := rows.Find(ctx, in)
+	if err != nil {
+		return err // it says what is there instead, and what to do
+	}
+	if len(tables) > 0 {
+		if message := failure(ctx, tables[0]); message != "" {
+			return input.Errorf(in.Name, "is a server's answer that tells of a failure (%s) and no export", message).Advise("export it again")
 		}
-		if len(tables) > 0 {
-			found = "a table with the columns " + strings.Join(tables[0].Columns[:min(len(tables[0].Columns), 12)], ", ")
-		}
+		found = "a table with the columns " + strings.Join(tables[0].Columns[:min(len(tables[0].Columns), 12)], ", ")
 	}
 	return fmt.Errorf("%s: not recognized as an export of %s; the first holds %s. If it is one, name it with --from and read what is missing",
 		strings.Join(fewOf(e.Inputs()), ", "), strings.Join(SourceNames(), ", "), found)
@@ -155,4 +160,28 @@ func (e *Export) warnOfIdle() {
 				name, e.adapter.Title(), strings.Join(offering(name), " and ")))
 		}
 	}
+}
+
+// isPage reports whether a server has answered with a page instead of an export.
+func isPage(in *input.Input) bool {
+	head := strings.ToLower(strings.TrimSpace(string(in.TextHead()[:min(len(in.TextHead()), 512)])))
+	return strings.HasPrefix(head, "<!doctype html") || strings.HasPrefix(head, "<html")
+}
+
+// failure returns what a JSON answer such as {"error":"unauthorized"} says, or "".
+func failure(ctx context.Context, t *rows.Table) string {
+	i := t.Column("error", "errors", "message")
+	if i < 0 || len(t.Columns) > 4 || t.Input.Format() != input.JSON {
+		return ""
+	}
+	chunk, err := t.Sample(ctx)
+	if err != nil {
+		return ""
+	}
+	for row := range chunk.Rows() {
+		if row.Err == nil {
+			return pipeline.Cut(row.Cells[i], 200)
+		}
+	}
+	return ""
 }

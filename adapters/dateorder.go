@@ -21,19 +21,15 @@ const (
 	DayFirst
 )
 
-var dateOrders = [...]string{"", "mdy", "dmy"}
-
-// String returns what --date-order calls the order.
-func (o DateOrder) String() string { return dateOrders[o] }
-
-// ParseDateOrder reads "mdy" or "dmy"; empty is AnyOrder.
-func ParseDateOrder(s string) (DateOrder, error) {
-	for o, name := range dateOrders {
-		if s == name {
-			return DateOrder(o), nil
-		}
+// OrderOf returns what --date-order says; auto is AnyOrder.
+func OrderOf(opt Options) DateOrder {
+	switch opt.Get(DateOrders) {
+	case "mdy":
+		return MonthFirst
+	case "dmy":
+		return DayFirst
 	}
-	return AnyOrder, fmt.Errorf("%q is no order of dates; mdy (5/1/2024 is the first of May) or dmy (the fifth of January) was expected", s)
+	return AnyOrder
 }
 
 // NeedsOrder reports whether s is a date in which day and month could change
@@ -191,3 +187,8 @@ func (f *OrderFinder) withinMonth() (DateOrder, bool) {
 	}
 	return order, same != 1 || f.hours
 }
+
+// DateOrders is the option of sources whose times people's tools may have
+// rewritten.
+var DateOrders = Option{Name: "date-order", Placeholder: "ORDER", Values: []string{"auto", "mdy", "dmy"},
+	Help: "of dates such as 5/1/2024: what stands first, the month (mdy) or the day (dmy); auto decides by the column as a whole"}

@@ -37,7 +37,7 @@ func TestDateOrder(t *testing.T) {
 				f.Add(s)
 			}
 			if got, err := f.Order(); got != c.want || err != nil {
-				t.Errorf("got %q, %v, want %q", got, err, c.want)
+				t.Errorf("got %d, %v, want %d", got, err, c.want)
 			}
 		})
 	}
@@ -55,14 +55,14 @@ func TestNoDateOrder(t *testing.T) {
 			f.Add(s)
 		}
 		if got, err := f.Order(); got != AnyOrder || !errors.Is(err, ErrAnyOrder) {
-			t.Errorf("%s: got %q, %v", name, got, err)
+			t.Errorf("%s: got %d, %v", name, got, err)
 		}
 	}
 	var f OrderFinder
 	f.Add("5/13/2024")
 	f.Add("14/5/2024")
 	if got, err := f.Order(); err == nil || !strings.Contains(err.Error(), "month first (5/13/2024) and with the day first (14/5/2024)") {
-		t.Errorf("got %q, %v", got, err)
+		t.Errorf("got %d, %v", got, err)
 	}
 }
 
@@ -84,7 +84,7 @@ func TestDateOrderIsNeverWrong(t *testing.T) {
 			f.Add(start.Add(time.Duration(m) * time.Minute).Format(layout))
 		}
 		if got, err := f.Order(); err == nil && got != AnyOrder && got != order {
-			rt.Fatalf("got %q, want %q", got, order)
+			rt.Fatalf("got %d, want %d", got, order)
 		}
 	})
 }

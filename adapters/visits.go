@@ -38,13 +38,10 @@ func (f *VisitFinder) Add(visitor ID, at pipeline.Micros, table int, row int64) 
 // Find ends adding and returns the visits, which the caller closes.
 func (f *VisitFinder) Find(ctx context.Context) (*Visits, error) {
 	defer f.Close()
-	v := &Visits{sorter: spill.Sorter{Dir: f.Dir}}
+	v := &Visits{byRow{sorter: spill.Sorter{Dir: f.Dir}}}
 	err := f.start(ctx, &v.sorter)
 	if err == nil {
-		v.sorted, err = v.sorter.Sort()
-	}
-	if err == nil {
-		err = v.next(ctx)
+		err = v.sort(ctx)
 	}
 	if err != nil {
 		v.Close()
@@ -56,12 +53,8 @@ func (f *VisitFinder) Find(ctx context.Context) (*Visits, error) {
 // Close gives up all memory and disk space. Find does so too.
 func (f *VisitFinder) Close() error { return f.byVisitor.Close() }
 
-func position(table int, row int64) []byte {
-	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(nil, uint32(table)), uint64(row))
-}
-
-// start adds to byRow when the visit of each event began.
-func (f *VisitFinder) start(ctx context.Context, byRow *spill.Sorter) error {
+// start adds to by, which sorts by rows, when the visit of each event began.
+func (f *VisitFinder) start(ctx context.Context, by *spill.Sorter) error {
 	sorted, err := f.byVisitor.Sort()
 	if err != nil {
 		return err
@@ -83,20 +76,14 @@ func (f *VisitFinder) start(ctx context.Context, byRow *spill.Sorter) error {
 		last = at
 		var value [8]byte
 		binary.BigEndian.PutUint64(value[:], uint64(start))
-		if err := byRow.Add(position, value[:]); err != nil {
+		if err := by.Add(position, value[:]); err != nil {
 			return err
 		}
 	}
 }
 
 // Visits yields when the visits of events began, in the order of tables and rows.
-type Visits struct {
-	sorter spill.Sorter // by table and row
-	sorted *spill.Sorted
-	ahead  Visit // the next one
-	table  uint32
-	more   bool
-}
+type Visits struct{ byRow }
 
 // Visit says when the visit of one row began.
 type Visit struct {
@@ -112,27 +99,8 @@ func (v *Visit) Name(visitor string) string {
 // Take returns the visits of the rows below end in the table of that number.
 // Tables and rows are taken in ascending order.
 func (v *Visits) Take(ctx context.Context, table int, end int64) (taken []Visit, err error) {
-	for v.more && v.table == uint32(table) && v.ahead.Row < end {
-		taken = append(taken, v.ahead)
-		if err := v.next(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return taken, nil
+	err = v.take(ctx, table, end, func(row int64, start []byte) {
+		taken = append(taken, Visit{row, pipeline.Micros(binary.BigEndian.Uint64(start))})
+	})
+	return taken, err
 }
-
-func (v *Visits) next(ctx context.Context) error {
-	position, start, err := v.sorted.Next(ctx)
-	if v.more = err == nil; !v.more {
-		if err == io.EOF {
-			return nil
-		}
-		return err
-	}
-	v.table = binary.BigEndian.Uint32(position)
-	v.ahead = Visit{int64(binary.BigEndian.Uint64(position[4:])), pipeline.Micros(binary.BigEndian.Uint64(start))}
-	return nil
-}
-
-// Close gives up all memory and disk space.
-func (v *Visits) Close() error { return v.sorter.Close() }

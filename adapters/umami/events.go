@@ -20,6 +20,7 @@ const (
 	OmitLink    = "a hit on one of Umami's short links, which is no page of the site"
 	OmitPixel   = "a hit on one of Umami's pixels, which is no page of the site"
 	OmitWebsite = "an event of another website; --website chooses"
+	OmitRepeat  = "a repeat of an event with the same event_id"
 	OmitUnknown = "an event of a type that is not known and has no name"
 
 	RejectTime = "created_at is no time"
@@ -31,7 +32,10 @@ const (
 type eventTable struct {
 	*rows.Table
 	kind   eventsKind
-	derive bool // visits are to be found
+	scope  string // of event ids, which are unique within a table only in version 1
+	derive bool   // visits are to be found
+	dated  bool   // day and month could change places in created_at
+	times  adapters.Times
 
 	websiteID, eventID, sessionID, visitID, createdAt int
 	hostname, path, query, title                      int
@@ -47,10 +51,23 @@ type eventTable struct {
 type eventsKind uint8
 
 const (
-	modern      eventsKind = iota // website_event, since version 2
-	v1Pageviews                   // pageview of version 1
-	v1Events                      // event of version 1
+	noEvents    eventsKind = iota
+	modern                 // website_event, since version 2
+	v1Pageviews            // pageview of version 1
+	v1Events               // event of version 1
 )
+
+func kindOf(r role) eventsKind {
+	switch r {
+	case eventsRole:
+		return modern
+	case v1PageviewsRole:
+		return v1Pageviews
+	case v1EventsRole:
+		return v1Events
+	}
+	return noEvents
+}
 
 // campaignColumn is a column that holds a parameter of the query.
 type campaignColumn struct {
@@ -84,6 +101,12 @@ func newEventTable(t *rows.Table, kind eventsKind) *eventTable {
 		country: at("country"), region: at("region", "subdivision1"), city: at("city"),
 		lcp: at("lcp"), inp: at("inp"), cls: at("cls"), fcp: at("fcp"), ttfb: at("ttfb"),
 	}
+	switch kind {
+	case v1Pageviews:
+		e.scope, e.eventID = "pageview ", at("view_id")
+	case v1Events:
+		e.scope = "event "
+	}
 	for _, parameter := range campaignParameters {
 		if i := at(parameter); i >= 0 {
 			e.campaign = append(e.campaign, campaignColumn{parameter, i})
@@ -102,9 +125,12 @@ type source struct {
 	website  string // only events of this one; empty for all
 	tables   []*eventTable
 	sessions *sessions        // nil without such a table
-	data     *spill.Index     // properties of events
+	data     *spill.Index     // properties of events, one row each
+	objects  *spill.Index     // properties of version 1's events, one object each
 	userData *spill.Index     // properties of sessions' users
-	visits   *adapters.Visits // nil where all tables tell them
+	visits   *adapters.Visits // nil where all tables have them
+	repeats  *adapters.Repeats
+	mixed    bool // there are events of version 1 and of later ones
 	rejects  *rejects
 
 	told   bool // the rejects were handed over
@@ -147,6 +173,9 @@ func (s *source) Next(ctx context.Context) (pipeline.Chunk, error) {
 				return nil, input.Errorf(t.Input.Name, "reading what was sorted on disk: %w", err)
 			}
 		}
+		if c.repeats, err = s.repeats.Take(ctx, s.at, rows.EndRow); err != nil {
+			return nil, input.Errorf(t.Input.Name, "reading what was sorted on disk: %w", err)
+		}
 		return c, nil
 	}
 	return nil, io.EOF
@@ -158,13 +187,16 @@ func (s *source) Close() error {
 	if s.reader != nil {
 		errs = append(errs, s.reader.Close())
 	}
-	for _, ix := range []*spill.Index{s.data, s.userData} {
+	for _, ix := range []*spill.Index{s.data, s.objects, s.userData} {
 		if ix != nil {
 			errs = append(errs, ix.Close())
 		}
 	}
 	if s.visits != nil {
 		errs = append(errs, s.visits.Close())
+	}
+	if s.repeats != nil {
+		errs = append(errs, s.repeats.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -174,6 +206,8 @@ type chunk struct {
 	table  *eventTable
 	rows   *rows.Chunk
 	visits []adapters.Visit // of the rows, in order
+	// repeats are the rows that repeat an earlier one, in order.
+	repeats []int64
 }
 
 // Decode makes an event of each row, see [pipeline.Chunk].
@@ -214,7 +248,12 @@ func (d *decoder) decode(row *rows.Row) error {
 		began = &d.visits[0]
 		d.visits = d.visits[1:]
 	}
-	created, ok := d.source.times.Parse(get.at(t.createdAt))
+	if len(d.repeats) > 0 && d.repeats[0] == row.Number {
+		d.repeats = d.repeats[1:]
+		d.out.Omit(d.at, OmitRepeat)
+		return nil
+	}
+	created, ok := t.times.Parse(get.at(t.createdAt))
 	if !ok {
 		d.out.Reject(d.at, RejectTime, row.Text())
 		return nil
@@ -251,7 +290,7 @@ func (d *decoder) decode(row *rows.Row) error {
 		Raw:        row.Raw,
 	}
 	d.properties, d.userProperties = d.properties[:0], d.userProperties[:0]
-	if noVisit(ev.Session) {
+	if noID(ev.Session) {
 		ev.Session = ""
 		if began != nil {
 			ev.Session = began.Name(visitor)
@@ -287,7 +326,7 @@ func (t *eventTable) eventKind(get cells) (kind pipeline.Kind, omit string) {
 		return pipeline.Pageview, ""
 	}
 	named := get.at(t.name) != ""
-	switch get.at(t.kindColumn) {
+	switch adapters.Integer(get.at(t.kindColumn)) {
 	case "1":
 		return pipeline.Pageview, ""
 	case "2":
@@ -408,11 +447,25 @@ func (d *decoder) vitals(v *pipeline.WebVitals, get cells) {
 	*v = pipeline.WebVitals{LCP: measure(t.lcp), INP: measure(t.inp), CLS: measure(t.cls), FCP: measure(t.fcp), TTFB: measure(t.ttfb)}
 }
 
+// dataOf returns the properties of a table's events. Ids are unique within
+// their own kind of event only: version 1 counts each from 1.
+func (s *source) dataOf(t *eventTable) *spill.Index {
+	switch {
+	case t.kind == v1Pageviews:
+		return nil
+	case t.kind == v1Events && s.objects != nil, s.data == nil && !s.mixed:
+		return s.objects
+	case t.kind == v1Events && s.mixed:
+		return nil
+	}
+	return s.data
+}
+
 // attach sets the properties that other tables hold, and the tag.
 func (d *decoder) attach(ev *pipeline.Event, get cells) (err error) {
-	if d.source.data != nil {
+	if data := d.source.dataOf(d.table); data != nil {
 		if key := get.at(d.table.eventID); key != "" {
-			if d.properties, err = lookup(d.source.data, adapters.IDOf(key), d.properties); err != nil {
+			if d.properties, err = lookup(data, adapters.IDOf(key), d.properties); err != nil {
 				return err
 			}
 		}

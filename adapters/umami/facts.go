@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"hopper/adapters"
-	"hopper/adapters/input"
 	"hopper/adapters/input/rows"
 	"hopper/adapters/input/spill"
 	"hopper/pipeline"
@@ -19,11 +18,7 @@ import (
 // cells; the rest it looks up by the columns' names.
 //
 // Where visit_id is missing, as before version 2.11, visits follow from pauses.
-func tell(ctx context.Context, inputs []*input.Input, opt adapters.Options, yield func(*recount.Fact) error) (err error) {
-	found, err := find(ctx, inputs)
-	if err != nil {
-		return err
-	}
+func tell(ctx context.Context, found *tables, opt adapters.Options, yield func(*recount.Fact) error) (err error) {
 	visitors, err := visitorTable(ctx, found.sessions, opt)
 	if err != nil {
 		return err
@@ -31,9 +26,8 @@ func tell(ctx context.Context, inputs []*input.Input, opt adapters.Options, yiel
 	if visitors != nil {
 		defer func() { err = errors.Join(err, visitors.Close()) }()
 	}
-	times := &adapters.Times{Zone: opt.Location(), Serials: true}
 	for _, e := range found.events {
-		if err := tellTable(ctx, e.Table, e.derive, visitors, times, yield); err != nil {
+		if err := tellTable(ctx, e.Table, e.derive, visitors, &e.times, yield); err != nil {
 			return err
 		}
 	}
@@ -119,7 +113,7 @@ func tellTable(ctx context.Context, t *rows.Table, paused bool, visitors *spill.
 			f.Referrer = path
 		}
 		f.Name = cell("event_name")
-		kind := cell("event_type")
+		kind := strings.TrimSuffix(cell("event_type"), ".0")
 		switch {
 		case t.Column("url_path") >= 0: // since version 2
 			f.Kind = kinds[kind]

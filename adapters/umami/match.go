@@ -11,7 +11,9 @@ import (
 func (Adapter) Title() string { return "Umami" }
 
 // Options are the choices that the exports of Umami offer.
-func (Adapter) Options() []adapters.Option { return []adapters.Option{adapters.Website} }
+func (Adapter) Options() []adapters.Option {
+	return []adapters.Option{adapters.Website, adapters.DateOrders}
+}
 
 // Match looks for Umami's tables among the inputs.
 func (a Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Match {
@@ -19,6 +21,7 @@ func (a Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Matc
 		return open(ctx, inputs, opt)
 	}}
 	if !detect(ctx, inputs) {
+		m.Fit, m.Err = nearly(inputs)
 		return m
 	}
 	m.Fit = adapters.Fits
@@ -37,4 +40,17 @@ func (a Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Matc
 	}
 	m.Units = adapters.EachAlone(events)
 	return m
+}
+
+// nearly recognizes databases as Umami is kept in, in forms that are no tables.
+func nearly(inputs []*input.Input) (adapters.Fit, error) {
+	for _, in := range inputs {
+		switch in.Format() {
+		case input.PGCustom:
+			return adapters.Near, input.Errorf(in.Name, "is in pg_dump's custom format; convert it with pg_restore -f dump.sql %s and give dump.sql", in.Base)
+		case input.SQLite:
+			return adapters.Near, input.Errorf(in.Name, "is an SQLite database; write its tables as text with sqlite3 %s .dump > dump.sql and give dump.sql", in.Base)
+		}
+	}
+	return adapters.NoFit, nil
 }

@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
 	"hopper/adapters"
 	"hopper/adapters/input"
 	"hopper/adapters/input/rows"
-	"hopper/pipeline"
 )
 
 // role is what a table is to Umami.
@@ -27,6 +26,7 @@ const (
 	sessionsRole
 	eventDataRole
 	sessionDataRole
+	websitesRole
 )
 
 // eventColumns are those that no other of Umami's tables has, most of them.
@@ -63,6 +63,8 @@ func roleOf(t *rows.Table) role {
 		return eventsRole
 	case has("session_id", "browser", "os") && either("screen", "device"):
 		return sessionsRole
+	case has("website_id", "name", "domain"):
+		return websitesRole
 	}
 	return other
 }
@@ -72,57 +74,23 @@ type tables struct {
 	events                           []*eventTable
 	sessions, eventData, sessionData []*rows.Table
 	passedOver                       []string // inputs without any
-	websites                         []string // in the events' first rows, sorted
+	leftovers                        []string // tables that an upgrade has left
 	derived                          bool
+
+	named     []site           // rows of the table website
+	sites     map[string]int64 // events of each website, by its id in lower case
+	moreSites bool             // there are more than are counted
 }
 
 // find sorts the inputs' tables by role, and fails where they do not make an
 // export that can be read.
 func find(ctx context.Context, inputs []*input.Input) (*tables, error) {
-	var found tables
-	var broken error
-	sites := map[string]bool{}
-	for _, in := range inputs {
-		all, err := rows.Find(ctx, in)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if err != nil && broken == nil {
-			broken = err
-		}
-		before := found.count()
-		for _, t := range all {
-			t.NullWord = true
-			switch r := roleOf(t); r {
-			case eventsRole, v1PageviewsRole, v1EventsRole:
-				e := newEventTable(t, map[role]eventsKind{eventsRole: modern, v1PageviewsRole: v1Pageviews, v1EventsRole: v1Events}[r])
-				if err := e.complete(); err != nil {
-					return nil, err
-				}
-				if err := e.sample(ctx, sites); err != nil {
-					return nil, err
-				}
-				found.derived = found.derived || e.derive
-				found.events = append(found.events, e)
-			case sessionsRole:
-				if t.Column("session_id") < 0 {
-					return nil, missing(t, "session_id", "without it sessions cannot be joined to their events")
-				}
-				found.sessions = append(found.sessions, t)
-			case eventDataRole:
-				found.eventData = append(found.eventData, t)
-			case sessionDataRole:
-				found.sessionData = append(found.sessionData, t)
-			}
-		}
-		if found.count() == before {
-			found.passedOver = append(found.passedOver, in.Name)
-		}
-	}
-	found.websites = slices.Sorted(maps.Keys(sites))
+	found, broken, err := collect(ctx, inputs)
 	switch {
+	case err != nil:
+		return nil, err
 	case len(found.events) > 0:
-		return &found, nil
+		return found, nil
 	case isAggregates(inputs):
 		archive := path.Dir(filepath.ToSlash(inputs[0].Name))
 		return nil, input.Errorf(archive, "%s", aggregatesAdvice)
@@ -131,20 +99,94 @@ func find(ctx context.Context, inputs []*input.Input) (*tables, error) {
 	case found.count() > 0:
 		return nil, input.Errorf(append(found.sessions, append(found.eventData, found.sessionData...)...)[0].Input.Name,
 			"belongs to a table of events, which is not among the inputs; give website_event (version 1: pageview and event) as well, in any order")
+	case len(found.named) > 0:
+		return nil, input.Errorf(inputs[0].Name, "holds the table website and no events; %s", howToExport)
 	}
 	for _, in := range inputs {
 		if all, err := rows.Find(ctx, in); err == nil && len(all) == 1 && headless(all[0]) {
 			return nil, &input.Error{Input: in.Name, Row: 1,
-				Err: errors.New("has values where a header with the columns' names was expected; export it with a header (COPY … CSV HEADER, FORMAT CSVWithNames)")}
+				Err: errors.New("has values where a header with the columns' names was expected, and in no order that is known; export it with a header (COPY … CSV HEADER, FORMAT CSVWithNames)")}
 		}
 	}
 	return nil, input.Errorf(inputs[0].Name,
 		"holds no table of Umami's that can be read; a website_event with the columns session_id, created_at and url_path was expected, found %s", contents(ctx, inputs))
 }
 
+// collect sorts the inputs' tables by role. It returns beside the first error
+// of an input that cannot be read.
+func collect(ctx context.Context, inputs []*input.Input) (found *tables, broken, err error) {
+	found = new(tables)
+	all := make([][]*rows.Table, len(inputs))
+	upgraded := false // there are events in a table of the present version
+	for i, in := range inputs {
+		if all[i], err = tablesOf(ctx, in); ctx.Err() != nil {
+			return nil, nil, ctx.Err()
+		}
+		if err != nil && broken == nil {
+			broken = err
+		}
+		upgraded = upgraded || slices.ContainsFunc(all[i], func(t *rows.Table) bool { return kindOf(roleOf(t)) > 0 && !leftover.MatchString(t.Name) })
+	}
+	for i, in := range inputs {
+		used := false
+		for _, t := range all[i] {
+			r := roleOf(t)
+			if r != other && upgraded && leftover.MatchString(t.Name) {
+				found.leftovers = append(found.leftovers, t.Name)
+				continue
+			}
+			used = used || r != other
+			if err := found.add(ctx, t, r); err != nil {
+				return nil, nil, err
+			}
+		}
+		if !used {
+			found.passedOver = append(found.passedOver, in.Name)
+		}
+	}
+	return found, broken, nil
+}
+
+// leftover matches the names of tables that Umami's upgrades leave behind.
+var leftover = regexp.MustCompile(`^(v1_(account|event|event_data|pageview|session|website)|_?(website_event|event|event_data|pageview|session|session_data)_old)$`)
+
+// add takes a table of that role.
+func (f *tables) add(ctx context.Context, t *rows.Table, r role) error {
+	switch r {
+	case eventsRole, v1PageviewsRole, v1EventsRole:
+		e := newEventTable(t, kindOf(r))
+		if err := e.complete(); err != nil {
+			return err
+		}
+		if err := e.sample(ctx); err != nil {
+			return err
+		}
+		f.derived = f.derived || e.derive
+		f.events = append(f.events, e)
+	case sessionsRole:
+		if t.Column("session_id") < 0 {
+			return missing(t, "session_id", "without it sessions cannot be joined to their events")
+		}
+		f.sessions = append(f.sessions, t)
+	case eventDataRole:
+		f.eventData = append(f.eventData, t)
+	case sessionDataRole:
+		f.sessionData = append(f.sessionData, t)
+	case websitesRole:
+		return f.loadSites(ctx, t)
+	}
+	return nil
+}
+
 const aggregatesAdvice = "is the export of a dashboard: sums without dates, from which no events can be made. " +
 	"Export the events instead: on Umami Cloud the data export of the settings, which has a website_event.csv; " +
-	`self-hosted the tables themselves: psql -c "\copy website_event to 'website_event.csv' csv header", and session and event_data likewise`
+	"self-hosted the tables themselves: " + howToExport
+
+// howToExport says how to get the tables of a self-hosted Umami.
+const howToExport = `of PostgreSQL with psql -c "\copy website_event to 'website_event.csv' csv header", and session and event_data likewise; ` +
+	"of MySQL with mysqldump umami website_event session event_data > umami.sql; " +
+	`of ClickHouse with clickhouse-client -q "select * from umami.website_event format CSVWithNames" > website_event.csv, and event_data likewise ` +
+	"(version 1: pageview, event and session)"
 
 func (f *tables) count() int {
 	return len(f.events) + len(f.sessions) + len(f.eventData) + len(f.sessionData)
@@ -168,9 +210,9 @@ func missing(t *rows.Table, column, why string) error {
 		Err: fmt.Errorf("is missing from the header, and %s; found %s; export the table again with all columns", why, list(t.Columns))}
 }
 
-// sample looks at the table's first rows, whether they tell visits, and of
-// which websites they are.
-func (e *eventTable) sample(ctx context.Context, sites map[string]bool) error {
+// sample looks at the table's first rows, whether they have visits, and dates
+// in which day and month could change places.
+func (e *eventTable) sample(ctx context.Context) error {
 	e.derive = e.visitID < 0
 	chunk, err := e.Sample(ctx)
 	if err != nil {
@@ -181,13 +223,8 @@ func (e *eventTable) sample(ctx context.Context, sites map[string]bool) error {
 			continue
 		}
 		get := cells(row.Cells)
-		e.derive = e.derive || noVisit(get.at(e.visitID))
-		if _, omit := e.eventKind(get); omit != "" {
-			continue // Umami gives each short link and pixel a website_id
-		}
-		if id := get.at(e.websiteID); id != "" {
-			sites[strings.Clone(id)] = true
-		}
+		e.derive = e.derive || noID(get.at(e.visitID))
+		e.dated = e.dated || adapters.NeedsOrder(get.at(e.createdAt))
 	}
 	return nil
 }
@@ -208,22 +245,6 @@ func isAggregates(inputs []*input.Input) bool {
 		}
 	}
 	return n >= 4
-}
-
-// headless reports whether a table's header is a row of Umami's values: a
-// time among at least three identifiers.
-func headless(t *rows.Table) bool {
-	var times adapters.Times
-	ids, dates := 0, 0
-	for _, c := range t.Header {
-		if _, ok := times.Parse(strings.ToUpper(c)); ok {
-			dates++
-		}
-		if pipeline.IsUUID(c) {
-			ids++
-		}
-	}
-	return ids >= 3 && dates > 0
 }
 
 // contents says what tables the inputs hold.
@@ -288,23 +309,6 @@ func (f *tables) schema() string {
 	return fmt.Sprintf("%d columns, version %s", len(e.Columns), version)
 }
 
-// website returns which website's events to read, empty for all: a dump of
-// a self-hosted Umami holds those of all its websites.
-func (f *tables) website(asked string) (string, error) {
-	switch {
-	case asked != "" && !slices.ContainsFunc(f.events, func(e *eventTable) bool { return e.websiteID >= 0 }):
-		return "", input.Errorf(f.events[0].Input.Name, "has no column website_id to choose the website %s by", asked)
-	case asked != "":
-		return asked, nil
-	case len(f.websites) > 1:
-		return "", input.Errorf(f.events[0].Input.Name, "holds the events of several websites (%s); choose one with --website, and import each into its own site",
-			strings.Join(f.websites, ", "))
-	case len(f.websites) == 1:
-		return f.websites[0], nil
-	}
-	return "", nil
-}
-
 // notes are what a user should know before an import.
 func (f *tables) notes() []string {
 	var notes []string
@@ -314,11 +318,14 @@ func (f *tables) notes() []string {
 			`Export it too and give both files: psql -c "\copy session to 'session.csv' csv header"`)
 	}
 	if f.derived {
-		notes = append(notes, "Visits are not told (visit_id came with version 2.11): a pause of 30 minutes or more begins a new one.")
+		notes = append(notes, "Visits are not in the export (visit_id came with version 2.11): a pause of 30 minutes or more begins a new one.")
 	}
 	if !slices.ContainsFunc(f.events, func(e *eventTable) bool { return e.hostname >= 0 }) &&
 		!slices.ContainsFunc(f.sessions, func(t *rows.Table) bool { return t.Column("hostname") >= 0 }) {
-		notes = append(notes, "The site's hostname is not told: give it with --hostname.")
+		notes = append(notes, "The site's hostname is not in the export: give it with --hostname.")
+	}
+	if len(f.leftovers) > 0 {
+		notes = append(notes, "Left out, since an upgrade of Umami has left them behind: "+strings.Join(f.leftovers, ", ")+".")
 	}
 	if len(f.passedOver) > 0 {
 		notes = append(notes, "Passed over, since no table of Umami's is in it: "+strings.Join(f.passedOver, ", ")+".")

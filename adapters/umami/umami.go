@@ -69,7 +69,7 @@ func detect(ctx context.Context, inputs []*input.Input) bool {
 		if !rows.IsTable(in) {
 			return false
 		}
-		found, err := rows.Find(ctx, in) // reads no more than the head
+		found, err := tablesOf(ctx, in) // reads no more than the head
 		return err == nil && slices.ContainsFunc(found, func(t *rows.Table) bool { return roleOf(t) != other || headless(t) })
 	})
 }
@@ -79,10 +79,10 @@ func isJoined(ctx context.Context, in *input.Input) bool {
 	if !rows.IsTable(in) {
 		return false
 	}
-	found, err := rows.Find(ctx, in) // reads no more than the head
+	found, err := tablesOf(ctx, in) // reads no more than the head
 	return err == nil && len(found) > 0 && !slices.ContainsFunc(found, func(t *rows.Table) bool {
 		switch roleOf(t) {
-		case sessionsRole, eventDataRole, sessionDataRole:
+		case sessionsRole, eventDataRole, sessionDataRole, websitesRole:
 			return false
 		}
 		return true
@@ -96,16 +96,21 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 	if err != nil {
 		return nil, err
 	}
-	website, err := found.website(opt.Get(adapters.Website))
-	if err != nil {
-		return nil, err
+	src := &source{
+		opt: opt, times: adapters.Times{Zone: opt.Location(), Serials: true, Order: adapters.OrderOf(opt)},
+		tables: found.events, mixed: found.mixed(), rejects: new(rejects),
 	}
-	src := &source{opt: opt, times: adapters.Times{Zone: opt.Location(), Serials: true}, website: website, tables: found.events, rejects: new(rejects)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, src.Close())
 		}
 	}()
+	if src.repeats, err = found.survey(ctx, opt); err != nil {
+		return nil, err
+	}
+	if src.website, err = found.website(opt.Get(adapters.Website)); err != nil {
+		return nil, err
+	}
 	if len(found.sessions) > 0 {
 		src.sessions = new(sessions)
 		for _, t := range found.sessions {
@@ -115,23 +120,22 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 		}
 		src.sessions.sort()
 	}
-	if src.data, err = src.index(ctx, found.eventData, "website_event_id", "event_id"); err != nil {
+	objects, data := found.splitData()
+	if src.data, err = src.index(ctx, data, "website_event_id", "event_id"); err != nil {
+		return nil, err
+	}
+	if src.objects, err = src.index(ctx, objects, "event_id"); err != nil {
 		return nil, err
 	}
 	if src.userData, err = src.index(ctx, found.sessionData, "session_id"); err != nil {
 		return nil, err
 	}
 	if slices.ContainsFunc(found.events, func(t *eventTable) bool { return t.derive }) {
-		for _, t := range found.events {
-			if err := t.Input.Spool(ctx); err != nil {
-				return nil, err
-			}
-		}
 		if src.visits, err = src.findVisits(ctx); err != nil {
 			return nil, err
 		}
 	}
-	facts := func(ctx context.Context, yield func(*recount.Fact) error) error { return tell(ctx, inputs, opt, yield) }
+	facts := func(ctx context.Context, yield func(*recount.Fact) error) error { return tell(ctx, found, opt, yield) }
 	return &adapters.Reading{
 		Source: src, Shape: found.shape(), Schema: found.schema(), Notes: found.notes(), Facts: facts, Verify: adapters.VerifyRows(src, opt, facts),
 	}, nil
@@ -167,8 +171,8 @@ func (s *source) findVisits(ctx context.Context) (*adapters.Visits, error) {
 		// What cannot be read here is rejected when it is read again.
 		err := each(ctx, t.Table, nil, func(row *rows.Row) error {
 			get := cells(row.Cells)
-			at, ok := s.times.Parse(get.at(t.createdAt))
-			if !ok || get.at(t.sessionID) == "" || !noVisit(get.at(t.visitID)) {
+			at, ok := t.times.Parse(get.at(t.createdAt))
+			if !ok || get.at(t.sessionID) == "" || !noID(get.at(t.visitID)) {
 				return nil
 			}
 			return finder.Add(adapters.IDOf(get.at(t.sessionID)), at, ordinal, row.Number)
@@ -180,8 +184,21 @@ func (s *source) findVisits(ctx context.Context) (*adapters.Visits, error) {
 	return finder.Find(ctx)
 }
 
-// noVisit reports whether a visit_id is none: ClickHouse fills a column that
-// was added later with zeros.
-func noVisit(visitID string) bool {
-	return visitID == "" || visitID == "00000000-0000-0000-0000-000000000000"
+// splitData tells apart the tables with one object of properties an event from
+// those with a row for each property.
+func (f *tables) splitData() (objects, single []*rows.Table) {
+	for _, t := range f.eventData {
+		if t.Column("event_data") >= 0 && t.Column("data_key", "event_key") < 0 {
+			objects = append(objects, t)
+		} else {
+			single = append(single, t)
+		}
+	}
+	return objects, single
+}
+
+// mixed reports whether there are events of version 1 and of later ones.
+func (f *tables) mixed() bool {
+	old := func(e *eventTable) bool { return e.kind != modern }
+	return slices.ContainsFunc(f.events, old) && slices.ContainsFunc(f.events, func(e *eventTable) bool { return !old(e) })
 }

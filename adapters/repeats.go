@@ -1,0 +1,79 @@
+package adapters
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"hopper/adapters/input/spill"
+)
+
+// A RepeatFinder finds the rows whose event an earlier row has already, by the
+// events' identifiers, within a table and over several. It sorts them, on disk
+// where need be: 46 bytes an event in memory, 30 on disk. The zero value is
+// ready for use, by one goroutine.
+type RepeatFinder struct {
+	// Dir is where it spills; empty is the system's directory for temporary files.
+	Dir string
+
+	byID spill.Sorter
+}
+
+// Add takes the event of the row of that number in the table of that number.
+// Tables and rows are added in ascending order.
+func (f *RepeatFinder) Add(event ID, table int, row int64) error {
+	f.byID.Dir = f.Dir
+	return f.byID.Add(event[:], position(table, row))
+}
+
+// Find ends adding and returns the repeats, which the caller closes. Where
+// there are none it returns nil.
+func (f *RepeatFinder) Find(ctx context.Context) (*Repeats, error) {
+	defer f.Close()
+	sorted, err := f.byID.Sort()
+	if err != nil {
+		return nil, err
+	}
+	r := &Repeats{byRow{sorter: spill.Sorter{Dir: f.Dir}}}
+	var event ID
+	for first := true; ; first = false {
+		key, position, err := sorted.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		// Of equal keys the one that was added first comes first.
+		if err == nil && !first && ID(key) == event {
+			err = r.sorter.Add(position, nil)
+		}
+		if err != nil {
+			r.Close()
+			return nil, err
+		}
+		event = ID(key)
+	}
+	if r.sorter.Len() == 0 {
+		return nil, r.Close()
+	}
+	if err := r.sort(ctx); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// Close gives up all memory and disk space. Find does so too.
+func (f *RepeatFinder) Close() error { return f.byID.Close() }
+
+// Repeats yields the rows that repeat an earlier one, in the order of tables
+// and rows.
+type Repeats struct{ byRow }
+
+// Take returns the repeats among the rows below end in the table of that
+// number. Tables and rows are taken in ascending order. A nil Repeats has none.
+func (r *Repeats) Take(ctx context.Context, table int, end int64) (taken []int64, err error) {
+	if r == nil {
+		return nil, nil
+	}
+	err = r.take(ctx, table, end, func(row int64, _ []byte) { taken = append(taken, row) })
+	return taken, err
+}

@@ -1,0 +1,95 @@
+package umami
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"hopper/adapters"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows"
+)
+
+// site is a row of the table website.
+type site struct{ id, name, domain string }
+
+// loadSites reads a table website.
+func (f *tables) loadSites(ctx context.Context, t *rows.Table) error {
+	id, name, domain := t.Column("website_id"), t.Column("name"), t.Column("domain")
+	return each(ctx, t, nil, func(row *rows.Row) error {
+		get := cells(row.Cells)
+		if len(f.named) < maxSites && get.at(id) != "" {
+			f.named = append(f.named, site{strings.ToLower(strings.Clone(get.at(id))), strings.Clone(get.at(name)), strings.Clone(get.at(domain))})
+		}
+		return nil
+	})
+}
+
+// website returns the id of the website whose events to read, empty for all: a
+// dump of a self-hosted Umami holds those of all its websites.
+func (f *tables) website(asked string) (string, error) {
+	in := f.events[0].Input.Name
+	switch {
+	case asked == "" && len(f.sites) > 1:
+		return "", input.Errorf(in, "holds the events of several websites: %s. Choose one with --website, by its id, name or domain, and import each into its own site", f.listSites())
+	case asked == "":
+		for id := range f.sites {
+			return id, nil
+		}
+		return "", nil
+	case !slices.ContainsFunc(f.events, func(e *eventTable) bool { return e.websiteID >= 0 }):
+		return "", input.Errorf(in, "has no column website_id to choose the website %s by", asked)
+	}
+	var meant []string
+	for id := range f.sites {
+		s := f.siteOf(id)
+		if strings.EqualFold(asked, id) || s.name != "" && strings.EqualFold(asked, s.name) || s.domain != "" && adapters.SameHost(asked, s.domain) {
+			meant = append(meant, id)
+		}
+	}
+	switch {
+	case len(meant) == 1:
+		return meant[0], nil
+	case len(meant) > 1:
+		return "", input.Errorf(in, "holds several websites that are called %q: %s. Choose one by its id", asked, f.listSites())
+	case f.moreSites && len(asked) == 36:
+		return strings.ToLower(asked), nil
+	case len(f.sites) == 0:
+		return "", input.Errorf(in, "holds no events of the website %q, nor of any other", asked)
+	}
+	return "", input.Errorf(in, "holds no events of a website with the id, name or domain %q; there are: %s", asked, f.listSites())
+}
+
+func (f *tables) siteOf(id string) site {
+	if i := slices.IndexFunc(f.named, func(s site) bool { return s.id == id }); i >= 0 {
+		return f.named[i]
+	}
+	return site{id: id}
+}
+
+// listSites names the websites, those with the most events first.
+func (f *tables) listSites() string {
+	ids := slices.SortedFunc(maps.Keys(f.sites), func(a, b string) int {
+		return cmp.Or(cmp.Compare(f.sites[b], f.sites[a]), cmp.Compare(a, b))
+	})
+	const most = 20
+	var all []string
+	for _, id := range ids[:min(len(ids), most)] {
+		s := f.siteOf(id)
+		text := id
+		if s.name != "" {
+			text += fmt.Sprintf(" %q", s.name)
+		}
+		if s.domain != "" {
+			text += " " + s.domain
+		}
+		all = append(all, fmt.Sprintf("%s (%d events)", text, f.sites[id]))
+	}
+	if len(ids) > most {
+		all = append(all, fmt.Sprintf("and %d more", len(ids)-most))
+	}
+	return strings.Join(all, "; ")
+}

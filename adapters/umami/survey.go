@@ -1,0 +1,131 @@
+package umami
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"hopper/adapters"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows"
+	"hopper/pipeline"
+)
+
+// survey reads the events through before they are translated: of which
+// websites they are, which are repeats, and in what order the dates of a
+// spreadsheet hold day and month.
+func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Repeats, error) {
+	finder := adapters.RepeatFinder{Dir: opt.TempDir}
+	defer finder.Close()
+	orders := make([]adapters.OrderFinder, len(f.events))
+	for ordinal, e := range f.events {
+		if err := e.Input.Spool(ctx); err != nil {
+			return nil, err
+		}
+		e.times = adapters.Times{Zone: opt.Location(), Serials: true, Order: adapters.OrderOf(opt)}
+		find := e.dated && e.times.Order == adapters.AnyOrder
+		if opt.Now.Unix() > 0 {
+			orders[ordinal].To = pipeline.MicrosOf(opt.Now)
+		}
+		look := *e.Table
+		look.Only(e.websiteID, e.eventID, e.sessionID, e.createdAt, e.kindColumn, e.name)
+		err := each(ctx, &look, nil, func(row *rows.Row) error {
+			get := cells(row.Cells)
+			if find {
+				orders[ordinal].Add(get.at(e.createdAt))
+			}
+			f.countSite(e, get)
+			if id := e.identity(get); id != "" {
+				return finder.Add(adapters.IDOf(id), ordinal, row.Number)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := f.orderDates(orders); err != nil {
+		return nil, err
+	}
+	return finder.Find(ctx)
+}
+
+// identity returns what is the same for the same event alone, empty where
+// nothing is. An id that is no UUID, as in version 1, is no one's own: it needs
+// the visitor and the time.
+func (e *eventTable) identity(get cells) string {
+	id := get.at(e.eventID)
+	if noID(id) {
+		return ""
+	}
+	// A row that will be rejected is no event that others could repeat.
+	if _, ok := e.times.Parse(get.at(e.createdAt)); !ok && !e.dated {
+		return ""
+	}
+	if pipeline.IsUUID(id) {
+		return id
+	}
+	return strings.Join([]string{e.scope, id, get.at(e.sessionID), get.at(e.createdAt)}, "\x00")
+}
+
+// orderDates decides the order of day and month in each table. One in which
+// nothing decides has the order of the others.
+func (f *tables) orderDates(orders []adapters.OrderFinder) error {
+	known := map[adapters.DateOrder]bool{}
+	undecided := map[*eventTable]error{}
+	for i, e := range f.events {
+		order, err := orders[i].Order()
+		switch {
+		case errors.Is(err, adapters.ErrAnyOrder):
+			undecided[e] = err
+		case err != nil:
+			return &input.Error{Input: e.Input.Name, Field: "created_at", Err: err}
+		case order != adapters.AnyOrder:
+			e.times.Order = order
+			known[order] = true
+		}
+	}
+	for _, e := range f.events {
+		err, open := undecided[e]
+		if !open {
+			continue
+		}
+		if len(known) != 1 {
+			return &input.Error{Input: e.Input.Name, Field: "created_at", Err: err}
+		}
+		for order := range known {
+			e.times.Order = order
+		}
+	}
+	return nil
+}
+
+// countSite counts an event for its website. Umami gives each short link and pixel
+// a website_id too.
+func (f *tables) countSite(e *eventTable, get cells) {
+	id := get.at(e.websiteID)
+	if id == "" {
+		return
+	}
+	if kind := adapters.Integer(get.at(e.kindColumn)); e.kind == modern && (kind == "3" || kind == "4") {
+		return
+	}
+	if f.sites == nil {
+		f.sites = map[string]int64{}
+	}
+	if _, known := f.sites[id]; !known {
+		if len(f.sites) == maxSites {
+			f.moreSites = true
+			return
+		}
+		id = strings.ToLower(strings.Clone(id))
+	}
+	f.sites[id]++
+}
+
+// maxSites is of how many websites events are counted.
+const maxSites = 10_000
+
+// noID reports whether an identifier is none: ClickHouse fills a column that
+// was added later with zeros.
+func noID(id string) bool { return id == "" || id == "00000000-0000-0000-0000-000000000000" }

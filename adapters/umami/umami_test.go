@@ -250,7 +250,7 @@ func TestCannotBeRead(t *testing.T) {
 func TestDetect(t *testing.T) {
 	for name, want := range map[string]bool{
 		"cloud-2024.zip": true, "cloud-2026.zip": true, "clickhouse.csv": true, "postgres": true, "postgres-tab": true, "postgres-packed": true,
-		"pg_dump.sql": true, "v1": true, "aggregates.zip": true, "broken/session.csv": true, "broken/missing-column.csv": true, "headless.csv": true,
+		"pg_dump.sql": true, "v1": true, "aggregates.zip": true, "broken/session.csv": true, "broken/missing-column.csv": true, "broken/headless.csv": true,
 		"generate.go": false, "broken/junk.csv": false,
 	} {
 		ins, err := input.Open(t.Context(), []string{fixtures + name}, nil, "")

@@ -184,5 +184,6 @@ func (e *embedded) report(ctx context.Context, out io.Writer, imports []string) 
 		}
 	}
 	fmt.Fprintf(table, "\nAll of it: sqlite3 %s 'SELECT * FROM sessions'\n", e.server.Path())
+	fmt.Fprintf(table, "In a browser: hopper sandbox --db %s, then http://127.0.0.1:8787/\n", e.server.Path())
 	return table.Flush()
 }

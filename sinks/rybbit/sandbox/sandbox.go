@@ -23,6 +23,9 @@ type Options struct {
 	// Scopes, if not nil, are what the key may do: some of sites:write, sites:read,
 	// analytics:read, sessions:read, users:read, events:read and sql:read.
 	Scopes []string
+	// QuotedIntegers lets the SQL route answer integers as strings, as ClickHouse
+	// does by some settings.
+	QuotedIntegers bool
 	// NoSQL plays a server from before the SQL route: it answers 404.
 	NoSQL bool
 	// ReadKey, if set, is a second key that may list imports and nothing else.

@@ -76,6 +76,11 @@ func (x *exchange) sql(ctx context.Context) (reply, error) {
 	}
 	for _, r := range rows {
 		delete(r, "stored")
+		for name, v := range r {
+			if n, ok := v.(int64); ok && x.opts.QuotedIntegers {
+				r[name] = strconv.FormatInt(n, 10)
+			}
+		}
 	}
 	return reply{status: http.StatusOK, body: map[string]any{"data": rows, "meta": map[string]any{
 		"queryId": uuid.NewString(), "rowCount": len(rows), "maxExecutionTimeSeconds": sqlSeconds, "maxRows": sqlRows,

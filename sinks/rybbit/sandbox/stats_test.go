@@ -267,6 +267,13 @@ func TestSQLIsRefused(t *testing.T) {
 	}
 }
 
+func TestQuotedIntegers(t *testing.T) {
+	b, _ := siteWithTraps(t, Options{QuotedIntegers: true})
+	if a := b.sql(`select count() n, avg(1.5) x from scoped_events`); !strings.HasPrefix(a.body, `{"data":[{"n":"6","x":1.5}],`) {
+		t.Errorf("got %s", a.body)
+	}
+}
+
 func TestSQLCutsAtAThousandRows(t *testing.T) {
 	b := newBox(t, Options{})
 	tracked := make([]Tracked, 1200)

@@ -74,6 +74,7 @@ type day struct {
 	rejects    []reject
 	omits      []reject
 
+	shared *shared // nil where its visitors are of this day alone
 	tally  *tally
 	once   sync.Once
 	sums   *reconstruct.Day
@@ -256,8 +257,10 @@ const (
 // id returns the identifier of the n-th visitor or visit of the day, a UUID of
 // version 8 (RFC 9562). The digest keeps those of two exports apart that go to
 // one site.
-func (d *day) id(of byte, n int) string {
-	hash := sha256.Sum256(binary.AppendVarint(append(d.digest[:], of), int64(n)))
+func (d *day) id(of byte, n int) string { return idOf(d.digest, of, n) }
+
+func idOf(digest [8]byte, of byte, n int) string {
+	hash := sha256.Sum256(binary.AppendVarint(append(digest[:], of), int64(n)))
 	id := uuid.UUID(hash[:16])
 	id[6] = id[6]&0x0f | 8<<4
 	id[8] = id[8]&0x3f | 1<<7
@@ -292,6 +295,9 @@ func (p *part) Decode(out *pipeline.Emitter) error {
 		p.tally.add(p.date, report)
 	}
 	w := &writer{day: p.day, result: result, out: out}
+	if p.shared != nil {
+		w.users = result.Users(p.sums, &p.shared.Share)
+	}
 	for i := range result.Visits {
 		w.visit(i)
 	}
@@ -355,6 +361,7 @@ func (d *day) describe() described {
 type writer struct {
 	*day
 	result *reconstruct.Result
+	users  []int // of the period, by visitor
 	out    *pipeline.Emitter
 	props  []pipeline.Property
 }
@@ -385,7 +392,7 @@ func cityName(cell string) (name string, lost bool) {
 func (w *writer) visit(index int) {
 	v := &w.result.Visits[index]
 	base := pipeline.Event{
-		Visitor:     w.id(visitorID, v.Visitor),
+		Visitor:     w.visitor(v.Visitor),
 		Session:     w.id(visitID, w.result.FirstVisit+index),
 		ClientApart: true,
 		Origin:      w.at,
@@ -417,6 +424,16 @@ func (w *writer) visit(index int) {
 	for i := range v.Hits {
 		w.hit(base, &v.Hits[i])
 	}
+}
+
+// visitor returns the identifier of one of the day's visitors.
+func (w *writer) visitor(n int) string {
+	if w.users != nil {
+		if user := w.users[n-w.result.FirstVisitor]; user >= 0 {
+			return idOf(w.shared.digest, visitorID, user)
+		}
+	}
+	return w.id(visitorID, n)
 }
 
 func (w *writer) hit(ev pipeline.Event, h *reconstruct.Hit) {

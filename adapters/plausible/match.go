@@ -16,7 +16,9 @@ import (
 func (Adapter) Title() string { return "Plausible" }
 
 // Options are the choices that the exports of Plausible offer.
-func (Adapter) Options() []adapters.Option { return []adapters.Option{adapters.Website} }
+func (Adapter) Options() []adapters.Option {
+	return []adapters.Option{adapters.Website, adapters.PeriodUsers}
+}
 
 // Match looks for Plausible's tables among the inputs.
 func (a Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Match {

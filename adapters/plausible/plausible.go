@@ -3,7 +3,7 @@
 //
 // # Site export
 //
-// Tables are told by their columns, whatever the files are called; columns are
+// Tables are recognized by their columns, whatever the files are called; columns are
 // found by name, and any that is not needed may be absent, as may tables. The
 // sums of each day are turned into visits by package reconstruct, which says
 // what of them is kept exactly and what nearly. A day's tables are read
@@ -11,20 +11,26 @@
 // sorted by date is sorted on disk first. Each table is read twice: once to
 // see its dates, once for its rows.
 //
+// Days are in any form that people's tools make of them. Tables of several
+// sites, as ClickHouse holds them, are read for one site.
+//
 // A visit's source becomes a referrer from which Rybbit derives the source,
 // and its UTM values the query, on all of the visit's events, for all of them
-// came from there. A page view whose page no table tells has the path
-// "/(not set)". Cities are named by their GeoNames ids.
+// came from there. A page view whose page no table has gets the path
+// "/(not set)". Cities are named by their GeoNames ids. A visitor is of one day,
+// unless [adapters.PeriodUsers] says how many users a period has.
 //
 // Rows of the custom event "engagement" are omitted: it is Plausible's own
 // heartbeat. Outbound link clicks become outbound events.
 //
 // # Event dumps
 //
-// Plausible's scheduled raw exports, and events_v2 as CSV or TSV, with a header
-// or in the column order of the table. These are the events themselves and are
-// read one by one, in a stream, decoded in parallel. The table sessions_v2 is
-// not needed beside it.
+// Plausible's scheduled raw exports, and events_v2 in any container that package
+// rows reads, text with a header or in the column order of the table. These are
+// the events themselves and are read one by one, in a stream, decoded in
+// parallel. A table with a site_id or domain is read through before, for its
+// sites. The table sessions_v2 is not needed beside it; the table sites of
+// Plausible's own database gives sites their domains.
 package plausible
 
 import (

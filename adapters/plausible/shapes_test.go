@@ -282,3 +282,37 @@ func TestOverlap(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestPeriodUsers shares the users of two periods out to their days.
+func TestPeriodUsers(t *testing.T) {
+	s := newSite(9, firstDay, 20, 30) // from 29 January on
+	dir := s.written(t, s.sums())
+	file := filepath.Join(write(t, map[string]string{"users.csv": "period,users\n2024-01,40\n2024-02,200\n"}), "users.csv")
+	users := func(opt adapters.Options) (month map[time.Month]map[string]bool, day map[string]map[string]bool) {
+		events, err := collect(t, opt, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		month, day = map[time.Month]map[string]bool{1: {}, 2: {}}, map[string]map[string]bool{}
+		for _, ev := range events {
+			at := ev.Time.Time()
+			month[at.Month()][ev.Visitor] = true
+			date := at.Format(time.DateOnly)
+			if day[date] == nil {
+				day[date] = map[string]bool{}
+			}
+			day[date][ev.Visitor] = true
+		}
+		return month, day
+	}
+	_, before := users(adapters.Options{})
+	month, days := users(adapters.Options{Chosen: map[string]string{"period-users": file}})
+	if len(month[1]) != 40 || len(month[2]) != 200 {
+		t.Errorf("%d and %d users", len(month[1]), len(month[2]))
+	}
+	for date := range days {
+		if len(days[date]) != len(before[date]) {
+			t.Errorf("%s: %d visitors, not %d", date, len(days[date]), len(before[date]))
+		}
+	}
+}

@@ -135,7 +135,7 @@ func (s *sumsTable) look(ctx context.Context, of *sites, hosts map[string]bool) 
 }
 
 // survey reads the table through, to learn its days and whether they are in order.
-func (s *sumsTable) survey(ctx context.Context) error {
+func (s *sumsTable) survey(ctx context.Context, totals map[string]total) error {
 	s.sorted = true
 	previous, cell, day := "", "", ""
 	return s.Each(ctx, func(row *rows.Row) error {
@@ -156,6 +156,16 @@ func (s *sumsTable) survey(ctx context.Context) error {
 			s.first = day
 		}
 		s.last = max(s.last, day)
+		if s.kind == visitorsTable {
+			t := totals[day]
+			rec := record{cells: row.Cells}
+			visits, _ := count(rec.cell(s.sums[0]))
+			visitors, _ := count(rec.cell(s.sums[2]))
+			if s.sums[0] < 0 {
+				visits = visitors
+			}
+			totals[day] = total{t.visits + visits, t.visitors + visitors}
+		}
 		return nil
 	})
 }
@@ -318,11 +328,15 @@ type days struct {
 	first   string
 	last    string
 	tally   tally
+
+	totals    map[string]total   // by date
+	shares    map[string]*shared // by date; nil where days share no users
+	userNotes []string
 }
 
 // openDays surveys the tables and begins to read them.
 func openDays(ctx context.Context, found *tables, opt adapters.Options) (_ *days, err error) {
-	d := &days{opt: opt}
+	d := &days{opt: opt, totals: map[string]total{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.Close())
@@ -337,7 +351,7 @@ func openDays(ctx context.Context, found *tables, opt adapters.Options) (_ *days
 		return nil, err
 	}
 	for _, s := range d.tables {
-		if err := s.survey(ctx); err != nil {
+		if err := s.survey(ctx, d.totals); err != nil {
 			return nil, err
 		}
 		if s.first != "" && (d.first == "" || s.first < d.first) {
@@ -346,6 +360,9 @@ func openDays(ctx context.Context, found *tables, opt adapters.Options) (_ *days
 		d.last = max(d.last, s.last)
 	}
 	if err := d.overlap(); err != nil {
+		return nil, err
+	}
+	if err := d.share(); err != nil {
 		return nil, err
 	}
 	for _, s := range d.tables {
@@ -414,8 +431,9 @@ func (d *days) notes() []string {
 	if d.first == "" {
 		return []string{"No row has a date, so there is nothing to import."}
 	}
-	return []string{fmt.Sprintf("Days are those of the zone %s, from %s to %s; give the site's zone with --timezone if it is another.",
-		d.opt.Location(), d.first, d.last)}
+	days := fmt.Sprintf("Days are those of the zone %s, from %s to %s; give the site's zone with --timezone if it is another.",
+		d.opt.Location(), d.first, d.last)
+	return append([]string{days}, d.noteUsers()...)
 }
 
 // tally adds up the days' reports.
@@ -510,7 +528,7 @@ func (d *days) Next(ctx context.Context) (pipeline.Chunk, error) {
 		return nil, io.EOF
 	}
 	day := newDay(date, d.opt)
-	day.host = d.host
+	day.host, day.shared = d.host, d.shares[date]
 	day.tally = &d.tally
 	for _, s := range d.tables {
 		for s.more && s.ahead.date == date {

@@ -1,8 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
+	"fmt"
+	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ type connectionFlags struct {
 	url, site, keyFile string
 	perMinute          int
 	given              bool // perMinute is
+	loose              bool // others can read keyFile
 }
 
 func (c *connectionFlags) register(cmd *cobra.Command) {
@@ -27,7 +29,8 @@ func (c *connectionFlags) register(cmd *cobra.Command) {
 	group(f, serverFlags, "url", "site", "api-key-file", "max-requests-per-minute")
 }
 
-func (c *connectionFlags) client() (*rybbit.Client, error) {
+// client returns a client, and warns where others could learn the key.
+func (c *connectionFlags) client(log *slog.Logger) (*rybbit.Client, error) {
 	key, err := c.key()
 	if err != nil {
 		return nil, err
@@ -42,6 +45,12 @@ func (c *connectionFlags) client() (*rybbit.Client, error) {
 	if err != nil {
 		return nil, usagef("%w", err)
 	}
+	if c.loose {
+		log.Warn(fmt.Sprintf("--api-key-file: other users of this machine can read %s; chmod 600 %s keeps it yours", c.keyFile, c.keyFile))
+	}
+	if client.Plain() {
+		log.Warn(fmt.Sprintf("the API key goes to %s unencrypted: use https://", client.Server()))
+	}
 	return client, nil
 }
 
@@ -49,13 +58,10 @@ func (c *connectionFlags) key() (rybbit.Key, error) {
 	if c.keyFile == "" {
 		return rybbit.Key(os.Getenv("RYBBIT_API_KEY")), nil
 	}
-	text, err := os.ReadFile(c.keyFile)
+	key, loose, err := rybbit.ReadKey(c.keyFile)
 	if err != nil {
 		return "", usagef("--api-key-file: %w", err)
 	}
-	key := rybbit.Key(bytes.TrimSpace(text))
-	if key == "" {
-		return "", usagef("--api-key-file: %s is empty", c.keyFile)
-	}
+	c.loose = loose
 	return key, nil
 }

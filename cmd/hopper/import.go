@@ -24,6 +24,7 @@ type importFlags struct {
 	connectionFlags
 	wire       string
 	maxBatch   size
+	batchGiven bool // maxBatch is
 	retryFor   time.Duration
 	settle     time.Duration
 	rejects    string
@@ -94,6 +95,7 @@ func (f *importFlags) check() error {
 
 func (f *importFlags) run(cmd *cobra.Command, args []string) (err error) {
 	ctx := cmd.Context()
+	f.batchGiven = cmd.Flags().Changed("max-batch-bytes")
 	screen, log, err := f.console(cmd)
 	if err != nil {
 		return err
@@ -139,10 +141,13 @@ func failedEarly(args []string, err error) *hopper.Result {
 func (f *importFlags) target(ctx context.Context) (to hopper.Import, sandboxed *embedded, err error) {
 	to = hopper.Import{
 		Wire: f.wire, Rejects: f.rejects, Again: f.again, Force: f.force || f.maxRejects.set, Version: version,
-		Upload: rybbit.Options{MaxBatchBytes: int(f.maxBatch), RetryFor: f.retryFor, SettleAfter: f.settle},
+		Upload: rybbit.Options{RetryFor: f.retryFor, SettleAfter: f.settle},
 	}
 	if to.State, err = f.stateDir(); err != nil {
 		return to, nil, err
+	}
+	if f.batchGiven {
+		to.Upload.MaxBatchBytes = int(f.maxBatch)
 	}
 	switch {
 	case f.sandbox:
@@ -151,7 +156,7 @@ func (f *importFlags) target(ctx context.Context) (to hopper.Import, sandboxed *
 		}
 		to.Client, to.Server = sandboxed.client, "sandbox:"+sandboxed.server.Instance()
 	case !f.dryRun:
-		to.Client, err = f.client()
+		to.Client, err = f.client(f.options.Log)
 	}
 	return to, sandboxed, err
 }

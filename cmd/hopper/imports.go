@@ -38,6 +38,8 @@ type importRow struct {
 	Ledger *ledger.Record `json:"ledger,omitempty"`
 	// Gone marks an import that the ledger knows and the server does not.
 	Gone bool `json:"gone,omitempty"`
+	// Unlisted marks one that the server has, though its list is too short for it.
+	Unlisted bool `json:"unlisted,omitempty"`
 }
 
 func newImportsList(g *global) *cobra.Command {
@@ -52,7 +54,11 @@ func newImportsList(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			client, err := conn.client()
+			_, log, err := g.console(cmd)
+			if err != nil {
+				return err
+			}
+			client, err := conn.client(log)
 			if err != nil {
 				return err
 			}
@@ -91,9 +97,20 @@ func listImports(ctx context.Context, client *rybbit.Client, state string) ([]im
 		delete(known, imp.ID)
 	}
 	for i := range records {
-		if r := &records[i]; known[r.Import] != nil {
-			rows = append(rows, importRow{Import: rybbit.Import{ID: r.Import, Platform: r.Platform}, Ledger: r, Gone: true})
+		r := &records[i]
+		if known[r.Import] == nil {
+			continue
 		}
+		presence := rybbit.Absent
+		if len(imports) >= rybbit.ListedImports {
+			if presence, err = client.Probe(ctx, r.Import); err != nil {
+				return nil, err
+			}
+		}
+		rows = append(rows, importRow{
+			Import: rybbit.Import{ID: r.Import, Platform: r.Platform}, Ledger: r,
+			Gone: presence == rybbit.Absent, Unlisted: presence != rybbit.Absent,
+		})
 	}
 	return rows, nil
 }
@@ -106,6 +123,8 @@ func printImports(out io.Writer, rows []importRow) error {
 		switch {
 		case r.Gone:
 			status = "gone"
+		case r.Unlisted:
+			status = "not listed"
 		case r.Completed == nil:
 			status = "open"
 		}
@@ -115,7 +134,7 @@ func printImports(out io.Writer, rows []importRow) error {
 			switch {
 			case r.Ledger.Pending > 0:
 				settled += fmt.Sprintf(" + %s unsettled", humanize.Comma(r.Ledger.Pending))
-			case r.Ledger.Stored != r.Total() && !r.Gone:
+			case r.Ledger.Stored != r.Total() && !r.Gone && !r.Unlisted:
 				settled += " (differs)"
 			}
 			inputs = strings.Join(r.Ledger.Inputs, " ")
@@ -123,12 +142,24 @@ func printImports(out io.Writer, rows []importRow) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Platform, r.Started, status,
 			humanize.Comma(r.Imported), humanize.Comma(r.Skipped), humanize.Comma(r.Invalid), settled, inputs)
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil || len(rows) < rybbit.ListedImports {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "The server lists the %d newest imports of a site alone; older ones that a ledger knows are \"not listed\".\n",
+		rybbit.ListedImports)
+	return err
 }
 
 func newImportsClose(g *global) *cobra.Command {
 	return newImportsAction(g, "close", "Close open imports, keeping their events", "closed",
 		func(ctx context.Context, client *rybbit.Client, state, id string) error {
+			rows, err := listImports(ctx, client, state)
+			if err != nil {
+				return err
+			}
+			if slices.ContainsFunc(rows, func(r importRow) bool { return r.ID == id && r.Completed != nil }) {
+				return errors.New("is complete already; nothing was done")
+			}
 			if err := client.Complete(ctx, id); err != nil {
 				return err
 			}
@@ -183,7 +214,7 @@ func newImportsAction(
 			if err != nil {
 				return err
 			}
-			client, err := conn.client()
+			client, err := conn.client(log)
 			if err != nil {
 				return err
 			}

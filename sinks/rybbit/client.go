@@ -13,6 +13,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -553,3 +555,29 @@ func (p *progress) note() {
 func (p *progress) last() time.Time { return *p.at.Load() }
 func (p *progress) stalled() bool   { return p.over.Load() }
 func (p *progress) stop()           { p.timer.Stop(); p.cancel() }
+
+// maxKeyFile bounds what is read of a key file; /dev/zero has no end.
+const maxKeyFile = 4 << 10
+
+// ReadKey reads a key from a file. Loose says that other users of this machine
+// can read it too.
+func ReadKey(path string) (key Key, loose bool, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", false, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
+	if err != nil {
+		return "", false, err
+	}
+	key = Key(bytes.TrimSpace(text))
+	switch {
+	case len(text) > maxKeyFile:
+		return "", false, fmt.Errorf("%s is no key file: it has more than %d bytes", path, maxKeyFile)
+	case key == "":
+		return "", false, fmt.Errorf("%s is empty", path)
+	}
+	info, err := f.Stat()
+	return key, err == nil && runtime.GOOS != "windows" && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0, err
+}

@@ -102,24 +102,3 @@ func openTestLedger(t *testing.T, w *world, disk func(ledger.File) ledger.File) 
 	t.Cleanup(func() { l.Close() })
 	return l
 }
-
-// TestAgain imports anew what is complete, and keeps what is not.
-func TestAgain(t *testing.T) {
-	w := newWorld(t, 20, sandbox.Options{})
-	first := w.complete()
-	opt := ledger.Options{Dir: w.state, Again: true, Now: time.Now()}
-	l, err := ledger.Open(w.migration(), opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	second, err := w.runWith(context.Background(), l)
-	l.Close()
-	if err != nil || len(second.Imports) != 1 || second.Imports[0] == first.Imports[0] {
-		t.Fatalf("again: %+v, %v", second, err)
-	}
-	records, err := ledger.Records(w.state, "sandbox", "1")
-	if err != nil || len(records) != 2 || !records[0].Complete || !records[1].Complete {
-		t.Fatalf("the ledgers hold %+v, %v", records, err)
-	}
-
-}

@@ -36,10 +36,20 @@ func (p *patience) wait(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if !p.passing(err) {
+	if !p.passing(err) && !(isForbidden(err) && p.tries < forbiddenTries) {
 		return err
 	}
 	return p.pause(ctx, err)
+}
+
+// forbiddenTries is how often a bare 403 is tried again at first contact: some
+// releases say so of a rate limit and of a wrong key alike.
+const forbiddenTries = 2
+
+// isForbidden reports whether err is a 403 that gives no reason.
+func isForbidden(err error) bool {
+	s := refusal(err)
+	return s != nil && s.Status == http.StatusForbidden && (s.Foreign || s.Message == "" || s.Message == http.StatusText(s.Status))
 }
 
 // pause is wait for an error that calls for another try, whatever it is.
@@ -101,7 +111,7 @@ func passing(err error, working func() bool) bool {
 		return true
 	case http.StatusForbidden:
 		// A refusal for good says why, as "Insufficient scope".
-		return s.RetryAfter > 0 || working() && (s.Foreign || s.Message == "" || s.Message == http.StatusText(s.Status))
+		return s.RetryAfter > 0 || working() && isForbidden(err)
 	case http.StatusNotFound:
 		// What a proxy says while it knows of no server behind it.
 		return working() && s.Foreign

@@ -1,11 +1,14 @@
 package rybbit
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -278,5 +281,126 @@ func TestHeap(t *testing.T) {
 	t.Parallel()
 	w := faulty(t, 3000, "events=restart,for=50ms,above=600KB")
 	w.pad, w.opt.MaxBatchBytes = 1000, 2<<20
+	w.exactlyOnce(w.complete())
+}
+
+// TestLostState loses the state directory of a complete migration, and of one that
+// was killed, and runs it again: it is refused, and --again is the way out.
+func TestLostState(t *testing.T) {
+	for _, noSQL := range []bool{false, true} {
+		for _, killed := range []bool{false, true} {
+			t.Run(fmt.Sprint("without SQL: ", noSQL, ", killed: ", killed), func(t *testing.T) {
+				t.Parallel()
+				opt := sandbox.Options{Release: "2.7", NoSQL: noSQL}
+				var w *world
+				if killed {
+					w = halfway(t, opt)
+				} else {
+					w = newWorld(t, 60, opt)
+					w.complete()
+				}
+				sent := len(w.batches())
+				w.state = t.TempDir()
+				for range 2 {
+					_, err := w.run(t.Context())
+					var strange *StrangerError
+					if !errors.As(err, &strange) || len(strange.Imports) != 1 || len(w.batches()) != sent {
+						t.Fatalf("error %v, %d more batches", err, len(w.batches())-sent)
+					}
+				}
+				var imports int
+				if err := w.server.DB().QueryRow("SELECT count(*) FROM imports").Scan(&imports); err != nil || imports != 1 {
+					t.Errorf("%d imports, %v", imports, err)
+				}
+				if s, err := w.again(t.Context()); err != nil || s.Counts.Imported != 60 {
+					t.Errorf("--again: %+v, %v", s, err)
+				}
+			})
+		}
+	}
+}
+
+// TestLostRecord cuts a ledger off before the record of its import, which was
+// filled.
+func TestLostRecord(t *testing.T) {
+	w := halfway(t, sandbox.Options{Release: "2.7"})
+	records, err := ledger.Records(w.state, "sandbox", "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(records[0].Ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cut := range 3 {
+		short := bytes.Join(bytes.SplitAfter(text, []byte("\n"))[:cut], nil)
+		if err := os.WriteFile(records[0].Ledger, short, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var strange *StrangerError
+		if _, err := w.run(t.Context()); !errors.As(err, &strange) {
+			t.Errorf("cut after %d records: %v", cut, err)
+		}
+	}
+}
+
+// TestUnrelatedImports leaves a site usable that has imports of others, and
+// several migrations from one state directory.
+func TestUnrelatedImports(t *testing.T) {
+	for _, noSQL := range []bool{false, true} {
+		t.Run(fmt.Sprint("without SQL: ", noSQL), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, 60, sandbox.Options{NoSQL: noSQL})
+			w.complete()
+			w.state = t.TempDir() // another machine
+			for _, events := range []int{40, 30, 20} {
+				w.events, w.shift = events, w.shift+1000
+				w.complete()
+			}
+		})
+	}
+}
+
+// TestTwoHosts imports the same from two machines at once.
+func TestTwoHosts(t *testing.T) {
+	t.Parallel()
+	var w, other *world
+	w = newWorld(t, 60, sandbox.Options{Release: "2.7", Hook: func(r sandbox.Request) []sandbox.Fault {
+		if r.Call == sandbox.Events && r.N == 1 {
+			other = &world{}
+			*other = world{t: t, address: w.address, state: t.TempDir(), events: w.events, platforms: w.platforms, opt: w.opt, client: w.client}
+			if _, err := other.again(t.Context()); err != nil { // both saw an empty site
+				t.Error(err)
+			}
+		}
+		return nil
+	}})
+	_, err := w.run(t.Context())
+	var strange *StrangerError
+	if !errors.As(err, &strange) {
+		t.Fatalf("error %v", err)
+	}
+}
+
+// TestBehindAnotherImport has an unfinished import of the same state directory
+// in the way: the log says at once which.
+func TestBehindAnotherImport(t *testing.T) {
+	t.Parallel()
+	w := halfway(t, sandbox.Options{})
+	name := w.migration().Inputs[0].Name
+	w.events = 10
+	w.opt.RetryFor = 100 * time.Millisecond
+	var said bytes.Buffer
+	w.opt.Log = slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelError}))
+	_, err := w.run(t.Context())
+	var away *AwayError
+	if !errors.As(err, &away) || strings.Count(said.String(), "hopper import "+name) != 1 || !strings.Contains(said.String(), "hopper imports close") {
+		t.Errorf("error %v, said %s", err, &said)
+	}
+}
+
+// TestForbiddenAtFirst has a rate limit that is told as 403 at the first contact.
+func TestForbiddenAtFirst(t *testing.T) {
+	w := faulty(t, 10, "list@1-2=403")
 	w.exactlyOnce(w.complete())
 }

@@ -75,9 +75,12 @@ type Upload struct {
 	log    *slog.Logger
 	retry  patience // with batches
 
-	queue  pipeline.Queue
-	size   sizer
-	began  time.Time
+	queue pipeline.Queue
+	size  sizer
+	began time.Time
+	// before are the site's imports before this migration opened its first.
+	before []Import
+	listed []Import      // by the latest list
 	stored []ledger.Span // what is in Rybbit when the translation began
 	check  *checker
 	pace   pace
@@ -184,6 +187,9 @@ type Run struct {
 // Run sends what is not yet stored, ends the import and compares the server's
 // counts with the ledger.
 func (u *Upload) Run(ctx context.Context, run Run) (ledger.Summary, error) {
+	if err := u.strangers(ctx, run); err != nil {
+		return ledger.Summary{}, err
+	}
 	for rewinds := 1; ; rewinds++ {
 		summary, err := u.pass(ctx, run)
 		if !isRewind(err) || rewinds > maxRewinds {
@@ -305,6 +311,9 @@ func (u *Upload) finish(ctx context.Context, stats pipeline.Stats) (ledger.Summa
 		}
 	}
 	counts, err := u.compare(ctx)
+	if err == nil {
+		err = u.meanwhile(u.listed, stats.Events)
+	}
 	if err != nil {
 		return ledger.Summary{}, err
 	}
@@ -578,6 +587,7 @@ func (u *Upload) create(ctx context.Context, platforms []string) error {
 		if err != nil {
 			return err
 		}
+		u.before = before
 		for _, imp := range before {
 			known = append(known, imp.ID)
 		}
@@ -588,7 +598,7 @@ func (u *Upload) create(ctx context.Context, platforms []string) error {
 			platforms = left
 		}
 	}
-	retry := u.patience()
+	retry, told := u.patience(), false
 	for i := 0; i < len(platforms); {
 		platform := platforms[i]
 		if err := u.ready(ctx); err != nil {
@@ -623,7 +633,13 @@ func (u *Upload) create(ctx context.Context, platforms []string) error {
 			i++
 			continue
 		}
-		if err := retry.wait(ctx, err); err != nil {
+		if r := refusal(err); r != nil && isBusy(r) {
+			if err := u.busy(ctx, told); err != nil {
+				return err
+			}
+			told = true
+		}
+		if err := u.wait(ctx, &retry, err); err != nil {
 			return err
 		}
 		if unsure {
@@ -694,6 +710,7 @@ func (u *Upload) list(ctx context.Context) (imports []Import, err error) {
 		imports, err = u.client.Imports(ctx)
 		return err
 	})
+	u.listed = imports
 	return imports, err
 }
 

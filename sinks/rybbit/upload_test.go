@@ -39,27 +39,27 @@ func TestMain(m *testing.M) {
 
 // numbers is a source of events whose paths are /0, /1, …, in chunks of
 // uneven size. Each has a query of pad bytes.
-type numbers struct{ next, count, pad int }
+type numbers struct{ next, count, pad, shift int }
 
 func (n *numbers) Next(ctx context.Context) (pipeline.Chunk, error) {
 	if n.next >= n.count {
 		return nil, io.EOF
 	}
-	c := numberChunk{n.next, min(n.next+1+n.next%7*5, n.count), n.pad}
+	c := numberChunk{n.next, min(n.next+1+n.next%7*5, n.count), n.pad, n.shift}
 	n.next = c.end
 	return c, ctx.Err()
 }
 
 func (n *numbers) Close() error { return nil }
 
-type numberChunk struct{ start, end, pad int }
+type numberChunk struct{ start, end, pad, shift int }
 
 func (c numberChunk) Decode(out *pipeline.Emitter) error {
 	for i := c.start; i < c.end; i++ {
 		out.Rows(1)
 		out.Event(&pipeline.Event{
 			Time:    pipeline.MicrosOf(time.Date(2024, 5, 1, 0, 0, i, 0, time.UTC)),
-			Visitor: fmt.Sprint("visitor ", i%17), Session: fmt.Sprint("session ", i%41),
+			Visitor: fmt.Sprint("visitor ", i%17), Session: fmt.Sprint("session ", i%41+c.shift),
 			Hostname: "example.com", Path: fmt.Sprint("/", i), Query: strings.Repeat("q", c.pad), Title: strings.Repeat("title ", i%9),
 		})
 	}
@@ -76,6 +76,7 @@ type world struct {
 	state     string
 	events    int
 	pad       int
+	shift     int // of the sessions
 	platforms []string
 	opt       Options
 	client    ClientOptions
@@ -189,7 +190,7 @@ func (w *world) runWith(ctx context.Context, l *ledger.Ledger) (ledger.Summary, 
 		w.t.Fatal(err)
 	}
 	opt := w.opt
-	if testing.Verbose() {
+	if opt.Log == nil && testing.Verbose() {
 		opt.Log = slog.New(slog.NewTextHandler(w.t.Output(), nil))
 	}
 	u := NewUpload(client, l, memory, opt)
@@ -202,7 +203,9 @@ func (w *world) runWith(ctx context.Context, l *ledger.Ledger) (ledger.Summary, 
 		w.t.Fatal(err)
 	}
 	return u.Run(ctx, Run{
-		Open:        func(context.Context) (pipeline.Source, error) { return &numbers{count: w.events, pad: w.pad}, nil },
+		Open: func(context.Context) (pipeline.Source, error) {
+			return &numbers{count: w.events, pad: w.pad, shift: w.shift}, nil
+		},
 		Translation: &pipeline.Translation{Target: wire.Target(format), Jobs: 2},
 		Encode:      wire.Encode(format),
 	})
@@ -415,7 +418,7 @@ func TestRefusals(t *testing.T) {
 		calls       int64
 	}{
 		{"list=401", "RYBBIT_API_KEY", 1},
-		{"list=403", "admin's or owner's", 1},
+		{"list=403", "admin's or owner's", 3},
 		{"list=404", "check --url and --site", 1},
 		{"create=402", "402", 2},
 		{"events=401", "RYBBIT_API_KEY", 3},

@@ -17,6 +17,7 @@ type Ledger struct {
 	State
 	journal *journal
 	resumed bool
+	asked   bool // for events that may be in Rybbit already
 }
 
 // Options say how a ledger is opened.
@@ -78,6 +79,7 @@ func Open(m Migration, opt Options) (*Ledger, error) {
 			return nil, err
 		}
 	}
+	l.asked = opt.Again
 	if l.resumed = !l.started.IsZero(); l.resumed {
 		return l, nil
 	}
@@ -160,6 +162,16 @@ func (l *Ledger) Path() string { return l.journal.path }
 // Rejects is where the rejects of the migration go by default.
 func (l *Ledger) Rejects() string {
 	return strings.TrimSuffix(l.journal.path, journalSuffix) + rejectsSuffix
+}
+
+// Again reports whether the user asked for events that may be in Rybbit already,
+// when the migration was begun or now.
+func (l *Ledger) Again() bool { return l.again || l.asked }
+
+// Siblings returns what the ledgers of the same state directory, this one
+// included, know of the imports of the site.
+func (l *Ledger) Siblings() ([]Record, error) {
+	return Records(filepath.Dir(filepath.Dir(l.Path())), l.migration.Server, l.migration.Site)
 }
 
 // Resumed reports whether an earlier run began the migration.

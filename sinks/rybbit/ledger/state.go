@@ -70,9 +70,6 @@ func (s *State) Version() string { return s.version }
 // Started is when the migration began. It stays the same when it is resumed.
 func (s *State) Started() time.Time { return s.started }
 
-// Again reports whether the migration was begun with [Options.Again].
-func (s *State) Again() bool { return s.again }
-
 // Creating returns the import that was about to be created when no outcome
 // followed, or nil.
 func (s *State) Creating() *Creating { return clone(s.creating) }

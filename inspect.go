@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"hopper/adapters"
 	"hopper/pipeline"
 	"hopper/sinks/rybbit/wire"
 )
@@ -73,13 +74,21 @@ func (e *Export) Inspect(ctx context.Context) (_ *Inspection, err error) {
 	}
 	stats := survey.stats
 	i := &Inspection{
-		Source: e.Source(), Shape: reading.Shape, Schema: reading.Schema, Notes: append([]string{}, reading.Notes...), Inputs: e.Inputs(),
+		Source: e.Source(), Shape: reading.Shape, Schema: reading.Schema, Notes: append(doubtful(reading), reading.Notes...), Inputs: e.Inputs(),
 		Rows: stats.Rows, Events: stats.Events,
 		Rejected: orEmpty(stats.Rejected), Omitted: orEmpty(stats.Omitted), Repaired: orEmpty(stats.Repaired),
 	}
 	i.Earliest, i.Latest = span(&stats)
 	i.fidelity(&survey.Survey)
 	return i, nil
+}
+
+// doubtful returns as a note why an import would stop, if it would.
+func doubtful(reading *adapters.Reading) []string {
+	if reading.Doubt == nil {
+		return []string{}
+	}
+	return []string{"An import stops unless it is forced: " + reading.Doubt.Error() + "."}
 }
 
 // span returns the first and the last time of an event, empty where there is none.

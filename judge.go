@@ -58,12 +58,25 @@ func example(r pipeline.Reject) string {
 	return fmt.Sprintf("; the first: %s: %s: %q", pipeline.Origin{Input: r.Input, Row: r.Row}, r.Reason, raw)
 }
 
-// judge refuses inputs of which nothing comes, and those of whose beginning too
-// much is rejected.
-func (r *importRun) judge() error {
+// An ImplausibleError says that what would come of the inputs cannot be what
+// happened, and what to add to them.
+type ImplausibleError struct{ Err error }
+
+func (e *ImplausibleError) Error() string {
+	return e.Err.Error() + "; or import what there is with --force"
+}
+
+func (e *ImplausibleError) Unwrap() error { return e.Err }
+
+// judge refuses inputs of which nothing comes, those of which something
+// implausible does, and those of whose beginning too much is rejected.
+func (r *importRun) judge(implausible error) error {
 	s := r.survey
 	if s.stats.Events == 0 {
 		return &NothingError{Inputs: r.result.Inputs, Stats: s.stats, Example: s.firstReject()}
+	}
+	if implausible != nil && !r.Force {
+		return &ImplausibleError{implausible}
 	}
 	return r.tooMany(&s.stats, s.firstReject)
 }
@@ -103,7 +116,8 @@ func (s *surveyed) firstReject() pipeline.Reject {
 func (r *importRun) showRejects(rejected *rejects, err error) error {
 	var nothing *NothingError
 	var doubt *DoubtError
-	if r.refused = errors.As(err, &nothing) || errors.As(err, &doubt); !r.refused || len(r.survey.rejects) == 0 {
+	var implausible *ImplausibleError
+	if r.refused = errors.As(err, &nothing) || errors.As(err, &doubt) || errors.As(err, &implausible); !r.refused || len(r.survey.rejects) == 0 {
 		return nil
 	}
 	r.result.Rows, r.result.Rejected = r.survey.stats.Rows, r.survey.stats.Rejected.Total()

@@ -18,6 +18,8 @@ type reader struct {
 	told   bool
 	// remarks are those of the source opened last.
 	remarks func() []string
+	// doubt says why what comes of the inputs is implausible, if it is.
+	doubt error
 }
 
 func (r *reader) open(ctx context.Context) (pipeline.Source, error) {
@@ -29,7 +31,7 @@ func (r *reader) open(ctx context.Context) (pipeline.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.remarks = reading.Remarks
+	r.remarks, r.doubt = reading.Remarks, reading.Doubt
 	if !r.told {
 		r.told = true
 		log := r.export.options.Log

@@ -39,10 +39,17 @@ func (m facts) record(path string, v *record.Value) {
 func (m facts) set(name, text string) {
 	switch name {
 	case "event_params", "params", "parameters":
-		if parsed, err := record.Parse(text); err == nil {
+		if parsed, ok := parseNested(text); ok {
 			m.params(parsed)
 		}
 		return
+	}
+	switch name {
+	case "device", "geo", "app_info", "event_dimensions": // the whole group, as text
+		if parsed, ok := parseNested(text); ok {
+			m.record(name+"_", parsed)
+			return
+		}
 	}
 	for _, prefix := range []string{"event_params_", "event_param_", "params_", "param_", "ep_"} {
 		name = strings.TrimPrefix(name, prefix)
@@ -119,7 +126,7 @@ func (m facts) tell(f *recount.Fact, loc *time.Location) {
 	f.Country = m.get("geo_country", "country")
 
 	f.Kind, f.Name = pipeline.Custom, ""
-	for _, name := range []string{"event_name", "event", "eventname"} {
+	for _, name := range []string{"event_name", "event", "eventname", "name"} {
 		if f.Name == "" {
 			f.Name = m[name]
 		}
@@ -197,7 +204,8 @@ func tellTable(ctx context.Context, flat *flatTable, loc *time.Location, yield f
 			}
 		}
 		of := strings.Join([]string{own["user_pseudo_id"], own["user_id"], own["event_timestamp"], own["event_name"], own["event_bundle_sequence_id"]}, "\x00")
-		if open != nil && of == id && !keys[key] {
+		blank := own["event_timestamp"] == "" && own["event_name"] == "" && own["event_date"] == ""
+		if open != nil && (of == id && !keys[key] || blank) {
 			open.Joined++
 		} else {
 			if err := end(); err != nil {

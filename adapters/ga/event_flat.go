@@ -14,7 +14,7 @@ import (
 // its fields and parameters, beside the path's last part ("country") and the
 // whole path with underscores ("geo_country").
 var aliases = map[string]string{
-	"event": "event_name", "eventname": "event_name",
+	"event": "event_name", "eventname": "event_name", "name": "event_name", "bundle_sequence_id": "event_bundle_sequence_id",
 	"date": "event_date", "timestamp": "event_timestamp", "event_time": "event_timestamp", "event_datetime": "event_timestamp",
 	"event_timestamp_utc": "event_timestamp", "event_timestamp_micros": "event_timestamp", "time": "event_timestamp", "ts": "event_timestamp",
 	"client_id": "user_pseudo_id", "pseudo_id": "user_pseudo_id", "pseudo_user_id": "user_pseudo_id",
@@ -66,7 +66,8 @@ var needlessPrefixes = []string{"traffic_source_", "session_traffic_source_", "u
 // columnOf is how a flat column is looked up: "geo.country" and "Geo Country"
 // are "geo_country".
 func columnOf(name string) string {
-	return strings.NewReplacer(".", "_", " ", "_", "-", "_").Replace(strings.ToLower(strings.TrimSpace(name)))
+	name = strings.NewReplacer(".", "_", " ", "_", "-", "_").Replace(strings.ToLower(strings.TrimSpace(name)))
+	return strings.TrimPrefix(name, "variant__")
 }
 
 // bind returns what each of a table's columns sets. An alias stands for its
@@ -88,6 +89,9 @@ func bind(names []string) []setter {
 			}
 		}
 		setters[i] = setterOf(column)
+		if own := columnOf(name); isGroup(own) && own != "event_params" && own != "user_properties" && own != "items" {
+			setters[i] = groupOr(own, setters[i])
+		}
 	}
 	return setters
 }
@@ -97,6 +101,9 @@ func bind(names []string) []setter {
 func setterOf(column string) setter {
 	if set := flatColumns[column]; set != nil {
 		return set
+	}
+	if strings.HasPrefix(column, "_") || column == "is_intraday" { // a connector's bookkeeping
+		return ignore
 	}
 	for _, prefix := range needlessPrefixes {
 		if strings.HasPrefix(column, prefix) {
@@ -118,7 +125,27 @@ func setterOf(column string) setter {
 	for _, prefix := range []string{"event_params_", "event_param_", "params_", "param_", "ep_"} {
 		key = strings.TrimPrefix(key, prefix)
 	}
-	return func(r *row, s string) { r.param(key, s, looksNumber(key, s)) }
+	return func(r *row, s string) {
+		if list, ok := parseNested(s); ok && list.Kind == record.List && len(list.Kids) > 0 && list.Kids[0].Get("key") != nil && list.Kids[0].Get("value") != nil {
+			r.eachParam(list, (*row).param) // parameters under a name of somebody's own
+			return
+		}
+		r.param(key, s, looksNumber(key, s))
+	}
+}
+
+// groupOr returns a setter that opens a cell that holds a whole group of the
+// schema as text, and leaves any other to set.
+func groupOr(column string, set setter) setter {
+	return func(r *row, s string) {
+		v, ok := parseNested(s)
+		switch {
+		case !ok:
+			set(r, s)
+		case v.Kind == record.Object && !needless[column]:
+			r.group(column, v)
+		}
+	}
 }
 
 // looksNumber guesses the type that a parameter had before it was flattened:

@@ -7,8 +7,8 @@ import (
 
 func (r *row) setItems(v *record.Value) {
 	if v.Kind == record.Text {
-		parsed, err := record.Parse(v.Text)
-		if err != nil {
+		parsed, ok := parseNested(v.Text)
+		if !ok {
 			return
 		}
 		v = parsed

@@ -134,7 +134,8 @@ func (p *paramReader) Next(ctx context.Context) (decode, error) {
 // the one before.
 func (p *paramReader) take(row param) (done *joined) {
 	e := p.current
-	if e == nil || e.bad != "" || row.bad != "" || !sameEvent(&e.event, &row.event) || e.keys[row.key] {
+	if goesOn := e != nil && e.bad == "" && row.bad == "" && isBlank(&row.event); !goesOn &&
+		(e == nil || e.bad != "" || row.bad != "" || !sameEvent(&e.event, &row.event) || e.keys[row.key]) {
 		done = e
 		e = &joined{param: row, keys: make(map[string]bool)}
 		e.event.at, e.event.input = row.at, p.index
@@ -148,6 +149,12 @@ func (p *paramReader) take(row param) (done *joined) {
 		e.event.param(row.key, row.text, row.isNumber)
 	}
 	return done
+}
+
+// isBlank reports whether a row has nothing of an event, but a parameter: the
+// BigQuery console writes an event's own columns in its first row alone.
+func isBlank(r *row) bool {
+	return r.time == "" && r.name == "" && r.date == "" && r.pseudo == "" && r.user == ""
 }
 
 func sameEvent(a, b *row) bool {

@@ -164,24 +164,33 @@ func (r *row) fact(key, text string, isNumber bool) {
 func (r *row) record(root *record.Value, flat map[string]setter) {
 	for i := range root.Kids {
 		field := &root.Kids[i]
+		key := field.Key
+		if _, known := flat[key]; !known || strings.ContainsAny(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
+			key = columnOf(key) // as the schema has it: Snowflake and Redshift write capitals
+		}
+		if field.Kind == record.Text && isGroup(key) {
+			if v, ok := parseNested(field.Text); ok {
+				field = v
+			}
+		}
 		switch {
-		case field.Key == "event_params":
+		case key == "event_params":
 			r.eachParam(field, (*row).param)
-		case field.Key == "user_properties":
+		case key == "user_properties":
 			r.eachParam(field, (*row).userProperty)
-		case field.Key == "items":
+		case key == "items":
 			r.setItems(field)
 		case field.Kind == record.Object:
-			if !needless[field.Key] {
-				r.group(field.Key, field)
+			if !needless[key] {
+				r.group(key, field)
 			}
 		case field.Kind == record.Bool, field.Kind == record.Number, field.Kind == record.Text:
-			set := columns[field.Key]
+			set := columns[key]
 			if set == nil {
-				set = flat[field.Key]
+				set = flat[root.Kids[i].Key]
 			}
 			if set == nil { // not in the first record
-				set = setterOf(columnOf(field.Key))
+				set = setterOf(key)
 			}
 			if field.Text != "" {
 				set(r, field.Text)
@@ -194,12 +203,28 @@ func (r *row) group(path string, group *record.Value) {
 	setters := nested[path]
 	for i := range group.Kids {
 		field := &group.Kids[i]
+		set := setters[field.Key]
 		if field.Kind == record.Object {
-			r.group(path+"."+field.Key, field)
-		} else if set := setters[field.Key]; set != nil && field.Text != "" {
+			r.group(path+"."+strings.ToLower(field.Key), field)
+			continue
+		}
+		if set == nil {
+			set = setters[strings.ToLower(field.Key)]
+		}
+		if set != nil && field.Text != "" {
 			set(r, field.Text)
 		}
 	}
+}
+
+// isGroup reports whether a column of that name is a record or a list in the
+// schema.
+func isGroup(column string) bool {
+	switch column {
+	case "event_params", "user_properties", "items", "privacy_info", "user_ltv", "traffic_source", "session_traffic_source_last_click", "publisher", "app_info":
+		return true
+	}
+	return nested[column] != nil
 }
 
 // eachParam calls set for what a list of parameters holds: the schema's
@@ -207,8 +232,8 @@ func (r *row) group(path string, group *record.Value) {
 // names and values.
 func (r *row) eachParam(list *record.Value, set func(r *row, key, text string, isNumber bool)) {
 	if list.Kind == record.Text {
-		parsed, err := record.Parse(list.Text)
-		if err != nil {
+		parsed, ok := parseNested(list.Text)
+		if !ok {
 			return
 		}
 		list = parsed
@@ -316,7 +341,7 @@ func (r *row) param(key, text string, isNumber bool) {
 		r.linkDomain = text
 	case "link_text":
 		r.linkText = text
-	case "ga_session_number", "session_engaged", "engaged_session_event", "entrances", "debug_mode",
+	case "engagement_time_msec", "synthetic_bundle", "ga_session_number", "session_engaged", "engaged_session_event", "entrances", "debug_mode",
 		"ignore_referrer", "gclsrc", "firebase_screen_id", "firebase_event_origin", "firebase_previous_id",
 		"firebase_previous_screen", "firebase_previous_class", "firebase_conversion", "ga_error", "ga_error_value":
 		// Google's own bookkeeping.

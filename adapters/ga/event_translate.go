@@ -37,6 +37,7 @@ const (
 	omitDuplicate = "duplicate (--dedupe)"
 
 	rejectNoName = "no event_name"
+	rejectNoPage = "page view without a page"
 	rejectTime   = "event_timestamp is no time"
 )
 
@@ -175,7 +176,9 @@ func (g *ga4) event(r *row, ev *pipeline.Event) (omit, reject string, v visit) {
 	}
 	ev.Properties = itemsProperty(ev.Properties, r.items)
 	ev.UserProperties = append(ev.UserProperties, r.userProperties...)
-	r.kindOf(ev)
+	if r.kindOf(ev); ev.Kind == pipeline.Pageview && ev.Path == "" {
+		return "", rejectNoPage, v
+	}
 	return "", "", v
 }
 

@@ -58,10 +58,15 @@
 //
 // # Reports
 //
-// Reports of both, as CSV from the interfaces or as JSON from the Data API,
-// hold sums. Where they tell the date, package reconstruct makes visits that
-// add up to each day; where they do not, Open says what to add. An engaged
-// session of GA4 is no bounce.
+// Reports of both hold sums: CSV from the interfaces in any of thirteen
+// languages, answers of the Data API and of Universal Analytics' Reporting APIs,
+// rows of connectors. REPORTS.md says which to export. A column is a field; rows
+// over a dimension that is not known are never added up. Package reconstruct
+// makes visits that add up to each day. Tables of a whole period are spread over
+// days that other tables tell of; users imply visits, and rows that a visit can
+// be in several of bound them; what remains implausible is a Reading's Doubt.
+// Days share visitors where a period's users are told. An engaged session of GA4
+// is no bounce. Reports end on the day before the first event.
 package ga
 
 import (

@@ -477,3 +477,34 @@ func FuzzRow(f *testing.F) {
 		}
 	})
 }
+
+// TestWarehouses reads the forms that warehouses and their tools give events.
+func TestWarehouses(t *testing.T) {
+	const params = `[{"key":"ga_session_id","value":{"int_value":7}},{"key":"page_location","value":{"string_value":"https://a.example/x"}},{"key":"engagement_time_msec","value":{"int_value":100}}]`
+	python := strings.NewReplacer(`"`, `'`, `{'int_value':7}`, `{'string_value': None, 'int_value': 7}`).Replace(params)
+	quoted, _ := json.Marshal(params)
+	device := `{\"category\":\"desktop\",\"web_info\":{\"browser\":\"Chrome\"}}`
+	for name, content := range map[string]string{
+		"text.json":  `{"event_timestamp":"1709625600000000","event_name":"page_view","user_pseudo_id":"u","event_params":` + string(quoted) + `,"device":"` + device + `","geo":"{\"country\":\"Germany\"}"}`,
+		"upper.json": `{"EVENT_TIMESTAMP":1709625600000000,"EVENT_NAME":"page_view","USER_PSEUDO_ID":"u","VARIANT__EVENT_PARAMS":` + params + `,"DEVICE":{"CATEGORY":"desktop","WEB_INFO":{"BROWSER":"Chrome"}},"GEO":{"COUNTRY":"Germany"}}`,
+		"pandas.csv": "event_timestamp,event_name,user_pseudo_id,event_params,device,geo\n1709625600000000,page_view,u,\"" + python + "\",\"{'category': 'desktop', 'web_info': {'browser': 'Chrome'}}\",{'country': 'Germany'}\n",
+		"fivetran.csv": "_fivetran_id,name,timestamp,user_pseudo_id,param_ga_session_id,param_page_location,device_category,device_web_info_browser,geo_country\n" +
+			"f,page_view,2024-03-05 08:00:00,u,7,https://a.example/x,desktop,Chrome,Germany\n",
+		"own.csv": "event_timestamp,event_name,user_pseudo_id,ep,device_category,browser,country\n1709625600,page_view,u,\"" + strings.ReplaceAll(params, `"`, `""`) + "\",desktop,Chrome,Germany\n",
+	} {
+		events, _, _ := read(t, adapters.Options{}, write(t, name, content))
+		if len(events) != 1 {
+			t.Errorf("%s: %d events", name, len(events))
+			continue
+		}
+		ev := events[0]
+		got := []string{ev.Time.Time().Format(time.DateTime), ev.Session, ev.Hostname, ev.Path, ev.Device, ev.Browser, ev.Country}
+		if diff := cmp.Diff([]string{"2024-03-05 08:00:00", "u.7", "a.example", "/x", "desktop", "Chrome", "Germany"}, got); diff != "" || len(ev.Properties) != 0 {
+			t.Errorf("%s: %s\nproperties %v", name, diff, ev.Properties)
+		}
+	}
+	_, _, rejects, _ := readAll(t, adapters.Options{}, write(t, "nowhere.csv", "event_timestamp,event_name,user_pseudo_id,ga_session_id\n1709625600000000,page_view,u,7\n1000,page_view,u,7\n"))
+	if len(rejects) != 2 || rejects[0].Reason != rejectNoPage || rejects[1].Reason != rejectTime {
+		t.Errorf("rejects %v", rejects)
+	}
+}

@@ -2,6 +2,7 @@ package ga
 
 import (
 	"context"
+	"regexp"
 
 	"hopper/adapters"
 	"hopper/adapters/input"
@@ -18,15 +19,38 @@ func (a Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Matc
 	m := adapters.Match{Open: func(ctx context.Context, opt adapters.Options) (*adapters.Reading, error) {
 		return open(ctx, inputs, opt)
 	}}
-	if !detect(ctx, inputs) {
-		return m
-	}
-	m.Fit = adapters.Fits
+	units := make(map[string]int)
 	for _, in := range inputs {
-		if detect(ctx, []*input.Input{in}) {
-			m.Own = append(m.Own, in)
+		r, ours := detect(ctx, in)
+		if !ours {
+			continue
 		}
+		m.Fit, m.Own = adapters.Fits, append(m.Own, in)
+		name := unitOf(r)
+		at, known := units[name]
+		if !known {
+			at, units[name] = len(m.Units), len(m.Units)
+			m.Units = append(m.Units, adapters.Unit{Name: name})
+		}
+		m.Units[at].Inputs = append(m.Units[at].Inputs, in)
 	}
-	m.Units = []adapters.Unit{{Name: a.Title() + " export", Inputs: m.Own}}
 	return m
+}
+
+// sessionTable matches the names of Universal Analytics' tables.
+var sessionTable = regexp.MustCompile(`.*ga_sessions_(\d{8})`)
+
+// unitOf returns what an input is a part of: the table of a day, whose shards
+// are one, or all reports, which complete each other; else it stands alone.
+func unitOf(r recognized) string {
+	if r.shape == report {
+		return "reports"
+	}
+	if found := dayTable.FindStringSubmatch(r.in.Name); found != nil {
+		return "events_" + found[2]
+	}
+	if found := sessionTable.FindStringSubmatch(r.in.Name); found != nil {
+		return "ga_sessions_" + found[1]
+	}
+	return r.in.Name
 }

@@ -40,16 +40,14 @@ type recognized struct {
 	tables []*flatTable
 }
 
-// detect reports whether any input is Google Analytics' in one of the shapes
-// that Open reads or explains.
-func detect(ctx context.Context, inputs []*input.Input) bool {
-	return slices.ContainsFunc(inputs, func(in *input.Input) bool {
-		r, err := recognize(ctx, in)
-		if err != nil { // of a container that nobody else reads, so that Open can say what is wrong
-			return in.Format() == input.Parquet || in.Format() == input.Avro
-		}
-		return r.shape != unknown && r.shape != empty && (r.shape != flattened || unmistakable(r.fields))
-	})
+// detect recognizes an input, and reports whether it is Google Analytics' in one
+// of the shapes that Open reads or explains.
+func detect(ctx context.Context, in *input.Input) (recognized, bool) {
+	r, err := recognize(ctx, in)
+	if err != nil { // of a container that nobody else reads, so that Open can say what is wrong
+		return r, in.Format() == input.Parquet || in.Format() == input.Avro
+	}
+	return r, r.shape != unknown && r.shape != empty && (r.shape != flattened || unmistakable(r.fields))
 }
 
 // unmistakable reports whether a table's columns are not only an event's, which
@@ -105,7 +103,9 @@ func recognize(ctx context.Context, in *input.Input) (recognized, error) {
 }
 
 func shapeOfFields(fields []string) shape {
-	has := func(name string) bool { return slices.Contains(fields, name) }
+	has := func(name string) bool {
+		return slices.ContainsFunc(fields, func(field string) bool { return field == name || columnOf(field) == name })
+	}
 	switch {
 	case has("event_name") && has("event_params"), has("event_name") && has("event_timestamp") && has("device"):
 		return bigQuery

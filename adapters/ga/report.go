@@ -91,10 +91,12 @@ func readReports(ctx context.Context, inputs []*input.Input, opt adapters.Option
 
 // because gives the first reason that a table is not read.
 func (r *reports) because() string {
-	if len(r.notes) == 0 {
-		return ""
+	for _, note := range r.notes {
+		if strings.Contains(note, " is not read: ") {
+			return " (" + strings.TrimSuffix(note, ".") + ")"
+		}
 	}
-	return " (" + strings.TrimSuffix(r.notes[0], ".") + ")"
+	return ""
 }
 
 // reading describes the reports for a user.

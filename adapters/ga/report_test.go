@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -334,5 +335,85 @@ func TestTitles(t *testing.T) {
 	check(unknownMetric, unusedMetrics)
 	for parameter, titles := range parameterTitles {
 		check(field(parameterOf+parameter), titles)
+	}
+}
+
+// TestRequests holds that all that REPORTS.md asks the Data API for is read.
+func TestRequests(t *testing.T) {
+	text, err := os.ReadFile("REPORTS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`"name": "([^"]*)"`).FindAllStringSubmatch(string(text), -1)
+	if len(names) < 20 {
+		t.Fatalf("%d names", len(names))
+	}
+	for _, name := range names {
+		if f := fieldOf(name[1]); f == "" || f == unknownDimension || f == unknownMetric {
+			t.Errorf("%s is %q", name[1], f)
+		}
+	}
+}
+
+// TestUnknownDimension holds that rows over what is not understood are not added
+// up, and that the reason names it.
+func TestUnknownDimension(t *testing.T) {
+	err := openError(t, "Date,Plan,Sessions,Total users\n20240101,free,10,9\n20240101,paid,5,5\n")
+	if err == nil || !strings.Contains(err.Error(), `also by "Plan"`) {
+		t.Error(err)
+	}
+	for content, want := range map[string][]int{
+		"Date,Plan,Sessions,Views\n20240101,free,10,20\n20240102,free,5,9\n":                                   {15, 29}, // nothing is added up
+		"Date,Date range,Sessions,Views\n20240101,a,10,20\n20240101,b,10,20\n":                                 {10, 20},
+		"dateHour,sessions,screenPageViews,totalUsers\n2024010110,3,5,3\n2024010111,4,6,4\n":                   {4, 11},
+		"Year,Month,Day of month,Sessions,Views\n2024,01,31,10,20\n2024,02,01,1,2\n":                           {11, 22},
+		"Date,Country,Sessions,Views\n20240101,France,3,6\n,Spain,2,4\n20240102,France,1,2\n":                  {6, 12},
+		"Datum,Gerätekategorie,Sitzungen,Aufrufe\n01.02.2024,desktop,\"1.000\",\"2.000\"\n":                    {1000, 2000},
+		"# ----------\n# Start date: 20240101\n# End date: 20240107\n\nNth week,Sessions,Views\n0000,70,140\n": {70, 140},
+	} {
+		events, _, _ := read(t, adapters.Options{}, write(t, "r.csv", content))
+		sum := []int{0, 0}
+		for _, d := range recountDays(events) {
+			sum[0], sum[1] = sum[0]+d.Sessions, sum[1]+d.Views
+		}
+		expect(t, content, sum, want)
+	}
+}
+
+// TestDoubt holds that reports of which nonsense would come are doubted.
+func TestDoubt(t *testing.T) {
+	for content, want := range map[string]string{
+		"Date,Page path,Views,Event count\n20240101,/,100,3\n20240101,/a,50,3\n": "neither sessions nor users",
+		"Date,Sessions,Views\n20240101,1,100\n":                                  "100 views a visit",
+		"Date,Sessions,Views\n20240101,10,100\n":                                 "",
+		"Date,Total users,Average session duration\n20240101,10,20\n":            "",
+	} {
+		_, _, reading := read(t, adapters.Options{}, write(t, "r.csv", content))
+		got := ""
+		if reading.Doubt != nil {
+			got = reading.Doubt.Error()
+		}
+		if got == "" != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%q: %s; want %q", content, got, want)
+		}
+	}
+}
+
+// TestLengths reads lengths of time and dates as languages write them.
+func TestLengths(t *testing.T) {
+	for s, want := range map[string]float64{
+		"1 Min. 23 Sek.": 83, "1分23秒": 83, "1분 23초": 83, "1 мин. 23 сек.": 83, "1 dk. 23 sn.": 83, "1h 2m 3s": 3723, "1 saat 2 dk": 3720, "1 Std. 2 Min.": 3720, "45.5s": 45.5,
+	} {
+		if got, ok := seconds(s); !ok || got != want {
+			t.Errorf("seconds(%q) = %f, %t; want %f", s, got, ok, want)
+		}
+	}
+	for s, want := range map[string]string{
+		"1. März 2024": "2024-03-01", "1 mars 2024": "2024-03-01", "2024年3月1日": "2024-03-01", "2024. 3. 1.": "2024-03-01", "2024년 3월 1일": "2024-03-01", "1 мар. 2024 г.": "2024-03-01",
+		"01.03.2024": "2024-03-01", "Mar 1, 2024": "2024-03-01", "1 de mayo de 2024": "2024-05-01", "2024-03-01T00:00:00Z": "2024-03-01", "2024030117": "2024-03-01",
+	} {
+		if got, ok := dayOf(s, &adapters.Times{}); !ok || got.Format(time.DateOnly) != want {
+			t.Errorf("dayOf(%q) = %v, %t; want %s", s, got, ok, want)
+		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 // session came from is told where its first hit has a referrer: else the
 // traffic source may have it.
 func tellSession(f *recount.Fact, root *record.Value, yield func(*recount.Fact) error) error {
+	unfold(root)
 	at := func(v *record.Value, path ...string) string {
 		for _, key := range path {
 			v = v.Get(key)

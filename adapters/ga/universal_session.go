@@ -52,6 +52,7 @@ type session struct {
 
 // uaSession translates a record. The sum of its hits is the sum of its events.
 func uaSession(rec *record.Record, at pipeline.Origin, out sink, _ *seen) {
+	unfold(rec.Root)
 	s := session{root: rec.Root, out: out}
 	visitor := first(s.text("fullVisitorId"), s.text("clientId"), s.text("visitorId"))
 	visit := s.text("visitId")

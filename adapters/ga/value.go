@@ -6,41 +6,19 @@ import (
 	"strings"
 	"time"
 
+	"hopper/adapters"
 	"hopper/adapters/input/rows/record"
 	"hopper/pipeline"
 )
 
-// parseTime reads a point in time: a count since 1970 in seconds, milli- or
-// microseconds, as its size tells, or a date and time as BigQuery prints them.
-// Times without a zone are in loc.
+// parseTime reads a point in time. Times without a zone are in loc.
 func parseTime(s string, loc *time.Location) (pipeline.Micros, bool) {
 	s = strings.TrimSpace(s)
-	if n, ok := parseInt(s); ok {
-		switch {
-		case n <= 0:
-		case n < 1e11:
-			return pipeline.Micros(n * 1e6), true
-		case n < 1e14:
-			return pipeline.Micros(n * 1e3), true
-		case n < 1e17:
-			return pipeline.Micros(n), true
-		}
-		return 0, false
+	if len(s) == 8 || len(s) <= 10 && strings.ContainsAny(s, "-/") {
+		return 0, false // a date is not when something happened
 	}
-	if strings.ContainsAny(s, "eE.") && !strings.ContainsAny(s, ":T") { // a spreadsheet's 1.60419E+15
-		return 0, false
-	}
-	if utc, found := strings.CutSuffix(s, " UTC"); found { // as BigQuery prints a TIMESTAMP
-		s, loc = utc, time.UTC
-	}
-	for _, layout := range [...]string{
-		"2006-01-02 15:04:05.999999999", time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999-07",
-	} {
-		if t, err := time.ParseInLocation(layout, s, loc); err == nil {
-			return pipeline.MicrosOf(t), true
-		}
-	}
-	return 0, false
+	times := adapters.Times{Zone: loc, Serials: true}
+	return times.Parse(s)
 }
 
 // parseInt reads a decimal integer, also as 17.0, which spreadsheets and data

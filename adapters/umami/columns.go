@@ -30,8 +30,8 @@ func tablesOf(ctx context.Context, in *input.Input) ([]*rows.Table, error) {
 // join to it.
 var ofBoth = []string{"created_at", "session_id", "website_id", "event_id", "hostname", "distinct_id", "event_name"}
 
-// resolve tells columns of the same name apart in a join of events with other
-// tables: the event's stands nearest to its page.
+// resolve chooses between columns of the same name in a join of events with
+// other tables: the event's own stands nearest to its page.
 func resolve(t *rows.Table) {
 	pages := append(t.Positions("url_path"), t.Positions("url")...)
 	if len(pages) != 1 {

@@ -69,8 +69,8 @@ func loadData(ctx context.Context, t *rows.Table, owner int, times *adapters.Tim
 	})
 }
 
-// property tells a value from Umami's columns for it. Where the type is not
-// told, the column that is not empty tells.
+// property returns the value that Umami's columns for it hold. Where the type
+// is missing, the column that is not empty decides.
 func property(kind, text, number, date string, times *adapters.Times) pipeline.Property {
 	if kind == "" {
 		switch {

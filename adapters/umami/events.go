@@ -133,15 +133,15 @@ type source struct {
 	mixed    bool // there are events of version 1 and of later ones
 	rejects  *rejects
 
-	told   bool // the rejects were handed over
+	opened bool // the rejects were handed over
 	at     int  // table to read
 	reader *rows.Reader
 }
 
 // Next returns the next chunk, see [pipeline.Source].
 func (s *source) Next(ctx context.Context) (pipeline.Chunk, error) {
-	if !s.told {
-		s.told = true
+	if !s.opened {
+		s.opened = true
 		if len(s.rejects.list) > 0 {
 			return s.rejects, nil
 		}
@@ -316,7 +316,7 @@ func (d *decoder) decode(row *rows.Row) error {
 // eventKind returns a row's kind, or why the row is omitted.
 //
 // A hit on a short link or a pixel (version 3) belongs to a "website" of its
-// own, and tells neither a page nor where the link leads. Only one with a
+// own, and holds neither a page nor where the link leads. Only one with a
 // name can be shown, as a custom event.
 func (t *eventTable) eventKind(get cells) (kind pipeline.Kind, omit string) {
 	if t.kind != modern {
@@ -368,7 +368,7 @@ func (d *decoder) name(ev *pipeline.Event, get cells) {
 	}
 }
 
-// page sets what tells which page and whence.
+// page sets the page and the referrer.
 func (d *decoder) page(ev *pipeline.Event, get cells) {
 	t := d.table
 	if t.query < 0 { // version 1 has one column for both

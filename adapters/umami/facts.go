@@ -14,8 +14,9 @@ import (
 )
 
 // tell yields what the rows of the event tables say, for [recount.Compare]. It
-// shares with the translation which tables there are and how text is cut into
-// cells; the rest it looks up by the columns' names.
+// shares with the translation which tables there are, what their columns are
+// called, how text is cut into cells and how a spreadsheet's dates are read,
+// each of which has tests of its own; the rest it looks up by the columns' names.
 //
 // Where visit_id is missing, as before version 2.11, visits follow from pauses.
 func tell(ctx context.Context, found *tables, opt adapters.Options, yield func(*recount.Fact) error) (err error) {

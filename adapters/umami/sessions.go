@@ -11,10 +11,10 @@ import (
 	"hopper/adapters/input/rows"
 )
 
-// client is what a session tells of a visitor's browser.
+// client is what a session says of a visitor's browser.
 type client struct{ browser, os, device, screen, language string }
 
-// place is what it tells of where the visitor is, and of the site.
+// place is what it says of where the visitor is, and of the site.
 type place struct{ country, region, city, hostname string }
 
 // sessions is the session table in memory, for the join with the events. A

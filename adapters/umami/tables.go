@@ -32,7 +32,7 @@ const (
 // eventColumns are those that no other of Umami's tables has, most of them.
 var eventColumns = []string{"url_path", "url_query", "referrer_path", "referrer_domain", "page_title", "visit_id", "event_type", "event_name"}
 
-// roleOf tells a table by its columns.
+// roleOf recognizes a table by its columns.
 func roleOf(t *rows.Table) role {
 	has := func(names ...string) bool {
 		return !slices.ContainsFunc(names, func(name string) bool { return t.Column(name) < 0 })

@@ -110,6 +110,7 @@ func (e *Export) eachGives() error {
 		return nil // opening says what is missing
 	}
 	for _, arg := range e.args {
+		arg = input.Printable(arg)
 		if !slices.ContainsFunc(e.match.Own, func(in *input.Input) bool { return isUnder(in.Name, arg) }) {
 			return input.Errorf(arg, "holds nothing that is read as an export of %s; leave it out, or export it again", e.adapter.Title())
 		}

@@ -85,25 +85,43 @@ func (ins *Inputs) storeOf(arg string) (Store, error) {
 	return nil, Errorf(Printable(arg), "reading from %s addresses is not supported", scheme).Advise("download it and give the file")
 }
 
-// Printable returns an address without what may be secret: the user's name
-// and password, and the query and fragment, which a presigned address carries
-// its signature in.
-func Printable(address string) string {
-	scheme, rest, ok := strings.Cut(address, "://")
+// Printable returns an argument as messages call it: an address without what
+// may be secret, which is the user's name and password and, except in a
+// bucket, the query, which holds the signature of a presigned address.
+func Printable(arg string) string {
+	scheme, rest, ok := strings.Cut(arg, "://")
 	if !ok {
-		return address
+		return arg
 	}
-	rest, _, _ = strings.Cut(rest, "#")
-	rest, _, _ = strings.Cut(rest, "?")
 	host, file, slash := strings.Cut(rest, "/")
+	if _, port, ok := strings.Cut(host, ":"); ok && strings.Trim(port, "0123456789") != "" && !strings.Contains(host, "@") && !strings.HasPrefix(host, "[") {
+		// No port: a password with a slash, up to an "@" further on.
+		host, file, slash = strings.Cut(rest[strings.LastIndex(rest, "@")+1:], "/")
+	}
 	host = host[strings.LastIndex(host, "@")+1:]
 	if slash {
 		host += "/"
 	}
+	if scheme := strings.ToLower(scheme); scheme == "s3" || scheme == "gs" {
+		return scheme + "://" + host + file // where "?" is a part of a glob
+	}
+	host, _, cut := cutAny(host, "?#")
+	if cut {
+		return scheme + "://" + host
+	}
+	file, _, _ = cutAny(file, "?#")
 	if plain, err := url.PathUnescape(file); err == nil {
 		file = plain
 	}
 	return scheme + "://" + host + file
+}
+
+// cutAny cuts s at the first of chars.
+func cutAny(s, chars string) (before, after string, found bool) {
+	if i := strings.IndexAny(s, chars); i >= 0 {
+		return s[:i], s[i+1:], true
+	}
+	return s, "", false
 }
 
 // window is a number of objects that are opened at the same time and become

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hopper"
+	"hopper/adapters/input"
 	"hopper/sinks/rybbit"
 	"hopper/sinks/rybbit/wire"
 )
@@ -131,8 +132,12 @@ func failedEarly(args []string, err error) *hopper.Result {
 	if code := exitCode(err); code == exitAway || code == exitInterrupted {
 		status = hopper.Partial
 	}
+	names := make([]string, len(args))
+	for i, arg := range args {
+		names[i] = input.Printable(arg)
+	}
 	return &hopper.Result{
-		Inputs: args, ImportIDs: []string{}, Rejects: map[string]int64{}, Omitted: map[string]int64{}, Repaired: map[string]int64{},
+		Inputs: names, ImportIDs: []string{}, Rejects: map[string]int64{}, Omitted: map[string]int64{}, Repaired: map[string]int64{},
 		Status: status, Error: err.Error(),
 	}
 }

@@ -18,6 +18,8 @@ import (
 	"hopper/adapters/input/store/storetest"
 )
 
+var quiet = log.New(io.Discard, "", 0)
+
 // fake starts a server with a bucket named exports.
 func fake(t *testing.T) *s3mem.Backend {
 	t.Helper()
@@ -26,7 +28,7 @@ func fake(t *testing.T) *s3mem.Backend {
 		t.Fatal(err)
 	}
 	server := httptest.NewUnstartedServer(gofakes3.New(backend, gofakes3.WithLogger(gofakes3.DiscardLog())).Server())
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it writes headers twice
+	server.Config.ErrorLog = quiet // it writes headers twice
 	server.Start()
 	t.Cleanup(server.Close)
 	for name, value := range map[string]string{

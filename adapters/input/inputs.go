@@ -93,24 +93,19 @@ func Printable(arg string) string {
 	if !ok {
 		return arg
 	}
-	host, file, slash := strings.Cut(rest, "/")
-	if _, port, ok := strings.Cut(host, ":"); ok && strings.Trim(port, "0123456789") != "" && !strings.Contains(host, "@") && !strings.HasPrefix(host, "[") {
-		// No port: a password with a slash, up to an "@" further on.
-		host, file, slash = strings.Cut(rest[strings.LastIndex(rest, "@")+1:], "/")
+	bucket := strings.EqualFold(scheme, "s3") || strings.EqualFold(scheme, "gs")
+	if !bucket { // where "?" is a part of a glob
+		rest, _, _ = cutAny(rest, "?#")
 	}
+	host, file, slash := strings.Cut(rest, "/")
 	host = host[strings.LastIndex(host, "@")+1:]
+	if _, port, ok := strings.Cut(host, ":"); ok && strings.Trim(port, "0123456789") != "" && !strings.HasPrefix(host, "[") {
+		return scheme + "://…" // no port: a password with a character that ends the host
+	}
 	if slash {
 		host += "/"
 	}
-	if scheme := strings.ToLower(scheme); scheme == "s3" || scheme == "gs" {
-		return scheme + "://" + host + file // where "?" is a part of a glob
-	}
-	host, _, cut := cutAny(host, "?#")
-	if cut {
-		return scheme + "://" + host
-	}
-	file, _, _ = cutAny(file, "?#")
-	if plain, err := url.PathUnescape(file); err == nil {
+	if plain, err := url.PathUnescape(file); err == nil && !bucket {
 		file = plain
 	}
 	return scheme + "://" + host + file

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 	"github.com/xitongsys/parquet-go-source/s3v2"
 
 	"hopper/adapters/input"
@@ -50,7 +51,7 @@ func (s *Store) Find(ctx context.Context, address string, found func(input.Objec
 
 // connect makes a client that also reads public buckets where there are no credentials.
 func connect(ctx context.Context) (*s3.Client, error) {
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return nil, err
 	}

@@ -69,7 +69,7 @@ func recognize(ctx context.Context, in *input.Input) (recognized, error) {
 	case input.Empty:
 		r.shape = empty
 		return r, nil
-	case input.JSON, input.Avro, input.Parquet:
+	case input.JSON, input.Avro, input.Parquet, input.Arrow:
 		if in.Format() == input.JSON && isAPI(in.TextHead()) {
 			r.shape = report // one answer of an API, or several in a list or a batch
 			return r, nil

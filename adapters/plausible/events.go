@@ -127,7 +127,16 @@ func (f *tables) openEvents(ctx context.Context, opt adapters.Options) (*adapter
 			notes = append(notes, "The export lacks "+c.what+".")
 		}
 	}
+	for _, e := range f.events {
+		notes = append(notes, e.Table.Notes()...)
+	}
 	r.Notes = f.passed(notes)
+	r.Remarks = func() (remarks []string) {
+		for _, e := range f.events {
+			remarks = append(remarks, e.Table.Remarks()...)
+		}
+		return remarks
+	}
 	return r, nil
 }
 

@@ -252,7 +252,7 @@ func contents(ctx context.Context, inputs []*input.Input) string {
 	const most = 3
 	var found []string
 	for _, in := range inputs[:min(len(inputs), most)] {
-		all, err := rows.Find(ctx, in)
+		all, err := rows.FindAmong(ctx, in, inputs)
 		if err != nil || len(all) == 0 {
 			found = append(found, fmt.Sprintf("%s (%s)", in.Base, in.Format()))
 		}
@@ -309,6 +309,23 @@ func (f *tables) schema() string {
 	return fmt.Sprintf("%d columns, version %s", len(e.Columns), version)
 }
 
+// all are the tables that are read.
+func (f *tables) all() []*rows.Table {
+	all := slices.Concat(f.sessions, f.eventData, f.sessionData)
+	for _, e := range f.events {
+		all = append(all, e.Table)
+	}
+	return all
+}
+
+// remarks are what came up in the rows.
+func (f *tables) remarks() (remarks []string) {
+	for _, t := range f.all() {
+		remarks = append(remarks, t.Remarks()...)
+	}
+	return remarks
+}
+
 // notes are what a user should know before an import.
 func (f *tables) notes() []string {
 	var notes []string
@@ -326,6 +343,9 @@ func (f *tables) notes() []string {
 	}
 	if len(f.leftovers) > 0 {
 		notes = append(notes, "Left out, since an upgrade of Umami has left them behind: "+strings.Join(f.leftovers, ", ")+".")
+	}
+	for _, t := range f.all() {
+		notes = append(notes, t.Notes()...)
 	}
 	if len(f.passedOver) > 0 {
 		notes = append(notes, "Passed over, since no table of Umami's is in it: "+strings.Join(f.passedOver, ", ")+".")

@@ -149,7 +149,7 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 	}
 	facts := func(ctx context.Context, yield func(*recount.Fact) error) error { return tell(ctx, found, opt, yield) }
 	return &adapters.Reading{
-		Source: src, Shape: found.shape(), Schema: found.schema(), Notes: found.notes(), Facts: facts, Verify: adapters.VerifyRows(src, opt, facts),
+		Source: src, Shape: found.shape(), Schema: found.schema(), Notes: found.notes(), Remarks: found.remarks, Facts: facts, Verify: adapters.VerifyRows(src, opt, facts),
 	}, nil
 }
 

@@ -21,8 +21,7 @@ type Row struct {
 	// Raw is the row as read, without the line's end; empty where the
 	// container is binary. See Text.
 	Raw string
-	// Err says why the row cannot be read, or is nil. There are few such
-	// texts for text, so that they can be counted.
+	// Err says why the row cannot be read, or is nil.
 	Err error
 	// Replaced says that bytes that are no UTF-8 became U+FFFD in Cells.
 	Replaced bool

@@ -67,6 +67,13 @@ func IsTable(in *input.Input) bool {
 // once; of anything else the head is enough, or the schema. An empty input
 // holds no table.
 func Find(ctx context.Context, in *input.Input) ([]*Table, error) {
+	return FindAmong(ctx, in, []*input.Input{in})
+}
+
+// FindAmong is Find for one of several inputs. Where a dump's rows come
+// without their columns' names, as mydumper writes them, the names are those
+// of the table's CREATE TABLE in another input.
+func FindAmong(ctx context.Context, in *input.Input, inputs []*input.Input) ([]*Table, error) {
 	switch in.Format() {
 	case input.JSON, input.Avro, input.Parquet, input.Arrow:
 		if err := noRows(in); err != nil {
@@ -89,6 +96,11 @@ func Find(ctx context.Context, in *input.Input) ([]*Table, error) {
 	}
 	tables := make([]*Table, 0, len(found))
 	for _, one := range found {
+		if len(one.Columns) == 0 {
+			if one, err = declared(ctx, one, inputs); err != nil {
+				return nil, err
+			}
+		}
 		t := newTable(in, one.Columns)
 		t.Name, t.text = one.Name, one
 		if !one.Block() {
@@ -99,6 +111,24 @@ func Find(ctx context.Context, in *input.Input) ([]*Table, error) {
 		tables = append(tables, t)
 	}
 	return tables, nil
+}
+
+// declared returns the table with the columns that one of inputs declares.
+func declared(ctx context.Context, t *text.Table, inputs []*input.Input) (*text.Table, error) {
+	for _, in := range inputs {
+		if !IsSQL(in) {
+			continue
+		}
+		columns, err := text.Declared(ctx, in, t.Name)
+		if err != nil {
+			return nil, err
+		}
+		if len(columns) > 0 {
+			return t.Named(columns), nil
+		}
+	}
+	return nil, input.Errorf(t.Input.Name, "fills %s with INSERT commands that name no columns, and no CREATE TABLE says which they are; "+
+		"give the file with the schema too, or dump with the names (mysqldump --complete-insert)", t.Name)
 }
 
 func newTable(in *input.Input, header []string) *Table {
@@ -130,8 +160,7 @@ func (t *Table) findTypes(ctx context.Context) error {
 	return nil
 }
 
-// Notes are sentences on how the table is read. What came up in the rows read
-// so far is among them.
+// Notes are sentences on how the table is read.
 func (t *Table) Notes() []string {
 	var notes []string
 	if t.types > 0 {
@@ -140,11 +169,17 @@ func (t *Table) Notes() []string {
 	if t.text != nil && t.text.IsWindows1252() {
 		notes = append(notes, t.Input.Name+" is not UTF-8 and is read as Windows-1252.")
 	}
-	if late := t.Late(); len(late) > 0 {
-		notes = append(notes, fmt.Sprintf("%s: no record at the beginning has %s, so these are not read; put a record with all members first, or export null ones too.",
-			t.Input.Name, strings.Join(late, ", ")))
-	}
 	return notes
+}
+
+// Remarks are sentences on what came up in the rows that were read.
+func (t *Table) Remarks() []string {
+	late := t.Late()
+	if len(late) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s: no record at the beginning has %s, so these are not read; put a record with all members first, or export null ones too.",
+		t.Input.Name, strings.Join(late, ", "))}
 }
 
 // isNoType reports whether a cell is no name of one of ClickHouse's types.

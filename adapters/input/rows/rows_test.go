@@ -592,6 +592,22 @@ func TestNoRows(t *testing.T) {
 	}
 }
 
+// Rows and their columns' names may stand in two files, as mydumper writes them.
+func TestFindAmong(t *testing.T) {
+	schema := open(t, []byte("/*!40101 SET NAMES binary*/;\nCREATE TABLE `facts` (\n  `id` varchar(36),\n  `CreatedAt` timestamp\n);\n"))
+	data := open(t, []byte("/*!40101 SET NAMES binary*/;\nINSERT INTO `facts` VALUES (\"a\",\"2024-05-01\")\n,(\"b\\\"\",NULL);\n"))
+	tables, err := rows.FindAmong(t.Context(), data, []*input.Input{data, schema})
+	if err != nil || len(tables) != 1 || !slices.Equal(tables[0].Columns, []string{"id", "created_at"}) {
+		t.Fatalf("%v, %v", tables, err)
+	}
+	if got := read(t, tables[0]); fmt.Sprint(got) != "[[a 2024-05-01] [b\" ]]" {
+		t.Errorf("read %q", got)
+	}
+	if _, err := rows.Find(t.Context(), data); err == nil || !strings.Contains(err.Error(), "--complete-insert") {
+		t.Errorf("without the schema: %v", err)
+	}
+}
+
 func TestNotes(t *testing.T) {
 	for text, want := range map[string]string{
 		"a\tb\nString\tNullable(UInt32)\nx\t1\n": "row 2 holds the columns' types",

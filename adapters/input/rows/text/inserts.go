@@ -117,6 +117,27 @@ func findInserts(ctx context.Context, in *input.Input) ([]*Table, error) {
 	return kept, nil
 }
 
+// Named returns a table of INSERT commands with columns for its values.
+func (t *Table) Named(columns []string) *Table {
+	n := *t
+	n.Columns = columns
+	return &n
+}
+
+// Declared returns the columns that a dump's CREATE TABLE gives the table of
+// that name, or nil.
+func Declared(ctx context.Context, in *input.Input, table string) (columns []string, err error) {
+	if err := in.Spool(ctx); err != nil {
+		return nil, err
+	}
+	err = sqlPieces(ctx, in, func(p sqlPiece, _, _ int64) {
+		if p.kind == sqlCreate && columns == nil && strings.EqualFold(p.table, table) {
+			columns = p.columns
+		}
+	})
+	return columns, err
+}
+
 // A span is where a tuple stands in a chunk's text.
 type span struct{ start, end int }
 

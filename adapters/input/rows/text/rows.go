@@ -44,8 +44,8 @@ var (
 	ErrUnclosed  = errors.New("a quoted field is not closed before the end of the file, which may be cut off")
 )
 
-// Rows yields the chunk's records. Blank lines and psql's "(12 rows)" are
-// none. Any goroutine may call it.
+// Rows yields the chunk's records. It skips blank lines and psql's "(12 rows)".
+// Any goroutine may call it.
 func (c *Chunk) Rows() iter.Seq[*Row] {
 	if c.Table.inserts != nil {
 		return c.insertRows
@@ -84,8 +84,8 @@ func (c *Chunk) Rows() iter.Seq[*Row] {
 	}
 }
 
-// isNone reports whether a line with a single cell is no record of a table
-// with several: blank, the end of a COPY block, or psql's count of rows.
+// isNone reports whether a line with one cell, in a table with several columns,
+// is not a record: it is blank, ends a COPY block or is psql's count of rows.
 func isNone(raw string) bool {
 	trimmed := strings.TrimSpace(raw)
 	if trimmed == "" || trimmed == `\.` {

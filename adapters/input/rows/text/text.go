@@ -1,15 +1,15 @@
 // Package text reads delimited text, fast: CSV and TSV in the dialects that
-// databases and their tools write, and the COPY blocks of a pg_dump.
+// databases and their tools write, and the COPY blocks and INSERT commands of
+// dumps.
 //
 // [Find] says which tables an input holds, by its first record. A [Reader]
 // cuts a table into chunks of some hundred kilobytes at record boundaries,
 // which is sequential and cheap; [Chunk.Rows] takes a chunk apart into cells,
 // which is neither and can be done for many chunks at once.
 //
-// It forgives where others fail: a quote that opens nothing is a character, a
-// record with too few cells is an error of that record and no end of reading,
-// and so is text that is no UTF-8. What it reads of well-formed text is what
-// encoding/csv reads.
+// It goes on where others stop: a quote amid a cell is a character, and a
+// record with too few cells is an error of that record alone. Bytes that are
+// not UTF-8 are replaced. Well-formed text is read as encoding/csv reads it.
 package text
 
 import (
@@ -77,8 +77,8 @@ func (t *Table) Headless(columns []string) *Table {
 
 // Find returns the tables that an input holds, and fails with an
 // [input.Error] where it is no text. A pg_dump is read through once, to
-// find its COPY blocks; of other text the head is enough. An empty input
-// holds no table.
+// find its COPY blocks and INSERT commands; of other text the head is enough. An empty input
+// has no table.
 func Find(ctx context.Context, in *input.Input) ([]*Table, error) {
 	switch f := in.Format(); f {
 	case input.Empty:
@@ -164,10 +164,10 @@ scan:
 	return best
 }
 
-// conventions tells from the first records whether cells are quoted, and
-// whether backslashes escape. Databases that escape do not quote, except for
-// MySQL, which does both; in tab separated text a quote at a cell's beginning
-// may be a character of a title.
+// conventions reports whether the first records' cells are quoted, and whether
+// backslashes escape. Databases that escape do not quote, except for MySQL,
+// which does both. In tab separated text, a quote at the beginning of a cell
+// may be part of a title.
 func (d Dialect) conventions(header, rest string) (quoted, escaped bool) {
 	if strings.HasPrefix(header, `"`) || d.Delimiter != '\t' {
 		return true, mysqlEscapes(rest, d.Delimiter)
@@ -201,9 +201,9 @@ func (d Dialect) misfits(text string, cells int) (n int) {
 	return n
 }
 
-// mysqlEscapes reports whether quotes inside quoted cells are written \".
-// Only one with more of the cell behind it tells: the last character of a
-// cell may be a backslash elsewhere.
+// mysqlEscapes reports whether quotes inside quoted cells are written \". A
+// quote at the end of a cell does not count: where nothing is escaped, a cell
+// may end in a backslash.
 func mysqlEscapes(text string, delimiter byte) bool {
 	found := false
 	for {

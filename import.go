@@ -224,7 +224,7 @@ func (r *importRun) warnOfLosses(format wire.Format) {
 		names[i] = f.String()
 	}
 	advice := "no wire format keeps more"
-	if best := r.survey.Rank()[0]; best.Platform() != format.Platform() {
+	if best := r.survey.Rank()[0]; r.survey.Cost(best) < r.survey.Cost(format) {
 		advice = fmt.Sprintf("%s would keep more and needs %s", best.Platform(), needs(best))
 	}
 	r.log.Warn(fmt.Sprintf("the wire format %s loses or shortens %s; %s; hopper inspect says how much",

@@ -59,12 +59,12 @@ func (d *dates) note(cell string) {
 }
 
 // orderDates finds the order of day and month in tables whose dates need one:
-// a table that decides it decides it for all.
-func orderDates(tables []*sumsTable) error {
-	order := adapters.AnyOrder
+// a table that decides it decides it for all, unless an order is chosen.
+func orderDates(tables []*sumsTable, order adapters.DateOrder) error {
+	chosen := order != adapters.AnyOrder
 	var by, open *sumsTable
 	for _, s := range tables {
-		if !s.dates.free {
+		if !s.dates.free || chosen {
 			continue
 		}
 		found, err := s.dates.finder.Order()

@@ -20,6 +20,7 @@ const (
 	RejectVisitor = "neither user_id nor session_id"
 
 	OmitHeartbeat = "an engagement event, which is Plausible's own heartbeat"
+	OmitRepeat    = "an event that another table has too"
 
 	RepairUTF8  = "invalid UTF-8 replaced"
 	RepairMeta  = "meta.key and meta.value of different lengths: the common part kept"
@@ -109,7 +110,11 @@ func (f *tables) openEvents(ctx context.Context, opt adapters.Options) (*adapter
 	if err := f.surveyEvents(ctx, opt); err != nil {
 		return nil, err
 	}
-	r := &adapters.Reading{Source: &events{tables: f.events}, Shape: "Plausible events (events_v2)"}
+	repeats, err := f.findRepeats(ctx, opt)
+	if err != nil {
+		return nil, err
+	}
+	r := &adapters.Reading{Source: &events{tables: f.events, repeats: repeats}, Shape: "Plausible events (events_v2)"}
 	e := f.events[0]
 	r.Schema = strconv.Itoa(len(e.Columns)) + " columns"
 	if e.headless {
@@ -155,7 +160,7 @@ func (f *tables) surveyEvents(ctx context.Context, opt adapters.Options) error {
 		if err := e.Input.Spool(ctx); err != nil {
 			return err
 		}
-		if err := e.survey(ctx, of); err != nil {
+		if err := e.survey(ctx, of, opt); err != nil {
 			return err
 		}
 	}
@@ -168,6 +173,49 @@ func (f *tables) surveyEvents(ctx context.Context, opt adapters.Options) error {
 		e.only = only
 	}
 	return err
+}
+
+// findRepeats finds the events that a table has of an earlier one, as exports of
+// periods that overlap have them. Events have no identifiers: within a table all
+// are kept, so that as many of equal ones are left as a table has that has most.
+func (f *tables) findRepeats(ctx context.Context, opt adapters.Options) (*adapters.Repeats, error) {
+	if len(f.events) < 2 {
+		return nil, nil
+	}
+	finder := adapters.RepeatFinder{Dir: opt.TempDir}
+	defer finder.Close()
+	for i, e := range f.events {
+		if err := e.Input.Spool(ctx); err != nil {
+			return nil, err
+		}
+		var second pipeline.Micros
+		equal := map[string]int{} // events of this second so far
+		err := e.Each(ctx, func(row *rows.Row) error {
+			if row.Err != nil || row.Cells[e.name] == "engagement" {
+				return nil
+			}
+			at, ok := e.times.Parse(row.Cells[e.timestamp])
+			if !ok {
+				return nil
+			}
+			if at != second {
+				second = at
+				clear(equal)
+			}
+			key := strconv.FormatInt(int64(at), 10)
+			for _, column := range []int{e.name, e.site, e.userID, e.sessionID, e.hostname, e.pathname} {
+				if key += "\x00"; column >= 0 {
+					key += row.Cells[column]
+				}
+			}
+			equal[key]++
+			return finder.Add(adapters.IDOf(key+"\x00"+strconv.Itoa(equal[key])), i, row.Number)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return finder.Find(ctx)
 }
 
 // needsOrder looks at the first rows for times such as 5/1/2024 8:20.
@@ -185,7 +233,7 @@ func (e *eventTable) needsOrder(ctx context.Context) (bool, error) {
 }
 
 // survey counts the events of each site and finds the order of day and month.
-func (e *eventTable) survey(ctx context.Context, of *sites) error {
+func (e *eventTable) survey(ctx context.Context, of *sites, opt adapters.Options) error {
 	var finder adapters.OrderFinder
 	err := e.Each(ctx, func(row *rows.Row) error {
 		if row.Err != nil {
@@ -205,6 +253,9 @@ func (e *eventTable) survey(ctx context.Context, of *sites) error {
 	if err != nil {
 		return err
 	}
+	if e.times.Order = adapters.OrderOf(opt); e.times.Order != adapters.AnyOrder {
+		return nil
+	}
 	if e.times.Order, err = finder.Order(); err != nil {
 		return &input.Error{Input: e.Input.Name, Field: "timestamp", Err: err}
 	}
@@ -213,14 +264,16 @@ func (e *eventTable) survey(ctx context.Context, of *sites) error {
 
 // events yields the tables of events, in order.
 type events struct {
-	tables []*eventTable
-	reader *rows.Reader
+	tables  []*eventTable
+	at      int // of the table that is read
+	reader  *rows.Reader
+	repeats *adapters.Repeats
 }
 
 // Next returns the next chunk, see [pipeline.Source].
 func (s *events) Next(ctx context.Context) (pipeline.Chunk, error) {
-	for len(s.tables) > 0 {
-		t := s.tables[0]
+	for s.at < len(s.tables) {
+		t := s.tables[s.at]
 		if s.reader == nil {
 			r, err := t.Open(ctx)
 			if err != nil {
@@ -230,13 +283,15 @@ func (s *events) Next(ctx context.Context) (pipeline.Chunk, error) {
 		}
 		rows, err := s.reader.Next(ctx)
 		if err == nil {
-			return &eventChunk{t, rows}, nil
+			repeats, err := s.repeats.Take(ctx, s.at, rows.EndRow)
+			return &eventChunk{t, rows, repeats}, err
 		}
 		if !errors.Is(err, io.EOF) {
 			return nil, err
 		}
 		err = s.reader.Close()
-		s.reader, s.tables = nil, s.tables[1:]
+		s.reader = nil
+		s.at++
 		if err != nil {
 			return nil, &input.Error{Input: t.Input.Name, Err: err}
 		}
@@ -246,20 +301,26 @@ func (s *events) Next(ctx context.Context) (pipeline.Chunk, error) {
 
 // Close ends reading.
 func (s *events) Close() error {
-	if s.reader == nil {
-		return nil
+	var errs []error
+	if s.reader != nil {
+		errs = append(errs, s.reader.Close())
 	}
-	return s.reader.Close()
+	if s.repeats != nil {
+		errs = append(errs, s.repeats.Close())
+	}
+	return errors.Join(errs...)
 }
 
 type eventChunk struct {
 	*eventTable
-	rows *rows.Chunk
+	rows    *rows.Chunk
+	repeats []int64 // rows
 }
 
 // Decode makes an event of each row, see [pipeline.Chunk].
 func (c *eventChunk) Decode(out *pipeline.Emitter) error {
 	d := eventDecoder{eventTable: c.eventTable, out: out}
+	repeats := c.repeats // a chunk can be decoded again
 	for row := range c.rows.Rows() {
 		out.Rows(1)
 		d.at = pipeline.Origin{Input: c.Input.Name, Row: row.Number}
@@ -268,6 +329,11 @@ func (c *eventChunk) Decode(out *pipeline.Emitter) error {
 		}
 		if row.Err != nil {
 			out.Reject(d.at, row.Err.Error(), row.Text())
+			continue
+		}
+		if len(repeats) > 0 && repeats[0] == row.Number {
+			repeats = repeats[1:]
+			out.Omit(d.at, OmitRepeat)
 			continue
 		}
 		d.decode(row)

@@ -17,7 +17,7 @@ func (Adapter) Title() string { return "Plausible" }
 
 // Options are the choices that the exports of Plausible offer.
 func (Adapter) Options() []adapters.Option {
-	return []adapters.Option{adapters.Website, adapters.PeriodUsers}
+	return []adapters.Option{adapters.Website, adapters.PeriodUsers, adapters.DateOrders}
 }
 
 // Match looks for Plausible's tables among the inputs.

@@ -154,7 +154,12 @@ func TestDatesOfNoOrder(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "--date-order") {
 		t.Errorf("got %v", err)
 	}
-	events, err := collect(t, adapters.Options{}, write(t, map[string]string{"imported_visitors_20240301_20240402.csv": table}))
+	opt := adapters.Options{Chosen: map[string]string{"date-order": "dmy"}}
+	events, err := collect(t, opt, write(t, map[string]string{"imported_visitors.csv": table}))
+	if err != nil || len(events) != 2 || events[0].Time.Time().Month() != time.January {
+		t.Errorf("got %v, %v", events, err)
+	}
+	events, err = collect(t, adapters.Options{}, write(t, map[string]string{"imported_visitors_20240301_20240402.csv": table}))
 	if err != nil || len(events) != 2 || events[0].Time.Time().Month() != time.March {
 		t.Errorf("got %v, %v", events, err)
 	}
@@ -314,5 +319,25 @@ func TestPeriodUsers(t *testing.T) {
 		if len(days[date]) != len(before[date]) {
 			t.Errorf("%s: %d visitors, not %d", date, len(days[date]), len(before[date]))
 		}
+	}
+}
+
+// TestRepeatedEvents has two dumps of periods that overlap, one of them saved in
+// another form, with two equal events in one second.
+func TestRepeatedEvents(t *testing.T) {
+	const header = "timestamp,name,user_id,session_id,hostname,pathname\n"
+	a := header + "2024-03-01 10:00:00,pageview,11,21,bistro.example,/\n2024-03-01 10:00:05,Order,11,21,bistro.example,/\n2024-03-01 10:00:05,Order,11,21,bistro.example,/\n"
+	b := header + "2024-03-01T10:00:05Z,Order,11,21,bistro.example,/\n2024-03-01T10:00:05Z,Order,11,21,bistro.example,/\n2024-03-01T10:00:09Z,pageview,11,21,bistro.example,/\n"
+	dir := write(t, map[string]string{"a.csv": a, "b.csv": b})
+	events, err := collect(t, adapters.Options{}, dir)
+	if err != nil || len(events) != 4 {
+		t.Errorf("%d events, %v", len(events), err)
+	}
+	r, err := open(t, nil, adapters.Options{}, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := verify(t, r); !v.Holds() {
+		t.Error(text(v))
 	}
 }

@@ -397,7 +397,7 @@ func (d *days) look(ctx context.Context, names []*rows.Table) error {
 			d.host = host
 		}
 	}
-	return orderDates(d.tables)
+	return orderDates(d.tables, adapters.OrderOf(d.opt))
 }
 
 // overlap refuses two tables of a kind with the same days.

@@ -34,7 +34,11 @@ type importFlags struct {
 	again      bool
 	force      bool
 	maxRejects tolerance
+	verify     bool
+	report     string
 	json       bool
+
+	found *proof // of --verify
 }
 
 func newImport(g *global) *cobra.Command {
@@ -71,10 +75,12 @@ interrupted (run again to go on).`,
 	flags.BoolVar(&f.again, "again", false, "import once more what was imported already")
 	flags.BoolVar(&f.force, "force", false, "import although more than a tenth of the rows is rejected")
 	flags.Var(&f.maxRejects, "max-rejects", "how many rows, or what share of them, may be rejected (default no limit)")
+	flags.BoolVar(&f.verify, "verify", false, "afterwards compare what the server shows with what was sent, and with the export")
+	flags.StringVar(&f.report, "report", "", "write what --verify finds as a page into `FILE`.html")
 	flags.BoolVar(&f.json, "json", false, "print the result as JSON")
 	group(flags, serverFlags, "wire", "max-batch-bytes", "sandbox")
 	group(flags, safetyFlags, "retry-for", "settle-after", "rejects", "dry-run", "again", "force", "max-rejects")
-	group(flags, outputFlags, "json")
+	group(flags, outputFlags, "verify", "report", "json")
 	return cmd
 }
 
@@ -90,6 +96,10 @@ func (f *importFlags) check() error {
 	}
 	if f.dryRun && f.sandbox {
 		return usagef("--dry-run and --sandbox exclude each other")
+	}
+	f.verify = f.verify || f.report != ""
+	if f.dryRun && f.verify {
+		return usagef("--dry-run imports nothing that --verify could look at; use hopper verify")
 	}
 	return nil
 }
@@ -178,7 +188,13 @@ func (f *importFlags) transfer(ctx context.Context, export *hopper.Export, to ho
 		bar.verb = "translated"
 		return export.DryRun(ctx, f.site, to)
 	}
-	return export.Import(ctx, to)
+	result, err := export.Import(ctx, to)
+	if err == nil && f.verify {
+		bar.verb = "read"
+		where := &hopper.Shown{Client: to.Client, Imports: result.ImportIDs, Wire: result.Wire}
+		f.found, err = prove(ctx, export, where, result.Wire, f.report)
+	}
+	return result, err
 }
 
 // tell prints what the run came to, whether it ended well or not.
@@ -206,8 +222,17 @@ func (f *importFlags) tell(cmd *cobra.Command, res *hopper.Result, sandboxed *em
 			err = errors.Join(err, sandboxed.report(context.WithoutCancel(cmd.Context()), out, res.ImportIDs))
 		}
 	}
-	if f.json {
-		err = errors.Join(err, printJSON(cmd.OutOrStdout(), res))
+	switch {
+	case f.json:
+		err = errors.Join(err, printJSON(cmd.OutOrStdout(), struct {
+			*hopper.Result
+			Verification *proof `json:"verification,omitempty"`
+		}{res, f.found}))
+	case f.found != nil && !f.quiet:
+		err = errors.Join(err, f.found.print(cmd.OutOrStdout()))
+	}
+	if err == nil && f.found != nil {
+		err = f.found.difference()
 	}
 	return err
 }

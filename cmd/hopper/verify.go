@@ -11,14 +11,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"hopper"
+	"hopper/pipeline/recount"
 )
 
 // verifyFlags are the flags of verify.
 type verifyFlags struct {
 	*global
 	readFlags
-	wire string
-	json bool
+	connectionFlags
+	wire    string
+	imports []string
+	report  string
+	json    bool
 }
 
 func newVerify(g *global) *cobra.Command {
@@ -39,44 +43,82 @@ In the table, "off" is how much stands in the wrong row or on the wrong day,
 and "share" how much of the whole that is. What a wire format has no place for
 is what hopper inspect shows.
 
+With --url and --site the server is asked, too, what it shows of the export,
+after an import of it: day by day, and by page, referrer, country and so on. In
+SQL, where the server has it, the imports are counted apart from what the site's
+own tracker recorded. The key needs the scopes analytics:read, events:read,
+sites:read and, for SQL, sql:read.
+
 Exit code 3: a guarantee does not hold.`,
-		Example: "  hopper verify export.zip",
-		Args:    inputs(),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			screen, log, err := f.console(cmd)
-			if err != nil {
-				return err
-			}
-			if err := f.check(cmd.InOrStdin(), log); err != nil {
-				return err
-			}
-			export, err := hopper.Open(cmd.Context(), args, f.options)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, export.Close()) }()
-			stop := (&progress{screen: screen, log: log, verb: "read", now: f.now.Load}).start()
-			result, err := export.Verify(cmd.Context(), f.wire)
-			stop()
-			if err != nil {
-				return err
-			}
-			if f.json {
-				err = printJSON(cmd.OutOrStdout(), result)
-			} else {
-				err = (*verification)(result).print(cmd.OutOrStdout())
-			}
-			if err == nil && !result.Holds {
-				err = &exitError{exitRejects, errors.New("what is sent differs from the export")}
-			}
-			return err
-		},
+		Example: `  hopper verify export.zip
+  RYBBIT_API_KEY=… hopper verify --url https://rybbit.example.com --site 1 --report proof.html export.zip`,
+		Args: inputs(),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
-	f.register(cmd)
-	cmd.Flags().StringVar(&f.wire, "wire", "auto", "wire `FORMAT` of the import: auto (the richest), "+platforms())
-	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
-	group(cmd.Flags(), outputFlags, "json")
+	f.readFlags.register(cmd)
+	f.connectionFlags.register(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.wire, "wire", "auto", "wire `FORMAT` of the import: auto (the richest), "+platforms())
+	flags.StringSliceVar(&f.imports, "import", nil, "compare what the server shows of the import `ID` (default: those that the ledgers know of the inputs, else all of the site)")
+	flags.StringVar(&f.report, "report", "", "write what was found as a page into `FILE`.html")
+	flags.BoolVar(&f.json, "json", false, "print JSON")
+	group(flags, serverFlags, "import")
+	group(flags, outputFlags, "report", "json")
 	return cmd
+}
+
+func (f *verifyFlags) run(cmd *cobra.Command, args []string) (err error) {
+	screen, log, err := f.console(cmd)
+	if err != nil {
+		return err
+	}
+	if err := f.check(cmd.InOrStdin(), log); err != nil {
+		return err
+	}
+	where, err := f.where(args)
+	if err != nil {
+		return err
+	}
+	if where != nil {
+		defer where.Client.Close()
+	}
+	export, err := hopper.Open(cmd.Context(), args, f.options)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, export.Close()) }()
+	stop := (&progress{screen: screen, log: log, verb: "read", now: f.now.Load}).start()
+	found, err := prove(cmd.Context(), export, where, f.wire, f.report)
+	stop()
+	if err != nil {
+		return err
+	}
+	if f.json {
+		err = printJSON(cmd.OutOrStdout(), found)
+	} else {
+		err = found.print(cmd.OutOrStdout())
+	}
+	return errors.Join(err, found.difference())
+}
+
+// where returns the site to ask; nil where none is given.
+func (f *verifyFlags) where(args []string) (*hopper.Shown, error) {
+	if f.url == "" && f.site == "" {
+		if len(f.imports) > 0 {
+			return nil, usagef("--import needs --url and --site")
+		}
+		return nil, nil
+	}
+	client, err := f.client()
+	if err != nil {
+		return nil, err
+	}
+	where := &hopper.Shown{Client: client, Imports: f.imports, Wire: f.wire}
+	state, err := f.stateDir()
+	if err == nil && len(f.imports) == 0 {
+		err = importsOf(state, where, args)
+	}
+	return where, err
 }
 
 // verification is a verification that can be printed.
@@ -93,13 +135,7 @@ func (v *verification) print(out io.Writer) error {
 	table.Flush()
 	b.WriteByte('\n')
 	table = tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	widest := [2]int{len("table"), len("measure")}
-	for i := range v.Total {
-		widest = [2]int{max(widest[0], len(v.Total[i].Table)), max(widest[1], len(v.Total[i].Measure))}
-	}
-	label := func(table, measure string) string {
-		return fmt.Sprintf("%-*s  %-*s", widest[0], table, widest[1], measure)
-	}
+	label := labels(v.Total)
 	fmt.Fprintf(table, "%s\tsource\tleft out\tsent\tdifference\toff\tshare\t\n", label("table", "measure"))
 	last := ""
 	for i := range v.Total {
@@ -121,33 +157,52 @@ func (v *verification) print(out io.Writer) error {
 		printCounts(&b, "rejected", v.Rejected)
 		printCounts(&b, "left out", v.Omitted)
 	}
-	v.printWorst(&b)
+	printWorst(&b, v.Worst)
 	b.WriteByte('\n')
-	failed := 0
-	for _, g := range v.Guarantees {
-		if !g.Holds {
-			failed++
-			fmt.Fprintf(&b, "does not hold: %s, %s: %s off, %s allowed; %d of %d days differ\n",
-				g.Table, g.Measure, shareOf(g.Share), shareOf(g.Limit), g.Failed, g.Days)
-		}
-	}
-	if failed == 0 {
-		fmt.Fprintf(&b, "all %d guarantees hold\n", len(v.Guarantees))
-	} else {
-		fmt.Fprintf(&b, "%d of %d guarantees do not hold\n", failed, len(v.Guarantees))
-	}
+	printGuarantees(&b, v.Guarantees)
 	_, err := io.WriteString(out, b.String())
 	return err
 }
 
-func (v *verification) printWorst(b *strings.Builder) {
-	if len(v.Worst) == 0 {
+// labels returns how the names of tables and measures are aligned.
+func labels(lines []recount.Line) func(table, measure string) string {
+	widest := [2]int{len("table"), len("measure")}
+	for i := range lines {
+		widest = [2]int{max(widest[0], len(lines[i].Table)), max(widest[1], len(lines[i].Measure))}
+	}
+	return func(table, measure string) string {
+		return fmt.Sprintf("%-*s  %-*s", widest[0], table, widest[1], measure)
+	}
+}
+
+func printGuarantees(b *strings.Builder, guarantees []recount.Guarantee) {
+	failed := 0
+	for _, g := range guarantees {
+		if !g.Holds {
+			failed++
+			fmt.Fprintf(b, "does not hold: %s, %s: %s off, %s allowed; %d of %d days differ\n",
+				g.Table, g.Measure, shareOf(g.Share), shareOf(g.Limit), g.Failed, g.Days)
+		}
+	}
+	if failed == 0 {
+		fmt.Fprintf(b, "all %d guarantees hold\n", len(guarantees))
+	} else {
+		fmt.Fprintf(b, "%d of %d guarantees do not hold\n", failed, len(guarantees))
+	}
+}
+
+func printWorst(b *strings.Builder, rows []recount.Row) {
+	if len(rows) == 0 {
 		return
 	}
 	b.WriteString("\nRows that differ most:\n")
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	for _, r := range v.Worst {
-		fmt.Fprintf(table, "  %s\t%s\t%q\t%s\t%s in the source\t%s sent\n", r.Date, r.Table, r.Row, r.Measure, humanize.Comma(r.Source), humanize.Comma(r.Sent))
+	for _, r := range rows {
+		fmt.Fprintf(table, "  %s\t%s\t%q\t%s\t%s in the source\t%s sent", r.Date, r.Table, r.Row, r.Measure, humanize.Comma(r.Source), humanize.Comma(r.Sent))
+		if r.Shown != nil {
+			fmt.Fprintf(table, "\t%s shown", humanize.Comma(*r.Shown))
+		}
+		fmt.Fprintln(table)
 	}
 	table.Flush()
 }

@@ -1,0 +1,102 @@
+package report_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"hopper/pipeline/recount"
+	"hopper/pipeline/recount/report"
+)
+
+var update = flag.Bool("update", false, "write golden files anew")
+
+// example is a migration with a difference, and texts that must be escaped.
+func example() *report.Page {
+	shown := func(n int64) *int64 { return &n }
+	line := func(table, measure string, source, leftOut, sent int64, server *int64, off int64) recount.Line {
+		l := recount.Line{Table: table, Measure: measure, Source: source, LeftOut: leftOut, Sent: sent, Shown: server, Off: off}
+		if off > 0 {
+			l.Rows, l.Share = 1, float64(off)/float64(max(source, sent))
+		}
+		return l
+	}
+	return &report.Page{
+		Source: "umami", Shape: "Umami <export>", Schema: "41 columns", Inputs: []string{"a&b.csv"}, Wire: "posthog",
+		Server: "https://rybbit.example.com", Site: "1", Zone: "Europe/Vienna", Imports: []string{"5e4e"},
+		Made: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Rows: 12345, Events: 12000,
+		Rejected: []report.Count{{What: "no time", N: 5, Example: "first a&b.csv: row 7"}},
+		Omitted:  []report.Count{{What: "before --since", N: 340}},
+		Losses:   []string{"title: lost in 3 of 12000 events"},
+		Sent: &recount.Comparison{
+			Days: []recount.DayLines{
+				{Date: "2024-05-01", Lines: []recount.Line{line("days", "sessions", 40, 0, 40, nil, 0), line("days", "pageviews", 90, 2, 88, nil, 0)}},
+				{Date: "2024-05-02", Lines: []recount.Line{line("days", "sessions", 60, 0, 60, nil, 0), line("days", "pageviews", 10, 0, 10, nil, 0)}},
+			},
+			Total:      []recount.Line{line("days", "sessions", 100, 0, 100, nil, 0), line("days", "pageviews", 100, 2, 98, nil, 0)},
+			Guarantees: []recount.Guarantee{{Table: "days", Measure: "sessions", Days: 2, Holds: true}},
+			Notes:      []string{"5 of 100 events have no session."},
+		},
+		Shown: &recount.Comparison{
+			Days: []recount.DayLines{
+				{Date: "2024-05-01", Lines: []recount.Line{line("days", "sessions", 0, 0, 40, shown(38), 2)}},
+				{Date: "2024-05-02", Lines: []recount.Line{line("days", "sessions", 0, 0, 60, shown(60), 0)}},
+			},
+			Total:      []recount.Line{line("days", "sessions", 0, 0, 100, shown(98), 2)},
+			Worst:      []recount.Row{{Table: "pages", Measure: "events", Row: `/<script>alert(1)</script>`, Sent: 2, Shown: shown(0)}},
+			Guarantees: []recount.Guarantee{{Table: "days", Measure: "sessions", Share: 0.02, Days: 2, Failed: 1}},
+		},
+	}
+}
+
+func write(t *testing.T, p *report.Page) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := report.Write(&b, p); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestPage(t *testing.T) {
+	got := write(t, example())
+	const golden = "testdata/page.html"
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("not what %s holds; look at it and run with -update", golden)
+	}
+	for _, part := range []string{"✗ 1 of 2 guarantees do not hold.", "sessions a day from 2024-05-01 to 2024-05-02, at most 60", "12\u202f345", "exact", "line-shown"} {
+		if !strings.Contains(got, part) {
+			t.Errorf("%q is missing", part)
+		}
+	}
+	// One file, no script, nothing that is fetched, and nothing of the data as markup.
+	for _, part := range []string{"<script", "src=", "href=", "@import", "url(", "<export>", "ZgotmplZ"} {
+		if strings.Contains(got, part) {
+			t.Errorf("holds %q", part)
+		}
+	}
+}
+
+func TestPageWithoutServer(t *testing.T) {
+	p := example()
+	p.Shown, p.Server = nil, ""
+	got := write(t, p)
+	if !strings.Contains(got, "✓ All 1 guarantees hold.") || strings.Contains(got, "What the server shows") || strings.Contains(got, "line-shown\" points") {
+		t.Error("a server is told of that was not asked")
+	}
+	if got := write(t, &report.Page{Shape: "nothing"}); !strings.Contains(got, "Nothing could be compared.") {
+		t.Error("nothing is said of nothing")
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"text/tabwriter"
 
@@ -75,7 +76,7 @@ func (f *verifyFlags) run(cmd *cobra.Command, args []string) (err error) {
 	if err := f.check(cmd.InOrStdin(), log); err != nil {
 		return err
 	}
-	where, err := f.where(args)
+	where, err := f.where(args, log)
 	if err != nil {
 		return err
 	}
@@ -102,14 +103,14 @@ func (f *verifyFlags) run(cmd *cobra.Command, args []string) (err error) {
 }
 
 // where returns the site to ask; nil where none is given.
-func (f *verifyFlags) where(args []string) (*hopper.Shown, error) {
+func (f *verifyFlags) where(args []string, log *slog.Logger) (*hopper.Shown, error) {
 	if f.url == "" && f.site == "" {
 		if len(f.imports) > 0 {
 			return nil, usagef("--import needs --url and --site")
 		}
 		return nil, nil
 	}
-	client, err := f.client()
+	client, err := f.client(log)
 	if err != nil {
 		return nil, err
 	}

@@ -84,10 +84,17 @@ func (s *storm) faults(r sandbox.Request) []sandbox.Fault {
 	coin := func() bool { return s.rng.IntN(2) == 0 }
 	one := func(f sandbox.Fault) []sandbox.Fault { return []sandbox.Fault{f} }
 	kinds := 9
-	if r.Call == sandbox.Events {
-		kinds = 16
+	switch r.Call {
+	case sandbox.Events:
+		kinds = 18
+	case sandbox.List:
+		kinds = 11
 	}
-	switch s.rng.IntN(kinds) {
+	kind := s.rng.IntN(kinds)
+	if r.Call == sandbox.List && kind > 8 {
+		return one(s.falseList(kind == 9))
+	}
+	switch kind {
 	case 0:
 		codes := []int{408, 429, 500, 502, 503, 504}
 		f := sandbox.Fault{Effect: sandbox.Status, Code: codes[s.rng.IntN(len(codes))], HTML: coin()}
@@ -130,6 +137,10 @@ func (s *storm) faults(r sandbox.Request) []sandbox.Fault {
 		return one(sandbox.Fault{Effect: sandbox.Gone, After: coin()})
 	case 12:
 		return one(sandbox.Fault{Effect: sandbox.Abort})
+	case 13:
+		return one(sandbox.Fault{Effect: sandbox.Uncounted})
+	case 14:
+		return one(sandbox.Fault{Effect: sandbox.Restart, For: 5 * time.Millisecond, After: coin()})
 	default:
 		if s.late != nil {
 			return nil
@@ -142,6 +153,14 @@ func (s *storm) faults(r sandbox.Request) []sandbox.Fault {
 		}
 		return one(sandbox.Fault{Effect: effect, Until: s.late})
 	}
+}
+
+// falseList lacks every import, or has counters from before the server was opened.
+func (s *storm) falseList(empty bool) sandbox.Fault {
+	if empty {
+		return sandbox.Fault{Effect: sandbox.Empty}
+	}
+	return sandbox.Fault{Effect: sandbox.Lag, For: time.Second, Counters: true}
 }
 
 // weather runs a migration through a storm until it is complete.

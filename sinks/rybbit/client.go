@@ -279,7 +279,7 @@ var ErrNoSQL = errors.New("the server answers no SQL")
 // the site, and decodes the rows into the slice that rows points to.
 func (c *Client) Query(ctx context.Context, sql string, rows any) error {
 	err := c.query(ctx, sql, rows)
-	if s := refusal(err); s != nil && s.Status/100 == 4 && !Temporary(err) {
+	if s := refusal(err); s != nil && s.Status/100 == 4 && !s.Foreign && !passing(err, c.working.Load) {
 		c.noSQL.Store(true)
 		return fmt.Errorf("%w: %w", ErrNoSQL, err)
 	}

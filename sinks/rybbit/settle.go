@@ -199,24 +199,46 @@ func (u *Upload) notCounted(ctx context.Context, imp ledger.Import, d doubt, rea
 	} else if err != nil {
 		return false, err
 	}
-	// The counters may have come meanwhile.
-	found, err := u.look(ctx, imp, nil)
+	// The counters may have come meanwhile, or be of before what is settled.
+	found, err := u.steady(ctx, imp)
 	if err != nil || found == nil {
 		return false, err
 	}
 	settled := imp.Events - imp.Uncounted
-	switch extra := rows - found.Imported - imp.Uncounted; {
-	case judge(found.Total(), settled, int64(d.batch.Events)) == allOfIt:
+	if judge(found.Total(), settled, int64(d.batch.Events)) == allOfIt {
 		return true, u.ledger.Add(ledger.Stored{})
-	case extra <= 0:
-		return false, u.ledger.Add(ledger.Unsent{Reason: reason, Waited: true})
-	case extra <= int64(d.batch.Events):
-		u.log.Warn("the server stored a batch and did not count it", "import", imp.ID, "events", extra)
-		return true, u.ledger.Add(ledger.Stored{Uncounted: true})
 	}
-	return false, &UnsettledError{
-		Import: imp.ID, Counted: rows, Expected: settled,
-		Batch: int64(d.batch.Events), First: d.batch.First, FirstNext: d.batch.Next(),
+	extra := rows - found.Imported - imp.Uncounted
+	if found.Total() != settled || extra > int64(d.batch.Events) {
+		return false, &UnsettledError{
+			Import: imp.ID, Counted: max(rows, found.Total()), Expected: settled,
+			Batch: int64(d.batch.Events), First: d.batch.First, FirstNext: d.batch.Next(),
+		}
+	}
+	if extra <= 0 {
+		return false, u.ledger.Add(ledger.Unsent{Reason: reason, Waited: true})
+	}
+	u.log.Warn("the server stored a batch and did not count it", "import", imp.ID, "events", extra)
+	return true, u.ledger.Add(ledger.Stored{Uncounted: true})
+}
+
+// steady returns what the server holds of an import once its counters have at
+// least what is settled.
+func (u *Upload) steady(ctx context.Context, imp ledger.Import) (*holding, error) {
+	settled := imp.Events - imp.Uncounted
+	pause := u.opt.SettleAfter
+	for try := 0; ; try++ {
+		found, err := u.look(ctx, imp, nil)
+		if err != nil || found == nil || found.unlisted || found.Total() >= settled {
+			return found, err
+		}
+		if try >= settleLooks {
+			return nil, u.lagging(imp.ID, found.Total(), settled)
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return nil, err
+		}
+		pause *= 2
 	}
 }
 
@@ -392,36 +414,38 @@ func (u *Upload) compare(ctx context.Context) (ledger.Counts, error) {
 }
 
 // agreed returns what the server holds of an import once that is what the ledger
-// has settled. Counters that are behind are waited for.
+// has settled. Counters that are behind are waited for. Imports is the latest list.
 func (u *Upload) agreed(ctx context.Context, imp ledger.Import, imports []Import) (*holding, error) {
 	settled := imp.Events - imp.Uncounted
-	pause := u.opt.SettleAfter
-	for try := 0; ; try++ {
-		found, err := u.look(ctx, imp, imports)
-		if err != nil || found == nil {
-			return nil, err
-		}
-		imports = nil
-		if found.unlisted {
-			u.log.Warn("the import is not among those that the server lists; what it holds is not compared", "import", imp.ID)
-			found.Imported = settled
-			return found, nil
-		}
-		switch judge(found.Total(), settled, imp.Uncounted) {
-		case nothingYet, allOfIt:
-			found.Imported -= found.Total() - settled // what was not counted at first
-			return found, nil
-		case somethingElse:
-			return nil, &UnsettledError{Import: imp.ID, Counted: found.Total(), Expected: settled}
-		}
-		if try >= settleLooks {
-			return nil, u.lagging(imp.ID, found.Total(), settled)
-		}
-		if err := sleep(ctx, pause); err != nil {
-			return nil, err
-		}
-		pause *= 2
+	found, err := u.look(ctx, imp, imports)
+	if err == nil && found != nil && !found.unlisted && found.Total() < settled {
+		found, err = u.steady(ctx, imp)
 	}
+	if err != nil || found == nil {
+		return nil, err
+	}
+	if found.unlisted {
+		u.log.Warn("the import is not among those that the server lists; what it holds is not compared", "import", imp.ID)
+		found.Imported = settled
+		return found, nil
+	}
+	if v := judge(found.Total(), settled, imp.Uncounted); v != nothingYet && v != allOfIt {
+		return nil, &UnsettledError{Import: imp.ID, Counted: found.Total(), Expected: settled}
+	}
+	found.Imported -= found.Total() - settled // what was not counted at first
+	return found, u.confirm(ctx, imp, found)
+}
+
+// confirm counts once more what the server stored and did not count.
+func (u *Upload) confirm(ctx context.Context, imp ledger.Import, found *holding) error {
+	if imp.Uncounted == 0 {
+		return nil
+	}
+	rows, err := u.rows(ctx, imp.ID)
+	if err == nil && (rows <= found.Imported || rows > found.Imported+imp.Uncounted) {
+		return &UnsettledError{Import: imp.ID, Counted: rows, Expected: imp.Events}
+	}
+	return err
 }
 
 // notBack looks for imports that were gone, whose events were sent again.

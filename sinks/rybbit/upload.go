@@ -775,14 +775,14 @@ func (u *Upload) probe(ctx context.Context, id string) (presence Presence, err e
 	return presence, err
 }
 
-// queryTries is how often SQL is tried that the server fails at. It settles more
-// than counters do, but an import can do without.
-const queryTries = 3
+// queryTries is how often SQL is tried that the server itself fails at, over half
+// a minute: an import can do without. A server that is away is waited for.
+const queryTries = 6
 
 // query asks the server for an answer to SQL. It returns [ErrNoSQL] when there is none.
 func (u *Upload) query(ctx context.Context, sql string, rows any) error {
-	retry := u.patience()
-	for try := 1; ; try++ {
+	retry, tries := u.patience(), 0
+	for {
 		if err := u.ready(ctx); err != nil {
 			return err
 		}
@@ -790,8 +790,10 @@ func (u *Upload) query(ctx context.Context, sql string, rows any) error {
 		if err == nil || errors.Is(err, ErrNoSQL) {
 			return err
 		}
-		if s := refusal(err); try >= queryTries && (s == nil || !u.limited(s)) {
-			return fmt.Errorf("%w: %w", ErrNoSQL, err)
+		if s := refusal(err); s != nil && !s.Foreign && !u.limited(s) {
+			if tries++; tries >= queryTries {
+				return fmt.Errorf("%w: %w", ErrNoSQL, err)
+			}
 		}
 		if err := u.wait(ctx, &retry, err); err != nil {
 			return err

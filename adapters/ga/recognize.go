@@ -78,7 +78,7 @@ func recognize(ctx context.Context, in *input.Input) (recognized, error) {
 		if r.fields, err = record.Fields(ctx, in); err != nil {
 			return r, err
 		}
-		if r.shape = shapeOfFields(r.fields); r.shape == unknown && isRecordReport(r.fields) {
+		if r.shape = shapeOfFields(r.fields); r.shape == unknown && isRecordReport(ctx, in, r.fields) {
 			r.shape = report
 		}
 		return r, nil

@@ -10,6 +10,7 @@ import (
 	"hopper/adapters"
 	"hopper/adapters/input"
 	"hopper/pipeline"
+	"hopper/pipeline/recount"
 )
 
 // openReports prepares to read reports.
@@ -64,7 +65,10 @@ func openBoth(ctx context.Context, c *contents, opt adapters.Options) (*adapters
 	reading.Notes = append(reading.Notes, fmt.Sprintf("Events begin on %s: reports are read up to the day before (%d days), and left out from then on (%d days).", first.Format(time.DateOnly), len(r.days), left))
 	reading.Doubt = before.Doubt
 	reading.Source = &sequence{sources: []pipeline.Source{&reportSource{reports: r, days: r.sorted(), first: true}, events}}
-	reading.Verify, reading.Facts = nil, nil
+	reading.Facts = nil
+	reading.Verify = func(context.Context, pipeline.Translation, func(int64)) (*recount.Comparison, error) {
+		return nil, input.Errorf(c.reports[0].Name, "is a report beside events: each is counted in a way of its own; verify the reports and the events by themselves")
+	}
 	return reading, nil
 }
 

@@ -73,6 +73,24 @@ func (t *reportTable) members(v *record.Value) []string {
 }
 
 // isRecordReport reports whether records with these members are a report's rows.
-func isRecordReport(fields []string) bool {
-	return slices.Contains(fields, airbyteData) && len(fields) < 8 || isHeader(fields)
+func isRecordReport(ctx context.Context, in *input.Input, fields []string) bool {
+	if !slices.Contains(fields, airbyteData) {
+		return isHeader(fields)
+	}
+	tables, err := rows.Find(ctx, in)
+	if err != nil || len(tables) == 0 {
+		return false
+	}
+	sample, err := tables[0].Sample(ctx)
+	if err != nil {
+		return false
+	}
+	raw := new(reportTable)
+	for row := range sample.Rows() {
+		if row.Err == nil {
+			raw.members(row.Value(slices.Index(tables[0].Header, airbyteData)))
+		}
+		break
+	}
+	return isHeader(raw.titles)
 }

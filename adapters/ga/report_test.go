@@ -302,12 +302,24 @@ func FuzzReport(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, content string) {
 		in := &input.Input{Name: "x"}
-		if _, err := readTables(in, []byte(content)); err != nil && !strings.HasPrefix(err.Error(), "x: ") {
-			t.Fatal(err)
+		check := func(tables []*reportTable, err error) {
+			r := newReports(adapters.Options{})
+			for _, table := range tables {
+				if err == nil {
+					if err = table.prepare(); err == nil {
+						r.add(table)
+					}
+				}
+			}
+			if err != nil && !strings.HasPrefix(err.Error(), "x: ") {
+				t.Fatal(err)
+			}
+			r.spread()
+			r.share()
+			r.reading(new(adapters.Reading))
 		}
-		if _, err := readAPI(in, content); err != nil && !strings.HasPrefix(err.Error(), "x: ") {
-			t.Fatal(err)
-		}
+		check(readTables(in, []byte(content)))
+		check(readAPI(in, content))
 		wholeNumber(content)
 		seconds(content)
 		rate(content)
@@ -416,4 +428,39 @@ func TestLengths(t *testing.T) {
 			t.Errorf("dayOf(%q) = %v, %t; want %s", s, got, ok, want)
 		}
 	}
+}
+
+// TestAirbyte reads a raw table of Airbyte, whose rows stand in a cell.
+func TestAirbyte(t *testing.T) {
+	path := write(t, "raw.jsonl", `{"_airbyte_raw_id":"a","_airbyte_data":{"date":"20240305","sessions":3,"screenPageViews":7}}
+{"_airbyte_raw_id":"b","_airbyte_data":{"date":"20240306","sessions":1,"screenPageViews":1}}
+`)
+	events, _, _ := read(t, adapters.Options{}, path)
+	if days := recountDays(events); len(events) != 8 || days["2024-03-05"].Sessions != 3 {
+		t.Errorf("%d events", len(events))
+	}
+}
+
+// TestReportsThenEvents reads reports of the days before the events.
+func TestReportsThenEvents(t *testing.T) {
+	daily := write(t, "daily.csv", "Date,Sessions,Views\n20240304,3,7\n20240305,9,20\n20240306,5,9\n")
+	events, _, reading := read(t, adapters.Options{}, daily, fixture("events_20240305.ndjson"))
+	alone, _, _ := read(t, adapters.Options{}, fixture("events_20240305.ndjson"))
+	if len(events) != len(alone)+7 || !strings.Contains(strings.Join(reading.Notes, " "), "Events begin on 2024-03-05") {
+		t.Errorf("%d events, %d of them from events; notes %q", len(events), len(alone), reading.Notes)
+	}
+}
+
+// TestUnits holds that shards of a day are one unit, and reports another.
+func TestUnits(t *testing.T) {
+	opened, err := input.Open(context.Background(), []string{fixture("events_20240305.ndjson"), fixture("events_20240305.avro"), fixture("ga_sessions_20190412.avro"), fixture("report-de.csv"), fixture("report-ua.csv")}, nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	var got []string
+	for _, u := range (Adapter{}).Match(context.Background(), opened.Files).Units {
+		got = append(got, fmt.Sprint(u.Name, " ", len(u.Inputs)))
+	}
+	expect(t, "units", got, []string{"events_20240305 2", "ga_sessions_20190412 1", "reports 2"})
 }

@@ -12,15 +12,17 @@
 // The events endpoint stores twice what is sent twice, and nobody knows what
 // became of a request whose answer is lost. Three things make up for it:
 //
-//   - A [Ledger] in the state directory, an append-only file of checksummed
-//     records. A batch is recorded, and synced, before it is sent and after its
-//     outcome is known, so that at any instant the disk tells which events are
-//     in Rybbit and which batch, at most one, is in doubt.
+//   - A ledger in the state directory (package ledger), an append-only file of
+//     checksummed records. A batch is recorded, and synced, before it is sent and
+//     after its outcome is known, so that at any instant the disk tells which
+//     events are in Rybbit and which batch, at most one, is in doubt.
 //   - Settlement. An import's counters grow by exactly the events of a batch
 //     that is stored and by nothing for one that is not, and one batch is in
-//     flight at a time. So looking at the counters tells what became of the batch
-//     in doubt, once they have stood still for longer than the server can still be
-//     at work on it. What fits neither outcome is an [UnsettledError], never a guess.
+//     flight at a time. So the counters settle what became of a batch in doubt,
+//     once they have stood still for longer than the server can still be at work
+//     on it, and SQL does where the server answers it. What fits neither outcome
+//     is an [UnsettledError], never a guess. Absence from the list of imports,
+//     which has room for ten, proves nothing.
 //   - Determinism. The events of a migration come in the same order in every
 //     run (see package pipeline), so that a run goes on from an index. It makes
 //     the last stored batch anew and compares its digest first: an input that has

@@ -3,8 +3,8 @@ package hopper
 import (
 	"context"
 	"maps"
-	"slices"
-	"strings"
+	"path"
+	"path/filepath"
 
 	"hopper/adapters/input"
 	"hopper/sinks/rybbit/ledger"
@@ -28,11 +28,11 @@ func (e *Export) migration(ctx context.Context) (ledger.Migration, error) {
 			m.Options[name] = value
 		}
 	}
-	contents := identity.Contents
+	joined, contents := e.joined(), identity.Contents
 	for _, p := range identity.Stored {
-		id := ledger.InputID{Name: p.Name, Size: p.Size, SHA256: p.SHA256, Joined: e.joined(p.Name)}
+		id := ledger.InputID{Name: p.Name, Size: p.Size, SHA256: p.SHA256, Joined: joined(p.Name)}
 		for len(contents) > 0 && isUnder(contents[0].Name, p.Name) {
-			id.Contents = append(id.Contents, ledger.Content{SHA256: contents[0].SHA256, Joined: e.joined(contents[0].Name)})
+			id.Contents = append(id.Contents, ledger.Content{SHA256: contents[0].SHA256, Joined: joined(contents[0].Name)})
 			contents = contents[1:]
 		}
 		m.Inputs = append(m.Inputs, id)
@@ -40,9 +40,15 @@ func (e *Export) migration(ctx context.Context) (ledger.Migration, error) {
 	return m, nil
 }
 
-// joined reports whether nothing of what an argument names holds events.
-func (e *Export) joined(argument string) bool {
-	return len(e.match.Joined) > 0 && !slices.ContainsFunc(e.inputs.Files, func(in *input.Input) bool {
-		return (in.Name == argument || strings.HasPrefix(in.Name, argument+"/")) && !slices.Contains(e.match.Joined, in)
-	})
+// joined returns what reports whether nothing of what a name stands for, an
+// input or an archive of inputs, holds events.
+func (e *Export) joined() func(name string) bool {
+	events := make(map[string]bool)
+	for _, name := range others(e.inputs.Files, e.match.Joined) {
+		name = filepath.ToSlash(name)
+		for ; !events[name] && name != "." && name != "/"; name = path.Dir(name) {
+			events[name] = true
+		}
+	}
+	return func(name string) bool { return len(e.match.Joined) > 0 && !events[filepath.ToSlash(name)] }
 }

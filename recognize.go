@@ -68,9 +68,13 @@ func (e *Export) choose(ctx context.Context, all []candidate) (candidate, error)
 
 // others returns the names of the inputs of one list that another lacks.
 func others(list, lacks []*input.Input) []string {
+	known := make(map[*input.Input]bool, len(lacks)) // a directory can hold a million
+	for _, in := range lacks {
+		known[in] = true
+	}
 	var names []string
 	for _, in := range list {
-		if !slices.Contains(lacks, in) {
+		if !known[in] {
 			names = append(names, in.Name)
 		}
 	}
@@ -142,11 +146,12 @@ func isUnder(name, arg string) bool {
 // and is not read: hidden files, empty ones, and what is not the source's.
 func (e *Export) PassedOver() []string {
 	var names []string
+	told := make(map[string]bool)
 	for _, p := range e.inputs.PassedOver {
-		names = append(names, p.Name)
+		names, told[p.Name] = append(names, p.Name), true
 	}
 	for _, name := range others(e.inputs.Files, e.match.Own) {
-		if !slices.Contains(names, name) {
+		if !told[name] {
 			names = append(names, name)
 		}
 	}

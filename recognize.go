@@ -10,7 +10,6 @@ import (
 	"hopper/adapters"
 	"hopper/adapters/input"
 	"hopper/adapters/input/rows"
-	"hopper/pipeline"
 )
 
 // candidate is an adapter and what it found in the inputs.
@@ -98,9 +97,6 @@ func (e *Export) nearest(ctx context.Context, all []candidate) error {
 		return err // it says what is there instead, and what to do
 	}
 	if len(tables) > 0 {
-		if message := failure(ctx, tables[0]); message != "" {
-			return input.Errorf(in.Name, "is a server's answer that tells of a failure (%s) and no export", message).Advise("export it again")
-		}
 		found = "a table with the columns " + strings.Join(tables[0].Columns[:min(len(tables[0].Columns), 12)], ", ")
 	}
 	return fmt.Errorf("%s: not recognized as an export of %s; the first holds %s. If it is one, name it with --from and read what is missing",
@@ -172,22 +168,4 @@ func (e *Export) warnOfIdle() {
 func isPage(in *input.Input) bool {
 	head := strings.ToLower(strings.TrimSpace(string(in.TextHead()[:min(len(in.TextHead()), 512)])))
 	return strings.HasPrefix(head, "<!doctype html") || strings.HasPrefix(head, "<html")
-}
-
-// failure returns what a JSON answer such as {"error":"unauthorized"} says, or "".
-func failure(ctx context.Context, t *rows.Table) string {
-	i := t.Column("error", "errors", "message")
-	if i < 0 || len(t.Columns) > 4 || t.Input.Format() != input.JSON {
-		return ""
-	}
-	chunk, err := t.Sample(ctx)
-	if err != nil {
-		return ""
-	}
-	for row := range chunk.Rows() {
-		if row.Err == nil {
-			return pipeline.Cut(row.Cells[i], 200)
-		}
-	}
-	return ""
 }

@@ -2,7 +2,10 @@ package hopper
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"maps"
+	"os"
 	"path"
 	"path/filepath"
 
@@ -23,6 +26,16 @@ func (e *Export) migration(ctx context.Context) (ledger.Migration, error) {
 		return ledger.Migration{}, err
 	}
 	m := ledger.Migration{Source: e.adapter.Name(), Since: e.options.Since, Until: e.options.Until, Options: maps.Clone(e.options.Chosen)}
+	for _, option := range e.adapter.Options() {
+		if name := m.Options[option.Name]; option.Placeholder == "FILE" && name != "" {
+			// What is in the file counts, wherever it lies.
+			content, err := os.ReadFile(name)
+			if err != nil {
+				return ledger.Migration{}, &OptionError{option.Name, err}
+			}
+			m.Options[option.Name] = fmt.Sprintf("%x", sha256.Sum256(content))
+		}
+	}
 	for name, value := range map[string]string{"timezone": e.options.Timezone, "hostname": e.options.Hostname} {
 		if value != "" {
 			m.Options[name] = value

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"archive/zip"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -359,4 +361,61 @@ func TestFailedAgain(t *testing.T) {
 		t.Fatalf("with --again, an unfinished one: %v", err)
 	}
 	l.Close()
+}
+
+// TestLines reads the journals that an earlier build wrote and writes each record
+// as it was.
+func TestLines(t *testing.T) {
+	archives, err := filepath.Glob("../../../cmd/hopper/testdata/journals/*.zip")
+	if err != nil || len(archives) == 0 {
+		t.Fatal(err, archives)
+	}
+	for _, name := range archives {
+		z, err := zip.OpenReader(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer z.Close()
+		for _, member := range z.File {
+			if !strings.HasSuffix(member.Name, journalSuffix) {
+				continue
+			}
+			r, err := member.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = readJournal(r, func(line []byte) error {
+				step, at, err := decode(line)
+				if err != nil {
+					return err
+				}
+				again := step.record()
+				again.At = at
+				text, err := json.Marshal(again)
+				if err == nil && string(text) != string(line) {
+					t.Errorf("%s became %s", line, text)
+				}
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// TestTakenAway lets the state directory vanish while a ledger is open.
+func TestTakenAway(t *testing.T) {
+	dir := t.TempDir()
+	l, err := Open(moving(input("a", "a")), Options{Dir: dir, Now: started})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := os.RemoveAll(filepath.Join(dir, "migrations")); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Add(Creating{Platform: "umami"}); !errors.Is(err, ErrWrite) || !strings.Contains(err.Error(), "taken away") {
+		t.Errorf("error %v", err)
+	}
 }

@@ -1,10 +1,12 @@
 package hopper
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"hopper/pipeline"
 )
@@ -81,8 +83,15 @@ func (r *importRun) judge(implausible error) error {
 	return r.tooMany(&s.stats, s.firstReject)
 }
 
+// doubtAfter is how many rows of an input must be read before what is rejected
+// of them stops a run that is under way.
+const doubtAfter = 100_000
+
 // doubt refuses, amid a run, inputs of which too much is rejected.
 func (r *importRun) doubt(chunk *pipeline.Collected[*pipeline.Records]) error {
+	if chunk.Before.Stats.Rows < doubtAfter {
+		return nil
+	}
 	after := chunk.After()
 	return r.tooMany(&after.Stats, func() pipeline.Reject {
 		if len(chunk.Rejects) == 0 {

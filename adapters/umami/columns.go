@@ -13,8 +13,8 @@ import (
 
 // tablesOf returns an input's tables, each with columns whose names say what
 // they hold.
-func tablesOf(ctx context.Context, in *input.Input) ([]*rows.Table, error) {
-	all, err := rows.Find(ctx, in)
+func tablesOf(ctx context.Context, in *input.Input, inputs []*input.Input) ([]*rows.Table, error) {
+	all, err := rows.FindAmong(ctx, in, inputs)
 	for i, t := range all {
 		t.NullWord = true
 		if columns := orderOf(ctx, t); columns != nil {

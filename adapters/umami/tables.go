@@ -119,7 +119,7 @@ func collect(ctx context.Context, inputs []*input.Input) (found *tables, broken,
 	all := make([][]*rows.Table, len(inputs))
 	upgraded := false // there are events in a table of the present version
 	for i, in := range inputs {
-		if all[i], err = tablesOf(ctx, in); ctx.Err() != nil {
+		if all[i], err = tablesOf(ctx, in, inputs); ctx.Err() != nil {
 			return nil, nil, ctx.Err()
 		}
 		if err != nil && broken == nil {

@@ -81,7 +81,7 @@ func detect(ctx context.Context, inputs []*input.Input) bool {
 		if !rows.IsTable(in) {
 			return false
 		}
-		found, err := tablesOf(ctx, in) // reads no more than the head
+		found, err := tablesOf(ctx, in, inputs) // reads no more than the head
 		return err == nil && slices.ContainsFunc(found, func(t *rows.Table) bool { return roleOf(t) != other || headless(t) })
 	})
 }
@@ -91,7 +91,7 @@ func isJoined(ctx context.Context, in *input.Input) bool {
 	if !rows.IsTable(in) {
 		return false
 	}
-	found, err := tablesOf(ctx, in) // reads no more than the head
+	found, err := tablesOf(ctx, in, []*input.Input{in}) // reads no more than the head
 	return err == nil && len(found) > 0 && !slices.ContainsFunc(found, func(t *rows.Table) bool {
 		switch roleOf(t) {
 		case sessionsRole, eventDataRole, sessionDataRole, websitesRole:

@@ -332,7 +332,7 @@ func (f *tables) notes() []string {
 	wide := !slices.ContainsFunc(f.events, func(e *eventTable) bool { return !e.wide() })
 	if len(f.sessions) == 0 && !wide {
 		notes = append(notes, "The session table is missing, so browser, system, device, screen, language and country stay empty. "+
-			`Export it too and give both files: psql -c "\copy session to 'session.csv' csv header"`)
+			`Export it too and give both files: of PostgreSQL with psql -c "\copy session to 'session.csv' csv header", of MySQL with mysqldump umami session > session.sql`)
 	}
 	if f.derived {
 		notes = append(notes, "Visits are not in the export (visit_id came with version 2.11): a pause of 30 minutes or more begins a new one.")

@@ -192,7 +192,7 @@ func (r *importRun) choose(ctx context.Context, in *reader, rules pipeline.Norma
 	if r.survey, err = in.survey(ctx, rules); err != nil {
 		return nil, err
 	}
-	if err := r.judge(in.doubt); err != nil {
+	if err := r.judge(ctx, rules, in.now, in.doubt); err != nil {
 		return nil, err
 	}
 	if format, err := wire.For(r.Wire); err == nil {

@@ -71,8 +71,10 @@ func (e *ImplausibleError) Error() string {
 func (e *ImplausibleError) Unwrap() error { return e.Err }
 
 // judge refuses inputs of which nothing comes, those of which something
-// implausible does, and those of whose beginning too much is rejected.
-func (r *importRun) judge(implausible error) error {
+// implausible does, and those of which too much is rejected. A beginning alone
+// proves nothing of the last, since some sources hand out what they reject
+// first: where it is bad, all of the input is counted.
+func (r *importRun) judge(ctx context.Context, rules pipeline.Normalizer, began time.Time, implausible error) error {
 	s := r.survey
 	if s.stats.Events == 0 {
 		return &NothingError{Inputs: r.result.Inputs, Stats: s.stats, Example: s.firstReject()}
@@ -80,7 +82,15 @@ func (r *importRun) judge(implausible error) error {
 	if implausible != nil && !r.Force {
 		return &ImplausibleError{implausible}
 	}
-	return r.tooMany(&s.stats, s.firstReject)
+	err := r.tooMany(&s.stats, s.firstReject)
+	if err == nil || s.whole {
+		return err
+	}
+	all, countErr := r.count(ctx, rules, began)
+	if countErr != nil {
+		return countErr
+	}
+	return r.tooMany(&all, s.firstReject)
 }
 
 // doubtAfter is how many rows of an input must be read before what is rejected

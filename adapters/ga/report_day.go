@@ -242,7 +242,17 @@ func (d *reportDay) totals() told {
 	d.fromEvents(&t)
 	d.implied(&t)
 	d.averaged(&t)
+	t.viewed()
 	return t
+}
+
+// viewed gives visits that are no bounces the two views that they must have had,
+// where nothing says how many there were: their seconds need them.
+func (t *told) viewed() {
+	const needed = reconstruct.Visits | reconstruct.Bounces
+	if t.has&needed == needed && t.has&reconstruct.Pageviews == 0 && t.Bounces <= t.Visits {
+		t.Pageviews, t.has = t.Bounces+2*(t.Visits-t.Bounces), t.has|reconstruct.Pageviews
+	}
 }
 
 // fromEvents takes views and visits that nothing else tells from the counts of

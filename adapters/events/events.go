@@ -98,15 +98,15 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*ad
 			if unknown := unknownOf(t); len(unknown) > 0 {
 				notes = append(notes, fmt.Sprintf("%s: not read, since the table of events has no such columns: %s.", in.Name, strings.Join(unknown, ", ")))
 			}
-			src.tables = append(src.tables, t)
+			src.List = append(src.List, t)
 		}
 	}
-	if len(src.tables) == 0 {
+	if len(src.List) == 0 {
 		return nil, input.Errorf(inputs[0].Name, "holds no table of events")
 	}
 	facts := func(ctx context.Context, yield func(*recount.Fact) error) error { return tell(ctx, inputs, opt, yield) }
 	return &adapters.Reading{
-		Source: src, Shape: "hopper's table of events", Schema: fmt.Sprintf("%d columns, version %d", len(src.tables[0].Columns), pipeline.TableVersion),
+		Source: src, Shape: "hopper's table of events", Schema: fmt.Sprintf("%d columns, version %d", len(src.List[0].Columns), pipeline.TableVersion),
 		Notes: notes, Facts: facts, Verify: adapters.VerifyRows(src, opt, facts),
 	}, nil
 }

@@ -2,11 +2,8 @@ package events
 
 import (
 	"context"
-	"errors"
-	"io"
 
 	"hopper/adapters"
-	"hopper/adapters/input"
 	"hopper/adapters/input/rows"
 	"hopper/adapters/input/rows/record"
 	"hopper/pipeline"
@@ -20,47 +17,19 @@ const (
 
 // source reads tables one after the other.
 type source struct {
-	times  adapters.Times
-	tables []*rows.Table
-	at     int
-	reader *rows.Reader
+	adapters.Tables
+	times adapters.Times
 }
 
 // Next returns the next chunk, see [pipeline.Source].
 func (s *source) Next(ctx context.Context) (pipeline.Chunk, error) {
-	for ; s.at < len(s.tables); s.at++ {
-		t := s.tables[s.at]
-		if s.reader == nil {
-			var err error
-			if s.reader, err = t.Open(ctx); err != nil {
-				return nil, err
-			}
-		}
-		c, err := s.reader.Next(ctx)
-		if err == nil {
-			return &chunk{times: &s.times, table: t, places: placesOf(t), rows: c}, nil
-		}
-		if !errors.Is(err, io.EOF) {
-			return nil, err
-		}
-		if err := s.close(); err != nil {
-			return nil, &input.Error{Input: t.Input.Name, Err: err}
-		}
+	at, c, err := s.Tables.Next(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return nil, io.EOF
+	t := s.List[at]
+	return &chunk{times: &s.times, table: t, places: placesOf(t), rows: c}, nil
 }
-
-func (s *source) close() error {
-	if s.reader == nil {
-		return nil
-	}
-	err := s.reader.Close()
-	s.reader = nil
-	return err
-}
-
-// Close ends reading.
-func (s *source) Close() error { return s.close() }
 
 // places are where a table has what an event is made of; -1 is nowhere.
 type places struct {

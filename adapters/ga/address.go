@@ -1,7 +1,6 @@
 package ga
 
 import (
-	"net/url"
 	"strings"
 )
 
@@ -49,31 +48,6 @@ func splitPath(p string) (host, path, query string) {
 	p, _, _ = strings.Cut(p, "#")
 	path, query, _ = strings.Cut(p, "?")
 	return "", path, query
-}
-
-// withQuery adds key=value to a query that lacks the key.
-func withQuery(query, key, value string) string {
-	if value == "" {
-		return query
-	}
-	for rest := query; rest != ""; {
-		var pair string
-		pair, rest, _ = strings.Cut(rest, "&")
-		if len(pair) >= len(key) && strings.EqualFold(pair[:len(key)], key) && (len(pair) == len(key) || pair[len(key)] == '=') {
-			return query
-		}
-	}
-	if query != "" {
-		query += "&"
-	}
-	return query + key + "=" + url.QueryEscape(value)
-}
-
-func trimWWW(host string) string { return strings.TrimPrefix(strings.ToLower(host), "www.") }
-
-// isHost tells a referring site's name from "google" and free text.
-func isHost(s string) bool {
-	return strings.Contains(s, ".") && !strings.ContainsAny(s, " /?#@") && !strings.HasPrefix(s, ".") && !strings.HasSuffix(s, ".")
 }
 
 // cleanReferrer takes off the bare "?" that Google's obfuscation leaves.

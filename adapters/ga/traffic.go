@@ -1,6 +1,7 @@
 package ga
 
 import (
+	"hopper/adapters"
 	"hopper/pipeline"
 )
 
@@ -24,19 +25,19 @@ type traffic struct {
 // into keeps what ev's own address and referrer lack of t. Host is the site's.
 func (t *traffic) into(ev *pipeline.Event, host string) {
 	source, medium := tagged(t.source), tagged(t.medium)
-	self := source != "" && trimWWW(source) == trimWWW(host)
+	self := source != "" && adapters.SameHost(source, host)
 	if !self {
-		ev.Query = withQuery(ev.Query, "utm_source", source)
-		ev.Query = withQuery(ev.Query, "utm_medium", medium)
+		ev.Query = adapters.AddParameter(ev.Query, "utm_source", source)
+		ev.Query = adapters.AddParameter(ev.Query, "utm_medium", medium)
 	}
-	ev.Query = withQuery(ev.Query, "utm_campaign", tagged(t.campaign))
-	ev.Query = withQuery(ev.Query, "utm_id", tagged(t.campaignID))
-	ev.Query = withQuery(ev.Query, "utm_term", tagged(t.term))
-	ev.Query = withQuery(ev.Query, "utm_content", tagged(t.content))
-	ev.Query = withQuery(ev.Query, "gclid", clean(t.gclid))
-	ev.Query = withQuery(ev.Query, "dclid", clean(t.dclid))
-	ev.Query = withQuery(ev.Query, "srsltid", clean(t.srsltid))
-	if ev.Referrer == "" && medium == "referral" && !self && isHost(source) {
+	ev.Query = adapters.AddParameter(ev.Query, "utm_campaign", tagged(t.campaign))
+	ev.Query = adapters.AddParameter(ev.Query, "utm_id", tagged(t.campaignID))
+	ev.Query = adapters.AddParameter(ev.Query, "utm_term", tagged(t.term))
+	ev.Query = adapters.AddParameter(ev.Query, "utm_content", tagged(t.content))
+	ev.Query = adapters.AddParameter(ev.Query, "gclid", clean(t.gclid))
+	ev.Query = adapters.AddParameter(ev.Query, "dclid", clean(t.dclid))
+	ev.Query = adapters.AddParameter(ev.Query, "srsltid", clean(t.srsltid))
+	if ev.Referrer == "" && medium == "referral" && !self && adapters.IsHost(source) {
 		ev.Referrer = "https://" + source
 	}
 }

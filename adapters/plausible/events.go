@@ -3,7 +3,6 @@ package plausible
 import (
 	"context"
 	"errors"
-	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -114,7 +113,7 @@ func (f *tables) openEvents(ctx context.Context, opt adapters.Options) (*adapter
 	if err != nil {
 		return nil, err
 	}
-	r := &adapters.Reading{Source: &events{tables: f.events, repeats: repeats}, Shape: "Plausible events (events_v2)"}
+	r := &adapters.Reading{Source: newEvents(f.events, repeats), Shape: "Plausible events (events_v2)"}
 	e := f.events[0]
 	r.Schema = strconv.Itoa(len(e.Columns)) + " columns"
 	if e.headless {
@@ -265,46 +264,31 @@ func (e *eventTable) survey(ctx context.Context, of *sites, opt adapters.Options
 // events yields the tables of events, in order.
 type events struct {
 	tables  []*eventTable
-	at      int // of the table that is read
-	reader  *rows.Reader
+	loop    adapters.Tables // over the same
 	repeats *adapters.Repeats
+}
+
+func newEvents(tables []*eventTable, repeats *adapters.Repeats) *events {
+	s := &events{tables: tables, repeats: repeats}
+	for _, t := range tables {
+		s.loop.List = append(s.loop.List, t.Table)
+	}
+	return s
 }
 
 // Next returns the next chunk, see [pipeline.Source].
 func (s *events) Next(ctx context.Context) (pipeline.Chunk, error) {
-	for s.at < len(s.tables) {
-		t := s.tables[s.at]
-		if s.reader == nil {
-			r, err := t.Open(ctx)
-			if err != nil {
-				return nil, err
-			}
-			s.reader = r
-		}
-		rows, err := s.reader.Next(ctx)
-		if err == nil {
-			repeats, err := s.repeats.Take(ctx, s.at, rows.EndRow)
-			return &eventChunk{t, rows, repeats}, err
-		}
-		if !errors.Is(err, io.EOF) {
-			return nil, err
-		}
-		err = s.reader.Close()
-		s.reader = nil
-		s.at++
-		if err != nil {
-			return nil, &input.Error{Input: t.Input.Name, Err: err}
-		}
+	at, rows, err := s.loop.Next(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return nil, io.EOF
+	repeats, err := s.repeats.Take(ctx, at, rows.EndRow)
+	return &eventChunk{s.tables[at], rows, repeats}, err
 }
 
 // Close ends reading.
 func (s *events) Close() error {
-	var errs []error
-	if s.reader != nil {
-		errs = append(errs, s.reader.Close())
-	}
+	errs := []error{s.loop.Close()}
 	if s.repeats != nil {
 		errs = append(errs, s.repeats.Close())
 	}

@@ -3,7 +3,6 @@ package umami
 import (
 	"context"
 	"errors"
-	"io"
 	"strconv"
 	"strings"
 
@@ -134,8 +133,7 @@ type source struct {
 	rejects  *rejects
 
 	opened bool // the rejects were handed over
-	at     int  // table to read
-	reader *rows.Reader
+	loop   adapters.Tables
 }
 
 // Next returns the next chunk, see [pipeline.Source].
@@ -146,47 +144,26 @@ func (s *source) Next(ctx context.Context) (pipeline.Chunk, error) {
 			return s.rejects, nil
 		}
 	}
-	for ; s.at < len(s.tables); s.at++ {
-		t := s.tables[s.at]
-		if s.reader == nil {
-			r, err := t.Open(ctx)
-			if err != nil {
-				return nil, err
-			}
-			s.reader = r
-		}
-		rows, err := s.reader.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			err := s.reader.Close()
-			s.reader = nil
-			if err != nil {
-				return nil, &input.Error{Input: t.Input.Name, Err: err}
-			}
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		c := &chunk{source: s, table: t, rows: rows}
-		if t.derive {
-			if c.visits, err = s.visits.Take(ctx, s.at, rows.EndRow); err != nil {
-				return nil, input.Errorf(t.Input.Name, "reading what was sorted on disk: %w", err)
-			}
-		}
-		if c.repeats, err = s.repeats.Take(ctx, s.at, rows.EndRow); err != nil {
+	at, rows, err := s.loop.Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t := s.tables[at]
+	c := &chunk{source: s, table: t, rows: rows}
+	if t.derive {
+		if c.visits, err = s.visits.Take(ctx, at, rows.EndRow); err != nil {
 			return nil, input.Errorf(t.Input.Name, "reading what was sorted on disk: %w", err)
 		}
-		return c, nil
 	}
-	return nil, io.EOF
+	if c.repeats, err = s.repeats.Take(ctx, at, rows.EndRow); err != nil {
+		return nil, input.Errorf(t.Input.Name, "reading what was sorted on disk: %w", err)
+	}
+	return c, nil
 }
 
 // Close releases temporary files.
 func (s *source) Close() error {
-	var errs []error
-	if s.reader != nil {
-		errs = append(errs, s.reader.Close())
-	}
+	errs := []error{s.loop.Close()}
 	for _, ix := range []*spill.Index{s.data, s.objects, s.userData} {
 		if ix != nil {
 			errs = append(errs, ix.Close())

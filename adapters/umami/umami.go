@@ -112,6 +112,9 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 		opt: opt, times: adapters.Times{Zone: opt.Location(), Serials: true, Order: adapters.OrderOf(opt)},
 		tables: found.events, mixed: found.mixed(), rejects: new(rejects),
 	}
+	for _, t := range found.events {
+		src.loop.List = append(src.loop.List, t.Table)
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, src.Close())

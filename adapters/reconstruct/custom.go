@@ -6,7 +6,7 @@ import (
 )
 
 // placeEvents gives each custom event a visit: the events of one kind to as
-// many visitors as the day tells, visits that need an event first, bounces
+// many visitors as the day has, visits that need an event first, bounces
 // only where there is nothing else. It returns the kinds per visit.
 func (b *builder) placeEvents() [][]int32 {
 	out := make([][]int32, b.visits())
@@ -79,7 +79,7 @@ type carrier struct {
 }
 
 // placeProperties attaches each property's values to as many events as the
-// day tells: custom events first, of the kind that has as many events as the
+// day has: custom events first, of the kind that has as many events as the
 // property where there is one, then pageviews.
 func (b *builder) placeProperties(visits []Visit) {
 	if len(b.properties) == 0 {

@@ -39,7 +39,7 @@ type Table struct {
 	Rows       []Row
 }
 
-// Page is what a day tells of one page. Zero Visits or Visitors are taken as unknown.
+// Page is what a day says of one page. Zero Visits or Visitors are taken as unknown.
 type Page struct {
 	Key                         string
 	Pageviews, Visits, Visitors int
@@ -57,7 +57,7 @@ type Property struct {
 	Events, Visitors int
 }
 
-// Day is what an export tells of one day of a site. Rows of equal key within
+// Day is what an export says of one day of a site. Rows of equal key within
 // a table must have been added up. Every part may be missing.
 type Day struct {
 	Start, End time.Time // the day in the site's time zone, End exclusive

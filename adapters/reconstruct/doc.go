@@ -13,7 +13,7 @@
 // id, a bounce a session with one pageview, a session's duration the time from
 // its first to its last event, its entry and exit page the first and last
 // pageview. Many sets of visits do. Any of them is as true as the export, and
-// none tells how dimensions go together (which browser came from where): that
+// none says how dimensions go together (which browser came from where): that
 // is gone, and rows of different tables meet by chance here, but for rows that
 // are known not to belong together ([Row.Kin]).
 //
@@ -61,7 +61,7 @@
 //     table claims has no page.
 //   - Without visits in a table, its visitors or pageviews say how visits
 //     spread over its rows. Totals that are unknown are the largest that some
-//     table adds up to; durations that nothing tells are a second from page to
+//     table adds up to; durations that nothing gives are a second from page to
 //     page.
 //
 // # Algorithm
@@ -82,7 +82,7 @@
 //     equal rows.
 //  3. Matching. Each table's remaining places are ordered by a length drawn
 //     around their row's mean, and places of equal rank form a visit: rows of
-//     few long visits meet each other, as they must when they tell of the same
+//     few long visits meet each other, as they must when they are of the same
 //     visit, and rows of many visits fill the gaps. Places near each other
 //     trade where rows that do not belong together would meet.
 //  4. Raking. Pageviews and seconds per visit come from iterative proportional
@@ -100,7 +100,7 @@
 //     properties to the kind of event that has as many events as they have
 //     values, to others, then to pageviews.
 //  8. Visits are spread evenly over the day, each as late as lets it end in it:
-//     a day's sums do not tell the hour. Their hits are at whole seconds.
+//     a day's sums do not give the hour. Their hits are at whole seconds.
 //
 // A day of many hits is made in parts. Its margins, once they agree, are dealt
 // out to parts such that each part has the same share of all totals and its

@@ -42,7 +42,7 @@ func (b *builder) indexPages() map[string]int {
 	return index
 }
 
-// countPages adds up what the day tells of each page, scaled to the day's
+// countPages adds up what the day says of each page, scaled to the day's
 // pageviews where it is more, and returns how many it leaves to no page.
 func (b *builder) countPages(index map[string]int) (unclaimed int) {
 	n := len(b.pages)
@@ -62,7 +62,7 @@ func (b *builder) countPages(index map[string]int) (unclaimed int) {
 // cutEnds gives a page with fewer pageviews than its visits need some of those
 // that no page claims, then takes exits, entries and bounces from it, in this
 // order: a visit over midnight has its exit's pageview on the next day. What
-// stays unclaimed goes to the place of pages that no table tells.
+// stays unclaimed goes to the place of pages that no table has.
 func (b *builder) cutEnds(bounces, entries, exits []int, unclaimed int) {
 	for i := range b.pages {
 		lack := bounces[i] + entries[i] + exits[i] - b.views[i]
@@ -100,7 +100,7 @@ func (b *builder) fillEnds(bounces, entries, exits []int) {
 }
 
 // addEndDim adds the dimension of entry or exit pages, with its repeats, as
-// far as the table tells visitors, and targets.
+// far as the table has visitors, and targets.
 func (b *builder) addEndDim(d *dim, t *Table, rows []Row) {
 	d.page = true
 	if t.Has&Visitors != 0 {
@@ -137,7 +137,7 @@ func (b *builder) pageTable(t *Table, index map[string]int) (dim, []Row) {
 }
 
 // bouncePages returns how many bounces each page has. A bounce's entry is its
-// exit, so that two tables tell the same; where they differ the lower counts.
+// exit, so that two tables say the same; where they differ the lower counts.
 func (b *builder) bouncePages(entry, exit *dim, day *Day) []int {
 	n := len(b.pages)
 	out := make([]int, n+1)
@@ -161,7 +161,7 @@ func (b *builder) bouncePages(entry, exit *dim, day *Day) []int {
 	case x:
 		copy(out, exit.bounces)
 	default:
-		// Nothing tells them: as entries where these are told, without
+		// Nothing gives them: as entries where these are given, without
 		// bounces, else as the pages' pageviews.
 		caps := append([]int(nil), b.views...)
 		for _, d := range []*dim{entry, exit} {

@@ -192,7 +192,7 @@ func (b *builder) totals() Sums {
 }
 
 // largest returns, per measure, the largest sum that a table of the day adds
-// up to, for a table can lack rows, and the measures that any table tells.
+// up to, for a table can lack rows, and the measures that any table has.
 func largest(day *Day) (best Sums, seen Measure) {
 	take := func(t *Table) {
 		s := sumRows(t)
@@ -295,7 +295,7 @@ func (b *builder) margins(t *Table) dim {
 	return d
 }
 
-// splitBounces returns how many of each row's visits are bounces: as told,
+// splitBounces returns how many of each row's visits are bounces: as given,
 // as long as the day has that many bounces and that many other visits.
 func (b *builder) splitBounces(visits, told []int, known bool, engaged int) []int {
 	total := sum(visits)

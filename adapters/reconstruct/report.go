@@ -55,7 +55,7 @@ func (c *counter) event(row, visitor int) {
 	c.seen(row, visitor)
 }
 
-// compareTable adds the lines of the measures that a table tells.
+// compareTable adds the lines of the measures that a table has.
 func compareTable(r *recount.Report, name string, has Measure, rows []Row, c *counter) {
 	for m, measure := range measureNames {
 		if has&(1<<m) == 0 {
@@ -88,13 +88,13 @@ func visitsByVisitor(res *Result) []int32 {
 	return order
 }
 
-// counts are what a result comes to, by all that a day tells.
+// counts are what a result comes to, by all that a day has.
 type counts struct {
 	total                 *counter
 	tables                []*counter // as Day.Tables
 	entries, exits, pages *counter
 	events, properties    *counter
-	noPage                int     // the row of pages that no table tells
+	noPage                int     // the row of pages that no table has
 	lastVisit             []int32 // of a page: the visit counted last, plus 1
 }
 
@@ -192,8 +192,8 @@ func (c *counts) compare(day *Day, pages []string) recount.Report {
 	return r
 }
 
-// pageRows adds up what a day tells of each page, with a row at the end for
-// pages that no table tells, and which measures it tells of any.
+// pageRows adds up what a day says of each page, with a row at the end for
+// pages that no table has, and which measures it has of any.
 func pageRows(day *Day, index map[string]int) (Measure, []Row) {
 	has, rows := Pageviews, make([]Row, len(index)+1)
 	for _, p := range day.Pages {
@@ -220,7 +220,7 @@ func endRows(t *Table, index map[string]int) []Row {
 	return rows
 }
 
-// eventSums are what a day tells of custom events, or of values of properties.
+// eventSums are what a day says of custom events, or of values of properties.
 type eventSums struct{ events, visitors []int }
 
 func (t *eventSums) add(events, visitors int) {
@@ -228,7 +228,7 @@ func (t *eventSums) add(events, visitors int) {
 	t.visitors = append(t.visitors, visitors)
 }
 
-// compare adds the lines of what the day tells, if anything.
+// compare adds the lines of what the day has, if anything.
 func (t *eventSums) compare(r *recount.Report, name string, c *counter) {
 	if len(t.events) == 0 {
 		return

@@ -65,7 +65,7 @@ type ClientOptions struct {
 	// being written, and from its last byte to the answer. 0 is 5 minutes, since
 	// a server needs many seconds for a large batch.
 	Stall time.Duration
-	// Version is told in the User-Agent header.
+	// Version is sent in the User-Agent header.
 	Version string
 }
 
@@ -173,7 +173,7 @@ type Created struct {
 	} `json:"allowedDateRange"`
 }
 
-// Import is what the server tells of an import.
+// Import is an import as the server lists it.
 type Import struct {
 	ID        string  `json:"importId"`
 	Platform  string  `json:"platform"`
@@ -212,7 +212,7 @@ func IsImportID(text string) bool {
 // ListedImports is how many imports a server lists at most, the newest of a site.
 const ListedImports = 10
 
-// Imports lists the site's imports: real servers list no more than
+// Imports lists the site's imports: real servers list at most
 // [ListedImports], so that absence proves nothing.
 func (c *Client) Imports(ctx context.Context) ([]Import, error) {
 	var answer struct{ Data *[]Import }
@@ -334,7 +334,7 @@ func (c *Client) Turn(ctx context.Context) error {
 	return nil
 }
 
-// identity tells keys and sites apart without holding the key.
+// identity distinguishes keys and sites without holding the key.
 func (c *Client) identity() string {
 	sum := sha256.Sum256([]byte(c.site + "\n" + string(c.key)))
 	return hex.EncodeToString(sum[:8])
@@ -460,7 +460,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 		return time.Duration(seconds * float64(time.Second))
 	}
 	if at, err := http.ParseTime(v); err == nil {
-		// The server's own clock counts, where it tells it.
+		// The server's own clock counts, where the answer has it.
 		if sent, err := http.ParseTime(h.Get("Date")); err == nil {
 			now = sent
 		}
@@ -469,7 +469,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return -1
 }
 
-// body is a request body in parts that are not copied together. It tells how
+// body is a request body in parts that are not copied together. It reports how
 // much of it has been taken. A transport may go on reading after it has
 // returned an answer or an error; once closed, a body leaves the parts alone.
 type body struct {

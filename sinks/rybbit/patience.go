@@ -13,9 +13,9 @@ import (
 
 // patience decides whether and when a failed call is made again.
 type patience struct {
-	// limit is how long trouble may last, from the first failure after
-	// progress, before the run gives up. A failure that follows answers which
-	// are no progress, such as a list of imports, is the same trouble still.
+	// limit is how long trouble may last before the run gives up. It counts from
+	// the first failure since the last progress; answers that are no progress,
+	// such as a list of imports, do not end the trouble.
 	limit time.Duration
 	// base and most bound the waits between tries, when the server names none.
 	base, most time.Duration
@@ -87,10 +87,10 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// passing reports whether the trouble that err tells of may pass by itself.
+// passing reports whether the trouble that err reports may pass by itself.
 func (p *patience) passing(err error) bool { return passing(err, p.working) }
 
-// Temporary reports whether the trouble with a server that err tells of may
+// Temporary reports whether the trouble with a server that err reports may
 // pass by itself, so that the same call may go well later.
 func Temporary(err error) bool { return passing(err, func() bool { return false }) }
 

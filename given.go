@@ -19,6 +19,8 @@ type GivenError struct {
 	// inputs.
 	Earliest, Latest pipeline.Micros
 	Other            ledger.Given
+	// Sums says that the inputs hold sums of whole days.
+	Sums bool
 }
 
 func (e *GivenError) Error() string {
@@ -29,10 +31,18 @@ func (e *GivenError) Error() string {
 	day := func(t pipeline.Micros) string { return t.Time().Format(time.DateOnly) }
 	var ways []string
 	if e.Earliest < e.Other.Earliest {
-		ways = append(ways, "--until "+e.Other.Earliest.Time().AddDate(0, 0, -1).Format(time.DateOnly)+" imports what comes before")
+		until := e.Other.Earliest.Time().Format(time.RFC3339Nano)
+		if e.Sums {
+			until = e.Other.Earliest.Time().AddDate(0, 0, -1).Format(time.DateOnly)
+		}
+		ways = append(ways, "--until "+until+" imports what comes before")
 	}
 	if e.Latest > e.Other.Latest {
-		ways = append(ways, "--since "+e.Other.Latest.Time().AddDate(0, 0, 1).Format(time.DateOnly)+" imports what follows")
+		since := (e.Other.Latest + 1).Time().Format(time.RFC3339Nano) // an export can end amid a day
+		if e.Sums {
+			since = e.Other.Latest.Time().AddDate(0, 0, 1).Format(time.DateOnly)
+		}
+		ways = append(ways, "--since "+since+" imports what follows")
 	}
 	ways = append(ways, "--again imports all of it although events may then stand in Rybbit twice")
 	return fmt.Sprintf("%s: the days %s to %s have been given to this site already, by the migration of %s (%s): %s",
@@ -50,24 +60,26 @@ func (r *importRun) checkGiven(ctx context.Context, book *ledger.Ledger, rules p
 	if err != nil || len(given) == 0 {
 		return err
 	}
-	stats, err := r.count(ctx, rules, book.Started())
+	stats, sums, err := r.count(ctx, rules, book.Started())
 	if err != nil || stats.Events == 0 {
 		return err
 	}
 	for _, g := range given {
 		if stats.Earliest < g.Latest && g.Earliest < stats.Latest {
-			return &GivenError{Inputs: r.result.Inputs, Earliest: stats.Earliest, Latest: stats.Latest, Other: g}
+			return &GivenError{Inputs: r.result.Inputs, Earliest: stats.Earliest, Latest: stats.Latest, Other: g, Sums: sums}
 		}
 	}
 	return nil
 }
 
-// count reads the export through once for what it holds.
-func (r *importRun) count(ctx context.Context, rules pipeline.Normalizer, began time.Time) (_ pipeline.Stats, err error) {
+// count reads the export through once for what it holds, and reports whether it
+// holds sums.
+func (r *importRun) count(ctx context.Context, rules pipeline.Normalizer, began time.Time) (_ pipeline.Stats, sums bool, err error) {
 	reading, err := r.match.Open(ctx, r.reading(began))
 	if err != nil {
-		return pipeline.Stats{}, err
+		return pipeline.Stats{}, false, err
 	}
 	defer func() { err = errors.Join(err, reading.Source.Close()) }()
-	return pipeline.Count(ctx, &pipeline.Translation{Normalizer: rules, Jobs: r.options.Jobs}, reading.Source)
+	stats, err := pipeline.Count(ctx, &pipeline.Translation{Normalizer: rules, Jobs: r.options.Jobs}, reading.Source)
+	return stats, reading.Facts == nil, err
 }

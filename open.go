@@ -23,7 +23,8 @@ type Options struct {
 	// From is the name of the inputs' source; empty and "auto" find it out.
 	From string
 	// Since and Until are the first and the last day to keep, in UTC, as
-	// "2024-01-31"; empty is no bound.
+	// "2024-01-31"; empty is no bound. A time, as "2024-01-31T08:00:00Z", keeps
+	// the events from it on, or before it.
 	Since, Until string
 	// Timezone is the zone of days and times without one, as "Europe/Berlin".
 	// Empty is what the export says, else UTC.
@@ -169,9 +170,12 @@ func dayOf(option, s string, plus int) (pipeline.Micros, error) {
 	if s == "" {
 		return 0, nil
 	}
+	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
+		return pipeline.MicrosOf(t), nil
+	}
 	t, err := time.Parse(time.DateOnly, s)
 	if err != nil {
-		return 0, optionErrorf(option, "%q is no day such as 2024-01-31", s)
+		return 0, optionErrorf(option, "%q is no day such as 2024-01-31, and no time such as 2024-01-31T08:00:00Z", s)
 	}
 	return pipeline.MicrosOf(t.AddDate(0, 0, plus)), nil
 }

@@ -27,8 +27,8 @@ func (r *readFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	o := &r.options
 	f.StringVar(&o.From, "from", "auto", "`SOURCE` of the inputs: auto or "+strings.Join(hopper.SourceNames(), ", "))
-	f.StringVar(&o.Since, "since", "", "leave out events before this `DAY` (UTC, 2024-01-31)")
-	f.StringVar(&o.Until, "until", "", "leave out events after this `DAY` (UTC, inclusive)")
+	f.StringVar(&o.Since, "since", "", "leave out events before this `DAY` (UTC, 2024-01-31) or time (2024-01-31T08:00:00Z)")
+	f.StringVar(&o.Until, "until", "", "leave out events after this `DAY` (UTC, inclusive), or from this time on")
 	f.StringVar(&o.Timezone, "timezone", "", "`ZONE` of days and times without one, as Europe/Berlin (default what the export says, else UTC)")
 	f.StringVar(&o.Hostname, "hostname", "", "`HOST` of events without one")
 	f.IntVar(&o.Jobs, "jobs", runtime.GOMAXPROCS(0), "`N` workers translate")

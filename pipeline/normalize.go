@@ -347,8 +347,8 @@ const (
 	upperHex
 )
 
-// hexDigits says of each byte what it is not: a dash or a hexadecimal digit,
-// in lower case.
+// hexDigits has notHex for each byte that is neither a dash nor a hexadecimal
+// digit, and upperHex for the digits A to F.
 var hexDigits = func() (set [256]uint8) {
 	for c := range set {
 		switch {

@@ -41,6 +41,10 @@ func (e *Export) migration(ctx context.Context) (ledger.Migration, error) {
 			m.Options[name] = value
 		}
 	}
+	if m.Options == nil {
+		m.Options = map[string]string{}
+	}
+	identifyPrivacy(m.Options, &e.options.Privacy)
 	joined, contents := e.joined(), identity.Contents
 	for _, p := range identity.Stored {
 		id := ledger.InputID{Name: p.Name, Size: p.Size, SHA256: p.SHA256, Joined: joined(p.Name)}

@@ -34,6 +34,8 @@ type Options struct {
 	// Chosen holds options that only some sources offer ([SourceOptions]), by
 	// name, where they are set.
 	Chosen map[string]string
+	// Privacy says which facts are left behind.
+	Privacy Privacy
 	// Jobs is the number of workers that translate; 0 is one a processor.
 	Jobs int
 	// Stdin is what the input "-" reads.
@@ -200,7 +202,8 @@ func (e *Export) normalizer(site string, now time.Time) pipeline.Normalizer {
 		Namespace: pipeline.SiteNamespace(e.adapter.Name(), site),
 		Hostname:  e.options.Hostname,
 		Since:     e.days.since, Until: e.days.until,
-		Now: pipeline.MicrosOf(now),
+		Now:     pipeline.MicrosOf(now),
+		Privacy: e.options.Privacy,
 	}
 }
 

@@ -34,6 +34,8 @@ type Normalizer struct {
 	// would skip them. The zero value rejects none. It must not change when a
 	// migration is resumed.
 	Now Micros
+	// Privacy says what is left behind of each event.
+	Privacy Privacy
 }
 
 // Reasons and kinds that normalization counts under.
@@ -118,6 +120,7 @@ func (n *Normalizer) normalize(ev *Event, l *Limits, repaired *Tally) outcome {
 	n.identity(ev, repair)
 	n.client(ev, repair)
 	n.place(ev, repair)
+	n.Privacy.apply(ev, repair)
 	shorten(ev, l, repair)
 	return outcome{}
 }

@@ -20,7 +20,9 @@ import (
 type readFlags struct {
 	options hopper.Options
 	flags   *pflag.FlagSet
-	now     atomic.Pointer[hopper.Progress] // how far reading has come
+	// anonymize has visitors' ids hashed.
+	anonymize bool
+	now       atomic.Pointer[hopper.Progress] // how far reading has come
 }
 
 func (r *readFlags) register(cmd *cobra.Command) {
@@ -32,7 +34,11 @@ func (r *readFlags) register(cmd *cobra.Command) {
 	f.StringVar(&o.Timezone, "timezone", "", "`ZONE` of days and times without one, as Europe/Berlin (default what the export says, else UTC)")
 	f.StringVar(&o.Hostname, "hostname", "", "`HOST` of events without one")
 	f.IntVar(&o.Jobs, "jobs", runtime.GOMAXPROCS(0), "`N` workers translate")
+	f.StringSliceVar(&o.Privacy.QueryKeys, "drop-query-keys", nil, "leave out these parameters of pages', referrers' and links' queries (`KEYS`: email,token,utm_*)")
+	f.StringSliceVar(&o.Privacy.Properties, "drop-properties", nil, "leave out these properties of events and users (`KEYS`: email,user_*)")
+	f.BoolVar(&r.anonymize, "anonymize-visitors", false, "hash the ids of visitors and visits with a key that is kept in --state, and leave out what the site knows of users")
 	group(f, inputFlags, "from", "since", "until", "timezone", "hostname", "jobs")
+	group(f, privacyFlags, "drop-query-keys", "drop-properties", "anonymize-visitors")
 	for _, option := range hopper.SourceOptions() {
 		switch {
 		case option.Placeholder == "":
@@ -50,7 +56,7 @@ func (r *readFlags) register(cmd *cobra.Command) {
 }
 
 // check takes over what was given, and reports what cannot be.
-func (r *readFlags) check(stdin io.Reader, log *slog.Logger) error {
+func (r *readFlags) check(g *global, stdin io.Reader, log *slog.Logger) error {
 	r.options.Stdin, r.options.Log = stdin, log
 	r.options.Chosen = map[string]string{}
 	for _, option := range hopper.SourceOptions() {
@@ -62,7 +68,15 @@ func (r *readFlags) check(stdin io.Reader, log *slog.Logger) error {
 		return usagef("--jobs must be at least 1")
 	}
 	r.options.Progress = func(p hopper.Progress) { r.now.Store(&p) }
-	return r.options.Check()
+	if err := r.options.Check(); err != nil || !r.anonymize {
+		return err
+	}
+	state, err := g.stateDir()
+	if err != nil {
+		return err
+	}
+	r.options.Privacy.VisitorKey, err = hopper.VisitorKey(state)
+	return err
 }
 
 // tolerance is how many rejects are too many: a number or a share of the rows.

@@ -17,14 +17,15 @@ import (
 type flagGroup string
 
 const (
-	inputFlags  flagGroup = "Reading the inputs"
-	serverFlags flagGroup = "The server"
-	safetyFlags flagGroup = "Safety"
-	outputFlags flagGroup = "Output"
-	otherFlags  flagGroup = "Flags"
+	inputFlags   flagGroup = "Reading the inputs"
+	serverFlags  flagGroup = "The server"
+	privacyFlags flagGroup = "Privacy"
+	safetyFlags  flagGroup = "Safety"
+	outputFlags  flagGroup = "Output"
+	otherFlags   flagGroup = "Flags"
 )
 
-var flagGroups = []flagGroup{inputFlags, serverFlags, safetyFlags, otherFlags, outputFlags}
+var flagGroups = []flagGroup{inputFlags, privacyFlags, serverFlags, safetyFlags, otherFlags, outputFlags}
 
 // groupKey is the annotation of a flag that holds its group.
 const groupKey = "hopper_group"

@@ -111,7 +111,7 @@ func (f *importFlags) run(cmd *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(f.readFlags.check(cmd.InOrStdin(), log), f.check()); err != nil {
+	if err := errors.Join(f.readFlags.check(f.global, cmd.InOrStdin(), log), f.check()); err != nil {
 		return err
 	}
 	// What the inputs are costs nothing to find out, so it comes first.

@@ -41,7 +41,7 @@ at all, such as web vitals in most.`,
 			if err != nil {
 				return err
 			}
-			if err := f.check(cmd.InOrStdin(), log); err != nil {
+			if err := f.check(f.global, cmd.InOrStdin(), log); err != nil {
 				return err
 			}
 			export, err := hopper.Open(cmd.Context(), args, f.options)

@@ -35,7 +35,7 @@ records of a wire format. What is written is read back by every other command:
 
   hopper translate --site 1 export.zip | hopper import --site 1 -
 
-gives the same batches as importFlags the export itself. So whoever can write
+gives the same batches as the import of the export itself. So whoever can write
 that table can import anything; go doc hopper/adapters/events describes it.
 
 A file gets its name when it is complete. A directory gets one part after the
@@ -82,7 +82,7 @@ func (f *translateFlags) run(cmd *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(f.readFlags.check(cmd.InOrStdin(), log), f.check()); err != nil {
+	if err := errors.Join(f.readFlags.check(f.global, cmd.InOrStdin(), log), f.check()); err != nil {
 		return err
 	}
 	export, err := hopper.Open(cmd.Context(), args, f.options)

@@ -73,7 +73,7 @@ func (f *verifyFlags) run(cmd *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := f.check(cmd.InOrStdin(), log); err != nil {
+	if err := f.check(f.global, cmd.InOrStdin(), log); err != nil {
 		return err
 	}
 	where, err := f.where(args, log)

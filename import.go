@@ -228,7 +228,8 @@ func (r *importRun) warnOfLosses(format wire.Format) {
 		advice = fmt.Sprintf("%s would keep more and needs %s", best.Platform(), needs(best))
 	}
 	r.log.Warn(fmt.Sprintf("the wire format %s loses or shortens %s; %s; hopper inspect says how much",
-		format.Platform(), strings.Join(names, ", "), advice))
+		format.Platform(), strings.Join(names, ", "), advice),
+		"event", "fields_lost", slog.Group("", "wire", format.Platform(), "fields", names))
 }
 
 // needs says which servers know a wire format. The oldest know umami alone;

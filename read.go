@@ -35,9 +35,9 @@ func (r *reader) open(ctx context.Context) (pipeline.Source, error) {
 	if !r.told {
 		r.told = true
 		log := r.export.options.Log
-		log.Info(reading.Shape, "schema", reading.Schema)
+		log.Info(reading.Shape, "event", "recognized", "schema", reading.Schema)
 		for _, note := range reading.Notes {
-			log.Warn(note)
+			log.Warn(note, "event", "note")
 		}
 	}
 	return reading.Source, nil
@@ -49,7 +49,7 @@ func (r *reader) remark() {
 		return
 	}
 	for _, remark := range r.remarks() {
-		r.export.options.Log.Warn(remark)
+		r.export.options.Log.Warn(remark, "event", "note")
 	}
 }
 

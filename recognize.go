@@ -3,6 +3,7 @@ package hopper
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -159,7 +160,7 @@ func (e *Export) warnOfIdle() {
 	for name := range e.options.Chosen {
 		if !slices.ContainsFunc(e.adapter.Options(), func(o adapters.Option) bool { return o.Name == name }) {
 			e.options.Log.Warn(fmt.Sprintf("--%s has no effect on exports of %s; it is for %s",
-				name, e.adapter.Title(), strings.Join(offering(name), " and ")))
+				name, e.adapter.Title(), strings.Join(offering(name), " and ")), "event", "option_without_effect", slog.Group("", "option", name))
 		}
 	}
 }

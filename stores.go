@@ -12,7 +12,7 @@ import (
 // stores returns where inputs are read from, beside this machine's files.
 func stores(log *slog.Logger) []input.Store {
 	return []input.Store{
-		&store.Web{Warn: func(message string) { log.Warn(message) }},
+		&store.Web{Warn: func(message string) { log.Warn(message, "event", "unencrypted") }},
 		&s3.Store{},
 		&gcs.Store{},
 	}

@@ -46,10 +46,10 @@ func (c *connectionFlags) client(log *slog.Logger) (*rybbit.Client, error) {
 		return nil, usagef("%w", err)
 	}
 	if c.loose {
-		log.Warn(fmt.Sprintf("--api-key-file: other users of this machine can read %s; chmod 600 %s keeps it yours", c.keyFile, c.keyFile))
+		log.Warn(fmt.Sprintf("--api-key-file: other users of this machine can read %s; chmod 600 %s keeps it yours", c.keyFile, c.keyFile), "event", "key_readable")
 	}
 	if client.Plain() {
-		log.Warn(fmt.Sprintf("the API key goes to %s unencrypted: use https://", client.Server()))
+		log.Warn(fmt.Sprintf("the API key goes to %s unencrypted: use https://", client.Server()), "event", "unencrypted")
 	}
 	return client, nil
 }

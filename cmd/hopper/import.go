@@ -210,7 +210,7 @@ func (f *importFlags) tell(cmd *cobra.Command, res *hopper.Result, sandboxed *em
 	switch {
 	case f.quiet || res.Error != "":
 	case f.logFormat == "json":
-		f.options.Log.Info("done", "result", res)
+		f.options.Log.Info("done", "event", "done", "result", res)
 	default:
 		printResult(stderr, res)
 		if sandboxed != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -223,7 +222,7 @@ func newImportsAction(
 				if err := act(cmd.Context(), client, state, id); err != nil {
 					return fmt.Errorf("import %s: %w", id, err)
 				}
-				log.Info(past, slog.String("import", id))
+				log.Info(past, "event", "import_"+past, "import", id)
 			}
 			return nil
 		},

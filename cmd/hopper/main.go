@@ -62,7 +62,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		if g.uploads {
 			message = "stopping once the batch in flight is settled; again to stop at once"
 		}
-		say(g, stderr, slog.LevelWarn, message)
+		say(g, stderr, slog.LevelWarn, message, "event", "stopping")
 	})
 	defer stop()
 	root.SetArgs(args)
@@ -94,12 +94,12 @@ func say(g *global, stderr io.Writer, level slog.Level, message string, attrs ..
 
 // complain says why the program ends, and what to do.
 func complain(root *cobra.Command, g *global, args []string, stderr io.Writer, code int, err error) {
-	say(g, stderr, slog.LevelError, err.Error(), "exit", code)
+	say(g, stderr, slog.LevelError, err.Error(), "event", "failed", "exit", code)
 	switch code {
 	case exitAway, exitInterrupted:
-		say(g, stderr, slog.LevelInfo, "nothing is lost; run the same command again to go on")
+		say(g, stderr, slog.LevelInfo, "nothing is lost; run the same command again to go on", "event", "advice")
 	case exitUsage:
-		say(g, stderr, slog.LevelInfo, "see "+commandPath(root, args)+" --help")
+		say(g, stderr, slog.LevelInfo, "see "+commandPath(root, args)+" --help", "event", "advice")
 	}
 }
 

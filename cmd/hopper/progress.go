@@ -37,7 +37,7 @@ const rateOver = 30 * time.Second
 
 // start shows progress until the function it returns is called.
 func (p *progress) start() (stop func()) {
-	every, show, clear := rateOver, func(now *hopper.Progress) { p.log.Info(p.line(now, 0)) }, func() {}
+	every, show, clear := rateOver, func(now *hopper.Progress) { p.log.Info(p.line(now, 0), "event", "progress", p.numbers(now)) }, func() {}
 	if p.screen.isTerminal() {
 		every = 200 * time.Millisecond
 		show = func(now *hopper.Progress) { p.screen.show(p.line(now, p.screen.width()-1)) }
@@ -88,6 +88,13 @@ func (p *progress) rates() (events, bytes float64) {
 		return 0, 0
 	}
 	return float64(last.events-first.events) / seconds, float64(last.read-first.read) / seconds
+}
+
+// numbers are what a line of progress says, for programs.
+func (p *progress) numbers(now *hopper.Progress) slog.Attr {
+	events, bytes := p.rates()
+	return slog.Group("", "stage", cmp.Or(now.Stage, p.verb), "read", now.Read, "size", now.Size, "events", now.Events,
+		"eventsPerSecond", int64(events), "bytesPerSecond", int64(bytes))
 }
 
 // line describes progress in at most width columns; 0 is no limit.

@@ -75,7 +75,8 @@ func (s *screen) show(status string) {
 }
 
 // textHandler writes log records as lines for people: the message, then what
-// belongs to it.
+// belongs to it. The name of the event, and what stands in a group without a
+// name, are for programs: the message says them.
 type textHandler struct {
 	out   io.Writer
 	level slog.Level
@@ -92,6 +93,9 @@ func (h *textHandler) Handle(_ context.Context, r slog.Record) error {
 	}
 	line.WriteString(printable(r.Message))
 	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "" || a.Key == "event" {
+			return true
+		}
 		if v := printable(a.Value.String()); v != "" {
 			fmt.Fprintf(&line, " · %s %s", a.Key, v)
 		}

@@ -72,7 +72,7 @@ func (p *patience) pause(ctx context.Context, err error) error {
 	if left <= 0 || pause > left {
 		return &AwayError{Waited: now.Sub(p.since), Next: next, Err: err}
 	}
-	p.log.Warn("trying again", "in", pause.Round(time.Millisecond).String(), "because", err.Error())
+	p.log.Warn("trying again", "event", "retry", slog.Group("", "seconds", pause.Seconds()), "in", pause.Round(time.Millisecond).String(), "because", err.Error())
 	return sleep(ctx, pause)
 }
 

@@ -114,7 +114,7 @@ func judge(counted, settled, batch int64) verdict {
 // settle finds out whether a batch was stored whose sending ended in trouble.
 func (u *Upload) settle(ctx context.Context, imp ledger.Import, batch pipeline.Batch, size int, took time.Duration, trouble error) error {
 	u.log.Warn("the answer to a batch is lost; looking whether it was stored",
-		"first", batch.First+1, "events", batch.Events, "because", trouble.Error())
+		"event", "batch_in_doubt", "first", batch.First+1, "events", batch.Events, "because", trouble.Error())
 	refused := refusal(trouble)
 	asked := refused != nil && refused.RetryAfter > 0
 	if asked { // not to be asked anything before
@@ -218,7 +218,7 @@ func (u *Upload) notCounted(ctx context.Context, imp ledger.Import, d doubt, rea
 	if extra <= 0 {
 		return false, u.ledger.Add(ledger.Unsent{Reason: reason, Waited: true})
 	}
-	u.log.Warn("the server stored a batch and did not count it", "import", imp.ID, "events", extra)
+	u.log.Warn("the server stored a batch and did not count it", "event", "batch_uncounted", "import", imp.ID, "events", extra)
 	return true, u.ledger.Add(ledger.Stored{Uncounted: true})
 }
 
@@ -289,7 +289,7 @@ func isRewind(err error) bool {
 func (u *Upload) settlePending(ctx context.Context, p *ledger.Sending) error {
 	imp, _ := u.ledger.Import(p.Import)
 	u.log.Warn("the last run stopped while a batch was on its way; looking whether it was stored",
-		"first", p.Batch.First+1, "events", p.Batch.Events)
+		"event", "batch_in_doubt", "first", p.Batch.First+1, "events", p.Batch.Events)
 	from := p.At.Add(time.Duration(float64(p.Batch.Bytes) / slowLink * float64(time.Second)))
 	if from.After(u.began) || from.Before(p.At) {
 		from = u.began
@@ -425,7 +425,7 @@ func (u *Upload) agreed(ctx context.Context, imp ledger.Import, imports []Import
 		return nil, err
 	}
 	if found.unlisted {
-		u.log.Warn("the import is not among those that the server lists; what it holds is not compared", "import", imp.ID)
+		u.log.Warn("the import is not among those that the server lists; what it holds is not compared", "event", "import_not_listed", "import", imp.ID)
 		found.Imported = settled
 		return found, nil
 	}

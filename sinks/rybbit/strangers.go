@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -108,7 +109,7 @@ func (u *Upload) discard(ctx context.Context) error {
 		return err
 	}
 	if err := u.client.Delete(ctx, imp.ID); err != nil {
-		u.log.Warn("an empty import is left", "import", imp.ID, "because", err.Error())
+		u.log.Warn("an empty import is left", "event", "empty_import_left", "import", imp.ID, "because", err.Error())
 		return nil
 	}
 	return u.ledger.Add(ledger.Gone{Import: imp.ID, Reason: "deleted, since the migration was refused"})
@@ -176,7 +177,7 @@ func (u *Upload) sameCount(ctx context.Context, run Run, strange []Import) ([]Im
 	if len(strange) == 0 {
 		return nil, nil
 	}
-	u.log.Info("the site has imports that no ledger here knows; counting the events before any is sent")
+	u.log.Info("the site has imports that no ledger here knows; counting the events before any is sent", "event", "counting")
 	stats, err := u.translate(ctx, run, func(*pipeline.Collected[*pipeline.Records]) error { return nil })
 	if err != nil {
 		return nil, err
@@ -246,15 +247,15 @@ func (u *Upload) busy(ctx context.Context, told bool) error {
 		record := slices.IndexFunc(records, func(r ledger.Record) bool { return r.Import == imp.ID })
 		switch {
 		case u.own(imp):
-			u.log.Warn("closing an import that an earlier run of this migration left open", "import", imp.ID)
+			u.log.Warn("closing an import that an earlier run of this migration left open", "event", "import_closed", "import", imp.ID)
 			return u.ask(ctx, func(ctx context.Context) error { return u.client.Complete(ctx, imp.ID) })
 		case told:
 		case record >= 0:
 			u.log.Error(fmt.Sprintf("waiting for another import that is not finished: run `hopper import %s` again with its options to finish it, "+
-				"or `hopper imports close %s`", strings.Join(records[record].Inputs, " "), imp.ID))
+				"or `hopper imports close %s`", strings.Join(records[record].Inputs, " "), imp.ID), "event", "import_in_the_way", slog.Group("", "import", imp.ID))
 		default:
 			u.log.Error(fmt.Sprintf("waiting for another import of the site that is open, begun %s: if nobody is at work on it, "+
-				"`hopper imports close %s` ends it", imp.Started, imp.ID))
+				"`hopper imports close %s` ends it", imp.Started, imp.ID), "event", "import_in_the_way", slog.Group("", "import", imp.ID))
 		}
 	}
 	return nil

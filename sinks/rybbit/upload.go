@@ -447,7 +447,7 @@ func (u *Upload) failed(ctx context.Context, imp ledger.Import, batch pipeline.B
 	case tooLarge:
 		return u.tooLarge(ctx, size, err)
 	case ended:
-		u.log.Warn("the server has ended the import; going on in a new one", "import", imp.ID, "because", err.Error())
+		u.log.Warn("the server has ended the import; going on in a new one", "event", "import_ended", "import", imp.ID, "because", err.Error())
 		if err := u.ledger.Add(ledger.Closed{Import: imp.ID, Reason: err.Error()}); err != nil {
 			return err
 		}
@@ -529,7 +529,7 @@ func (u *Upload) suspect(size int, err error) error {
 		u.forget()
 		return fmt.Errorf("a body of %d bytes is still too large for the server: %w", size, err)
 	}
-	u.log.Warn("the server does not take a batch this large; sending smaller ones", "bytes", size, "because", err.Error())
+	u.log.Warn("the server does not take a batch this large; sending smaller ones", "event", "batch_too_large", "bytes", size, "because", err.Error())
 	u.memory.MaxBatchBytes, u.memory.Learned = u.size.limit, time.Now().UTC()
 	u.remember()
 	return nil
@@ -545,7 +545,7 @@ func (u *Upload) forget() {
 // remember keeps what was learned. Without it the next run learns it again.
 func (u *Upload) remember() {
 	if err := u.memory.Save(); err != nil {
-		u.log.Warn("what was learned of the server cannot be kept", "because", err.Error())
+		u.log.Warn("what was learned of the server cannot be kept", "event", "memory_not_kept", "because", err.Error())
 	}
 }
 
@@ -555,7 +555,7 @@ func (u *Upload) abandon(ctx context.Context, imp ledger.Import) error {
 	if imp.Events > 0 {
 		return nil
 	}
-	u.log.Warn("closing the import, which holds nothing; another --wire may pass", "import", imp.ID)
+	u.log.Warn("closing the import, which holds nothing; another --wire may pass", "event", "import_closed", "import", imp.ID)
 	return u.complete(ctx, imp)
 }
 
@@ -565,10 +565,10 @@ func (u *Upload) gone(imp ledger.Import, reason string) error {
 		return err
 	}
 	if imp.Events == 0 {
-		u.log.Warn("the import is gone; going on in a new one", "import", imp.ID, "because", reason)
+		u.log.Warn("the import is gone; going on in a new one", "event", "import_gone", "import", imp.ID, "because", reason)
 		return nil
 	}
-	u.log.Warn("the import is gone; its events are sent again", "import", imp.ID, "events", imp.Events, "because", reason)
+	u.log.Warn("the import is gone; its events are sent again", "event", "import_gone", "import", imp.ID, "events", imp.Events, "because", reason)
 	return &RewindError{Import: imp.ID, Reason: reason}
 }
 
@@ -614,7 +614,7 @@ func (u *Upload) create(ctx context.Context, platforms []string) error {
 		})
 		if err == nil {
 			if unsure {
-				u.log.Warn("a lost answer may have left an empty import open; `hopper imports list` shows it, `hopper imports close` closes it")
+				u.log.Warn("a lost answer may have left an empty import open; `hopper imports list` shows it, `hopper imports close` closes it", "event", "empty_import_left")
 			}
 			return u.opened(made, platform)
 		}
@@ -658,7 +658,7 @@ func (u *Upload) opened(made Created, platform string) error {
 	delete(u.memory.Unknown, platform)
 	u.memory.works(u.client.identity())
 	u.remember()
-	u.log.Info("import opened", "import", made.ID, "wire", platform, "earliest", made.Allowed.Earliest, "latest", made.Allowed.Latest)
+	u.log.Info("import opened", "event", "import_opened", "import", made.ID, "wire", platform, "earliest", made.Allowed.Earliest, "latest", made.Allowed.Latest)
 	return u.ledger.Add(ledger.Created{Import: made.ID, Platform: platform})
 }
 

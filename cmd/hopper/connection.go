@@ -29,6 +29,9 @@ func (c *connectionFlags) register(cmd *cobra.Command) {
 	group(f, serverFlags, "url", "site", "api-key-file", "max-requests-per-minute")
 }
 
+// siteGiven returns the site that is meant; empty where none is named.
+func (c *connectionFlags) siteGiven() string { return cmp.Or(c.site, os.Getenv("RYBBIT_SITE")) }
+
 // client returns a client, and warns where others could learn the key.
 func (c *connectionFlags) client(log *slog.Logger) (*rybbit.Client, error) {
 	key, err := c.key()
@@ -39,7 +42,7 @@ func (c *connectionFlags) client(log *slog.Logger) (*rybbit.Client, error) {
 		return nil, usagef("--max-requests-per-minute must be at least 1")
 	}
 	client, err := rybbit.NewClient(
-		cmp.Or(c.url, os.Getenv("RYBBIT_URL"), "https://app.rybbit.io"), cmp.Or(c.site, os.Getenv("RYBBIT_SITE")), key,
+		cmp.Or(c.url, os.Getenv("RYBBIT_URL"), "https://app.rybbit.io"), c.siteGiven(), key,
 		rybbit.ClientOptions{PerMinute: c.perMinute, Version: version},
 	)
 	if err != nil {

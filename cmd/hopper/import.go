@@ -36,6 +36,7 @@ type importFlags struct {
 	maxRejects tolerance
 	verify     bool
 	report     string
+	metrics    string
 	json       bool
 
 	found *proof // of --verify
@@ -77,10 +78,11 @@ interrupted (run again to go on).`,
 	flags.Var(&f.maxRejects, "max-rejects", "how many rows, or what share of them, may be rejected (default no limit)")
 	flags.BoolVar(&f.verify, "verify", false, "afterwards compare what the server shows with what was sent, and with the export")
 	flags.StringVar(&f.report, "report", "", "write what --verify finds as a page into `FILE`.html")
+	flags.StringVar(&f.metrics, "metrics-file", "", "write what the run came to into `FILE`.prom, for Prometheus")
 	flags.BoolVar(&f.json, "json", false, "print the result as JSON")
 	group(flags, serverFlags, "wire", "max-batch-bytes", "sandbox")
 	group(flags, safetyFlags, "retry-for", "settle-after", "rejects", "dry-run", "again", "force", "max-rejects")
-	group(flags, outputFlags, "verify", "report", "json")
+	group(flags, outputFlags, "verify", "report", "metrics-file", "json")
 	return cmd
 }
 
@@ -186,7 +188,7 @@ func (f *importFlags) transfer(ctx context.Context, export *hopper.Export, to ho
 	defer stop()
 	if f.dryRun {
 		bar.verb = "translated"
-		return export.DryRun(ctx, f.site, to)
+		return export.DryRun(ctx, f.siteGiven(), to)
 	}
 	result, err := export.Import(ctx, to)
 	if err == nil && f.verify {
@@ -233,6 +235,9 @@ func (f *importFlags) tell(cmd *cobra.Command, res *hopper.Result, sandboxed *em
 	}
 	if err == nil && f.found != nil {
 		err = f.found.difference()
+	}
+	if f.metrics != "" {
+		err = errors.Join(err, writeMetrics(f.metrics, f.siteGiven(), res, exitCode(err), time.Now()))
 	}
 	return err
 }

@@ -27,7 +27,7 @@ func (a Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Matc
 	}}
 	var events, sums, joined, others []*input.Input
 	for _, in := range inputs {
-		switch look(ctx, in) {
+		switch look(ctx, in, inputs) {
 		case eventsRole:
 			events = append(events, in)
 		case sumsRole:
@@ -65,21 +65,36 @@ const (
 	sitesRole    // the sites' names
 )
 
-// look returns the role of an input by its columns. It reads no more than the
-// head.
-func look(ctx context.Context, in *input.Input) role {
-	if !rows.IsTable(in) {
-		return strangerRole
+// look returns the role of an input by its tables' columns: that of the first
+// table that has events or sums, else of any. It reads no more than the head,
+// but a database's dump as a whole.
+func look(ctx context.Context, in *input.Input, inputs []*input.Input) role {
+	best := strangerRole
+	for _, t := range tablesOf(ctx, in, inputs) {
+		switch r := roleOf(t); {
+		case r == eventsRole || r == sumsRole:
+			return r
+		case r != strangerRole:
+			best = r
+		}
 	}
-	found, err := rows.Find(ctx, in)
-	if err != nil || len(found) != 1 {
-		return strangerRole
+	return best
+}
+
+// tablesOf returns the tables of an input; one that cannot be read has none.
+func tablesOf(ctx context.Context, in *input.Input, inputs []*input.Input) []*rows.Table {
+	if !rows.IsTable(in) && !rows.IsSQL(in) {
+		return nil
 	}
-	return roleOf(found[0])
+	found, err := rows.FindAmong(ctx, in, inputs)
+	if err != nil {
+		return nil
+	}
+	return found
 }
 
 func roleOf(t *rows.Table) role {
-	if _, known := kindOf(t); known && (strings.HasPrefix(t.Input.Base, "imported_") || distinctive(t)) {
+	if _, known := kindOf(t); known && (isImported(t) || distinctive(t)) {
 		return sumsRole
 	}
 	switch {
@@ -93,7 +108,16 @@ func roleOf(t *rows.Table) role {
 	return strangerRole
 }
 
-func isSessions(t *rows.Table) bool { return t.Column("sign") >= 0 && t.Column("session_id") >= 0 }
+// isSessions recognizes sessions_v2, or sessions of version 1.
+func isSessions(t *rows.Table) bool {
+	return t.Column("session_id") >= 0 && t.Column("user_id") >= 0 &&
+		(t.Column("sign") >= 0 || t.Column("is_bounce") >= 0 && t.Column("entry_page") >= 0)
+}
+
+// isImported reports whether a table is called as those of the site export are.
+func isImported(t *rows.Table) bool {
+	return strings.HasPrefix(t.Input.Base, "imported_") || strings.HasPrefix(t.Name, "imported_")
+}
 
 // namedDays finds the days of a site export in the names of its files.
 var namedDays = regexp.MustCompile(`_(\d{8})_(\d{8})\.[a-z]+$`)
@@ -133,28 +157,43 @@ func unusable(ctx context.Context, inputs []*input.Input) error {
 			Advise("in Plausible open the site's settings, Imports & Exports, Export data, Export to CSV, and give the ZIP that it mails")
 	}
 	for _, in := range inputs {
-		if !rows.IsTable(in) {
-			continue
-		}
-		found, err := rows.Find(ctx, in)
-		if err != nil || len(found) != 1 {
-			continue
-		}
-		switch t := found[0]; {
-		case isSessions(t) && t.Column("site_id") >= 0:
-			return input.Errorf(in.Name, "holds sessions_v2, which has no pages").
-				Advise("export events_v2 instead: clickhouse-client -q \"select * from events_v2 where site_id = … format CSVWithNames\"")
-		case isCounts(t):
-			return input.Errorf(in.Name, "holds days with %s alone; visits are made of days with visits or pageviews", strings.Join(t.Columns[1:], ", ")).
-				Advise("give the site's whole export: in Plausible open the site's settings, Imports & Exports, Export data, Export to CSV")
+		for _, t := range tablesOf(ctx, in, inputs) {
+			if err := unusableTable(t); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
+// wholeExport says how to get what can be used.
+const wholeExport = "give the site's whole export: in Plausible open the site's settings, Imports & Exports, Export data, Export to CSV"
+
+// unusableTable says of a table of Plausible's why nothing can be made of it,
+// or returns nil.
+func unusableTable(t *rows.Table) error {
+	name := t.Input.Name
+	switch {
+	case isSessions(t):
+		return input.Errorf(name, "holds sessions_v2, which has no pages").
+			Advise("export events_v2 instead: clickhouse-client -q \"select * from events_v2 where site_id = … format CSVWithNames\"")
+	case isQuery(t):
+		return input.Errorf(name, "is an answer of Plausible's Stats API (metrics by dimensions), which says nothing of how its rows go together").Advise(wholeExport)
+	case isCounts(t):
+		return input.Errorf(name, "holds days with %s alone; visits are made of days with visits or pageviews", strings.Join(t.Columns[1:], ", ")).Advise(wholeExport)
+	case t.Column("visitors") >= 0 && t.Column("bounce_rate", "views_per_visit", "time_on_page", "conversion_rate") >= 0:
+		return input.Errorf(name, "holds rates and averages, as Plausible's dashboard and Stats API give them (columns %s), of which no visits can be made", strings.Join(t.Columns, ", ")).
+			Advise(wholeExport)
+	}
+	return nil
+}
+
+// isQuery recognizes an answer of the Stats API.
+func isQuery(t *rows.Table) bool { return t.Column("metrics") >= 0 && t.Column("dimensions") >= 0 }
+
 // isCounts recognizes a table of days with visitors, and with nothing that
 // visits can be made of.
 func isCounts(t *rows.Table) bool {
 	return t.Column("date") == 0 && t.Column("visitors") > 0 && t.Column("visits") < 0 && t.Column("pageviews") < 0 &&
-		(strings.HasPrefix(t.Input.Base, "imported_") || t.Input.Base == "visitors.csv")
+		(isImported(t) || t.Input.Base == "visitors.csv")
 }

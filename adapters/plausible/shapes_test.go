@@ -257,6 +257,9 @@ func TestMatches(t *testing.T) {
 		{"events beside sessions", map[string]string{"events_v2.csv": twoSites, "sessions_v2.csv": "session_id,sign,site_id,user_id\n1,1,1,1\n"}, adapters.Fits, "", 1},
 		{"sessions alone", map[string]string{"sessions_v2.csv": "session_id,sign,site_id,user_id\n1,1,1,1\n"}, adapters.Near, "export events_v2", 0},
 		{"visitors alone", map[string]string{"visitors.csv": "date,visitors\n2024-01-01,3\n"}, adapters.Near, "visits or pageviews", 0},
+		{"sessions of version 1", map[string]string{"s.csv": "session_id,domain,user_id,is_bounce,entry_page,exit_page\n1,a.example,1,1,/,/\n"}, adapters.Near, "export events_v2", 0},
+		{"answer of the API", map[string]string{"q.json": `{"results":[{"metrics":[1,2],"dimensions":["2024-01-01"]}],"meta":{},"query":{}}`}, adapters.Near, "Stats API", 0},
+		{"rates", map[string]string{"x.csv": "name,visitors,bounce_rate,visit_duration\nGoogle,3,50,60\n"}, adapters.Near, "rates and averages", 0},
 		{"nothing", map[string]string{"notes.csv": "a,b\n1,2\n"}, adapters.NoFit, "", 0},
 	} {
 		ins, err := input.Open(t.Context(), []string{write(t, c.files)}, nil, t.TempDir())
@@ -268,6 +271,48 @@ func TestMatches(t *testing.T) {
 			t.Errorf("%s: %d, %v, %d units", c.name, m.Fit, m.Err, len(m.Units))
 		}
 		ins.Close()
+	}
+}
+
+// inserts writes a table as ClickHouse's FORMAT SQLInsert does.
+func (t *sheet) inserts(w io.Writer, name string) {
+	for _, row := range t.rows {
+		cells := make([]string, len(row))
+		for i, c := range row {
+			cells[i] = "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(c) + "'"
+			switch {
+			case strings.HasPrefix(c, "["): // an array
+				cells[i] = c
+			case c == `\N`:
+				cells[i] = "NULL"
+			}
+		}
+		fmt.Fprintf(w, "INSERT INTO %s (`%s`) VALUES (%s);\n", name, strings.Join(t.columns, "`, `"), strings.Join(cells, ", "))
+	}
+}
+
+// TestInserts reads dumps with INSERT commands, one file a table and all tables
+// in one file.
+func TestInserts(t *testing.T) {
+	s := newSite(8, firstDay, 6, 12)
+	for _, tables := range [][]sheet{s.sums(), {s.events()}} {
+		plain, each, one := map[string]string{}, map[string]string{}, new(bytes.Buffer)
+		for i := range tables {
+			var text, sql bytes.Buffer
+			tables[i].csv(&text)
+			tables[i].inserts(&sql, "imported_"+tables[i].name)
+			tables[i].inserts(one, "imported_"+tables[i].name)
+			plain["imported_"+tables[i].name+".csv"], each[tables[i].name+".sql"] = text.String(), sql.String()
+		}
+		want, err := collect(t, adapters.Options{}, write(t, plain))
+		if err != nil || len(want) == 0 {
+			t.Fatalf("%d events, %v", len(want), err)
+		}
+		for name, files := range map[string]map[string]string{"a file a table": each, "one file": {"dump.sql": one.String()}} {
+			if got, err := collect(t, adapters.Options{}, write(t, files)); err != nil || !cmp.Equal(want, got) {
+				t.Errorf("%s: %v %.2000s", name, err, cmp.Diff(want, got))
+			}
+		}
 	}
 }
 

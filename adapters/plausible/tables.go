@@ -114,48 +114,35 @@ type tables struct {
 
 func find(ctx context.Context, inputs []*input.Input) (*tables, error) {
 	found := &tables{}
-	sums := 0
 	for _, in := range inputs {
-		if !rows.IsTable(in) {
+		if !rows.IsTable(in) && !rows.IsSQL(in) {
 			if in.Format() != input.Empty {
 				found.passedOver = append(found.passedOver, in.Name)
 			}
 			continue
 		}
-		all, err := rows.Find(ctx, in)
+		all, err := rows.FindAmong(ctx, in, inputs)
 		if err != nil {
 			return nil, err
 		}
-		t := all[0]
-		if e := newEventTable(t); e != nil {
-			if err := e.Twice(slices.Concat(headColumns, arraysFirst, laterColumns)...); err != nil {
+		used := false
+		for _, t := range all {
+			own, err := found.add(ctx, t)
+			if err != nil {
 				return nil, err
 			}
-			found.events = append(found.events, e)
-			continue
+			used = used || own
 		}
-		k, known := kindOf(t)
-		switch {
-		case known:
-			if err := in.Spool(ctx); err != nil { // it is read twice
-				return nil, err
-			}
-			found.sums[k] = append(found.sums[k], t)
-			sums++
-		case isSites(t):
-			if err := in.Spool(ctx); err != nil {
-				return nil, err
-			}
-			found.sites = append(found.sites, t)
-		default:
+		if !used {
 			found.passedOver = append(found.passedOver, in.Name)
 		}
 	}
+	sums := slices.ContainsFunc(found.sums[:], func(all []*rows.Table) bool { return len(all) > 0 })
 	switch {
-	case sums > 0 && len(found.events) > 0:
+	case sums && len(found.events) > 0:
 		return nil, input.Errorf(found.events[0].Input.Name, "holds events, while other inputs hold a site export's daily sums of perhaps the same visits").
 			Advise("give one or the other, events by preference")
-	case sums > 0 || len(found.events) > 0:
+	case sums || len(found.events) > 0:
 		return found, nil
 	case len(inputs) == 0:
 		return nil, fmt.Errorf("no inputs")
@@ -165,6 +152,24 @@ func find(ctx context.Context, inputs []*input.Input) (*tables, error) {
 	}
 	return nil, input.Errorf(inputs[0].Name, "holds no table of Plausible's: a site export (imported_visitors_….csv and others, or their ZIP) "+
 		"or events (columns timestamp, name, user_id, hostname, pathname …) was expected")
+}
+
+// add takes a table for what it is, and reports whether it is read.
+func (f *tables) add(ctx context.Context, t *rows.Table) (bool, error) {
+	if e := newEventTable(t); e != nil {
+		f.events = append(f.events, e)
+		return true, e.Twice(slices.Concat(headColumns, arraysFirst, laterColumns)...)
+	}
+	k, known := kindOf(t)
+	switch {
+	case known:
+		f.sums[k] = append(f.sums[k], t)
+	case isSites(t):
+		f.sites = append(f.sites, t)
+	default:
+		return false, nil
+	}
+	return true, t.Input.Spool(ctx) // it is read twice
 }
 
 // schema names the tables there are.

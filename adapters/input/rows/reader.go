@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"slices"
+	"strings"
 
 	"hopper/adapters/input/rows/record"
 	"hopper/adapters/input/rows/text"
@@ -136,7 +138,8 @@ type Chunk struct {
 func (c *Chunk) Err() error { return c.err }
 
 // Rows yields the chunk's rows. Blank lines and psql's "(12 rows)" are none,
-// nor is a row of types under the header.
+// nor is a row of types under the header, nor the header once more where files
+// were put one behind the other.
 func (c *Chunk) Rows() iter.Seq[*Row] {
 	switch {
 	case c.text != nil:
@@ -151,7 +154,7 @@ func (c *Chunk) textRows(yield func(*Row) bool) {
 	row := Row{table: c.Table}
 	types := c.Table.types
 	for r := range c.text.Rows() {
-		if r.Number == types && types > 0 {
+		if r.Number == types && types > 0 || c.Table.isHeader(r) {
 			continue
 		}
 		row.Number, row.Cells, row.Raw, row.Err, row.Replaced = r.Number, r.Cells, r.Raw, r.Err, r.Replaced
@@ -159,6 +162,12 @@ func (c *Chunk) textRows(yield func(*Row) bool) {
 			return
 		}
 	}
+}
+
+// isHeader reports whether a row is the header once more.
+func (t *Table) isHeader(r *text.Row) bool {
+	return t.headed && r.Err == nil && len(r.Cells) > 1 &&
+		strings.TrimPrefix(r.Cells[0], "\ufeff") == t.Header[0] && slices.Equal(r.Cells[1:], t.Header[1:])
 }
 
 func (c *Chunk) recordRows(yield func(*Row) bool) {

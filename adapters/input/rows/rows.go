@@ -44,6 +44,7 @@ type Table struct {
 	text    *text.Table   // or
 	records *record.Table // is set
 	types   int64         // number of the row that holds the columns' types, or 0
+	headed  bool          // Header is a line of text
 	only    []bool        // columns to read; nil is all
 	late    *late
 }
@@ -103,7 +104,7 @@ func FindAmong(ctx context.Context, in *input.Input, inputs []*input.Input) ([]*
 		}
 		t := newTable(in, one.Columns)
 		t.Name, t.text = one.Name, one
-		if !one.Block() {
+		if t.headed = !one.Block(); t.headed {
 			if err := t.findTypes(ctx); err != nil {
 				return nil, err
 			}
@@ -198,7 +199,7 @@ func isNoType(cell string) bool {
 // row and no header, with columns in its place.
 func (t *Table) Headless(columns []string) *Table {
 	h := *t
-	h.Columns, h.types = columns, 0
+	h.Columns, h.types, h.headed = columns, 0, false
 	switch {
 	case t.text != nil:
 		h.text = t.text.Headless(columns)

@@ -489,6 +489,18 @@ func TestHeadless(t *testing.T) {
 	}
 }
 
+// Files that were put one behind the other have their header once more.
+func TestHeaderAgain(t *testing.T) {
+	for _, text := range []string{"a,b\n1,x\na,b\n2,y\n", "\ufeffa;b\r\n1;x\r\n\ufeffa;b\r\n2;y\r\n", "\"a\"\tb\n1\tx\na\t\"b\"\n2\ty\n"} {
+		if got := read(t, find(t, []byte(text))); len(got) != 2 || got[1][0] != "2" {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+	if got := read(t, find(t, []byte("a\nb\na\n"))); len(got) != 2 {
+		t.Errorf("a column alone: %q", got)
+	}
+}
+
 func FuzzFind(f *testing.F) {
 	written := []fact{{ID: "a", Tags: []string{"x"}}, {ID: "b"}}
 	for _, write := range containers {

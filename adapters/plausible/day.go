@@ -22,6 +22,8 @@ const (
 	RepairSource = "source that names no host left out (visits)"
 	RepairCity   = "city id that GeoNames' list lacks left out (visits)"
 	RepairPage   = "page views of pages that no table tells, as /(not set)"
+	RepairSum    = "a number below zero taken as 0 (rows)"
+	RepairAdded  = "rows of one day and the same values added up"
 )
 
 // notSet is the path of a pageview whose page no table tells.
@@ -31,12 +33,18 @@ const notSet = "/(not set)"
 type dayRows struct {
 	keys  []string // cells of the key columns, joined by "\x00"
 	sums  []reconstruct.Sums
+	lines []uint64 // hashes of the rows that first had the keys
 	index map[string]int
 	has   reconstruct.Measure
 }
 
-func (r *dayRows) add(key string, s reconstruct.Sums) {
+// add takes a row. It reports false where it is the row that had the key
+// before, and whether it was added to another.
+func (r *dayRows) add(key string, line uint64, s reconstruct.Sums) (added, summed bool) {
 	i, ok := r.index[key]
+	if ok && r.lines[i] == line {
+		return false, false
+	}
 	if !ok {
 		if r.index == nil {
 			r.index = map[string]int{}
@@ -45,6 +53,7 @@ func (r *dayRows) add(key string, s reconstruct.Sums) {
 		r.index[key] = i
 		r.keys = append(r.keys, key)
 		r.sums = append(r.sums, reconstruct.Sums{})
+		r.lines = append(r.lines, line)
 	}
 	t := &r.sums[i]
 	t.Visits += s.Visits
@@ -52,6 +61,7 @@ func (r *dayRows) add(key string, s reconstruct.Sums) {
 	t.Visitors += s.Visitors
 	t.Pageviews += s.Pageviews
 	t.Duration += s.Duration
+	return true, ok
 }
 
 // cells takes a key apart.
@@ -73,6 +83,7 @@ type day struct {
 	total      int             // rows
 	rejects    []reject
 	omits      []reject
+	repairs    []reject
 
 	shared *shared // nil where its visitors are of this day alone
 	tally  *tally
@@ -125,13 +136,13 @@ func (d *day) add(s *sumsTable, r *record) {
 		d.omits = append(d.omits, reject{at: at, reason: r.omit})
 		return
 	}
-	var n [5]int
-	for m, column := range s.sums {
-		var ok bool
-		if n[m], ok = count(r.cell(column)); !ok {
-			d.rejects = append(d.rejects, reject{at, RejectNumber, r.raw})
-			return
-		}
+	n, negative, ok := s.amounts.read(r.cells)
+	if !ok {
+		d.rejects = append(d.rejects, reject{at, RejectNumber, r.raw})
+		return
+	}
+	if negative {
+		d.repairs = append(d.repairs, reject{at: at, reason: RepairSum})
 	}
 	parts := make([]string, len(s.keys))
 	for i, column := range s.keys {
@@ -149,12 +160,19 @@ func (d *day) add(s *sumsTable, r *record) {
 		return
 	}
 	t := &d.tables[s.kind]
-	for m, column := range s.sums {
+	for m, column := range s.amounts.columns {
 		if column >= 0 {
 			t.has |= 1 << m
 		}
 	}
-	t.add(strings.Join(parts, "\x00"), reconstruct.Sums{Visits: n[0], Bounces: n[1], Visitors: n[2], Pageviews: n[3], Duration: n[4]})
+	added, summed := t.add(strings.Join(parts, "\x00"), r.hash(), reconstruct.Sums{Visits: n[0], Bounces: n[1], Visitors: n[2], Pageviews: n[3], Duration: n[4]})
+	switch {
+	case !added:
+		d.omits = append(d.omits, reject{at: at, reason: OmitRow})
+		return
+	case summed && s.kind != pagesTable: // a page can have several hosts
+		d.repairs = append(d.repairs, reject{at: at, reason: RepairAdded})
+	}
 	if s.kind == pagesTable {
 		if name := r.cell(s.extra); name != "" && n[3] >= d.hosts[parts[0]].pageviews {
 			d.hosts[parts[0]] = host{name, n[3]}
@@ -282,6 +300,9 @@ func (p *part) Decode(out *pipeline.Emitter) error {
 		}
 		for _, r := range p.omits {
 			out.Omit(r.at, r.reason)
+		}
+		for _, r := range p.repairs {
+			out.Repair(r.at, r.reason)
 		}
 	}
 	if p.date == "" {

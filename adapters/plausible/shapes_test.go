@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +65,51 @@ func collect(t *testing.T, opt adapters.Options, args ...string) ([]pipeline.Eve
 	return events, err
 }
 
+// inNumbers changes the counts of a table.
+func inNumbers(change func(column, n string) string) func(*sheet) {
+	counts := strings.Fields("visitors visits pageviews bounces visit_duration entrances exits events")
+	return func(table *sheet) {
+		for i, column := range table.columns {
+			if !slices.Contains(counts, column) {
+				continue
+			}
+			for _, row := range table.rows {
+				row[i] = change(column, row[i])
+			}
+		}
+	}
+}
+
+func grouped(separator string) func(column, n string) string {
+	return func(_, n string) string {
+		for at := len(n) - 3; at > 0; at -= 3 {
+			n = n[:at] + separator + n[at:]
+		}
+		return n
+	}
+}
+
+func inUnits(column, n, layout string) string {
+	seconds, err := strconv.Atoi(n)
+	if err != nil || column != "visit_duration" {
+		return n
+	}
+	return fmt.Sprintf(layout, seconds/3600, seconds/60%60, seconds%60)
+}
+
+// inEmpty writes a word where a cell is empty.
+func inEmpty(word string) func(*sheet) {
+	return func(table *sheet) {
+		for _, row := range table.rows {
+			for i := range row {
+				if row[i] == "" {
+					row[i] = word
+				}
+			}
+		}
+	}
+}
+
 // TestSameEventsInAnyForm holds that a site export gives the same events in any
 // form that people's tools make of it.
 func TestSameEventsInAnyForm(t *testing.T) {
@@ -93,6 +139,24 @@ func TestSameEventsInAnyForm(t *testing.T) {
 			for _, row := range table.rows {
 				row[len(row)-1] += ".0"
 			}
+		},
+		"1.234 for 1234":   inNumbers(grouped(".")),
+		"1,234 for 1234":   inNumbers(grouped(",")),
+		"1 234 for 1234":   inNumbers(grouped("\u202f")),
+		"1,0 for 1":        inNumbers(func(_, n string) string { return n + ",0" }),
+		"1:02:03":          inNumbers(func(column, n string) string { return inUnits(column, n, "%d:%02d:%02d") }),
+		"1h 2m 3s":         inNumbers(func(column, n string) string { return inUnits(column, n, "%dh %dm %ds") }),
+		"NULL for nothing": inEmpty("NULL"),
+		"NaN for nothing":  inEmpty("NaN"),
+		"every row twice":  func(table *sheet) { table.rows = append(table.rows, table.rows...) },
+		"every row twice a day": func(table *sheet) {
+			table.rows = slices.Repeat(table.rows, 2)
+			slices.SortStableFunc(table.rows, func(a, b []string) int { return strings.Compare(a[0], b[0]) })
+		},
+		"totals": func(table *sheet) {
+			total := slices.Repeat([]string{"9"}, len(table.columns))
+			total[0] = "Total"
+			table.rows = append(table.rows, total)
 		},
 		"Display Names": func(table *sheet) {
 			for i, column := range table.columns {
@@ -144,6 +208,32 @@ func TestSameEventsInAnyForm(t *testing.T) {
 			t.Errorf("%v %.2000s", err, cmp.Diff(want, got))
 		}
 	})
+}
+
+// TestDaysTwice has days in several rows that are not the same.
+func TestDaysTwice(t *testing.T) {
+	const header = "date,visitors,pageviews,bounces,visits,visit_duration\n"
+	for _, rows := range []string{
+		"2024-03-01 09:00:00,1,1,1,1,0\n2024-03-01 10:00:00,1,1,1,1,0\n", // hours
+		"2024-03-01,1,1,1,1,0\n2024-03-01,2,2,2,2,0\n",
+	} {
+		_, err := collect(t, adapters.Options{}, write(t, map[string]string{"imported_visitors.csv": header + rows}))
+		if err == nil || !strings.Contains(err.Error(), "the day 2024-03-01, which row 2 is too") {
+			t.Errorf("%s: %v", rows, err)
+		}
+	}
+	dir := write(t, map[string]string{
+		"imported_visitors.csv": header + "2024-03-01,2,2,2,2,0\n",
+		"imported_devices.csv":  "date,device,visitors,visits,visit_duration,bounces,pageviews\n2024-03-01,Mobile,1,1,0,1,1\n2024-03-01,Mobile,-1,1,-7,1,1\n2024-03-01,Mobile,1,1,0,1,1\n",
+	})
+	r, err := open(t, nil, adapters.Options{}, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stats, _, err := pipeline.Collect(t.Context(), r.Source)
+	if err != nil || stats.Omitted[plausible.OmitRow].Count != 1 || stats.Repaired[plausible.RepairAdded].Count != 1 || stats.Repaired[plausible.RepairSum].Count != 1 {
+		t.Errorf("%v, omitted %v, repaired %v", err, stats.Omitted.Counts(), stats.Repaired.Counts())
+	}
 }
 
 // TestDatesOfNoOrder has days that are possible both ways, in files whose names

@@ -6,11 +6,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"iter"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -31,6 +30,8 @@ const (
 	OmitEngagement = "engagement, which is Plausible's own heartbeat"
 	OmitInternal   = "url and path of events, which custom_events has too"
 	OmitNothing    = "a row that counts nothing"
+	OmitRow        = "a row that the table has already"
+	OmitTotals     = "a row of totals, which has no day"
 )
 
 // sumsTable is one table of the site export, in the order of dates.
@@ -45,9 +46,10 @@ type sumsTable struct {
 	first  string // the earliest and the latest date
 	last   string
 
-	keys  []int // columns of the row's key, -1 where absent
-	sums  [5]int
-	extra int // hostname of pages
+	keys    []int // columns of the row's key, -1 where absent
+	amounts amounts
+	extra   int  // hostname of pages
+	nulls   bool // a word such as NULL stands for what is empty
 
 	// While reading.
 	reader *rows.Reader
@@ -104,17 +106,24 @@ func newSumsTable(t *rows.Table, k kind) *sumsTable {
 	case systemsTable:
 		key("operating_system", "operating_system_version")
 	}
-	s.sums = [5]int{t.Column(visits...), t.Column("bounces"), t.Column("visitors"), t.Column("pageviews"), t.Column("visit_duration")}
+	s.amounts.columns = [5]int{t.Column(visits...), t.Column("bounces"), t.Column("visitors"), t.Column("pageviews"), t.Column("visit_duration")}
 	return s
 }
 
 // look looks at the table's rows for what must be known of all tables before
 // any is read: whose sites they are, the hosts, and the form of dates.
 func (s *sumsTable) look(ctx context.Context, of *sites, hosts map[string]bool) error {
-	previous := ""
-	return s.Each(ctx, func(row *rows.Row) error {
+	previous, empty := "", false
+	err := s.Each(ctx, func(row *rows.Row) error {
 		if row.Err != nil {
 			return nil
+		}
+		s.amounts.note(row)
+		for _, column := range s.keys {
+			if column >= 0 {
+				empty = empty || row.Cells[column] == ""
+				s.nulls = s.nulls || isNull(row.Cells[column])
+			}
 		}
 		if day := row.Cells[s.date]; day != previous { // most are equal
 			previous = strings.Clone(day)
@@ -132,6 +141,8 @@ func (s *sumsTable) look(ctx context.Context, of *sites, hosts map[string]bool) 
 		}
 		return nil
 	})
+	s.nulls = s.nulls && !empty // else it is a value of that name
+	return err
 }
 
 // survey reads the table through, to learn its days and whether they are in order.
@@ -157,17 +168,35 @@ func (s *sumsTable) survey(ctx context.Context, totals map[string]total) error {
 		}
 		s.last = max(s.last, day)
 		if s.kind == visitorsTable {
-			t := totals[day]
-			rec := record{cells: row.Cells}
-			visits, _ := count(rec.cell(s.sums[0]))
-			visitors, _ := count(rec.cell(s.sums[2]))
-			if s.sums[0] < 0 {
-				visits = visitors
-			}
-			totals[day] = total{t.visits + visits, t.visitors + visitors}
+			return s.addTotal(totals, day, row)
 		}
 		return nil
 	})
+}
+
+// addTotal takes a day's row of the table of days. A second one is an error,
+// unless it is the same row.
+func (s *sumsTable) addTotal(totals map[string]total, day string, row *rows.Row) error {
+	n, _, ok := s.amounts.read(row.Cells)
+	if !ok {
+		return nil
+	}
+	first, twice := totals[day]
+	line := strings.Join(row.Cells, "\x00")
+	switch {
+	case twice && line == first.line:
+		return nil
+	case twice:
+		return (&input.Error{Input: s.Input.Name, Row: row.Number, Field: "date",
+			Err: fmt.Errorf("is the day %s, which row %d is too, with other numbers; one row a day was expected", day, first.row)}).
+			Advise("where the rows are hours, or of several imports (import_id), give an export with one row a day")
+	}
+	visits, visitors := n[0], n[2]
+	if s.amounts.columns[0] < 0 {
+		visits = visitors
+	}
+	totals[day] = total{visits, visitors, strings.Clone(line), row.Number}
+	return nil
 }
 
 // others reports whether a row is of another site than the one that is read.
@@ -267,10 +296,20 @@ func (s *sumsTable) read(ctx context.Context) (record, bool, error) {
 			return rec, true, nil
 		}
 		rec.cells = append(rec.cells, row.Cells...)
+		if s.nulls {
+			for _, column := range s.keys {
+				if column >= 0 && isNull(rec.cells[column]) {
+					rec.cells[column] = ""
+				}
+			}
+		}
 		day, ok := s.dates.day(row.Cells[s.date])
 		switch {
 		case s.others(row):
 			rec.omit = OmitSite
+			return rec, true, nil
+		case !ok && isTotals(row.Cells[s.date]):
+			rec.omit = OmitTotals
 			return rec, true, nil
 		case !ok:
 			rec.bad = RejectDate
@@ -304,19 +343,23 @@ func (r *record) cell(column int) string {
 	return r.cells[column]
 }
 
-// count reads a number; empty is none. Sampled sites can have fractions.
-func count(cell string) (int, bool) {
-	if cell == "" {
-		return 0, true
+// hash tells a row from others of the same key.
+func (r *record) hash() uint64 {
+	h := fnv.New64a()
+	for _, cell := range r.cells {
+		io.WriteString(h, cell)
+		h.Write([]byte{0})
 	}
-	if n, err := strconv.Atoi(cell); err == nil {
-		return max(n, 0), true
-	}
-	f, err := strconv.ParseFloat(cell, 64)
-	if err != nil || math.IsNaN(f) || f > math.MaxInt64/2 {
-		return 0, false
-	}
-	return int(max(math.Round(f), 0)), true
+	return h.Sum64()
+}
+
+// totalWords are what spreadsheets write before totals.
+var totalWords = []string{"total", "totals", "grand total", "sum", "summe", "gesamt", "gesamtergebnis", "insgesamt",
+	"total general", "total général", "totale", "totaal", "razem", "suma", "итого", "合計", "总计", "總計", "합계"}
+
+// isTotals reports whether a row's date says that it holds totals.
+func isTotals(date string) bool {
+	return slices.Contains(totalWords, strings.ToLower(strings.Trim(date, " :\u00a0")))
 }
 
 // days yields the site export, a day in one chunk or more.
@@ -328,6 +371,7 @@ type days struct {
 	first   string
 	last    string
 	tally   tally
+	numbers adapters.Numbers // of all tables
 
 	totals    map[string]total   // by date
 	shares    map[string]*shared // by date; nil where days share no users
@@ -344,7 +388,11 @@ func openDays(ctx context.Context, found *tables, opt adapters.Options) (_ *days
 	}()
 	for k, all := range found.sums {
 		for _, t := range all {
-			d.tables = append(d.tables, newSumsTable(t, kind(k)))
+			s := newSumsTable(t, kind(k))
+			for m := range s.amounts.numbers {
+				s.amounts.numbers[m].Others = &d.numbers
+			}
+			d.tables = append(d.tables, s)
 		}
 	}
 	if err := d.look(ctx, found.sites); err != nil {

@@ -12,7 +12,11 @@ import (
 )
 
 // total is what the table visitors says of a day.
-type total struct{ visits, visitors int }
+type total struct {
+	visits, visitors int
+	line             string // the row
+	row              int64  // its number
+}
 
 // persons is how many visitors a day is made with.
 func (t total) persons() int {

@@ -2,6 +2,9 @@ package plausible
 
 import (
 	"context"
+	"crypto/sha256"
+	"math"
+	"strconv"
 	"strings"
 
 	"hopper/adapters/input/rows"
@@ -177,8 +180,9 @@ func (v *verifier) readTable(ctx context.Context, t *sumsTable) error {
 		t.Column(first(visitColumns[k], "visits")...), t.Column("bounces"), t.Column("visitors"), t.Column("pageviews"), t.Column("visit_duration"),
 	}
 	date := t.Column("date")
+	read := readRows{sorted: t.sorted}
 	return t.Each(ctx, func(row *rows.Row) error {
-		if row.Err != nil || t.others(row) {
+		if row.Err != nil || t.others(row) || read.again(row.Cells, date) {
 			return nil
 		}
 		cell := func(column string) string {
@@ -197,16 +201,46 @@ func (v *verifier) readTable(ctx context.Context, t *sumsTable) error {
 			if column < 0 {
 				continue
 			}
-			if n[m], ok = count(row.Cells[column]); !ok {
+			if n[m], ok = v.amount(t, m, row.Cells[column]); !ok {
 				return nil
 			}
 		}
 		keys := make([]string, len(keyColumns[k]))
 		for i, column := range keyColumns[k] {
-			keys[i] = cell(column)
+			if keys[i] = cell(column); t.nulls && isNull(keys[i]) {
+				keys[i] = ""
+			}
 		}
 		return v.addRow(day, k, canonical(k, strings.Join(keys, "\x00")), n, columns)
 	})
+}
+
+// amount reads a number by itself where it is written plainly.
+func (v *verifier) amount(t *sumsTable, measure int, cell string) (int, bool) {
+	if n, err := strconv.Atoi(cell); err == nil {
+		return max(n, 0), true
+	}
+	f, ok := t.amounts.amount(measure, cell)
+	return int(max(math.Round(f), 0)), ok
+}
+
+// readRows are the rows of a table that were read, of one day where the table
+// is sorted: a row that stands in it twice counts once.
+type readRows struct {
+	sorted bool
+	date   string
+	lines  map[string]bool
+}
+
+func (r *readRows) again(cells []string, date int) bool {
+	if r.lines == nil || r.sorted && cells[date] != r.date {
+		r.date, r.lines = strings.Clone(cells[date]), map[string]bool{}
+	}
+	sum := sha256.Sum256([]byte(strings.Join(cells, "\x00")))
+	line := string(sum[:16])
+	again := r.lines[line]
+	r.lines[line] = true
+	return again
 }
 
 // first returns a list of a text, where there is one, and another.

@@ -23,11 +23,15 @@ type archive struct {
 	version  string
 }
 
+// maxDepth is how deep archives are opened inside archives.
+const maxDepth = 2
+
 // openArchive returns the members of an archive that are files, in name order.
-func (ins *Inputs) openArchive(ctx context.Context, o Object) (found opened) {
+// Depth is how many archives it is inside.
+func (ins *Inputs) openArchive(ctx context.Context, o Object, depth int) (found opened) {
 	r, err := o.Contents.OpenAt(ctx)
 	if errors.Is(err, errors.ErrUnsupported) || o.Size < 0 {
-		return ins.copyArchive(ctx, o)
+		return ins.copyArchive(ctx, o, depth)
 	}
 	if err != nil {
 		return opened{err: explain(o.Name, 0, err)}
@@ -52,14 +56,38 @@ func (ins *Inputs) openArchive(ctx context.Context, o Object) (found opened) {
 			found.err = err
 			return found
 		}
+		if in.Format() == Nested && depth < maxDepth {
+			inner := ins.openNested(ctx, in, depth+1)
+			found.add(inner)
+			if inner.err != nil {
+				return found
+			}
+			continue
+		}
 		found.inputs = append(found.inputs, in)
 		found.passed = append(found.passed, passedEmpty(in)...)
 	}
 	return found
 }
 
+// openNested opens a member that is an archive itself.
+func (ins *Inputs) openNested(ctx context.Context, in *Input, depth int) opened {
+	r, err := in.Open(ctx)
+	if err != nil {
+		return opened{err: err}
+	}
+	defer r.Close()
+	s, err := copyToDisk(in.Name, ins.shared.tempDir, r, spoolLimit)
+	if err != nil {
+		return opened{err: err}
+	}
+	inner := ins.openArchive(ctx, Object{Name: in.Name, Size: s.size, Contents: sectionContents{s, s.size}}, depth)
+	inner.closers = append(inner.closers, s)
+	return inner
+}
+
 // copyArchive opens an archive from a copy on disk, where a store has no random access.
-func (ins *Inputs) copyArchive(ctx context.Context, o Object) opened {
+func (ins *Inputs) copyArchive(ctx context.Context, o Object, depth int) opened {
 	r, err := o.Contents.Open(ctx, 0, -1)
 	if err != nil {
 		return opened{err: explain(o.Name, 0, err)}
@@ -70,7 +98,7 @@ func (ins *Inputs) copyArchive(ctx context.Context, o Object) opened {
 		return opened{err: err}
 	}
 	o.Size, o.Contents = s.size, sectionContents{s, s.size}
-	archive := ins.openArchive(ctx, o)
+	archive := ins.openArchive(ctx, o, depth)
 	archive.closers = append(archive.closers, s)
 	return archive
 }

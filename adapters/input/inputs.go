@@ -199,9 +199,15 @@ func (ins *Inputs) open(ctx context.Context, o Object) opened {
 		return opened{err: err}
 	}
 	if in.packing == zipped {
-		return ins.openArchive(ctx, o)
+		return ins.openArchive(ctx, o, 0)
 	}
 	return opened{inputs: []*Input{in}, passed: passedEmpty(in)}
+}
+
+// add takes what another object holds.
+func (o *opened) add(other opened) {
+	o.inputs, o.passed = append(o.inputs, other.inputs...), append(o.passed, other.passed...)
+	o.closers, o.err = append(o.closers, other.closers...), other.err
 }
 
 // passedEmpty lists an input that is empty. It is kept, for an adapter to pass

@@ -99,19 +99,21 @@ func TestOpen(t *testing.T) {
 	write(t, dir, "zst.csv.zst", zst(content))
 	write(t, dir, "bom.csv", []byte("\xef\xbb\xbf"+content))
 	write(t, dir, "inner.zip", archive("e.csv.gz", string(gz(content))))
+	write(t, dir, "nested.zip", archive("x/e.zip", string(archive("e.csv", content, ".DS_Store", "x")), "z.csv", content))
 	t.Chdir(dir)
 	for name, c := range map[string]struct {
 		args []string
 		want []string // names and bases
 	}{
-		"file":      {[]string{"zst.csv.zst"}, []string{"zst.csv.zst", "zst.csv"}},
-		"name lies": {[]string{"multi.dat"}, []string{"multi.dat", "multi.dat"}},
-		"mark":      {[]string{"bom.csv"}, []string{"bom.csv", "bom.csv"}},
-		"directory": {[]string{"d"}, []string{"d/a.csv.gz", "a.csv", "d/b.csv", "b.csv", "d/deep/c.csv", "c.csv", "d/empty.csv", "empty.csv"}},
-		"glob":      {[]string{"d/*.csv*", "bom.csv"}, nil}, // d/empty.csv is named, so it must hold something
-		"two":       {[]string{"d/b*", "bom.csv"}, []string{"d/b.csv", "b.csv", "bom.csv", "bom.csv"}},
-		"archive":   {[]string{"e.zip"}, []string{"e.zip/event.csv", "event.csv", "e.zip/z/Session.CSV", "session.csv"}},
-		"packed":    {[]string{"inner.zip"}, []string{"inner.zip/e.csv.gz", "e.csv"}},
+		"archive in an archive": {[]string{"nested.zip"}, []string{"nested.zip/x/e.zip/e.csv", "e.csv", "nested.zip/z.csv", "z.csv"}},
+		"file":                  {[]string{"zst.csv.zst"}, []string{"zst.csv.zst", "zst.csv"}},
+		"name lies":             {[]string{"multi.dat"}, []string{"multi.dat", "multi.dat"}},
+		"mark":                  {[]string{"bom.csv"}, []string{"bom.csv", "bom.csv"}},
+		"directory":             {[]string{"d"}, []string{"d/a.csv.gz", "a.csv", "d/b.csv", "b.csv", "d/deep/c.csv", "c.csv", "d/empty.csv", "empty.csv"}},
+		"glob":                  {[]string{"d/*.csv*", "bom.csv"}, nil}, // d/empty.csv is named, so it must hold something
+		"two":                   {[]string{"d/b*", "bom.csv"}, []string{"d/b.csv", "b.csv", "bom.csv", "bom.csv"}},
+		"archive":               {[]string{"e.zip"}, []string{"e.zip/event.csv", "event.csv", "e.zip/z/Session.CSV", "session.csv"}},
+		"packed":                {[]string{"inner.zip"}, []string{"inner.zip/e.csv.gz", "e.csv"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.want == nil {

@@ -62,7 +62,7 @@ func (ins *Inputs) openStream(ctx context.Context, name string, r io.ReadCloser)
 		if err != nil {
 			return opened{err: err}
 		}
-		archive := ins.openArchive(ctx, Object{Name: name, Size: s.size, Contents: sectionContents{s, s.size}})
+		archive := ins.openArchive(ctx, Object{Name: name, Size: s.size, Contents: sectionContents{s, s.size}}, 0)
 		archive.closers = append(archive.closers, s, r)
 		return archive
 	}

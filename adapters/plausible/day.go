@@ -122,7 +122,7 @@ func midnight(date string, later int, zone *time.Location) time.Time {
 }
 
 // add takes a record of the day.
-func (d *day) add(s *sumsTable, r *record) {
+func (d *day) add(s *sumsTable, r *sumsRow) {
 	d.total++
 	at := pipeline.Origin{Input: s.Input.Name, Row: r.row}
 	if d.at.Input == "" {
@@ -147,6 +147,10 @@ func (d *day) add(s *sumsTable, r *record) {
 	parts := make([]string, len(s.keys))
 	for i, column := range s.keys {
 		parts[i] = r.cell(column)
+	}
+	name := r.cell(s.extra)
+	if s.kind == pagesTable || s.kind == entryPagesTable || s.kind == exitPagesTable {
+		parts[0], name = pageOf(parts[0], name)
 	}
 	switch {
 	case s.kind == customEventsTable && parts[0] == "engagement":
@@ -174,7 +178,7 @@ func (d *day) add(s *sumsTable, r *record) {
 		d.repairs = append(d.repairs, reject{at: at, reason: RepairAdded})
 	}
 	if s.kind == pagesTable {
-		if name := r.cell(s.extra); name != "" && n[3] >= d.hosts[parts[0]].pageviews {
+		if name != "" && n[3] >= d.hosts[parts[0]].pageviews {
 			d.hosts[parts[0]] = host{name, n[3]}
 		}
 	}

@@ -3,6 +3,7 @@ package plausible
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"hopper/adapters"
 	"hopper/adapters/input"
 	"hopper/adapters/input/rows"
+	"hopper/adapters/input/rows/record"
 	"hopper/pipeline"
 )
 
@@ -19,7 +21,7 @@ const (
 	RejectVisitor = "neither user_id nor session_id"
 
 	OmitHeartbeat = "an engagement event, which is Plausible's own heartbeat"
-	OmitRepeat    = "an event that another table has too"
+	OmitRepeat    = "an event that the inputs have already"
 
 	RepairUTF8  = "invalid UTF-8 replaced"
 	RepairMeta  = "meta.key and meta.value of different lengths: the common part kept"
@@ -36,9 +38,11 @@ type eventTable struct {
 	country, subdivision, subdivision2, city       int
 	device, os, osVersion, browser, browserVersion int
 	metaKey, metaValue, amount, currency, site     int
+	meta                                           int // properties in one column
 
 	times *adapters.Times
 	only  string // the site whose events are read; empty is all
+	nulls bool   // a word such as NULL stands for what is empty
 	utm   [len(adapters.UTMNames)]int
 }
 
@@ -68,6 +72,7 @@ func newEventTable(t *rows.Table) *eventTable {
 	e.device, e.os, e.osVersion = at("screen_size", "device"), at("operating_system", "os"), at("operating_system_version", "os_version")
 	e.browser, e.browserVersion = at("browser"), at("browser_version")
 	e.metaKey, e.metaValue = at("meta.key"), at("meta.value")
+	e.meta = at("meta", "props", "properties", "custom_props", "custom_properties")
 	e.site, e.times = siteColumn(e.Table), &adapters.Times{Serials: true}
 	e.amount, e.currency = at("revenue_source_amount", "revenue_reporting_amount"), at("revenue_source_currency", "revenue_reporting_currency")
 	for i, n := range adapters.UTMNames {
@@ -106,10 +111,7 @@ func withoutHeader(t *rows.Table) []string {
 
 // openEvents prepares to read the events.
 func (f *tables) openEvents(ctx context.Context, opt adapters.Options) (*adapters.Reading, error) {
-	if err := f.surveyEvents(ctx, opt); err != nil {
-		return nil, err
-	}
-	repeats, err := f.findRepeats(ctx, opt)
+	repeats, err := f.surveyEvents(ctx, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +129,7 @@ func (f *tables) openEvents(ctx context.Context, opt adapters.Options) (*adapter
 		{e.metaKey, "custom properties (meta.key, meta.value)"}, {e.browserVersion, "browser versions"}, {e.city, "cities"},
 		{e.country, "countries"}, {e.hostname, "hostnames, give one with --hostname"}, {e.sessionID, "visits (session_id): one visit a visitor and day is made"},
 	} {
-		if c.column < 0 {
+		if c.column < 0 && (c.column != e.metaKey || e.meta < 0) {
 			notes = append(notes, "The export lacks "+c.what+".")
 		}
 	}
@@ -144,119 +146,119 @@ func (f *tables) openEvents(ctx context.Context, opt adapters.Options) (*adapter
 	return r, nil
 }
 
-// surveyEvents reads the tables through where it must be known of all rows
-// whose sites they are, or which order of day and month their times have.
-func (f *tables) surveyEvents(ctx context.Context, opt adapters.Options) error {
-	of := &sites{what: "events"}
-	for _, e := range f.events {
-		free, err := e.needsOrder(ctx)
-		if err != nil {
-			return err
-		}
-		if e.site < 0 && !free {
-			continue
-		}
-		if err := e.Input.Spool(ctx); err != nil {
-			return err
-		}
-		if err := e.survey(ctx, of, opt); err != nil {
-			return err
-		}
-	}
-	var err error
-	if of.domains, err = readSites(ctx, f.sites); err != nil {
-		return err
-	}
-	only, err := of.choose(opt.Get(adapters.Website), f.events[0].Input.Name)
-	for _, e := range f.events {
-		e.only = only
-	}
-	return err
-}
-
-// findRepeats finds the events that a table has of an earlier one, as exports of
-// periods that overlap have them. Events have no identifiers: within a table all
-// are kept, so that as many of equal ones are left as a table has that has most.
-func (f *tables) findRepeats(ctx context.Context, opt adapters.Options) (*adapters.Repeats, error) {
-	if len(f.events) < 2 {
-		return nil, nil
-	}
-	finder := adapters.RepeatFinder{Dir: opt.TempDir}
-	defer finder.Close()
+// surveyEvents reads the tables through for what must be known of all rows:
+// whose sites they are, the order of day and month, and which events a row
+// has that an earlier one has too.
+func (f *tables) surveyEvents(ctx context.Context, opt adapters.Options) (*adapters.Repeats, error) {
+	s := &survey{sites: sites{what: "events"}, repeats: adapters.RepeatFinder{Dir: opt.TempDir}}
+	defer s.repeats.Close()
 	for i, e := range f.events {
 		if err := e.Input.Spool(ctx); err != nil {
 			return nil, err
 		}
-		var second pipeline.Micros
-		equal := map[string]int{} // events of this second so far
-		err := e.Each(ctx, func(row *rows.Row) error {
-			if row.Err != nil || row.Cells[e.name] == "engagement" {
-				return nil
-			}
-			at, ok := e.times.Parse(row.Cells[e.timestamp])
-			if !ok {
-				return nil
-			}
-			if at != second {
-				second = at
-				clear(equal)
-			}
-			key := strconv.FormatInt(int64(at), 10)
-			for _, column := range []int{e.name, e.site, e.userID, e.sessionID, e.hostname, e.pathname} {
-				if key += "\x00"; column >= 0 {
-					key += row.Cells[column]
-				}
-			}
-			equal[key]++
-			return finder.Add(adapters.IDOf(key+"\x00"+strconv.Itoa(equal[key])), i, row.Number)
-		})
-		if err != nil {
+		if err := s.read(ctx, i, e, opt); err != nil {
 			return nil, err
 		}
 	}
-	return finder.Find(ctx)
-}
-
-// needsOrder looks at the first rows for times such as 5/1/2024 8:20.
-func (e *eventTable) needsOrder(ctx context.Context) (bool, error) {
-	sample, err := e.Sample(ctx)
+	var err error
+	if s.sites.domains, err = readSites(ctx, f.sites); err != nil {
+		return nil, err
+	}
+	only, err := s.sites.choose(opt.Get(adapters.Website), f.events[0].Input.Name)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	for row := range sample.Rows() {
-		if row.Err == nil && adapters.NeedsOrder(row.Cells[e.timestamp]) {
-			return true, nil
-		}
+	for _, e := range f.events {
+		e.only = only
 	}
-	return false, nil
+	return s.repeats.Find(ctx)
 }
 
-// survey counts the events of each site and finds the order of day and month.
-func (e *eventTable) survey(ctx context.Context, of *sites, opt adapters.Options) error {
+// survey is what is found in the first reading of tables of events.
+type survey struct {
+	sites   sites
+	repeats adapters.RepeatFinder
+
+	// Events have no identifiers: those that stand together are several, as many
+	// as the place has that has most.
+	second string         // of the events before
+	equal  map[string]int // events of this second so far
+}
+
+func (s *survey) read(ctx context.Context, table int, e *eventTable, opt adapters.Options) error {
 	var finder adapters.OrderFinder
+	var empty, null bool
+	s.second, s.equal = "", map[string]int{}
+	texts := append([]int{e.referrer, e.source, e.device, e.os, e.osVersion, e.browser, e.browserVersion}, e.utm[:]...)
 	err := e.Each(ctx, func(row *rows.Row) error {
 		if row.Err != nil {
 			return nil
 		}
 		finder.Add(row.Cells[e.timestamp])
-		if e.site < 0 || row.Cells[e.name] == "engagement" {
+		for _, column := range texts {
+			if column >= 0 {
+				empty = empty || row.Cells[column] == ""
+				null = null || isNull(row.Cells[column])
+			}
+		}
+		if row.Cells[e.name] == "engagement" {
 			return nil
 		}
-		host := ""
-		if e.hostname >= 0 {
-			host = row.Cells[e.hostname]
+		if e.site >= 0 {
+			s.sites.add(adapters.Integer(row.Cells[e.site]), cellAt(row, e.hostname))
 		}
-		of.add(adapters.Integer(row.Cells[e.site]), host)
-		return nil
+		if err := e.rounded(row); err != nil {
+			return err
+		}
+		return s.addRepeat(table, e, row)
 	})
 	if err != nil {
 		return err
 	}
+	e.nulls = null && !empty // else it is a value of that name
 	if e.times.Order = adapters.OrderOf(opt); e.times.Order != adapters.AnyOrder {
 		return nil
 	}
 	if e.times.Order, err = finder.Order(); err != nil {
 		return &input.Error{Input: e.Input.Name, Field: "timestamp", Err: err}
+	}
+	return nil
+}
+
+func (s *survey) addRepeat(table int, e *eventTable, row *rows.Row) error {
+	second := row.Cells[e.timestamp]
+	if second != s.second {
+		s.second = strings.Clone(second)
+		clear(s.equal)
+	}
+	if at, ok := e.times.Parse(second); ok { // the same event in another form of time
+		second = strconv.FormatInt(int64(at), 10)
+	}
+	key := second
+	for _, column := range []int{e.name, e.site, e.userID, e.sessionID, e.hostname, e.pathname, e.metaValue, e.meta} {
+		key += "\x00" + cellAt(row, column)
+	}
+	s.equal[key]++
+	return s.repeats.Add(adapters.IDOf(key+"\x00"+strconv.Itoa(s.equal[key])), table, row.Number)
+}
+
+func cellAt(row *rows.Row, column int) string {
+	if column < 0 {
+		return ""
+	}
+	return row.Cells[column]
+}
+
+// rounded refuses ids that a spreadsheet has made numbers of, such as
+// 1.23457E+18: many visitors have the same then.
+func (e *eventTable) rounded(row *rows.Row) error {
+	for _, column := range []int{e.userID, e.sessionID} {
+		digits, power, found := strings.Cut(strings.ToUpper(cellAt(row, column)), "E")
+		if found && len(digits) < 17 && strings.Trim(digits, "0123456789.,") == "" && strings.Trim(power, "+0123456789") == "" && digits != "" && power != "" {
+			return (&input.Error{Input: e.Input.Name, Row: row.Number, Field: e.Columns[column],
+				Err: fmt.Errorf("is %s, an id that a spreadsheet has rounded, so that visitors cannot be told apart", row.Cells[column])}).
+				Advise("give the dump as it was exported, not saved by a spreadsheet")
+		}
 	}
 	return nil
 }
@@ -336,10 +338,10 @@ type eventDecoder struct {
 
 func (d *eventDecoder) decode(row *rows.Row) {
 	get := func(column int) string {
-		if column < 0 {
-			return ""
+		if cell := cellAt(row, column); !d.nulls || !isNull(cell) {
+			return cell
 		}
-		return row.Cells[column]
+		return ""
 	}
 	if get(d.name) == "engagement" {
 		d.out.Omit(d.at, OmitHeartbeat)
@@ -356,12 +358,13 @@ func (d *eventDecoder) decode(row *rows.Row) {
 	}
 	ev := pipeline.Event{
 		Time: when, Visitor: get(d.userID), Session: get(d.sessionID),
-		Hostname: get(d.hostname), Path: get(d.pathname),
-		Browser: get(d.browser), BrowserVersion: get(d.browserVersion),
+		Hostname: get(d.hostname),
+		Browser:  get(d.browser), BrowserVersion: get(d.browserVersion),
 		OS: get(d.os), OSVersion: get(d.osVersion), Device: get(d.device),
 		Country: unpadded(get(d.country)), Region: get(d.subdivision),
 		Origin: d.at, Raw: row.Raw,
 	}
+	ev.Path, ev.Hostname = pageOf(get(d.pathname), ev.Hostname)
 	if ev.Visitor == "" && ev.Session == "" {
 		d.out.Reject(d.at, RejectVisitor, row.Text())
 		return
@@ -382,7 +385,8 @@ func (d *eventDecoder) decode(row *rows.Row) {
 		d.out.Repair(d.at, RepairSource)
 	}
 	d.props = d.props[:0]
-	d.meta(row)
+	d.arrays(row)
+	d.members(row)
 	d.revenue(get(d.amount), get(d.currency))
 	if name := get(d.name); name != "pageview" {
 		ev.Kind, ev.Name = pipeline.Custom, name
@@ -405,8 +409,62 @@ func (d *eventDecoder) outbound(ev *pipeline.Event) {
 	}
 }
 
-// meta adds an event's custom properties.
-func (d *eventDecoder) meta(row *rows.Row) {
+// members adds the custom properties that stand in one column, as an object or
+// as a list of pairs.
+func (d *eventDecoder) members(row *rows.Row) {
+	if d.meta < 0 {
+		return
+	}
+	v := row.Value(d.meta)
+	switch {
+	case v == nil || v.Kind == record.Text && d.nulls && isNull(v.Text):
+	case v.Kind == record.Object:
+		for i := range v.Kids {
+			d.member(v.Kids[i].Key, &v.Kids[i])
+		}
+	case v.Kind == record.List:
+		for i := range v.Kids {
+			pair := v.Kids[i].Kids
+			switch {
+			case len(pair) == 0:
+			case len(pair) != 2:
+				d.out.Repair(d.at, RepairArray)
+			default: // ["name","value"] or {"key":"name","value":"value"}
+				d.member(pair[0].Text, &pair[1])
+			}
+		}
+	default:
+		d.mapped(v.Text)
+	}
+}
+
+func (d *eventDecoder) member(key string, v *record.Value) {
+	text := v.Text
+	switch v.Kind {
+	case record.Null:
+		return
+	case record.Object, record.List:
+		text = string(v.AppendJSON(nil))
+	}
+	d.props = append(d.props, pipeline.Property{Key: strings.Clone(key), Value: strings.Clone(text)})
+}
+
+// mapped reads ClickHouse's map: {'name':'value'}.
+func (d *eventDecoder) mapped(s string) {
+	inner, opened := strings.CutPrefix(strings.TrimSpace(s), "{")
+	inner, closed := strings.CutSuffix(inner, "}")
+	items, ok := parseArray("["+strings.ReplaceAll(inner, "':'", "','")+"]", nil)
+	if !opened || !closed || !ok || len(items)%2 != 0 {
+		d.out.Repair(d.at, RepairArray)
+		return
+	}
+	for i := 0; i < len(items); i += 2 {
+		d.props = append(d.props, pipeline.Property{Key: items[i], Value: items[i+1]})
+	}
+}
+
+// arrays adds the custom properties that stand in two arrays.
+func (d *eventDecoder) arrays(row *rows.Row) {
 	if d.metaKey < 0 || d.metaValue < 0 {
 		return
 	}

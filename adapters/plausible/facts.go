@@ -17,18 +17,23 @@ import (
 // [verify] is for those.
 func tell(ctx context.Context, found *tables, yield func(*recount.Fact) error) error {
 	for _, e := range found.events {
-		if err := tellTable(ctx, e.Table, yield); err != nil {
+		if err := tellTable(ctx, e, yield); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func tellTable(ctx context.Context, t *rows.Table, yield func(*recount.Fact) error) error {
-	return t.Each(ctx, func(row *rows.Row) error {
-		f := &recount.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: row.Number}}
+func tellTable(ctx context.Context, e *eventTable, yield func(*recount.Fact) error) error {
+	return e.Each(ctx, func(row *rows.Row) error {
+		f := &recount.Fact{Origin: pipeline.Origin{Input: e.Input.Name, Row: row.Number}}
 		if row.Err == nil {
-			tellRow(f, t, row)
+			for i, cell := range row.Cells {
+				if e.nulls && isNull(cell) {
+					row.Cells[i] = ""
+				}
+			}
+			tellRow(f, e.Table, row)
 		}
 		return yield(f)
 	})
@@ -44,6 +49,10 @@ func tellRow(f *recount.Fact, t *rows.Table, row *rows.Row) {
 	f.At = momentOf(cell("timestamp", "time", "event_timestamp"))
 	f.Visitor, f.Session = cell("user_id"), cell("session_id")
 	f.Host, f.Page = cell("hostname"), cell("pathname", "page")
+	if _, address, found := strings.Cut(f.Page, "://"); found && strings.HasPrefix(f.Page, "http") {
+		_, f.Page, _ = strings.Cut(address, "/")
+		f.Page = "/" + f.Page
+	}
 	f.Device, f.OS, f.Browser = cell("screen_size", "device"), cell("operating_system", "os"), cell("browser")
 	f.Country = strings.Trim(cell("country_code", "country"), "\x00 ")
 

@@ -1,6 +1,7 @@
 package plausible
 
 import (
+	"cmp"
 	"strings"
 
 	"hopper/adapters"
@@ -153,4 +154,16 @@ var hosts = map[string]string{
 	"designer news":    "designernews.co",
 	"alternativeto":    "alternativeto.net",
 	"google play":      "play.google.com",
+}
+
+// pageOf returns the path and the host of a page, which tools give with its
+// host at times: https://shop.example/menu.
+func pageOf(page, host string) (path, ofHost string) {
+	for _, scheme := range [...]string{"https://", "http://"} {
+		if address, found := strings.CutPrefix(page, scheme); found {
+			own, path, _ := strings.Cut(address, "/")
+			return "/" + path, cmp.Or(host, own)
+		}
+	}
+	return page, host
 }

@@ -457,6 +457,100 @@ func TestPeriodUsers(t *testing.T) {
 	}
 }
 
+// TestEventsInAnyForm holds that a dump of events gives the same events in any
+// form that people's tools make of it.
+func TestEventsInAnyForm(t *testing.T) {
+	events := newSite(8, firstDay, 2, 12).events()
+	saved := func(change func(*sheet)) string {
+		table := sheet{name: events.name, columns: slices.Clone(events.columns)}
+		for _, row := range events.rows {
+			table.rows = append(table.rows, slices.Clone(row))
+		}
+		change(&table)
+		var b bytes.Buffer
+		table.csv(&b)
+		return b.String()
+	}
+	plain := saved(func(*sheet) {})
+	want, err := collect(t, adapters.Options{}, write(t, map[string]string{"events_v2.csv": plain}))
+	if err != nil || len(want) == 0 {
+		t.Fatalf("%d events, %v", len(want), err)
+	}
+	header, rest, _ := strings.Cut(plain, "\n")
+	middle := strings.Index(rest[len(rest)/2:], "\n2024-") + len(rest)/2 + 1
+	meta := func(write func(keys, values []string) string) string {
+		return saved(func(table *sheet) {
+			keys, values := slices.Index(table.columns, "meta.key"), slices.Index(table.columns, "meta.value")
+			table.columns[keys], table.columns[values] = "meta", "other"
+			for _, row := range table.rows {
+				row[keys], row[values] = write(items(row[keys]), items(row[values])), "x"
+			}
+		})
+	}
+	for name, dump := range map[string]string{
+		"header in the middle": header + "\n" + rest[:middle] + header + "\n" + rest[middle:],
+		"file twice":           plain + rest,
+		"NULL for nothing":     saved(inEmpty("NULL")),
+		"page with host": saved(func(table *sheet) {
+			host, path := slices.Index(table.columns, "hostname"), slices.Index(table.columns, "pathname")
+			for _, row := range table.rows {
+				row[path] = "https://" + row[host] + row[path]
+			}
+		}),
+		"meta as an object": meta(func(keys, values []string) string {
+			var members []string
+			for i := range keys {
+				members = append(members, strconv.Quote(keys[i])+":"+strconv.Quote(values[i]))
+			}
+			return "{" + strings.Join(members, ",") + "}"
+		}),
+		"meta as a map": meta(func(keys, values []string) string {
+			var members []string
+			for i := range keys {
+				members = append(members, "'"+keys[i]+"':'"+values[i]+"'")
+			}
+			return "{" + strings.Join(members, ",") + "}"
+		}),
+		"meta as pairs": meta(func(keys, values []string) string {
+			var members []string
+			for i := range keys {
+				members = append(members, "["+strconv.Quote(keys[i])+","+strconv.Quote(values[i])+"]")
+			}
+			return "[" + strings.Join(members, ",") + "]"
+		}),
+	} {
+		dir := write(t, map[string]string{"events_v2.csv": dump})
+		if got, err := collect(t, adapters.Options{}, dir); err != nil || !cmp.Equal(want, got) {
+			t.Errorf("%s: %v %.2000s", name, err, cmp.Diff(want, got))
+		}
+		r, err := open(t, nil, adapters.Options{}, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := verify(t, r); !v.Holds() {
+			t.Errorf("%s: %s", name, text(v))
+		}
+	}
+	for _, id := range []string{"1.23457E+18", "1,23457E+18", "1.2345678901e+18"} {
+		rounded := saved(func(table *sheet) {
+			for _, row := range table.rows {
+				row[slices.Index(table.columns, "user_id")] = id
+			}
+		})
+		if _, err := collect(t, adapters.Options{}, write(t, map[string]string{"events_v2.csv": rounded})); err == nil || !strings.Contains(err.Error(), "rounded") {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+}
+
+// items takes an array of simple strings apart.
+func items(array string) []string {
+	if array == "[]" {
+		return nil
+	}
+	return strings.Split(strings.Trim(array, "[]'"), "','")
+}
+
 // TestRepeatedEvents has two dumps of periods that overlap, one of them saved in
 // another form, with two equal events in one second.
 func TestRepeatedEvents(t *testing.T) {

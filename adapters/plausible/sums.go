@@ -58,13 +58,13 @@ type sumsTable struct {
 	chunk  *rows.Chunk
 	next   func() (*rows.Row, bool)
 	stop   func()
-	ahead  record
+	ahead  sumsRow
 	more   bool
 }
 
-// record is a row with its date. bad says why it is rejected, and omit why it
+// sumsRow is a row with its date. bad says why it is rejected, and omit why it
 // is left out.
-type record struct {
+type sumsRow struct {
 	date      string
 	row       int64
 	cells     []string
@@ -252,7 +252,7 @@ func (s *sumsTable) advance(ctx context.Context) (err error) {
 		return input.Errorf(s.Input.Name, "reading what was sorted on disk: %w", err)
 	}
 	s.more = true
-	rec := record{date: string(date)}
+	rec := sumsRow{date: string(date)}
 	row, n := binary.Varint(value)
 	rec.row = row
 	texts := make([]string, 0, 3+len(s.Columns))
@@ -268,15 +268,15 @@ func (s *sumsTable) advance(ctx context.Context) (err error) {
 
 // read returns the next record in the file's order. One without a date has
 // that of the record before.
-func (s *sumsTable) read(ctx context.Context) (record, bool, error) {
+func (s *sumsTable) read(ctx context.Context) (sumsRow, bool, error) {
 	for {
 		if s.next == nil {
 			chunk, err := s.reader.Next(ctx)
 			if errors.Is(err, io.EOF) {
-				return record{}, false, nil
+				return sumsRow{}, false, nil
 			}
 			if err != nil {
-				return record{}, false, err
+				return sumsRow{}, false, err
 			}
 			s.chunk = chunk
 			s.next, s.stop = iter.Pull(chunk.Rows())
@@ -286,11 +286,11 @@ func (s *sumsTable) read(ctx context.Context) (record, bool, error) {
 			s.stop()
 			s.next = nil
 			if err := s.chunk.Err(); err != nil {
-				return record{}, false, err
+				return sumsRow{}, false, err
 			}
 			continue
 		}
-		rec := record{row: row.Number, raw: row.Text(), date: s.ahead.date}
+		rec := sumsRow{row: row.Number, raw: row.Text(), date: s.ahead.date}
 		if row.Err != nil {
 			rec.bad = row.Err.Error()
 			return rec, true, nil
@@ -336,7 +336,7 @@ func (s *sumsTable) close() error {
 }
 
 // cell returns a record's cell of a column that may be absent.
-func (r *record) cell(column int) string {
+func (r *sumsRow) cell(column int) string {
 	if column < 0 {
 		return ""
 	}
@@ -344,7 +344,7 @@ func (r *record) cell(column int) string {
 }
 
 // hash tells a row from others of the same key.
-func (r *record) hash() uint64 {
+func (r *sumsRow) hash() uint64 {
 	h := fnv.New64a()
 	for _, cell := range r.cells {
 		io.WriteString(h, cell)

@@ -329,6 +329,9 @@ func canonical(k kind, key string) string {
 		return rowOf(c[0], c[1])
 	case pagesTable, entryPagesTable, exitPagesTable:
 		page, _, _ := strings.Cut(key, "?")
+		if _, address, found := strings.Cut(page, "://"); found && strings.HasPrefix(page, "http") {
+			_, page, _ = strings.Cut(address, "/")
+		}
 		switch {
 		case key == "":
 			page = notSet

@@ -49,6 +49,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -76,7 +77,7 @@ func detect(ctx context.Context, inputs []*input.Input) bool {
 		}
 		if rows.IsSQL(in) {
 			head := string(in.TextHead())
-			return strings.Contains(head, "website_event") || strings.Contains(head, "pageview") && strings.Contains(head, "session")
+			return strings.Contains(head, "website_event") || v1Dump.MatchString(head) && strings.Contains(head, "session")
 		}
 		if !rows.IsTable(in) {
 			return false
@@ -85,6 +86,9 @@ func detect(ctx context.Context, inputs []*input.Input) bool {
 		return err == nil && slices.ContainsFunc(found, func(t *rows.Table) bool { return roleOf(t) != other || headless(t) })
 	})
 }
+
+// v1Dump finds the table pageview in a dump; other products have events of that name.
+var v1Dump = regexp.MustCompile("(?i)\\b(?:table|tables|into|copy)\\s+(?:if\\s+(?:not\\s+)?exists\\s+)?(?:only\\s+)?[\\w.\"`]*pageview\\b")
 
 // isJoined reports whether an input is a table of sessions or properties.
 func isJoined(ctx context.Context, in *input.Input) bool {

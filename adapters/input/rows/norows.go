@@ -21,6 +21,12 @@ func noRows(in *input.Input) error {
 		}
 	case input.SQLite:
 		return input.Errorf(in.Name, "is an SQLite database; write its tables as SQL with sqlite3 FILE .dump > dump.sql and give dump.sql")
+	case input.Binary:
+		for _, name := range []string{"LowCardinality(", "UInt64", "DateTime", "Array(String)"} {
+			if bytes.Contains(in.Head(), []byte(name)) {
+				return input.Errorf(in.Name, "is in one of ClickHouse's own binary formats (Native, RowBinary); export it with FORMAT Parquet or FORMAT CSVWithNames")
+			}
+		}
 	case input.JSON:
 		return jsonError(in)
 	case input.Text:
@@ -37,6 +43,8 @@ func markup(in *input.Input) error {
 		return input.Errorf(in.Name, "is a web page (HTML) and no table: perhaps a login page was saved in its place; download the export again")
 	case bytes.HasPrefix(head, []byte("<?xml")) && (strings.Contains(in.Name, ".xlsx/") || strings.Contains(in.Name, "/xl/") || bytes.Contains(head, []byte("openxmlformats"))):
 		return input.Errorf(in.Name, "is part of a spreadsheet's workbook (XLSX); save the sheet as CSV UTF-8 and give that")
+	case bytes.HasPrefix(head, []byte("('")):
+		return input.Errorf(in.Name, "holds rows as ClickHouse's FORMAT Values writes them, without the columns' names; export it with FORMAT CSVWithNames or FORMAT SQLInsert")
 	case bytes.HasPrefix(head, []byte("<?xml")):
 		return input.Errorf(in.Name, "is XML; export the table as CSV or JSON")
 	}

@@ -592,6 +592,8 @@ func TestNoRows(t *testing.T) {
 		"a web page":  {"\n<!DOCTYPE html><html><title>Sign in</title>", "web page"},
 		"XLSX":        {`<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">`, "save the sheet as CSV"},
 		"an error":    {`{"error":{"code":401,"message":"Unauthorized"}}`, "Unauthorized"},
+		"Native":      {"\x02\x03\x04time\x08DateTime\x00\x01\x02\xff\xfe\x80\x02id\x06UInt64\x00\x00\x00", "FORMAT CSVWithNames"},
+		"Values":      {"('2024-05-01 10:00:00','pageview',1),('2024-05-01 10:00:01','pageview',1)", "FORMAT Values"},
 		"a binary":    {"\x00\x01\x02\x03\x99\xfe\x80\x00\x00\x07", "binary data"},
 	} {
 		t.Run(name, func(t *testing.T) {

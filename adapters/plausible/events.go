@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -55,6 +56,11 @@ var (
 	arraysLast   = []string{"utm_content", "utm_term", "browser_version", "operating_system_version", "subdivision1_code", "subdivision2_code", "city_geoname_id", "meta.key", "meta.value"}
 	laterColumns = []string{"revenue_reporting_amount", "revenue_reporting_currency", "revenue_source_amount", "revenue_source_currency"}
 )
+
+// eventColumns are those of events_v2, of version 1 and of raw exports, with those
+// that say nothing that Rybbit could show.
+var eventColumns = slices.Concat(headColumns, arraysFirst, laterColumns, strings.Fields("domain time event_timestamp event_name page source country region city device os "+
+	"os_version meta props properties custom_props custom_properties scroll_depth engagement_time interactive? acquisition_channel click_id_param recovery_id"))
 
 // isEvents reports whether a table is events_v2 or a raw export of it.
 func isEvents(t *rows.Table) bool { return newEventTable(t) != nil }
@@ -134,7 +140,7 @@ func (f *tables) openEvents(ctx context.Context, opt adapters.Options) (*adapter
 		}
 	}
 	for _, e := range f.events {
-		notes = append(notes, e.Table.Notes()...)
+		notes = append(append(notes, e.Table.Notes()...), unread(e.Table, eventColumns)...)
 	}
 	r.Notes = f.passed(notes)
 	r.Remarks = func() (remarks []string) {

@@ -69,7 +69,7 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*ad
 	}
 	return &adapters.Reading{
 		Source: src, Shape: "Plausible site export", Schema: found.schema(),
-		Notes: append(found.notes(), src.notes()...), Remarks: src.remarks,
+		Notes: append(found.notes(), src.notes()...), Remarks: src.remarks, Doubt: src.doubt(),
 		Verify: func(ctx context.Context, t pipeline.Translation, progress func(int64)) (*recount.Comparison, error) {
 			return verify(ctx, src, t, progress)
 		},

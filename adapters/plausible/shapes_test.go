@@ -280,6 +280,54 @@ func TestEventsAlone(t *testing.T) {
 	}
 }
 
+// TestEventsTableAlone has nothing but custom events, which are no pageviews.
+func TestEventsTableAlone(t *testing.T) {
+	dir := write(t, map[string]string{"imported_custom_events.csv": "date,name,link_url,path,visitors,events\n2024-03-01,Signup,,,7,9\n2024-03-01,Login,,,3,3\n"})
+	events, err := collect(t, adapters.Options{}, dir)
+	sessions := map[string]bool{}
+	for _, ev := range events {
+		if ev.Kind != pipeline.Custom {
+			t.Errorf("a %s", ev.Kind)
+		}
+		sessions[ev.Session] = true
+	}
+	if err != nil || len(events) != 12 || len(sessions) != 7 {
+		t.Errorf("%d events in %d visits, %v", len(events), len(sessions), err)
+	}
+}
+
+// TestDoubt has tables that cannot be one site's days.
+func TestDoubt(t *testing.T) {
+	visitors := func(days ...string) string {
+		return "date,visitors,pageviews,bounces,visits,visit_duration\n" + strings.Join(days, ",1,1,1,1,0\n") + ",1,1,1,1,0\n"
+	}
+	pages := func(day, host string) string {
+		return "date,hostname,page,visits,visitors,pageviews,color\n" + day + "," + host + ",/,1,1,1,red\n"
+	}
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"weeks":        {map[string]string{"imported_visitors.csv": visitors("2024-01-01", "2024-01-08", "2024-01-15", "2024-01-29", "2024-02-05")}, "one day a week"},
+		"months":       {map[string]string{"imported_visitors.csv": visitors("2024-01-01", "2024-02-01", "2024-03-01")}, "the first of months"},
+		"days":         {map[string]string{"imported_visitors.csv": visitors("2024-01-01", "2024-01-08", "2024-01-15", "2024-01-22", "2024-01-28")}, ""},
+		"two sites":    {map[string]string{"a/imported_pages.csv": pages("2024-01-01", "a.example"), "b/imported_pages.csv": pages("2024-01-02", "b.test")}, "two sites"},
+		"one site":     {map[string]string{"a/imported_pages.csv": pages("2024-01-01", "a.example"), "b/imported_pages.csv": pages("2024-01-02", "www.a.example")}, ""},
+		"without host": {map[string]string{"a/imported_pages.csv": pages("2024-01-01", "a.example"), "b/imported_pages.csv": pages("2024-01-02", "")}, ""},
+	} {
+		r, err := open(t, nil, adapters.Options{}, write(t, c.files))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (r.Doubt == nil) != (c.want == "") || r.Doubt != nil && !strings.Contains(r.Doubt.Error(), c.want) {
+			t.Errorf("%s: %v", name, r.Doubt)
+		}
+		if strings.Contains(name, "site") && !strings.Contains(strings.Join(r.Notes, "\n"), "not read are the columns color") {
+			t.Errorf("%s: %q", name, r.Notes)
+		}
+	}
+}
+
 // TestOnlyHost has a day without pages, on a site of one host.
 func TestOnlyHost(t *testing.T) {
 	dir := write(t, map[string]string{

@@ -9,6 +9,7 @@ import (
 	"hash/fnv"
 	"io"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -50,6 +51,7 @@ type sumsTable struct {
 	amounts amounts
 	extra   int  // hostname of pages
 	nulls   bool // a word such as NULL stands for what is empty
+	hosts   map[string]bool
 
 	// While reading.
 	reader *rows.Reader
@@ -112,8 +114,10 @@ func newSumsTable(t *rows.Table, k kind) *sumsTable {
 
 // look looks at the table's rows for what must be known of all tables before
 // any is read: whose sites they are, the hosts, and the form of dates.
-func (s *sumsTable) look(ctx context.Context, of *sites, hosts map[string]bool) error {
+func (s *sumsTable) look(ctx context.Context, of *sites) error {
+	const manyHosts = 1000 // anybody can send a site events of any host
 	previous, empty := "", false
+	s.hosts = map[string]bool{}
 	err := s.Each(ctx, func(row *rows.Row) error {
 		if row.Err != nil {
 			return nil
@@ -136,8 +140,8 @@ func (s *sumsTable) look(ctx context.Context, of *sites, hosts map[string]bool) 
 		if s.site >= 0 {
 			of.add(adapters.Integer(row.Cells[s.site]), host)
 		}
-		if len(hosts) < 2 && host != "" && !hosts[host] {
-			hosts[strings.Clone(host)] = true
+		if len(s.hosts) < manyHosts && host != "" && !s.hosts[host] {
+			s.hosts[strings.Clone(host)] = true
 		}
 		return nil
 	})
@@ -146,7 +150,7 @@ func (s *sumsTable) look(ctx context.Context, of *sites, hosts map[string]bool) 
 }
 
 // survey reads the table through, to learn its days and whether they are in order.
-func (s *sumsTable) survey(ctx context.Context, totals map[string]total) error {
+func (s *sumsTable) survey(ctx context.Context, dates map[string]bool, totals map[string]total) error {
 	s.sorted = true
 	previous, cell, day := "", "", ""
 	return s.Each(ctx, func(row *rows.Row) error {
@@ -162,6 +166,9 @@ func (s *sumsTable) survey(ctx context.Context, totals map[string]total) error {
 			}
 		}
 		s.sorted = s.sorted && day >= previous
+		if day != previous {
+			dates[day] = true
+		}
 		previous = day
 		if s.first == "" || day < s.first {
 			s.first = day
@@ -373,6 +380,7 @@ type days struct {
 	tally   tally
 	numbers adapters.Numbers // of all tables
 
+	dates     map[string]bool
 	totals    map[string]total   // by date
 	shares    map[string]*shared // by date; nil where days share no users
 	userNotes []string
@@ -380,7 +388,7 @@ type days struct {
 
 // openDays surveys the tables and begins to read them.
 func openDays(ctx context.Context, found *tables, opt adapters.Options) (_ *days, err error) {
-	d := &days{opt: opt, totals: map[string]total{}}
+	d := &days{opt: opt, dates: map[string]bool{}, totals: map[string]total{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.Close())
@@ -399,7 +407,7 @@ func openDays(ctx context.Context, found *tables, opt adapters.Options) (_ *days
 		return nil, err
 	}
 	for _, s := range d.tables {
-		if err := s.survey(ctx, d.totals); err != nil {
+		if err := s.survey(ctx, d.dates, d.totals); err != nil {
 			return nil, err
 		}
 		if s.first != "" && (d.first == "" || s.first < d.first) {
@@ -425,9 +433,10 @@ func openDays(ctx context.Context, found *tables, opt adapters.Options) (_ *days
 func (d *days) look(ctx context.Context, names []*rows.Table) error {
 	of, hosts := &sites{what: "rows"}, map[string]bool{}
 	for _, s := range d.tables {
-		if err := s.look(ctx, of, hosts); err != nil {
+		if err := s.look(ctx, of); err != nil {
 			return err
 		}
+		maps.Copy(hosts, s.hosts)
 	}
 	var err error
 	if of.domains, err = readSites(ctx, names); err != nil {

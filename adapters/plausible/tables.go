@@ -199,7 +199,50 @@ func (f *tables) notes() []string {
 	if len(f.sums[pagesTable]) == 0 || f.sums[pagesTable][0].Column("hostname") < 0 {
 		notes = append(notes, "The export does not have the site's hostname: give it with --hostname.")
 	}
+	if f.only(pagesTable) || f.only(pagesTable, customEventsTable, customPropsTable) {
+		notes = append(notes, "Visits are not in the table pages: as few are made as its pages allow, which is fewer than there were. Give the table visitors too.")
+	}
+	for _, all := range f.sums {
+		for _, t := range all {
+			notes = append(notes, unread(t, sumsColumns)...)
+		}
+	}
 	return f.passed(notes)
+}
+
+// only reports whether there are no sums but those of some kinds, the first
+// among them.
+func (f *tables) only(some ...kind) bool {
+	for k, all := range f.sums {
+		if len(all) > 0 && !slices.Contains(some, kind(k)) {
+			return false
+		}
+	}
+	return len(f.sums[some[0]]) > 0
+}
+
+// sumsColumns are those of all tables of site exports and imported_* tables,
+// with those that say nothing that Rybbit could show.
+var sumsColumns = strings.Fields("date site_id domain import_id hostname visits visitors pageviews bounces visit_duration entrances exits events name link_url path " +
+	"property value page entry_page exit_page source referrer utm_source utm_medium utm_campaign utm_content utm_term channel country region city device browser " +
+	"browser_version operating_system operating_system_version time_on_page active_visitors total_scroll_depth total_scroll_depth_visits total_time_on_page total_time_on_page_visits")
+
+// unread names the columns of a table that are not read.
+func unread(t *rows.Table, read []string) []string {
+	var names []string
+	for i, name := range t.Columns {
+		if name != "" && !slices.Contains(read, name) && i < len(t.Header) {
+			names = append(names, t.Header[i])
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	const most = 8
+	if len(names) > most {
+		names = append(names[:most], fmt.Sprintf("and %d more", len(names)-most))
+	}
+	return []string{fmt.Sprintf("%s: not read are the columns %s.", t.Input.Name, strings.Join(names, ", "))}
 }
 
 func (f *tables) passed(notes []string) []string {

@@ -142,8 +142,10 @@ func (b *builder) totals() Sums {
 		views += clip(p.Pageviews)
 		pageVisits = max(pageVisits, clip(p.Visits), clip(p.Visitors))
 	}
+	senders := 0 // of events, at least
 	for _, e := range day.Events {
 		b.numEvents += clip(e.Events)
+		senders = max(senders, min(clip(e.Visitors), clip(e.Events)))
 	}
 	pick := func(m Measure, told, derived int) int {
 		if day.Has&m != 0 {
@@ -158,7 +160,7 @@ func (b *builder) totals() Sums {
 
 	visits := max(best.Visits, pageVisits)
 	if visits == 0 && hits > 0 {
-		visits = max(1, min(best.Visitors, t.Pageviews))
+		visits = max(1, min(best.Visitors, t.Pageviews), senders)
 	}
 	t.Visits = pick(Visits, day.Totals.Visits, visits)
 
@@ -172,12 +174,13 @@ func (b *builder) totals() Sums {
 		// Visits that began the day before: their hits need one.
 		t.Visits = max(1, min(t.Visitors, t.Pageviews))
 	}
-	if day.Has&Pageviews == 0 {
+	eventsAlone := day.Has == 0 && seen == 0 && views == 0 // which have no pageviews
+	if day.Has&Pageviews == 0 && !eventsAlone {
 		t.Pageviews = max(t.Pageviews, t.Visits)
 	}
 
 	bounces := best.Bounces
-	if seen&Bounces == 0 {
+	if seen&Bounces == 0 && !eventsAlone {
 		// As few as leave two pageviews to every other visit.
 		bounces = max(0, 2*t.Visits-t.Pageviews)
 	}

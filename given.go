@@ -12,15 +12,15 @@ import (
 )
 
 // A GivenError says that the site has been given events of the same time by
-// another migration of the same source, so that they would stand in it twice.
+// another migration, so that they would stand in it twice.
 type GivenError struct {
 	Inputs []string
-	// Earliest and Latest are the times of the first and the last event of the
-	// inputs.
-	Earliest, Latest pipeline.Micros
-	Other            ledger.Given
-	// Sums says that the inputs hold sums of whole days.
-	Sums bool
+	// First and Last are the days that the site has been given already.
+	First, Last string
+	Other       ledger.Given
+	// Until and Since are what the options of these names must be for the rest to
+	// be imported: what comes before and what follows. Empty is nothing.
+	Until, Since string
 }
 
 func (e *GivenError) Error() string {
@@ -28,26 +28,76 @@ func (e *GivenError) Error() string {
 	for _, in := range e.Other.Migration.Inputs {
 		names = append(names, in.Name)
 	}
-	day := func(t pipeline.Micros) string { return t.Time().Format(time.DateOnly) }
 	var ways []string
-	if e.Earliest < e.Other.Earliest {
-		until := e.Other.Earliest.Time().Format(time.RFC3339Nano)
-		if e.Sums {
-			until = e.Other.Earliest.Time().AddDate(0, 0, -1).Format(time.DateOnly)
-		}
-		ways = append(ways, "--until "+until+" imports what comes before")
+	if e.Until != "" {
+		ways = append(ways, "--until "+e.Until+" imports what comes before")
 	}
-	if e.Latest > e.Other.Latest {
-		since := (e.Other.Latest + 1).Time().Format(time.RFC3339Nano) // an export can end amid a day
-		if e.Sums {
-			since = e.Other.Latest.Time().AddDate(0, 0, 1).Format(time.DateOnly)
-		}
-		ways = append(ways, "--since "+since+" imports what follows")
+	if e.Since != "" {
+		ways = append(ways, "--since "+e.Since+" imports what follows")
 	}
 	ways = append(ways, "--again imports all of it although events may then stand in Rybbit twice")
 	return fmt.Sprintf("%s: the days %s to %s have been given to this site already, by the migration of %s (%s): %s",
-		strings.Join(fewOf(e.Inputs), ", "), day(max(e.Earliest, e.Other.Earliest)), day(min(e.Latest, e.Other.Latest)),
-		e.Other.Begun.Format(time.DateOnly), strings.Join(fewOf(names), ", "), strings.Join(ways, "; "))
+		strings.Join(fewOf(e.Inputs), ", "), e.First, e.Last, e.Other.Begun.Format(time.DateOnly), strings.Join(fewOf(names), ", "), strings.Join(ways, "; "))
+}
+
+// period is a time that events were sent of: from the first to the last, or whole
+// days where they were made of sums.
+type period struct {
+	from, to pipeline.Micros // both inclusive
+	zone     *time.Location
+	days     bool
+}
+
+func periodOf(earliest, latest pipeline.Micros, days bool, zone *time.Location) period {
+	p := period{earliest, latest, zone, days}
+	if days {
+		p.from = pipeline.MicrosOf(p.midnight(earliest, 0))
+		p.to = pipeline.MicrosOf(p.midnight(latest, 1)) - 1
+	}
+	return p
+}
+
+// midnight returns when the day of t begins, or one so many days later.
+func (p *period) midnight(t pipeline.Micros, later int) time.Time {
+	year, month, day := t.Time().In(p.zone).Date()
+	return time.Date(year, month, day+later, 0, 0, 0, 0, p.zone)
+}
+
+func (p *period) day(t pipeline.Micros) string { return t.Time().In(p.zone).Format(time.DateOnly) }
+
+// before returns the value of --until with which p ends before t, and after that
+// of --since with which it begins after t.
+func (p *period) before(t pipeline.Micros) string {
+	switch {
+	case p.from >= t:
+		return ""
+	case !p.days:
+		return t.Time().Format(time.RFC3339Nano)
+	case p.zone == time.UTC:
+		return p.midnight(t, -1).Format(time.DateOnly) // the last day, inclusive
+	}
+	return p.midnight(t, 0).Format(time.RFC3339)
+}
+
+func (p *period) after(t pipeline.Micros) string {
+	switch {
+	case p.to <= t:
+		return ""
+	case !p.days:
+		return (t + 1).Time().Format(time.RFC3339Nano) // an export can end amid a day
+	case p.zone == time.UTC:
+		return p.midnight(t, 1).Format(time.DateOnly)
+	}
+	return p.midnight(t, 1).Format(time.RFC3339)
+}
+
+// given returns the period of another migration.
+func given(g ledger.Given) period {
+	zone := time.UTC
+	if own, err := time.LoadLocation(g.Migration.Options["timezone"]); err == nil {
+		zone = own
+	}
+	return periodOf(g.Earliest, g.Latest, g.Migration.Sums, zone)
 }
 
 // checkGiven refuses events of a time that the site has been given. Only where
@@ -56,30 +106,32 @@ func (r *importRun) checkGiven(ctx context.Context, book *ledger.Ledger, rules p
 	if r.Again || book.Resumed() && book.Missing() > 0 {
 		return nil
 	}
-	given, err := book.Given(r.State)
-	if err != nil || len(given) == 0 {
+	others, err := book.Given(r.State)
+	if err != nil || len(others) == 0 {
 		return err
 	}
-	stats, sums, err := r.count(ctx, rules, book.Started())
+	stats, err := r.count(ctx, rules, book.Started())
 	if err != nil || stats.Events == 0 {
 		return err
 	}
-	for _, g := range given {
-		if stats.Earliest < g.Latest && g.Earliest < stats.Latest {
-			return &GivenError{Inputs: r.result.Inputs, Earliest: stats.Earliest, Latest: stats.Latest, Other: g, Sums: sums}
+	own := periodOf(stats.Earliest, stats.Latest, r.match.Sums, r.reading(book.Started()).Location())
+	for _, g := range others {
+		other := given(g)
+		if own.from > other.to || other.from > own.to {
+			continue
 		}
+		return &GivenError{Inputs: r.result.Inputs, Other: g, First: own.day(max(own.from, other.from)), Last: own.day(min(own.to, other.to)),
+			Until: own.before(other.from), Since: own.after(other.to)}
 	}
 	return nil
 }
 
-// count reads the export through once for what it holds, and reports whether it
-// holds sums.
-func (r *importRun) count(ctx context.Context, rules pipeline.Normalizer, began time.Time) (_ pipeline.Stats, sums bool, err error) {
+// count reads the export through once for what it holds.
+func (r *importRun) count(ctx context.Context, rules pipeline.Normalizer, began time.Time) (_ pipeline.Stats, err error) {
 	reading, err := r.match.Open(ctx, r.reading(began))
 	if err != nil {
-		return pipeline.Stats{}, false, err
+		return pipeline.Stats{}, err
 	}
 	defer func() { err = errors.Join(err, reading.Source.Close()) }()
-	stats, err := pipeline.Count(ctx, &pipeline.Translation{Normalizer: rules, Jobs: r.options.Jobs}, reading.Source)
-	return stats, reading.Facts == nil, err
+	return pipeline.Count(ctx, &pipeline.Translation{Normalizer: rules, Jobs: r.options.Jobs}, reading.Source)
 }

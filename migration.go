@@ -25,7 +25,7 @@ func (e *Export) migration(ctx context.Context) (ledger.Migration, error) {
 	if err != nil {
 		return ledger.Migration{}, err
 	}
-	m := ledger.Migration{Source: e.adapter.Name(), Since: e.options.Since, Until: e.options.Until, Options: maps.Clone(e.options.Chosen)}
+	m := ledger.Migration{Source: e.adapter.Name(), Sums: e.match.Sums, Since: e.options.Since, Until: e.options.Until, Options: maps.Clone(e.options.Chosen)}
 	for _, option := range e.adapter.Options() {
 		if name := m.Options[option.Name]; option.Placeholder == "FILE" && name != "" {
 			// What is in the file counts, wherever it lies.

@@ -59,6 +59,8 @@ type Match struct {
 	// Units are the inputs of Own with events, grouped by what belongs together:
 	// each unit can be imported without the others.
 	Units []Unit
+	// Sums says that some of Own hold sums of days rather than events.
+	Sums bool
 	// Open prepares to read the inputs. It is always there: a user can insist
 	// with --from. It may read them through (for a join or a sort, spilling to
 	// Options.TempDir) and returns early when ctx ends. An error names the input,

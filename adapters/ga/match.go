@@ -27,6 +27,7 @@ func (a Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Matc
 		}
 		m.Fit, m.Own = adapters.Fits, append(m.Own, in)
 		name := unitOf(r)
+		m.Sums = m.Sums || r.shape == report
 		at, known := units[name]
 		if !known {
 			at, units[name] = len(m.Units), len(m.Units)

@@ -44,7 +44,7 @@ func (a Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Matc
 		}
 		return m
 	}
-	m.Fit, m.Joined = adapters.Fits, joined
+	m.Fit, m.Joined, m.Sums = adapters.Fits, joined, len(sums) > 0
 	for _, in := range inputs {
 		if !slices.Contains(others, in) {
 			m.Own = append(m.Own, in)

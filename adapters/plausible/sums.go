@@ -471,7 +471,7 @@ func (d *days) overlap() error {
 					early, late = s, o
 				}
 				return err.Advise("import %s first, and then %s by itself with --since %s",
-					exportOf(early.Input), exportOf(late.Input), dayAfter(early.last))
+					exportOf(early.Input), exportOf(late.Input), d.dayAfter(early.last))
 			}
 			return err.Advise("give only one of them")
 		}
@@ -479,9 +479,14 @@ func (d *days) overlap() error {
 	return nil
 }
 
-func dayAfter(day string) string {
-	t, _ := time.Parse(time.DateOnly, day) // was parsed before
-	return t.AddDate(0, 0, 1).Format(time.DateOnly)
+// dayAfter returns the day after another one as --since takes it, whose days are
+// those of UTC.
+func (d *days) dayAfter(day string) string {
+	next := midnight(day, 1, d.opt.Location())
+	if next.Location() == time.UTC {
+		return next.Format(time.DateOnly)
+	}
+	return next.Format(time.RFC3339)
 }
 
 func (d *days) notes() []string {

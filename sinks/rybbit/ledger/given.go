@@ -14,14 +14,14 @@ type Given struct {
 	Earliest, Latest pipeline.Micros
 }
 
-// Given returns what other migrations of the same source have brought into the
-// site of l's, as far as the ledgers in its state directory know.
+// Given returns what other migrations have brought into the site of l's, as far
+// as the ledgers in its state directory know.
 func (l *Ledger) Given(dir string) ([]Given, error) {
 	var all []Given
 	of := l.migration.files(dir)
 	err := each(dir, func(path string, other *Ledger) error {
 		m := other.migration
-		if of.has(path) || m.Server != l.migration.Server || m.Site != l.migration.Site || m.Source != l.migration.Source || !other.holds() {
+		if of.has(path) || m.Server != l.migration.Server || m.Site != l.migration.Site || !other.holds() {
 			return nil
 		}
 		stats := other.counted()

@@ -23,6 +23,9 @@ type Migration struct {
 	// Since and Until are the days asked for, "2024-01-31", or empty.
 	Since string `json:"since,omitempty"`
 	Until string `json:"until,omitempty"`
+	// Sums says that the inputs hold sums of days, so that a day is brought as a
+	// whole.
+	Sums bool `json:"sums,omitempty"`
 }
 
 // Stdin is the name of standard input, which is the only one that says nothing

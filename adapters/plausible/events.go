@@ -139,6 +139,9 @@ func (f *tables) openEvents(ctx context.Context, opt adapters.Options) (*adapter
 			notes = append(notes, "The export lacks "+c.what+".")
 		}
 	}
+	if opt.Get(adapters.PeriodUsers) != "" {
+		notes = append(notes, "--"+adapters.PeriodUsers.Name+" has no effect on events, which say whose they are.")
+	}
 	for _, e := range f.events {
 		notes = append(append(notes, e.Table.Notes()...), unread(e.Table, eventColumns)...)
 	}

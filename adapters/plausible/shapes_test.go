@@ -505,6 +505,27 @@ func TestPeriodUsers(t *testing.T) {
 	}
 }
 
+// TestPeriodsAndDays says of periods and days that do not cover each other.
+func TestPeriodsAndDays(t *testing.T) {
+	s := newSite(9, firstDay, 6, 10) // from 29 January to 3 February
+	dir := s.written(t, s.sums())
+	for periods, want := range map[string]string{
+		"2024-01,15\n2024-02,20\n":      "lacks 28 days of the period 2024-01-01 to 2024-01-31",
+		"2024-01,15\n":                  "3 days of the export are in no period",
+		"2024-01-29..2024-02-03,9999\n": "not 9999",
+		"2024-01-29..2024-02-03,25\n":   "",
+	} {
+		file := filepath.Join(write(t, map[string]string{"users.csv": periods}), "users.csv")
+		r, err := open(t, nil, adapters.Options{Chosen: map[string]string{"period-users": file}}, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, want) || want == "" && strings.Contains(notes, "period") {
+			t.Errorf("%q: %s", periods, notes)
+		}
+	}
+}
+
 // TestEventsInAnyForm holds that a dump of events gives the same events in any
 // form that people's tools make of it.
 func TestEventsInAnyForm(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"hopper/adapters"
 	"hopper/adapters/input"
@@ -48,6 +49,9 @@ func (d *days) share() error {
 	}
 	d.shares = map[string]*shared{}
 	for _, p := range periods {
+		if n := d.missing(p); n > 0 {
+			d.userNotes = append(d.userNotes, fmt.Sprintf("The export lacks %d days of the period %s to %s, whose users are all shared out to the others.", n, p.First, p.Last))
+		}
 		var dates []string
 		var visitors []int
 		for _, date := range slices.Sorted(maps.Keys(d.totals)) {
@@ -69,7 +73,36 @@ func (d *days) share() error {
 	if len(d.shares) == 0 {
 		return fmt.Errorf("--%s: %s has no period with any of the export's days, which are from %s to %s", adapters.PeriodUsers.Name, path, d.first, d.last)
 	}
+	uncovered := 0
+	for date := range d.totals {
+		if d.shares[date] == nil {
+			uncovered++
+		}
+	}
+	if uncovered > 0 {
+		d.userNotes = append(d.userNotes, fmt.Sprintf("%d days of the export are in no period of --%s: nothing links their visitors to those of other days.", uncovered, adapters.PeriodUsers.Name))
+	}
 	return nil
+}
+
+// missing returns how many days of a period the export lacks, if it has any.
+func (d *days) missing(p adapters.Period) int {
+	all, has := 0, 0
+	first, _ := time.Parse(time.DateOnly, p.First) // was parsed before
+	for at := first; ; at = at.AddDate(0, 0, 1) {
+		date := at.Format(time.DateOnly)
+		if date > p.Last {
+			break
+		}
+		all++
+		if d.dates[date] {
+			has++
+		}
+	}
+	if has == 0 {
+		return 0
+	}
+	return all - has
 }
 
 // noteUsers says what the users of a month will be.

@@ -107,30 +107,46 @@ func (r *importRun) checkGiven(ctx context.Context, book *ledger.Ledger, rules p
 		return nil
 	}
 	others, err := book.Given(r.State)
-	if err != nil || len(others) == 0 {
+	if err != nil || len(others) == 0 && !r.chosen {
 		return err
 	}
-	stats, err := r.count(ctx, rules, book.Started())
+	stats, periods, err := r.count(ctx, rules, book.Started())
 	if err != nil || stats.Events == 0 {
 		return err
 	}
-	own := periodOf(stats.Earliest, stats.Latest, r.match.Sums, r.reading(book.Started()).Location())
+	whole := periodOf(stats.Earliest, stats.Latest, r.match.Sums, r.reading(book.Started()).Location())
 	for _, g := range others {
-		other := given(g)
-		if own.from > other.to || other.from > own.to {
-			continue
+		if allDated(book.Migration().Units) && allDated(g.Migration.Units) && g.Migration.Source == r.Source() {
+			continue // their names tell their days apart
 		}
-		return &GivenError{Inputs: r.result.Inputs, Other: g, First: own.day(max(own.from, other.from)), Last: own.day(min(own.to, other.to)),
-			Until: own.before(other.from), Since: own.after(other.to)}
+		other := given(g)
+		if first, last := overlap(whole, periods, other, g.Periods); first <= last {
+			return &GivenError{Inputs: r.result.Inputs, Other: g, First: whole.day(first), Last: whole.day(last),
+				Until: whole.before(other.from), Since: whole.after(other.to)}
+		}
 	}
-	return nil
+	return r.takeNote(ctx, book, periods)
+}
+
+// overlap returns the first time that two migrations share and the last in the
+// same stretch of events; the last is before the first where they share none.
+func overlap(a period, as pipeline.Periods, b period, bs pipeline.Periods) (first, last pipeline.Micros) {
+	for _, p := range as {
+		for _, q := range bs {
+			p, q := periodOf(p[0], p[1], a.days, a.zone), periodOf(q[0], q[1], b.days, b.zone)
+			if first, last = max(p.from, q.from), min(p.to, q.to); first <= last {
+				return first, last
+			}
+		}
+	}
+	return 1, 0
 }
 
 // count reads the export through once for what it holds.
-func (r *importRun) count(ctx context.Context, rules pipeline.Normalizer, began time.Time) (_ pipeline.Stats, err error) {
+func (r *importRun) count(ctx context.Context, rules pipeline.Normalizer, began time.Time) (_ pipeline.Stats, _ pipeline.Periods, err error) {
 	reading, err := r.match.Open(ctx, r.reading(began))
 	if err != nil {
-		return pipeline.Stats{}, err
+		return pipeline.Stats{}, nil, err
 	}
 	defer func() { err = errors.Join(err, reading.Source.Close()) }()
 	return pipeline.Count(ctx, &pipeline.Translation{Normalizer: rules, Jobs: r.options.Jobs}, reading.Source)

@@ -33,10 +33,27 @@ type Import struct {
 	Rejects string
 	// Again imports once more what was imported already.
 	Again bool
+	// New imports of the export what no migration of the site has brought yet, as
+	// far as the ledgers in State know.
+	New bool
+	// Replace also deletes the imports that hold what has changed since, and
+	// imports all that they held anew. It implies New.
+	Replace bool
 	// Force imports although more than a tenth of the rows is rejected.
 	Force bool
 	// Version is that of the program, for the record.
 	Version string
+
+	// chosen says that the inputs are what is new.
+	chosen bool
+}
+
+// server is what the ledger calls the server.
+func (i *Import) server() string {
+	if i.Server != "" {
+		return i.Server
+	}
+	return i.Client.Server()
 }
 
 // importRun is one run of [Export.Import] or [Export.DryRun].
@@ -57,6 +74,9 @@ type importRun struct {
 // there whatever the error, and says how far the run came; [Again] says of the
 // error whether the same call goes on.
 func (e *Export) Import(ctx context.Context, to Import) (_ *Result, err error) {
+	if to.New || to.Replace {
+		return e.importNew(ctx, to)
+	}
 	r := &importRun{Export: e, Import: to, began: time.Now(), log: e.options.Log, result: e.newResult()}
 	err = r.upload(ctx)
 	r.result.Requests = to.Client.Calls()
@@ -83,11 +103,12 @@ func (r *importRun) upload(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	migration.Server, migration.Site = r.Client.Server(), r.Client.Site()
-	if r.Server != "" {
-		migration.Server = r.Server
+	migration.Server, migration.Site = r.server(), r.Client.Site()
+	open := ledger.Options{Dir: r.State, Version: r.Version, Again: r.Again, Chosen: r.chosen, Now: r.began}
+	if err := r.untilLive(ctx, &migration, open); err != nil {
+		return err
 	}
-	book, err := ledger.Open(migration, ledger.Options{Dir: r.State, Version: r.Version, Again: r.Again, Now: r.began})
+	book, err := ledger.Open(migration, open)
 	if err != nil {
 		return err
 	}

@@ -86,7 +86,7 @@ func (r *importRun) judge(ctx context.Context, rules pipeline.Normalizer, began 
 	if err == nil || s.whole {
 		return err
 	}
-	all, countErr := r.count(ctx, rules, began)
+	all, _, countErr := r.count(ctx, rules, began)
 	if countErr != nil {
 		return countErr
 	}

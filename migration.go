@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path"
-	"path/filepath"
 
 	"hopper/adapters/input"
 	"hopper/sinks/rybbit/ledger"
@@ -19,7 +17,7 @@ import (
 func (e *Export) migration(ctx context.Context) (ledger.Migration, error) {
 	var identity *input.Identity
 	err := e.checking(func() (err error) {
-		identity, err = e.inputs.Identify(ctx)
+		identity, err = e.identify(ctx)
 		return err
 	})
 	if err != nil {
@@ -54,7 +52,23 @@ func (e *Export) migration(ctx context.Context) (ledger.Migration, error) {
 		}
 		m.Inputs = append(m.Inputs, id)
 	}
-	return m, nil
+	units, err := e.units(ctx)
+	for _, u := range units {
+		m.Units = append(m.Units, ledger.Unit{Name: u.Name, Dated: u.Dated, SHA256: u.digests})
+	}
+	return m, err
+}
+
+// identify returns what identifies the inputs, which are read through once for it.
+func (e *Export) identify(ctx context.Context) (*input.Identity, error) {
+	if e.identity != nil {
+		return e.identity, nil
+	}
+	identity, err := e.inputs.Identify(ctx)
+	if err == nil {
+		e.identity = identity
+	}
+	return identity, err
 }
 
 // joined returns what reports whether nothing of what a name stands for, an
@@ -62,10 +76,9 @@ func (e *Export) migration(ctx context.Context) (ledger.Migration, error) {
 func (e *Export) joined() func(name string) bool {
 	events := make(map[string]bool)
 	for _, name := range others(e.inputs.Files, e.match.Joined) {
-		name = filepath.ToSlash(name)
-		for ; !events[name] && name != "." && name != "/"; name = path.Dir(name) {
+		for ; !events[name] && name != ""; name = above(name) {
 			events[name] = true
 		}
 	}
-	return func(name string) bool { return len(e.match.Joined) > 0 && !events[filepath.ToSlash(name)] }
+	return func(name string) bool { return len(e.match.Joined) > 0 && !events[name] }
 }

@@ -24,7 +24,7 @@ type Options struct {
 	From string
 	// Since and Until are the first and the last day to keep, in UTC, as
 	// "2024-01-31"; empty is no bound. A time, as "2024-01-31T08:00:00Z", keeps
-	// the events from it on, or before it.
+	// the events from it on, or before it. Until can be [Live], for an import.
 	Since, Until string
 	// Timezone is the zone of days and times without one, as "Europe/Berlin".
 	// Empty is what the export says, else UTC.
@@ -71,6 +71,10 @@ type Export struct {
 	adapter adapters.Adapter
 	match   adapters.Match
 	events  atomic.Int64
+	// identity is that of the inputs, once they have been read for it.
+	identity *input.Identity
+	// live is where --until live stands, once that is known.
+	live string
 }
 
 // days are the bounds of the events kept.
@@ -135,8 +139,10 @@ func (e *Export) check() (err error) {
 	if e.days.since, err = dayOf("since", o.Since, 0); err != nil {
 		return err
 	}
-	if e.days.until, err = dayOf("until", o.Until, 1); err != nil {
-		return err
+	if o.Until != Live {
+		if e.days.until, err = dayOf("until", o.Until, 1); err != nil {
+			return err
+		}
 	}
 	if e.days.until != 0 && e.days.since >= e.days.until {
 		return optionErrorf("since", "%s is after --until %s", o.Since, o.Until)

@@ -1,6 +1,8 @@
 package hopper
 
 import (
+	"cmp"
+
 	"hopper/sinks/rybbit/ledger"
 )
 
@@ -31,8 +33,14 @@ type Result struct {
 	Latest      string           `json:"latest,omitempty"`
 	Requests    int64            `json:"requests"`
 	Seconds     float64          `json:"seconds"`
-	Status      Status           `json:"status"`
-	Error       string           `json:"error,omitempty"`
+	// Live is the time from which the site's own tracker has recorded events, where
+	// that bounds the import.
+	Live string `json:"live,omitempty"`
+	// Units say what became of the parts of the export, where only what is new was
+	// asked for.
+	Units  *UnitCounts `json:"units,omitempty"`
+	Status Status      `json:"status"`
+	Error  string      `json:"error,omitempty"`
 }
 
 // Status is how a run ended.
@@ -43,6 +51,7 @@ const (
 	Complete        Status = "complete"
 	Resumed         Status = "resumed" // complete, after an earlier run had begun it
 	AlreadyComplete Status = "already-complete"
+	NothingNew      Status = "nothing-new"
 	Partial         Status = "partial" // run again to go on
 	Failed          Status = "failed"
 	DryRun          Status = "dry-run"
@@ -52,6 +61,32 @@ func (e *Export) newResult() *Result {
 	return &Result{
 		Source: e.Source(), Inputs: e.Inputs(), PassedOver: len(e.PassedOver()), ImportIDs: []string{},
 		Rejects: map[string]int64{}, Omitted: map[string]int64{}, Repaired: map[string]int64{},
+	}
+}
+
+// add takes what a part of a run came to into the result of the whole.
+func (r *Result) add(part *Result) {
+	r.ImportIDs, r.Inputs = append(r.ImportIDs, part.ImportIDs...), append(r.Inputs, part.Inputs...)
+	r.Wire, r.Live = cmp.Or(part.Wire, r.Wire), cmp.Or(part.Live, r.Live)
+	r.RejectsFile = cmp.Or(part.RejectsFile, r.RejectsFile)
+	for to, n := range map[*int64]int64{
+		&r.Rows: part.Rows, &r.Events: part.Events, &r.Rejected: part.Rejected, &r.Sent: part.Sent,
+		&r.Imported: part.Imported, &r.Skipped: part.Skipped, &r.Invalid: part.Invalid, &r.Bytes: part.Bytes,
+	} {
+		*to += n
+	}
+	r.Batches += part.Batches
+	for _, counts := range []struct{ to, from map[string]int64 }{{r.Rejects, part.Rejects}, {r.Omitted, part.Omitted}, {r.Repaired, part.Repaired}} {
+		for kind, n := range counts.from {
+			counts.to[kind] += n
+		}
+	}
+	if r.Earliest == "" || part.Earliest != "" && part.Earliest < r.Earliest {
+		r.Earliest = part.Earliest
+	}
+	r.Latest = max(r.Latest, part.Latest)
+	if r.Status == NothingNew || part.Status == Partial {
+		r.Status = part.Status
 	}
 }
 

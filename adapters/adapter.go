@@ -73,6 +73,9 @@ type Match struct {
 type Unit struct {
 	Name   string
 	Inputs []*input.Input
+	// Dated says that Name stands for a day, so that units of other names hold
+	// no events of its, and one of the same name holds the same day's.
+	Dated bool
 }
 
 // EachAlone returns a unit for each input.

@@ -86,14 +86,22 @@ func (e *encoder) Add(ev *Event) {
 
 func (e *encoder) Done() *Records { return &e.records }
 
-// Count translates src to its end for nothing but what is counted on the way.
-func Count(ctx context.Context, t *Translation, src Source) (Stats, error) {
-	collect := func() Collector[struct{}] { return onlyCounted{} }
-	return Translate(ctx, t, src, Mark{}, collect, func(context.Context, *Collected[struct{}]) error { return nil })
+// Count translates src to its end for nothing but what is counted on the way, and
+// the times that its events lie in.
+func Count(ctx context.Context, t *Translation, src Source) (Stats, Periods, error) {
+	var all Periods
+	collect := func() Collector[Periods] { return new(onlyCounted) }
+	stats, err := Translate(ctx, t, src, Mark{}, collect, func(_ context.Context, chunk *Collected[Periods]) error {
+		for _, p := range chunk.Value {
+			all.Add(p[0], p[1])
+		}
+		return nil
+	})
+	return stats, all, err
 }
 
-type onlyCounted struct{}
+type onlyCounted struct{ periods Periods }
 
-func (onlyCounted) Begin()         {}
-func (onlyCounted) Add(*Event)     {}
-func (onlyCounted) Done() struct{} { return struct{}{} }
+func (c *onlyCounted) Begin()        { c.periods = nil }
+func (c *onlyCounted) Add(ev *Event) { c.periods.Add(ev.Time, ev.Time) }
+func (c *onlyCounted) Done() Periods { return c.periods }

@@ -260,7 +260,7 @@ func (e *export) interrupted(t *testing.T) {
 	defer o.close(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := pipeline.Count(ctx, new(pipeline.Translation), o.Source); err == nil {
+	if _, _, err := pipeline.Count(ctx, new(pipeline.Translation), o.Source); err == nil {
 		t.Error("an interrupted reading ends well")
 	}
 }

@@ -26,12 +26,12 @@ func (a Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Matc
 			continue
 		}
 		m.Fit, m.Own = adapters.Fits, append(m.Own, in)
-		name := unitOf(r)
+		name, dated := unitOf(r)
 		m.Sums = m.Sums || r.shape == report
 		at, known := units[name]
 		if !known {
 			at, units[name] = len(m.Units), len(m.Units)
-			m.Units = append(m.Units, adapters.Unit{Name: name})
+			m.Units = append(m.Units, adapters.Unit{Name: name, Dated: dated})
 		}
 		m.Units[at].Inputs = append(m.Units[at].Inputs, in)
 	}
@@ -42,16 +42,17 @@ func (a Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Matc
 var sessionTable = regexp.MustCompile(`.*ga_sessions_(\d{8})`)
 
 // unitOf returns what an input is a part of: the table of a day, whose shards
-// are one, or all reports, which complete each other; else it stands alone.
-func unitOf(r recognized) string {
+// are one, or all reports, which complete each other; else it stands alone. It
+// also reports whether that is a day's.
+func unitOf(r recognized) (name string, dated bool) {
 	if r.shape == report {
-		return "reports"
+		return "reports", false
 	}
 	if found := dayTable.FindStringSubmatch(r.in.Name); found != nil {
-		return "events_" + found[2]
+		return "events_" + found[2], true
 	}
 	if found := sessionTable.FindStringSubmatch(r.in.Name); found != nil {
-		return "ga_sessions_" + found[1]
+		return "ga_sessions_" + found[1], true
 	}
-	return r.in.Name
+	return r.in.Name, false
 }

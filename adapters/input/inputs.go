@@ -275,6 +275,22 @@ func (ins *Inputs) Size() int64 {
 	return n
 }
 
+// Only returns some of the files as inputs of their own, in the order of Files.
+// They are read through ins, which is the one to close.
+func (ins *Inputs) Only(files []*Input) *Inputs {
+	chosen := make(map[*Input]bool, len(files))
+	for _, in := range files {
+		chosen[in] = true
+	}
+	part := &Inputs{shared: ins.shared, stores: ins.stores}
+	for _, in := range ins.Files {
+		if chosen[in] {
+			part.Files = append(part.Files, in)
+		}
+	}
+	return part
+}
+
 // Close removes temporary files and closes what is open. Readers of the
 // inputs must be closed before.
 func (ins *Inputs) Close() error {

@@ -547,7 +547,7 @@ func fuzz(t *testing.T, data []byte) {
 	if err != nil {
 		return
 	}
-	if _, err := pipeline.Count(t.Context(), &pipeline.Translation{Normalizer: normalizer}, r.Source); err != nil {
+	if _, _, err := pipeline.Count(t.Context(), &pipeline.Translation{Normalizer: normalizer}, r.Source); err != nil {
 		t.Skip(err)
 	}
 }

@@ -577,7 +577,7 @@ func BenchmarkDecode(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		stats, err := pipeline.Count(b.Context(), new(pipeline.Translation), reading.Source)
+		stats, _, err := pipeline.Count(b.Context(), new(pipeline.Translation), reading.Source)
 		if err != nil || stats.Events != 20000 {
 			b.Fatal(stats.Events, err)
 		}

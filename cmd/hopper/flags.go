@@ -22,7 +22,9 @@ type readFlags struct {
 	flags   *pflag.FlagSet
 	// anonymize has visitors' ids hashed.
 	anonymize bool
-	now       atomic.Pointer[hopper.Progress] // how far reading has come
+	// server says that there is one to ask, for --until live.
+	server bool
+	now    atomic.Pointer[hopper.Progress] // how far reading has come
 }
 
 func (r *readFlags) register(cmd *cobra.Command) {
@@ -63,6 +65,9 @@ func (r *readFlags) check(g *global, stdin io.Reader, log *slog.Logger) error {
 		if flag := r.flags.Lookup(option.Name); flag.Changed {
 			r.options.Chosen[option.Name] = flag.Value.String()
 		}
+	}
+	if r.options.Until == hopper.Live && !r.server {
+		return usagef("--until live is for import, which asks the server; give the day")
 	}
 	if r.options.Jobs == 0 {
 		return usagef("--jobs must be at least 1")

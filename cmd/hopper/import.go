@@ -32,6 +32,8 @@ type importFlags struct {
 	dryRun     bool
 	sandbox    bool
 	again      bool
+	onlyNew    bool
+	replace    bool
 	force      bool
 	maxRejects tolerance
 	verify     bool
@@ -63,6 +65,8 @@ interrupted (run again to go on).`,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
 	f.readFlags.register(cmd)
+	f.readFlags.server = true
+	cmd.Flags().Lookup("until").Usage = "leave out events after this `DAY` (UTC, inclusive), from this time on, or from the day on which the site's own tracker began (live)"
 	f.connectionFlags.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.wire, "wire", "auto", "wire `FORMAT`: auto (loses least), "+platforms())
@@ -74,6 +78,8 @@ interrupted (run again to go on).`,
 	flags.BoolVar(&f.dryRun, "dry-run", false, "translate and count, upload nothing")
 	flags.BoolVar(&f.sandbox, "sandbox", false, "import into an embedded sandbox and show what arrived")
 	flags.BoolVar(&f.again, "again", false, "import once more what was imported already")
+	flags.BoolVar(&f.onlyNew, "new", false, "import only what no earlier migration of the site imported: new tables, files and archives")
+	flags.BoolVar(&f.replace, "replace", false, "as --new, and delete the imports that hold what has changed since, to import all that they held anew")
 	flags.BoolVar(&f.force, "force", false, "import although more than a tenth of the rows is rejected")
 	flags.Var(&f.maxRejects, "max-rejects", "how many rows, or what share of them, may be rejected (default no limit)")
 	flags.BoolVar(&f.verify, "verify", false, "afterwards compare what the server shows with what was sent, and with the export")
@@ -81,7 +87,7 @@ interrupted (run again to go on).`,
 	flags.StringVar(&f.metrics, "metrics-file", "", "write what the run came to into `FILE`.prom, for Prometheus")
 	flags.BoolVar(&f.json, "json", false, "print the result as JSON")
 	group(flags, serverFlags, "wire", "max-batch-bytes", "sandbox")
-	group(flags, safetyFlags, "retry-for", "settle-after", "rejects", "dry-run", "again", "force", "max-rejects")
+	group(flags, safetyFlags, "retry-for", "settle-after", "rejects", "dry-run", "new", "replace", "again", "force", "max-rejects")
 	group(flags, outputFlags, "verify", "report", "metrics-file", "json")
 	return cmd
 }
@@ -100,6 +106,13 @@ func (f *importFlags) check() error {
 		return usagef("--dry-run and --sandbox exclude each other")
 	}
 	f.verify = f.verify || f.report != ""
+	f.onlyNew = f.onlyNew || f.replace
+	if f.onlyNew && f.again {
+		return usagef("--again imports all once more, --new and --replace only what is new: give one of them")
+	}
+	if f.onlyNew && f.verify {
+		return usagef("--verify compares one export with one migration, and --new adds to several; use hopper verify")
+	}
 	if f.dryRun && f.verify {
 		return usagef("--dry-run imports nothing that --verify could look at; use hopper verify")
 	}
@@ -157,7 +170,7 @@ func failedEarly(args []string, err error) *hopper.Result {
 // target is where the events go: a server, the embedded sandbox, or nowhere.
 func (f *importFlags) target(ctx context.Context) (to hopper.Import, sandboxed *embedded, err error) {
 	to = hopper.Import{
-		Wire: f.wire, Rejects: f.rejects, Again: f.again, Force: f.force || f.maxRejects.set, Version: version,
+		Wire: f.wire, Rejects: f.rejects, Again: f.again, New: f.onlyNew, Replace: f.replace, Force: f.force || f.maxRejects.set, Version: version,
 		Upload: rybbit.Options{RetryFor: f.retryFor, SettleAfter: f.settle},
 	}
 	if to.State, err = f.stateDir(); err != nil {
@@ -172,7 +185,7 @@ func (f *importFlags) target(ctx context.Context) (to hopper.Import, sandboxed *
 			return to, nil, err
 		}
 		to.Client, to.Server = sandboxed.client, "sandbox:"+sandboxed.server.Instance()
-	case !f.dryRun:
+	case !f.dryRun, f.onlyNew, f.options.Until == hopper.Live:
 		to.Client, err = f.client(f.options.Log)
 	}
 	return to, sandboxed, err
@@ -243,7 +256,13 @@ func (f *importFlags) tell(cmd *cobra.Command, res *hopper.Result, sandboxed *em
 }
 
 func printResult(out io.Writer, res *hopper.Result) {
+	if u := res.Units; u != nil {
+		fmt.Fprintf(out, "parts: %d new, %d finished, %d imported before, %d replaced\n", u.New, u.Finished, u.Done, u.Replaced)
+	}
 	switch res.Status {
+	case hopper.NothingNew:
+		fmt.Fprintln(out, "nothing new: everything that the inputs hold has been imported before")
+		return
 	case hopper.AlreadyComplete:
 		fmt.Fprintf(out, "already complete: %s events are in import %s; --again imports them once more\n",
 			humanize.Comma(res.Imported), strings.Join(res.ImportIDs, ", "))

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	_ "modernc.org/sqlite"
@@ -24,6 +25,7 @@ func TestMain(m *testing.M) {
 // sees. Beside testscript's own commands they have
 //
 //	rybbit [FAULT...]    starts a server and sets the environment to use it
+//	track TIME...        has the site's own tracker record a pageview at each time
 //	sql FILE QUERY       prints the rows of a query, columns joined by "|"
 //
 // and $FIXTURES, where the exports are.
@@ -37,11 +39,13 @@ func TestStories(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("FIXTURES", fixtures)
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command takes a second more to end
+			env.Values[running{}] = new(*sandbox.Server)
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"rybbit": startRybbit,
+			"track":  track,
 			"sql":    query,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
@@ -65,6 +69,7 @@ func startRybbit(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	server, err := sandbox.Open(context.Background(), opt)
 	ts.Check(err)
+	*ts.Value(running{}).(**sandbox.Server) = server
 	web := httptest.NewServer(server)
 	ts.Defer(func() {
 		web.CloseClientConnections()
@@ -74,6 +79,21 @@ func startRybbit(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("RYBBIT_URL", web.URL)
 	ts.Setenv("RYBBIT_SITE", "1")
 	ts.Setenv("RYBBIT_API_KEY", "a-secret-key")
+}
+
+// running is the key of the server that a story has started.
+type running struct{}
+
+func track(ts *testscript.TestScript, neg bool, args []string) {
+	server := *ts.Value(running{}).(**sandbox.Server)
+	for i, arg := range args {
+		at, err := time.Parse(time.RFC3339, arg)
+		ts.Check(err)
+		visit := fmt.Sprintf("00000000-0000-4000-8000-%012d", i)
+		ts.Check(server.Track(context.Background(), sandbox.Tracked{
+			Time: at, Type: "pageview", SessionID: visit, UserID: visit, Hostname: "a.example", Pathname: "/live",
+		}))
+	}
 }
 
 func query(ts *testscript.TestScript, neg bool, args []string) {

@@ -12,6 +12,8 @@ type Given struct {
 	Begun     time.Time
 	// Earliest and Latest are the times of its first and its last event.
 	Earliest, Latest pipeline.Micros
+	// Periods are the times between in which there are events, as far as that is known.
+	Periods pipeline.Periods
 }
 
 // Given returns what other migrations have brought into the site of l's, as far
@@ -24,9 +26,10 @@ func (l *Ledger) Given(dir string) ([]Given, error) {
 		if of.has(path) || m.Server != l.migration.Server || m.Site != l.migration.Site || !other.holds() {
 			return nil
 		}
-		stats := other.counted()
-		if stats.Events > 0 {
-			all = append(all, Given{Migration: m, Begun: other.started, Earliest: stats.Earliest, Latest: stats.Latest})
+		g := Given{Migration: m, Begun: other.started, Periods: other.held()}
+		if n := len(g.Periods); n > 0 {
+			g.Earliest, g.Latest = g.Periods[0][0], g.Periods[n-1][1]
+			all = append(all, g)
 		}
 		return nil
 	})

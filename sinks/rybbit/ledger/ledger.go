@@ -29,7 +29,10 @@ type Options struct {
 	// Again begins anew what the ledger holds as complete, and skips the check
 	// for overlapping migrations.
 	Again bool
-	Now   time.Time
+	// Chosen says that the inputs were chosen by what other ledgers of the site
+	// hold, so that none overlaps.
+	Chosen bool
+	Now    time.Time
 	// Disk, if set, wraps the ledger's file, for tests of disks that fail.
 	Disk func(File) File
 }
@@ -83,7 +86,7 @@ func Open(m Migration, opt Options) (*Ledger, error) {
 	if l.resumed = !l.started.IsZero(); l.resumed {
 		return l, nil
 	}
-	if !opt.Again {
+	if !opt.Again && !opt.Chosen {
 		if err := files.overlap(m); err != nil {
 			return nil, errors.Join(err, os.Remove(path), l.Close())
 		}

@@ -26,7 +26,40 @@ type Migration struct {
 	// Sums says that the inputs hold sums of days, so that a day is brought as a
 	// whole.
 	Sums bool `json:"sums,omitempty"`
+	// Live is where Until "live" stands: the time from which the site's own
+	// tracker has recorded events.
+	Live string `json:"live,omitempty"`
+	// Units are the parts of which the inputs consist, where only what is new was
+	// asked for.
+	Units []Unit `json:"units,omitempty"`
 }
+
+// A Unit is a part of an export that could be imported by itself.
+type Unit struct {
+	Name string `json:"name"`
+	// Dated says that the name stands for a day, whose events no unit of another
+	// name holds.
+	Dated bool `json:"dated,omitempty"`
+	// SHA256 are the digests of its contents.
+	SHA256 []string `json:"sha256"`
+}
+
+// Digests returns what identifies the inputs that hold events.
+func (m Migration) Digests() []string {
+	var all []string
+	for _, in := range m.Inputs {
+		for _, c := range in.contents() {
+			if !c.Joined {
+				all = append(all, c.SHA256)
+			}
+		}
+	}
+	return all
+}
+
+// Same reports whether o is the same migration: one whose ledger goes on with
+// m's.
+func (m Migration) Same(o Migration) bool { return m.key() == o.key() || m.oldKey() == o.oldKey() }
 
 // Stdin is the name of standard input, which is the only one that says nothing
 // about its content.
@@ -139,7 +172,8 @@ func (m Migration) overlaps(o Migration, begun time.Time) error {
 				return e
 			}
 		}
-		if other, named := names[in.Name]; named && !same && in.Name != Stdin {
+		// A table that is only joined may have grown.
+		if other, named := names[in.Name]; named && !same && in.Name != Stdin && !(in.Joined && other.Joined) {
 			e.Reason = fmt.Sprintf("this input has changed since it was imported (it had %d bytes, it has %d)", other.Size, in.Size)
 			return e
 		}

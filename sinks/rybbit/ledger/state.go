@@ -23,6 +23,7 @@ type State struct {
 	slowest   Timing
 	doubted   time.Time
 	gone      []string
+	periods   pipeline.Periods
 }
 
 // An account is what is known of one import.
@@ -84,6 +85,10 @@ func (s *State) Slowest() Timing { return s.slowest }
 // Doubted is when a batch was last taken for not stored because nothing was seen
 // of it for long enough.
 func (s *State) Doubted() time.Time { return s.doubted }
+
+// Periods returns the times that the migration's events lie in; none where they
+// were not counted beforehand.
+func (s *State) Periods() pipeline.Periods { return slices.Clone(s.periods) }
 
 // Gone returns the imports that had events, or a batch in doubt, when they were
 // found gone.
@@ -234,6 +239,8 @@ func (s *State) apply(step Step, at time.Time) error {
 	switch step := step.(type) {
 	case Begin:
 		s.migration, s.started, s.version, s.again = step.Migration, at, step.Version, step.Again
+	case Counted:
+		s.periods = step.Periods
 	case Creating:
 		s.creating = &step
 	case Refused:

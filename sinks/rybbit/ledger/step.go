@@ -10,8 +10,8 @@ import (
 )
 
 // A Step is one thing that a run did, or is about to do. Its types are [Begin],
-// [Creating], [Created], [Refused], [Sending], [Stored], [Unsent], [Closed],
-// [Gone] and [End].
+// [Counted], [Creating], [Created], [Refused], [Sending], [Stored], [Unsent],
+// [Closed], [Gone] and [End].
 type Step interface {
 	// record returns the step as a line of the journal has it.
 	record() record
@@ -24,6 +24,10 @@ type Begin struct {
 	// Again says that the user asked for events that may be in Rybbit already.
 	Again bool
 }
+
+// Counted says which times the events of the inputs lie in, which were read once
+// before anything was sent.
+type Counted struct{ Periods pipeline.Periods }
 
 // Creating says that an import is about to be created.
 type Creating struct {
@@ -103,26 +107,29 @@ func (c Counts) Total() int64 { return c.Imported + c.Skipped + c.Invalid }
 
 // record is a line of the journal. FORMAT.md describes it.
 type record struct {
-	Type      string          `json:"type"`
-	At        time.Time       `json:"at"`
-	Migration *Migration      `json:"migration,omitempty"`
-	Version   string          `json:"version,omitempty"`
-	Import    string          `json:"import,omitempty"`
-	Platform  string          `json:"platform,omitempty"`
-	Known     []string        `json:"known,omitempty"`
-	Batch     *Batch          `json:"batch,omitempty"`
-	Reason    string          `json:"reason,omitempty"`
-	Stats     *pipeline.Stats `json:"stats,omitempty"`
-	Counts    *Counts         `json:"counts,omitempty"`
-	Again     bool            `json:"again,omitempty"`
-	TookMs    int64           `json:"tookMs,omitempty"`
-	Uncounted bool            `json:"uncounted,omitempty"`
-	Waited    bool            `json:"waited,omitempty"`
+	Type      string           `json:"type"`
+	At        time.Time        `json:"at"`
+	Migration *Migration       `json:"migration,omitempty"`
+	Version   string           `json:"version,omitempty"`
+	Import    string           `json:"import,omitempty"`
+	Platform  string           `json:"platform,omitempty"`
+	Known     []string         `json:"known,omitempty"`
+	Batch     *Batch           `json:"batch,omitempty"`
+	Reason    string           `json:"reason,omitempty"`
+	Stats     *pipeline.Stats  `json:"stats,omitempty"`
+	Counts    *Counts          `json:"counts,omitempty"`
+	Again     bool             `json:"again,omitempty"`
+	TookMs    int64            `json:"tookMs,omitempty"`
+	Uncounted bool             `json:"uncounted,omitempty"`
+	Waited    bool             `json:"waited,omitempty"`
+	Periods   pipeline.Periods `json:"periods,omitempty"`
 }
 
 func (s Begin) record() record {
 	return record{Type: "begin", Migration: &s.Migration, Version: s.Version, Again: s.Again}
 }
+
+func (s Counted) record() record { return record{Type: "counted", Periods: s.Periods} }
 
 func (s Creating) record() record {
 	return record{Type: "creating", Platform: s.Platform, Known: s.Known}
@@ -169,6 +176,8 @@ func (r *record) step() (Step, error) {
 			return nil, errors.New("a beginning without its migration")
 		}
 		return Begin{Migration: *r.Migration, Version: r.Version, Again: r.Again}, nil
+	case "counted":
+		return Counted{Periods: r.Periods}, nil
 	case "creating":
 		return Creating{Platform: r.Platform, Known: r.Known}, nil
 	case "import":

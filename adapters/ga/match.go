@@ -12,7 +12,9 @@ import (
 func (Adapter) Title() string { return "Google Analytics" }
 
 // Options are the choices that the exports of Google Analytics offer.
-func (Adapter) Options() []adapters.Option { return []adapters.Option{GAEvents, Dedupe} }
+func (Adapter) Options() []adapters.Option {
+	return []adapters.Option{GAEvents, Dedupe, adapters.PeriodUsers}
+}
 
 // Match looks for Google Analytics's tables among the inputs.
 func (a Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Match {

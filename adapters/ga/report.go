@@ -63,6 +63,9 @@ func newReports(opt adapters.Options) *reports {
 // readReports reads all that reports tell.
 func readReports(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*reports, error) {
 	r := newReports(opt)
+	if err := r.people.givenUsers(opt); err != nil {
+		return nil, err
+	}
 	for _, in := range inputs {
 		tables, err := readReport(ctx, in)
 		if err != nil {
@@ -85,8 +88,7 @@ func readReports(ctx context.Context, inputs []*input.Input, opt adapters.Option
 		}
 		return nil, input.Errorf(r.inputs[0], "holds no rows that can be read; export a report with the dimension Date and the metrics Sessions, Views and Total users%s", r.because())
 	}
-	r.share()
-	return r, nil
+	return r, r.share()
 }
 
 // because gives the first reason that a table is not read.

@@ -3,27 +3,56 @@ package ga
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
+	"hopper/adapters"
 	"hopper/adapters/reconstruct"
 )
 
 // people decide which of the days' visitors are the same: a report tells each
 // day's users, and some tell those of a period, whom days share.
 type people struct {
-	told    []periodUsers
+	given   []periodUsers // with [adapters.PeriodUsers]
+	told    []periodUsers // by the reports
 	windows []periodUsers // of 28 or 30 days, which overlap
-	sharing []*sharing
-	// unshared is how many days no period's users are told of.
-	unshared int
+	shares  map[time.Time]*share
+	notes   []string
+	// unshared is how many days no period's users are told of, and visitors how
+	// many these days have.
+	unshared, visitors int
 }
 
 // periodUsers are how many users there were in some days.
 type periodUsers struct {
 	span  span
 	users int
+}
+
+// A share says which users of a period the visitors of a day are.
+type share struct {
+	reconstruct.Share
+	span span
+}
+
+// givenUsers reads the users of periods that the user gives.
+func (p *people) givenUsers(opt adapters.Options) error {
+	path := opt.Get(adapters.PeriodUsers)
+	if path == "" {
+		return nil
+	}
+	periods, err := adapters.ReadPeriods(path)
+	if err != nil {
+		return err
+	}
+	for _, period := range periods {
+		from, err1 := time.Parse(time.DateOnly, period.First)
+		to, err2 := time.Parse(time.DateOnly, period.Last)
+		if err1 == nil && err2 == nil {
+			p.given = append(p.given, periodUsers{span{from, to}, period.Users})
+		}
+	}
+	return nil
 }
 
 // take keeps the users of the whole range that a totals row of a dated table
@@ -67,44 +96,39 @@ func (p *people) tell(s span, m *measured) {
 	}
 }
 
-// A sharing is a period in which days share visitors, so that there are as many
-// as the period had users.
-type sharing struct {
-	span span
-	days map[time.Time]*shared
-}
-
-// shared is a day's part in it: persons are numbered as they come up.
-type shared struct {
-	visitors, fresh, before int
-}
-
 // share decides for each period with users which days share them.
-func (r *reports) share() {
-	days := r.sorted()
-	for _, p := range r.periods {
-		if t := p.tables[tableKey{kind: ofTotals}]; t != nil && t.rows[""].has&reconstruct.Visitors != 0 {
-			r.people.told = append(r.people.told, periodUsers{p.span, t.rows[""].Visitors})
+func (r *reports) share() error {
+	p, days := &r.people, r.sorted()
+	for _, of := range r.periods {
+		if t := of.tables[tableKey{kind: ofTotals}]; t != nil && t.rows[""].has&reconstruct.Visitors != 0 {
+			p.told = append(p.told, periodUsers{of.span, t.rows[""].Visitors})
 		}
 	}
 	visitors := make(map[time.Time]int, len(days))
 	for _, day := range days {
 		visitors[day] = r.visitorsOf(day)
 	}
-	for _, p := range r.people.disjoint(days) {
-		if s := p.sharing(days, visitors); s != nil {
-			r.people.sharing = append(r.people.sharing, s)
-		}
+	p.shares = make(map[time.Time]*share)
+	asked := false
+	for _, u := range p.disjoint(days) {
+		shared := p.shareOut(u, days, visitors)
+		asked = asked || shared && slices.Contains(p.given, u)
+	}
+	if len(p.given) > 0 && !asked {
+		return fmt.Errorf("--%s: %s has no period with any of the reports' days, which are from %s to %s", adapters.PeriodUsers.Name, r.opt.Get(adapters.PeriodUsers),
+			days[0].Format(time.DateOnly), days[len(days)-1].Format(time.DateOnly))
 	}
 	for _, day := range days {
-		if s := r.people.of(day); s == nil && visitors[day] > 0 {
-			r.people.unshared++
+		if p.shares[day] == nil && visitors[day] > 0 {
+			p.unshared++
+			p.visitors += visitors[day]
 		}
 	}
+	return nil
 }
 
-// disjoint returns periods that do not overlap: those that were told, the
-// longest first, then windows from the last day back.
+// disjoint returns periods that do not overlap: those that the user gives, those
+// that reports tell, the longest first, then windows from the last day back.
 func (p *people) disjoint(days []time.Time) []periodUsers {
 	var kept []periodUsers
 	free := func(s span) bool {
@@ -114,77 +138,36 @@ func (p *people) disjoint(days []time.Time) []periodUsers {
 	slices.SortStableFunc(told, func(a, b periodUsers) int { return cmp.Compare(b.span.days(), a.span.days()) })
 	windows := slices.Clone(p.windows)
 	slices.SortStableFunc(windows, func(a, b periodUsers) int { return b.span.to.Compare(a.span.to) })
-	for _, u := range slices.Concat(told, windows) {
-		if len(days) > 0 && free(u.span) && !u.span.from.Before(days[0]) {
+	windows = slices.DeleteFunc(windows, func(u periodUsers) bool { return u.span.from.Before(days[0]) })
+	for _, u := range slices.Concat(p.given, told, windows) {
+		if free(u.span) {
 			kept = append(kept, u)
 		}
 	}
 	return kept
 }
 
-// sharing returns how days share users, or nil where they cannot: users cannot
-// be fewer than a day's, and where they are as many as the days' together, no
-// two days share any.
-func (u periodUsers) sharing(days []time.Time, visitors map[time.Time]int) *sharing {
-	s := &sharing{span: u.span, days: make(map[time.Time]*shared)}
+// shareOut shares a period's users out to its days, and reports whether it has
+// any of them.
+func (p *people) shareOut(u periodUsers, days []time.Time, visitors map[time.Time]int) bool {
 	var within []time.Time
-	sum, most := 0, 0
+	var each []int
 	for _, day := range days {
-		if n := visitors[day]; u.span.includes(day) && n > 0 {
-			within = append(within, day)
-			sum, most = sum+n, max(most, n)
+		if u.span.includes(day) && visitors[day] > 0 {
+			within, each = append(within, day), append(each, visitors[day])
 		}
 	}
-	if u.users < most || u.users >= sum {
-		return nil
+	if within == nil {
+		return false
 	}
-	// As few come anew on each day as can, then the rest in proportion.
-	fresh, room, seen := make([]int, len(within)), make([]int, len(within)), 0
+	shares, users := reconstruct.ShareUsers(u.users, each)
 	for i, day := range within {
-		fresh[i] = max(0, visitors[day]-seen)
-		room[i] = visitors[day] - fresh[i]
-		seen += fresh[i]
+		p.shares[day] = &share{shares[i], u.span}
 	}
-	for i, more := range reconstruct.Apportion(u.users-seen, room, room) {
-		fresh[i] += more
+	if users != u.users {
+		p.notes = append(p.notes, fmt.Sprintf("%s will have %d users, not %d: no fewer than came on one day, and no more than came on all days together.", u.span, users, u.users))
 	}
-	before := 0
-	for i, day := range within {
-		s.days[day] = &shared{visitors: visitors[day], fresh: fresh[i], before: before}
-		before += fresh[i]
-	}
-	return s
-}
-
-// of returns the period in which a day shares visitors with others, or nil.
-func (p *people) of(day time.Time) *sharing {
-	for _, s := range p.sharing {
-		if s.days[day] != nil {
-			return s
-		}
-	}
-	return nil
-}
-
-// persons returns who a day's visitors are, by a place that each has for the
-// whole period: visitors who are ordered by their traits and take persons in
-// order mostly meet one who had the same traits on other days.
-func (s *shared) persons() []int {
-	list := make([]int, 0, s.visitors)
-	back := s.visitors - s.fresh
-	for k := range back { // evenly among those who came before
-		list = append(list, int(int64(k)*int64(s.before)/int64(back)))
-	}
-	for k := range s.fresh {
-		list = append(list, s.before+k)
-	}
-	place := func(person int) float64 {
-		const golden = 0.6180339887498949
-		_, fraction := math.Modf(float64(person) * golden)
-		return fraction
-	}
-	slices.SortFunc(list, func(a, b int) int { return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a, b)) })
-	return list
+	return true
 }
 
 // visitorsOf returns how many visitors a day will have.
@@ -198,8 +181,10 @@ func (r *reports) visitorsOf(day time.Time) int {
 
 // peopleNote says what a month's users will be.
 func (r *reports) peopleNote() []string {
+	notes := r.people.notes
 	if r.people.unshared < 2 {
-		return nil
+		return notes
 	}
-	return []string{fmt.Sprintf("Nothing tells which of the days' users are the same people on %d days: a month's users will be the sum of its days'. A report by Date with the metric 28-day active users, or one with a totals row of Total users, tells it.", r.people.unshared)}
+	return append(notes, fmt.Sprintf("Nothing tells which of the days' users are the same people on %d days: their users will be the days' added up, %d, where Google showed fewer. A report by Date with the metric 28-day active users, one with a totals row of Total users, or --%s with the users of each month tells it.",
+		r.people.unshared, r.people.visitors, adapters.PeriodUsers.Name))
 }

@@ -198,10 +198,17 @@ func TestReportsOfDrawnVisits(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(rt *rapid.T) {
 		d := drawVisits(rt)
-		withUsers := rapid.Bool().Draw(rt, "period's users told")
-		told := 0
-		if withUsers {
+		withUsers := rapid.SampledFrom([]string{"", "totals row", "file"}).Draw(rt, "period's users told")
+		told, opt := 0, adapters.Options{}
+		switch withUsers {
+		case "totals row":
 			told = d.users
+		case "file":
+			file := filepath.Join(dir, "users.csv")
+			if err := os.WriteFile(file, fmt.Appendf(nil, "period,users\n2024-03,%d\n", d.users), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			opt.Chosen = map[string]string{adapters.PeriodUsers.Name: file}
 		}
 		one := func(of func(v *drawnVisit) string) func(v *drawnVisit) []string {
 			return func(v *drawnVisit) []string { return []string{of(v)} }
@@ -225,9 +232,9 @@ func TestReportsOfDrawnVisits(t *testing.T) {
 				add(d.report(by, []field{sessions}, one(func(v *drawnVisit) string { return v.source })), 0)
 			}
 		}
-		events, _, _ := read(t, adapters.Options{}, paths...)
+		events, _, _ := read(t, opt, paths...)
 		d.compare(rt, recountDays(events), has)
-		if people := visitorsOf(events); withUsers && people != d.users {
+		if people := visitorsOf(events); withUsers != "" && people != d.users {
 			rt.Errorf("%d users of the period; want %d", people, d.users)
 		}
 	})

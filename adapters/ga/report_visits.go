@@ -81,10 +81,7 @@ func (c dayChunk) Decode(out *pipeline.Emitter) error {
 	if err != nil {
 		return input.Errorf(told.input, "%s: %w", c.date.Format(time.DateOnly), err)
 	}
-	w.sharing = r.people.of(c.date)
-	if w.sharing != nil {
-		w.persons = w.sharing.days[c.date].persons()
-	}
+	w.share = r.people.shares[c.date]
 	for i := range plan.Parts() {
 		w.emit(plan.Part(i))
 	}
@@ -100,13 +97,12 @@ func (c dayChunk) Decode(out *pipeline.Emitter) error {
 // dayWriter makes events of a day's visits.
 type dayWriter struct {
 	dayChunk
-	told    *reportDay
-	day     *reconstruct.Day
-	tables  [][]field // of day.Tables
-	events  [][]field // of day.Events
-	sharing *sharing
-	persons []int // who the day's visitors are, in the order of their traits
-	out     *pipeline.Emitter
+	told   *reportDay
+	day    *reconstruct.Day
+	tables [][]field // of day.Tables
+	events [][]field // of day.Events
+	share  *share    // of a period's users, nil where the day has none
+	out    *pipeline.Emitter
 }
 
 func (w *dayWriter) emit(result *reconstruct.Result) {
@@ -119,7 +115,10 @@ func (w *dayWriter) emit(result *reconstruct.Result) {
 			client++
 		}
 	}
-	who := w.visitors(result)
+	var who []int // users of the period
+	if w.share != nil {
+		who = result.Users(w.day, &w.share.Share)
+	}
 	for v := range result.Visits {
 		visit := &result.Visits[v]
 		base := pipeline.Event{
@@ -128,48 +127,12 @@ func (w *dayWriter) emit(result *reconstruct.Result) {
 			Origin:      pipeline.Origin{Input: w.told.input},
 		}
 		if who != nil {
-			base.Visitor = fmt.Sprintf("%s person %d", w.sharing.span, who[visit.Visitor-result.FirstVisitor])
+			if user := who[visit.Visitor-result.FirstVisitor]; user >= 0 {
+				base.Visitor = fmt.Sprintf("%s person %d", w.share.span, user)
+			}
 		}
 		w.visit(&base, visit, result.Pages)
 	}
-}
-
-// visitors returns which persons the visitors of a part of the day are, nil
-// where the day shares none with others.
-func (w *dayWriter) visitors(result *reconstruct.Result) []int {
-	if w.persons == nil {
-		return nil
-	}
-	traits, order := make([]string, result.Persons), make([]int, result.Persons)
-	for v := range result.Visits {
-		visit := &result.Visits[v]
-		if k := visit.Visitor - result.FirstVisitor; traits[k] == "" {
-			traits[k] = w.traits(visit)
-		}
-	}
-	for k := range order {
-		order[k] = k
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(traits[a], traits[b]) })
-	who := make([]int, result.Persons)
-	for rank, k := range order {
-		if at := result.FirstVisitor + rank; at < len(w.persons) {
-			who[k] = w.persons[at]
-		}
-	}
-	return who
-}
-
-// traits returns a visit's rows in tables of what its visitor always has.
-func (w *dayWriter) traits(visit *reconstruct.Visit) string {
-	var b strings.Builder
-	for t, row := range visit.Rows {
-		if w.day.Tables[t].PerVisitor && row >= 0 {
-			b.WriteString(w.day.Tables[t].Rows[row].Key)
-		}
-		b.WriteString(separator)
-	}
-	return b.String()
 }
 
 // visit emits a visit's hits.

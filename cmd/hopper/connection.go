@@ -14,6 +14,7 @@ import (
 // connectionFlags are the flags that say which site of which server is meant.
 type connectionFlags struct {
 	url, site, keyFile string
+	secret             rybbit.Key // given by a file of sites
 	perMinute          int
 	given              bool // perMinute is
 	loose              bool // others can read keyFile
@@ -58,6 +59,9 @@ func (c *connectionFlags) client(log *slog.Logger) (*rybbit.Client, error) {
 }
 
 func (c *connectionFlags) key() (rybbit.Key, error) {
+	if c.secret != "" {
+		return c.secret, nil
+	}
 	if c.keyFile == "" {
 		return rybbit.Key(os.Getenv("RYBBIT_API_KEY")), nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ type importFlags struct {
 	*global
 	readFlags
 	connectionFlags
+	name       string // of the site, among several
 	wire       string
 	maxBatch   size
 	batchGiven bool // maxBatch is
@@ -45,6 +47,12 @@ type importFlags struct {
 }
 
 func newImport(g *global) *cobra.Command {
+	cmd, _ := importCommand(g)
+	return cmd
+}
+
+// importCommand returns import with its flags, which run sets by a file.
+func importCommand(g *global) (*cobra.Command, *importFlags) {
 	f := &importFlags{global: g, maxBatch: rybbit.DefaultBatchBytes}
 	cmd := &cobra.Command{
 		Use:   "import INPUT...",
@@ -89,7 +97,7 @@ interrupted (run again to go on).`,
 	group(flags, serverFlags, "wire", "max-batch-bytes", "sandbox")
 	group(flags, safetyFlags, "retry-for", "settle-after", "rejects", "dry-run", "new", "replace", "again", "force", "max-rejects")
 	group(flags, outputFlags, "verify", "report", "metrics-file", "json")
-	return cmd
+	return cmd, f
 }
 
 func (f *importFlags) check() error {
@@ -120,14 +128,23 @@ func (f *importFlags) check() error {
 }
 
 func (f *importFlags) run(cmd *cobra.Command, args []string) (err error) {
-	ctx := cmd.Context()
-	f.batchGiven = cmd.Flags().Changed("max-batch-bytes")
-	screen, log, err := f.console(cmd)
-	if err != nil {
+	result, sandboxed, err := f.perform(cmd, args)
+	if sandboxed != nil {
+		defer func() { err = errors.Join(err, sandboxed.close()) }()
+	}
+	if result == nil {
 		return err
 	}
-	if err := errors.Join(f.readFlags.check(f.global, cmd.InOrStdin(), log), f.check()); err != nil {
-		return err
+	return f.tell(cmd, result, sandboxed, err)
+}
+
+// perform imports args. The result is nil where the command line is wrong, the
+// sandbox where there is none.
+func (f *importFlags) perform(cmd *cobra.Command, args []string) (_ *hopper.Result, sandboxed *embedded, err error) {
+	ctx := cmd.Context()
+	screen, log, err := f.ready(cmd)
+	if err != nil {
+		return nil, nil, err
 	}
 	// What the inputs are costs nothing to find out, so it comes first.
 	export, openErr := hopper.Open(ctx, args, f.options)
@@ -135,20 +152,29 @@ func (f *importFlags) run(cmd *cobra.Command, args []string) (err error) {
 		defer func() { err = errors.Join(err, export.Close()) }()
 	}
 	to, sandboxed, err := f.target(ctx)
-	if err = errors.Join(openErr, err); sandboxed != nil {
-		defer func() { err = errors.Join(err, sandboxed.close()) }()
+	err = errors.Join(openErr, err)
+	if exitCode(err) == exitUsage || export != nil && err != nil {
+		return nil, sandboxed, err
 	}
-	if export == nil || exitCode(err) == exitUsage {
-		if exitCode(err) == exitUsage {
-			return err
-		}
-		return f.tell(cmd, failedEarly(args, interrupted(ctx, err)), nil, interrupted(ctx, err))
+	if export == nil {
+		err = interrupted(ctx, err)
+		return failedEarly(args, err), nil, err
 	}
+	result, err := f.transfer(ctx, export, to, &progress{screen: screen, log: log, verb: "sent", now: f.now.Load})
+	return result, sandboxed, interrupted(ctx, err)
+}
+
+// ready checks the flags without a look at any input.
+func (f *importFlags) ready(cmd *cobra.Command) (*screen, *slog.Logger, error) {
+	f.batchGiven = cmd.Flags().Changed("max-batch-bytes")
+	screen, log, err := f.console(cmd)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	result, runErr := f.transfer(ctx, export, to, &progress{screen: screen, log: log, verb: "sent", now: f.now.Load})
-	return f.tell(cmd, result, sandboxed, interrupted(ctx, runErr))
+	if f.name != "" {
+		log = log.With("site", f.name)
+	}
+	return screen, log, errors.Join(f.readFlags.check(f.global, cmd.InOrStdin(), log), f.check())
 }
 
 // failedEarly is the result of a run that ended before it knew its inputs.

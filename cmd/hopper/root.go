@@ -55,7 +55,7 @@ Plausible and Google Analytics, each event exactly once.
 	flags.StringVar(&g.state, "state", "", "`DIR` for ledgers and rejects (default $XDG_STATE_HOME/hopper)")
 	group(flags, outputFlags, "quiet", "log-format", "state")
 	root.AddCommand(
-		newImport(g), newInspect(g), newTranslate(g), newVerify(g), newImports(g), newSandbox(g), newVersion(), newCompletion(), newMan(),
+		newImport(g), newInspect(g), newTranslate(g), newVerify(g), newRun(g), newImports(g), newSandbox(g), newVersion(), newCompletion(), newMan(),
 	)
 	completeValues(root)
 	return root, g

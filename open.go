@@ -197,8 +197,10 @@ func fewOf(names []string) []string {
 	return append(slices.Clone(names[:most]), fmt.Sprintf("and %d more", len(names)-most))
 }
 
-// reading returns how the export is read by a migration that began at a time.
+// reading returns how the export is read by a migration that began at a time,
+// and leaves out what databases have been given since.
 func (e *Export) reading(now time.Time) adapters.Options {
+	e.inputs.AsOf(now)
 	return adapters.Options{Timezone: e.zone, Now: now, TempDir: e.options.TempDir, Chosen: e.options.Chosen}
 }
 

@@ -32,6 +32,14 @@ type Adapter interface {
 	Match(ctx context.Context, inputs []*input.Input) Match
 }
 
+// Relational is an [Adapter] whose product keeps its events in a database that
+// people have at hand.
+type Relational interface {
+	// Relations are the tables that are read of a live database. Each is an input
+	// of its own to Match, named as the table.
+	Relations() []input.Relation
+}
+
 // Fit says how well inputs fit an adapter; a greater one is better.
 type Fit uint8
 

@@ -201,7 +201,37 @@ func (ins *Inputs) open(ctx context.Context, o Object) opened {
 	if in.packing == zipped {
 		return ins.openArchive(ctx, o, 0)
 	}
+	if in.format == SQLite && in.packing == unpacked {
+		if f, ok := o.Contents.(*localFile); ok {
+			return ins.openDatabase(ctx, f.path)
+		}
+	}
 	return opened{inputs: []*Input{in}, passed: passedEmpty(in)}
+}
+
+// openDatabase returns the tables of a database that is a file of this machine,
+// or the file, where no store opens it.
+func (ins *Inputs) openDatabase(ctx context.Context, file string) (all opened) {
+	const scheme = "sqlite://"
+	store, err := ins.storeOf(scheme + file)
+	if err != nil {
+		return opened{err: Errorf(file, "is %s, which is not supported here", SQLite)}
+	}
+	err = store.Find(ctx, scheme+file, func(o Object) error {
+		o.Name = strings.TrimPrefix(o.Name, scheme)
+		table := ins.open(ctx, o)
+		all.add(table)
+		return table.err
+	}, func(p PassedOver) {
+		p.Name = strings.TrimPrefix(p.Name, scheme)
+		all.passed = append(all.passed, p)
+	})
+	var known *Error
+	if errors.As(err, &known) {
+		known.Input = strings.TrimPrefix(known.Input, scheme)
+	}
+	all.err = err
+	return all
 }
 
 // add takes what another object holds.

@@ -1,6 +1,7 @@
 package input
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -44,6 +45,10 @@ func (r *countingReader) Read(p []byte) (int, error) {
 // openHead opens contents of which the beginning is wanted. More than that is
 // asked of the store only when it is read.
 func openHead(ctx context.Context, c Contents, size int64) (io.ReadCloser, error) {
+	if p, ok := c.(Previewer); ok {
+		head, err := p.Preview(ctx)
+		return io.NopCloser(bytes.NewReader(head)), err
+	}
 	if size < 0 || size <= headSize {
 		return c.Open(ctx, 0, -1)
 	}

@@ -20,7 +20,7 @@ func noRows(in *input.Input) error {
 			return input.Errorf(in.Name, "is in pg_dump's tar format (-Ft); convert it with pg_restore -f dump.sql FILE and give dump.sql")
 		}
 	case input.SQLite:
-		return input.Errorf(in.Name, "is an SQLite database; write its tables as SQL with sqlite3 FILE .dump > dump.sql and give dump.sql")
+		return input.Errorf(in.Name, "is an SQLite database, which can be read only as a file of this machine by itself; save it there, or write its tables as SQL with sqlite3 FILE .dump > dump.sql")
 	case input.Binary:
 		for _, name := range []string{"LowCardinality(", "UInt64", "DateTime", "Array(String)"} {
 			if bytes.Contains(in.Head(), []byte(name)) {

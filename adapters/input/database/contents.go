@@ -1,0 +1,196 @@
+package database
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"hopper/adapters/input"
+)
+
+const (
+	// patience is how long a database may take to list its tables, and stall how
+	// long for the next rows: it may have to sort a table first.
+	patience = 30 * time.Second
+	stall    = 30 * time.Minute
+	// previewed is how many rows are a table's beginning.
+	previewed = 200
+)
+
+var (
+	errPatience = fmt.Errorf("the database has not answered for %s", patience)
+	errStall    = fmt.Errorf("the database has sent nothing for %s", stall)
+	errClosed   = errors.New("no longer read")
+)
+
+// contents are a table's rows as CSV.
+type contents struct {
+	*database
+	name     string
+	table    table
+	relation input.Relation
+}
+
+// AsOf leaves out rows that were added later than [Lag] before t.
+func (c *contents) AsOf(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.until = t.Add(-Lag)
+}
+
+// OpenAt is not supported.
+func (c *contents) OpenAt(context.Context) (input.ReaderAtCloser, error) {
+	return nil, errors.ErrUnsupported
+}
+
+// Preview returns the first rows.
+func (c *contents) Preview(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, stall, errStall)
+	defer cancel()
+	var head bytes.Buffer
+	err := c.copyTo(ctx, fmt.Sprintf("%s LIMIT %d", c.query(), previewed), &head)
+	return head.Bytes(), c.explain(ctx, c.name, err)
+}
+
+// Open returns all rows.
+func (c *contents) Open(ctx context.Context, offset, _ int64) (io.ReadCloser, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	r, w := io.Pipe()
+	s := &stream{PipeReader: r, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		err := c.copyTo(ctx, c.query(), w)
+		w.CloseWithError(c.explain(ctx, c.name, err))
+	}()
+	if _, err := io.CopyN(io.Discard, s, offset); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (c *contents) copyTo(ctx context.Context, query string, w io.Writer) error {
+	s, err := c.session(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.copy(ctx, query, newWriter(w)); err != nil {
+		return errors.Join(err, s.close())
+	}
+	c.done(s)
+	return nil
+}
+
+// query returns the statement that reads the rows.
+func (c *contents) query() string {
+	var cells, order []string
+	chosen := c.columns()
+	for _, col := range chosen {
+		cells = append(cells, c.cell(col)+" AS "+c.quote(col.name))
+	}
+	by := func(col column) { order = append(order, "t."+c.quote(col.name)) }
+	at := c.table.column(c.relation.Time)
+	if at >= 0 {
+		by(c.table.columns[at])
+	}
+	for _, col := range c.key(chosen) {
+		by(col)
+	}
+	name := c.quote(c.table.name)
+	if c.table.schema != "" {
+		name = c.quote(c.table.schema) + "." + name
+	}
+	q := "SELECT " + strings.Join(cells, ", ") + " FROM " + name + " AS t"
+	if at >= 0 {
+		col := c.table.columns[at]
+		q += " WHERE (t." + c.quote(col.name) + " IS NULL OR " + c.before(col, c.bound().UTC().Truncate(time.Second)) + ")"
+	}
+	if len(order) > 0 {
+		q += " ORDER BY " + strings.Join(order, ", ")
+	}
+	return q
+}
+
+// columns returns those that are read.
+func (c *contents) columns() []column {
+	if c.relation.Columns == nil {
+		return c.table.columns
+	}
+	var chosen []column
+	for _, name := range c.relation.Columns {
+		if i := c.table.column(name); i >= 0 {
+			chosen = append(chosen, c.table.columns[i])
+		}
+	}
+	return chosen
+}
+
+// key returns the columns that order rows of the same time.
+func (c *contents) key(chosen []column) []column {
+	var key []column
+	for _, name := range c.relation.Key {
+		if i := c.table.column(name); i >= 0 {
+			key = append(key, c.table.columns[i])
+		}
+	}
+	if len(key) > 0 && len(key) == len(c.relation.Key) {
+		return key
+	}
+	key = nil
+	for _, col := range chosen {
+		if c.sortable(col) {
+			key = append(key, col)
+		}
+	}
+	return key
+}
+
+// explain says of an error which table it was, and whether the same run can
+// succeed later.
+func (d *database) explain(ctx context.Context, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if name == "" {
+		name = d.name()
+	}
+	var known *input.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	cause := context.Cause(ctx)
+	switch {
+	case errors.Is(cause, errPatience), errors.Is(cause, errStall):
+		err = &input.AwayError{Err: cause}
+	case cause != nil:
+		return cause
+	case isAway(err):
+		err = &input.AwayError{Err: err}
+	}
+	return &input.Error{Input: name, Err: fmt.Errorf("reading from the database: %w", err)}
+}
+
+// stream is a table that is being read.
+type stream struct {
+	*io.PipeReader
+	cancel context.CancelCauseFunc
+	done   chan struct{}
+}
+
+// Read waits for the next rows for no longer than stall.
+func (s *stream) Read(p []byte) (int, error) {
+	timer := time.AfterFunc(stall, func() { s.cancel(errStall) })
+	defer timer.Stop()
+	return s.PipeReader.Read(p)
+}
+
+// Close ends the statement, if it has not ended, and waits for that.
+func (s *stream) Close() error {
+	s.cancel(errClosed)
+	s.PipeReader.Close()
+	<-s.done
+	return nil
+}

@@ -1,0 +1,48 @@
+package input
+
+import (
+	"context"
+	"regexp"
+	"time"
+)
+
+// A Relation is a table of a product's database, and says how a live database is
+// read: which rows, which columns and in what order. An adapter sees it as it
+// sees a file of that name with a header.
+type Relation struct {
+	// Table matches its whole name, in lower case.
+	Table *regexp.Regexp
+	// Needs are columns without which a table of that name is another product's.
+	Needs []string
+	// Columns are those that are read, where the table has them; nil is all.
+	Columns []string
+	// Time is the column that says when a row was added. Rows are read in its order,
+	// and only those from before the migration began, so that a resumed run reads
+	// the same ones. Empty is all rows.
+	Time string
+	// Key are columns that with Time give no two rows the same place. Where the
+	// table lacks one of them, or there are none, all columns decide.
+	Key []string
+}
+
+// Growing are [Contents] that go on growing, as a table of a live database.
+type Growing interface {
+	// AsOf limits what is read from now on to what there was at a time.
+	AsOf(time.Time)
+}
+
+// Previewer are [Contents] whose beginning costs less than Open, which prepares
+// to return all.
+type Previewer interface {
+	// Preview returns at least 64 KiB of the beginning, or some hundred rows.
+	Preview(ctx context.Context) ([]byte, error)
+}
+
+// AsOf limits inputs that go on growing to what they held at a time.
+func (ins *Inputs) AsOf(t time.Time) {
+	for _, in := range ins.Files {
+		if g, ok := in.contents.(Growing); ok {
+			g.AsOf(t)
+		}
+	}
+}

@@ -13,7 +13,9 @@ import (
 )
 
 // arrowSchema is the table of events in Arrow: times are timestamps in
-// microseconds, UTC; properties are JSON text.
+// microseconds, UTC; texts that repeat themselves are dictionaries, one for each
+// batch; properties are JSON, which they are marked as (arrow.json), since a map
+// has values of one type.
 var arrowSchema = newArrowSchema()
 
 func newArrowSchema() *arrow.Schema {
@@ -31,11 +33,27 @@ func newArrowSchema() *arrow.Schema {
 			t = arrow.FixedWidthTypes.Boolean
 		default:
 			t = arrow.BinaryTypes.String
+			if c.Type == pipeline.TextColumn && repeats(c.Name) {
+				t = &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}
+			}
 		}
 		fields[i] = arrow.Field{Name: c.Name, Type: t, Nullable: c.Name != "time" && c.Name != "kind"}
+		if c.Type == pipeline.ObjectColumn {
+			fields[i].Metadata = arrow.NewMetadata([]string{"ARROW:extension:name", "ARROW:extension:metadata"}, []string{"arrow.json", ""})
+		}
 	}
 	version := arrow.NewMetadata([]string{"hopper.table"}, []string{strconv.Itoa(pipeline.TableVersion)})
 	return arrow.NewSchema(fields, &version)
+}
+
+// repeats reports whether a column's values occur often in a batch. Those of the
+// others are each visitor's own.
+func repeats(column string) bool {
+	switch column {
+	case "visitor", "session", "identified_user", "query", "target_text", "message":
+		return false
+	}
+	return true
 }
 
 // recordBatch collects a chunk's events as an Arrow record.
@@ -58,7 +76,15 @@ func (b *recordBatch) Add(ev *pipeline.Event) {
 }
 
 // Done hands the record over and leaves the builder empty.
-func (b *recordBatch) Done() arrow.Record { return b.builder.NewRecord() }
+func (b *recordBatch) Done() arrow.Record {
+	record := b.builder.NewRecord()
+	for _, field := range b.builder.Fields() {
+		if dictionary, is := field.(*array.BinaryDictionaryBuilder); is {
+			dictionary.ResetFull() // else it would grow from batch to batch
+		}
+	}
+	return record
+}
 
 // appendArrow appends a value, as a column writes it as text.
 func appendArrow(to array.Builder, ev *pipeline.Event, text []byte) {
@@ -79,6 +105,10 @@ func appendArrow(to array.Builder, ev *pipeline.Event, text []byte) {
 		to.Append(true)
 	case *array.StringBuilder:
 		to.Append(string(text))
+	case *array.BinaryDictionaryBuilder:
+		if err := to.AppendString(string(text)); err != nil {
+			panic(err) // an index of 32 bits is enough for a batch
+		}
 	}
 }
 

@@ -13,7 +13,7 @@ func (Adapter) Title() string { return "Google Analytics" }
 
 // Options are the choices that the exports of Google Analytics offer.
 func (Adapter) Options() []adapters.Option {
-	return []adapters.Option{GAEvents, Dedupe, adapters.PeriodUsers}
+	return []adapters.Option{GAEvents, Dedupe, adapters.Website, adapters.PeriodUsers, adapters.DateOrders}
 }
 
 // Match looks for Google Analytics's tables among the inputs.

@@ -66,20 +66,20 @@ func readReports(ctx context.Context, inputs []*input.Input, opt adapters.Option
 	if err := r.people.givenUsers(opt); err != nil {
 		return nil, err
 	}
+	tables, err := readReportsOf(ctx, inputs, opt)
+	if err != nil {
+		return nil, err
+	}
 	for _, in := range inputs {
-		tables, err := readReport(ctx, in)
-		if err != nil {
-			return nil, err
-		}
 		r.inputs = append(r.inputs, in.Name)
-		for _, t := range tables {
-			if zone, err := time.LoadLocation(t.zone); t.zone != "" && err == nil && opt.Timezone == nil {
-				r.zone = zone // the property's, as the Data API says
-			}
+	}
+	for _, t := range tables {
+		if zone, err := time.LoadLocation(t.zone); t.zone != "" && err == nil && opt.Timezone == nil {
+			r.zone = zone // the property's, as the Data API says
 		}
-		for _, t := range tables {
-			r.add(t)
-		}
+	}
+	for _, t := range tables {
+		r.add(t)
 	}
 	r.spread()
 	if len(r.days) == 0 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"hopper/adapters/input"
@@ -16,7 +17,7 @@ const otherAdvice = "in which Google puts what is beyond its limits; fewer dimen
 // isAPI recognizes answers of the Data API, in the spelling of its JSON and of
 // its Python client, and of the Reporting APIs of Universal Analytics.
 func isAPI(head []byte) bool {
-	for _, mark := range [...]string{`"dimensionHeaders"`, `"dimension_headers"`, `"metricHeaders"`, `"metric_headers"`, `"columnHeader"`, `"columnHeaders"`} {
+	for _, mark := range [...]string{`"dimensionHeaders"`, `"dimension_headers"`, `"metricHeaders"`, `"metric_headers"`, `"columnHeader"`, `"columnHeaders"`, `"dataTable"`} {
 		if bytes.Contains(head, []byte(mark)) {
 			return true
 		}
@@ -63,7 +64,7 @@ func (r *apiReader) read(v *record.Value) {
 		}
 		return
 	}
-	if inner := member(v, "reports", "response", "result", "body"); inner != nil {
+	if inner := member(v, "reports", "pivotReports", "pivot_reports", "response", "result", "body"); inner != nil {
 		r.read(inner)
 		return
 	}
@@ -72,7 +73,7 @@ func (r *apiReader) read(v *record.Value) {
 	switch {
 	case v.Get("columnHeader") != nil:
 		total = r.reporting4(t, v)
-	case v.Get("columnHeaders") != nil:
+	case v.Get("columnHeaders") != nil || v.Get("dataTable") != nil:
 		total = r.reporting3(t, v)
 	default:
 		total = r.dataAPI(t, v)
@@ -193,6 +194,17 @@ func (r *apiReader) reporting3(t *reportTable, v *record.Value) (total int64) {
 	for _, h := range v.Get("columnHeaders").Elements() {
 		t.head(h.Get("name").String(), h.Get("columnType").String() == "METRIC")
 	}
+	if t.titles == nil { // output=dataTable
+		for _, h := range v.Get("dataTable").Get("cols").Elements() {
+			t.titles = append(t.titles, h.Get("id").String())
+		}
+		r.rows(t, v.Get("dataTable").Get("rows"), func(row *record.Value) (cells []string) {
+			for _, value := range row.Get("c").Elements() {
+				cells = append(cells, value.Get("v").String())
+			}
+			return cells
+		})
+	}
 	r.rows(t, v.Get("rows"), func(row *record.Value) (cells []string) {
 		for _, value := range row.Elements() {
 			cells = append(cells, value.String())
@@ -249,4 +261,64 @@ func jsonValues(text string) func(yield func(string) bool) {
 			yield(text[start:])
 		}
 	}
+}
+
+// isPythonAnswer recognizes an answer that Python printed as a dictionary.
+func isPythonAnswer(head string) bool {
+	head = strings.TrimLeft(head, "[ \r\n\t")
+	return strings.HasPrefix(head, "{'") && (strings.Contains(head, "'dimension_headers'") || strings.Contains(head, "'dimensionHeaders'") || strings.Contains(head, "'columnHeader'") || strings.Contains(head, "'metric_headers'"))
+}
+
+// isProtoText recognizes an answer as the Data API's clients print it.
+func isProtoText(head string) bool {
+	return strings.HasPrefix(head, "dimension_headers {") || strings.HasPrefix(head, "metric_headers {") || strings.HasPrefix(head, "RunReportResponse")
+}
+
+// readProtoText reads an answer in the text format of protocol buffers.
+func readProtoText(in *input.Input, text string) ([]*reportTable, error) {
+	var (
+		root = &record.Value{Kind: record.Object}
+		open = []*record.Value{root}
+	)
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		name, isMessage := strings.CutSuffix(line, " {")
+		key, value, isField := strings.Cut(line, ": ")
+		switch {
+		case isMessage:
+			one := record.Value{Kind: record.Object}
+			open = append(open, &one)
+			one.Key = name
+		case line == "}" && len(open) > 1:
+			closed := open[len(open)-1]
+			open = open[:len(open)-1]
+			addField(open[len(open)-1], closed)
+		case isField:
+			if s, err := strconv.Unquote(value); err == nil {
+				value = s
+			}
+			addField(open[len(open)-1], &record.Value{Kind: record.Text, Key: key, Text: value})
+		}
+	}
+	if len(open) > 1 {
+		return nil, input.Errorf(in.Name, "ends within an answer of the Data API; fetch it again")
+	}
+	r := &apiReader{in: in}
+	r.read(root)
+	return r.tables, nil
+}
+
+// addField adds a field to a message; those that can be repeated are lists.
+func addField(to, of *record.Value) {
+	if of.Kind != record.Object || of.Key == "metadata" {
+		to.Kids = append(to.Kids, *of)
+		return
+	}
+	for i := range to.Kids {
+		if to.Kids[i].Key == of.Key {
+			to.Kids[i].Kids = append(to.Kids[i].Kids, *of)
+			return
+		}
+	}
+	to.Kids = append(to.Kids, record.Value{Kind: record.List, Key: of.Key, Kids: []record.Value{*of}})
 }

@@ -18,8 +18,14 @@ func isReport(head []byte) bool {
 	if strings.HasPrefix(text, "# -----") || strings.HasPrefix(text, "#,") {
 		return true
 	}
-	line, _, _ := strings.Cut(text, "\n")
-	return isHeader(split(line))
+	if isSheet(text) || isProtoText(text) || isPythonAnswer(text) {
+		return true
+	}
+	titles := split(firstLine(text))
+	if below := strings.SplitN(text, "\n", 3); len(below) > 1 && fieldOf(titles[0]) != "" && !fieldOf(titles[0]).isMetric() && isSecondHeader(titles, split(below[1])) {
+		titles = split(below[1])
+	}
+	return isHeader(titles)
 }
 
 // isHeader reports whether columns are those of a report of Google's: at least
@@ -64,22 +70,37 @@ func split(line string) []string {
 // part.
 func readTables(in *input.Input, text []byte) ([]*reportTable, error) {
 	var (
-		tables []*reportTable
-		dates  rangeReader
-		block  []byte
-		first  int64 // line of the block
+		tables   []*reportTable
+		dates    rangeReader
+		property propertyReader
+		sampled  bool
+		block    []byte
+		first    int64 // line of the block
 	)
 	flush := func() error {
 		defer func() { block = nil }()
 		if len(bytes.TrimSpace(block)) == 0 {
 			return nil
 		}
-		t, err := readBlock(in, block, first)
+		switch part := sheetPart(firstLine(string(block))); part {
+		case sheetHead, sheetTotals:
+			sampled = sampled || strings.Contains(spelling(string(block)), "containssampleddatayes")
+			return nil
+		case sheetRows:
+			_, below, _ := bytes.Cut(block, []byte("\n"))
+			block, first = below, first+1
+		}
+		read, err := readBlock(in, block, first)
 		if err != nil {
 			return err
 		}
-		t.within = dates.whole()
-		tables = append(tables, t)
+		for _, t := range read {
+			t.within, t.property = dates.whole(), property.name
+			if sampled {
+				t.warn("is an estimate from a sample; shorter ranges are not sampled")
+			}
+		}
+		tables = append(tables, read...)
 		return nil
 	}
 	var number int64
@@ -91,7 +112,9 @@ func readTables(in *input.Input, text []byte) ([]*reportTable, error) {
 			if err := flush(); err != nil {
 				return nil, err
 			}
-			dates.read(strings.TrimSpace(strings.TrimLeft(string(trimmed), "#")))
+			comment := strings.TrimSpace(strings.TrimLeft(string(trimmed), "#"))
+			dates.read(comment)
+			property.read(comment)
 			continue
 		}
 		if block == nil {
@@ -115,7 +138,7 @@ func readTables(in *input.Input, text []byte) ([]*reportTable, error) {
 }
 
 // readBlock reads one table, whose header is the line with that number.
-func readBlock(in *input.Input, block []byte, number int64) (*reportTable, error) {
+func readBlock(in *input.Input, block []byte, number int64) ([]*reportTable, error) {
 	header, _, _ := bytes.Cut(block, []byte("\n"))
 	c := csv.NewReader(bytes.NewReader(block))
 	c.FieldsPerRecord, c.LazyQuotes, c.TrimLeadingSpace = -1, true, true
@@ -126,10 +149,11 @@ func readBlock(in *input.Input, block []byte, number int64) (*reportTable, error
 		}
 	}
 	t := &reportTable{in: in}
+	var above []string // the header proper, if anything
 	for {
 		cells, err := c.Read()
 		if errors.Is(err, io.EOF) {
-			return t, nil
+			break
 		}
 		if err != nil {
 			return nil, input.Errorf(in.Name, "table at row %d: %w; export the report again", number, err)
@@ -138,15 +162,20 @@ func readBlock(in *input.Input, block []byte, number int64) (*reportTable, error
 			t.titles = cells
 			continue
 		}
-		if len(t.rows) == 0 {
-			if above := t.titles; isSecondHeader(above, cells) {
-				t.titles = joinHeaders(above, cells)
-				continue
-			}
+		if len(t.rows) == 0 && above == nil && isSecondHeader(t.titles, cells) {
+			above, t.titles = t.titles, cells
+			continue
 		}
 		line, _ := c.FieldPos(0)
 		t.rows = append(t.rows, reportRow{number: number + int64(line) - 1, cells: cells})
 	}
+	if above != nil {
+		if pivoted := t.unpivoted(above); pivoted != nil {
+			return pivoted, nil
+		}
+		t.titles = joinHeaders(above, t.titles)
+	}
+	return []*reportTable{t}, nil
 }
 
 // isSecondHeader reports whether the row below a header is the header proper,

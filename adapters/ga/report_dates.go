@@ -138,7 +138,11 @@ func (t *reportTable) calendar() func(*reportRow) (span, bool) {
 			}, t.text(row, f))
 		}
 		year, month, day := digits(byYear), digits(byMonth), digits(byDay)
-		if week := digits(byYearWeek); len(week) == 6 && month == "" {
+		week := digits(byYearWeek)
+		if n, err := strconv.Atoi(week); err == nil && n <= 54 && len(year) == 4 {
+			week = fmt.Sprintf("%s%02d", year, n)
+		}
+		if len(week) == 6 && month == "" {
 			return t.weekSpan(week)
 		}
 		if both := digits(byYearMonth); len(both) == 6 {
@@ -219,12 +223,16 @@ func (t *reportTable) dateColumn(f field) (func(*reportRow) (span, bool), error)
 			order.Add(s)
 		}
 	}
-	times := adapters.Times{Serials: true}
-	var err error
-	if times.Order, err = order.Order(); err != nil {
-		times.Order = adapters.MonthFirst
-		if fieldOf(t.titles[column]) == byDate && spelling(t.titles[column]) != "date" {
-			times.Order = adapters.DayFirst // no other language writes the month first
+	times := adapters.Times{Serials: true, Order: t.dateOrder}
+	if times.Order != adapters.AnyOrder {
+		order = adapters.OrderFinder{}
+	}
+	if found, err := order.Order(); err == nil && found != adapters.AnyOrder {
+		times.Order = found
+	} else if err != nil {
+		times.Order = adapters.DayFirst // no other language writes the month first
+		if english := spelling(t.titles[column]); fieldOf(t.titles[column]) != byDate || english == "date" || english == "day" {
+			return nil, &input.Error{Input: t.in.Name, Row: t.rows[0].number, Field: t.titles[column], Err: err}
 		}
 		t.dateNote = fmt.Sprintf("%s: dates such as %s are read as %s.", t.in.Name, first, map[adapters.DateOrder]string{
 			adapters.MonthFirst: "month/day/year", adapters.DayFirst: "day/month/year"}[times.Order])

@@ -63,6 +63,7 @@ const (
 	// Which part of an answer a row belongs to.
 	byRange      field = "date range"
 	byComparison field = "comparison"
+	byProperty   field = "property"
 	// What parts visits and Rybbit has no field for: a visit is in one row.
 	byPart field = "part"
 	// What changes within a visit: a visit can be in several rows.
@@ -165,6 +166,11 @@ func fieldOf(title string) field {
 		short, found := strings.CutPrefix(name, prefix)
 		if f, known := fieldNames()[short]; known && found {
 			return f
+		}
+	}
+	for _, suffix := range [...]string{"integer", "float", "seconds", "milliseconds", "currency"} { // of dlt: sessions_INTEGER
+		if short, found := strings.CutSuffix(name, suffix); found && fieldNames()[short].isMetric() {
+			return fieldNames()[short]
 		}
 	}
 	return ""

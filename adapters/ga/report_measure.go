@@ -88,6 +88,11 @@ func (t *reportTable) measure(cells []string) (measured, bool) {
 	set(reconstruct.Pageviews, &m.Pageviews, n, told)
 	n, told = in.visits(&m)
 	set(reconstruct.Visits, &m.Visits, n, told)
+	if mean := in.mean(viewsPerSession); mean > 0 && m.has&(reconstruct.Visits|reconstruct.Pageviews) == reconstruct.Visits {
+		set(reconstruct.Pageviews, &m.Pageviews, int(math.Round(mean*float64(m.Visits))), true)
+	} else if mean := in.mean(viewsPerUser); mean > 0 && m.has&(reconstruct.Visitors|reconstruct.Pageviews) == reconstruct.Visitors {
+		set(reconstruct.Pageviews, &m.Pageviews, int(math.Round(mean*float64(m.Visitors))), true)
+	}
 	m.events, _ = in.count(eventCount)
 	m.usersOf28, _ = in.count(usersOf28Days)
 	m.usersOf30, _ = in.count(usersOf30Days)

@@ -32,14 +32,12 @@ func verifyReports(src pipeline.Source, inputs []*input.Input, zone *time.Locati
 			days: map[recount.Day]bool{}, pages: map[toldDay]map[string]*toldTotals{},
 		}
 		told.table(recount.ByDay, nil) // is the first, whether there is one or not
-		for _, in := range inputs {
-			tables, err := readReport(ctx, in)
-			if err != nil {
-				return nil, err
-			}
-			for _, table := range tables {
-				told.add(table)
-			}
+		tables, err := readReportsOf(ctx, inputs, opt)
+		if err != nil {
+			return nil, err
+		}
+		for _, table := range tables {
+			told.add(table)
 		}
 		count := recount.NewCount(told.layout(), opt.Scratch())
 		defer func() { err = errors.Join(err, count.Close()) }()

@@ -4,11 +4,16 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
+	"golang.org/x/text/encoding/charmap"
+
+	"hopper/adapters"
 	"hopper/adapters/input"
 	"hopper/pipeline"
 )
@@ -45,6 +50,8 @@ type reportTable struct {
 	rows   []reportRow
 	within span   // the report's range, where it says
 	zone   string // the property's IANA time zone, where it says
+	// property is whose numbers these are, where the report's head says.
+	property string
 	// metrics says which columns count, where the container tells; else nil.
 	metrics []bool
 	// warnings are what the answer says of itself: that it is partial.
@@ -58,6 +65,8 @@ type reportTable struct {
 	ignored []string
 	// undated says that neither a column nor the range says when.
 	undated bool
+	// dateOrder is what the user says of dates such as 5/1/2024.
+	dateOrder adapters.DateOrder
 	// dateNote says how ambiguous dates are read.
 	dateNote string
 	// overlapping says that visits are in several of its rows, beyond pages
@@ -93,7 +102,7 @@ func cell(cells []string, i int) string {
 func (t *reportTable) dimensions() []int {
 	var dims []int
 	for i, f := range t.fields {
-		if f != "" && f != unknownDimension && !f.isMetric() && !f.ofTime() && f != byRange && f != byComparison && t.column(f) == i {
+		if f != "" && f != unknownDimension && !f.isMetric() && !f.ofTime() && f != byRange && f != byComparison && f != byProperty && t.column(f) == i {
 			dims = append(dims, i)
 		}
 	}
@@ -111,12 +120,13 @@ func (t *reportTable) name() string {
 }
 
 // readReport returns the tables of a report, ready to be read row by row.
-func readReport(ctx context.Context, in *input.Input) ([]*reportTable, error) {
+func readReport(ctx context.Context, in *input.Input, order adapters.DateOrder) ([]*reportTable, error) {
 	tables, err := readReportTables(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	for _, t := range tables {
+		t.dateOrder = order
 		if err := t.prepare(); err != nil {
 			return nil, err
 		}
@@ -141,8 +151,18 @@ func readReportTables(ctx context.Context, in *input.Input) ([]*reportTable, err
 	if len(text) > maxReport {
 		return nil, input.Errorf(in.Name, "is a report of more than %d MiB; export it in parts, a month or a year each", maxReport>>20)
 	}
-	if isAPI {
+	if !utf8.Valid(text) { // as spreadsheets in western Europe save it
+		if text, err = charmap.Windows1252.NewDecoder().Bytes(text); err != nil {
+			return nil, err
+		}
+	}
+	switch head := string(text[:min(len(text), 4096)]); {
+	case isAPI:
 		return readAPI(in, string(text))
+	case isPythonAnswer(head):
+		return readAPI(in, fromPython(string(text)))
+	case isProtoText(head):
+		return readProtoText(in, string(text))
 	}
 	return readTables(in, text)
 }
@@ -175,7 +195,7 @@ func (t *reportTable) guessFields() {
 	for i, f := range t.fields {
 		if f != "" {
 			measured = measured || f.isMetric()
-			if f == unknownMetric || f == byMoment {
+			if f == unknownMetric || f == byMoment || f == byPart {
 				t.ignored = append(t.ignored, t.titles[i])
 			}
 			continue
@@ -336,16 +356,30 @@ func (t *reportTable) keepComparison() {
 	if i < 0 {
 		return
 	}
-	kept := ""
+	kept, parts := "", make(map[string]bool)
 	for _, row := range t.rows {
 		s := cell(row.cells, i)
 		if allWords()[spelling(s)] {
 			kept = s
 			break
 		}
-		if kept == "" && row.omit == "" && row.reject == "" {
+		if row.omit == "" && row.reject == "" {
+			parts[s] = true
+		}
+	}
+	if kept == "" {
+		if len(parts) > 1 {
+			t.unread = fmt.Sprintf("it compares parts of the users (%s), and none of them is all users: a part is not the site; take the comparison or the segments out of the report, or add All Users to them",
+				strings.Join(slices.Sorted(maps.Keys(parts)), ", "))
+			return
+		}
+		for s := range parts {
 			kept = s
 		}
+		if kept != "" {
+			t.warnings = append(t.warnings, fmt.Sprintf("%s: is of %q alone, a part of the users; what it tells is read as if it were the site.", t.in.Name, kept))
+		}
+		return
 	}
 	for k := range t.rows {
 		if row := &t.rows[k]; row.omit == "" && row.reject == "" && cell(row.cells, i) != kept {

@@ -85,11 +85,12 @@ var dimensionTitles = map[field]string{
 	byEvent: "eventName|event name|eventAction|event action|Ereignisname|Ereignisaktion|Nom de l'événement|Nom de l’évènement|Action d'événement|Nombre del evento|Nombre de evento|Acción de evento|Nome do evento|Ação do evento|Nome evento|Nome dell'evento|Azione evento|Gebeurtenisnaam|Naam van gebeurtenis|Evenementnaam|" +
 		"Nazwa zdarzenia|Etkinlik adı|Название события|Имя события|イベント名|イベント アクション|事件名称|事件名稱|事件操作|이벤트 이름",
 
+	byProperty:   "propertyId|property ID|property|property name|GA4 property|account and property|sourcePropertyId|sourcePropertyName|sourcePropertyDisplayName|viewId|view ID|view name|profileId|profile ID|ga:viewId",
 	byRange:      "dateRange|date range|Zeitraum|Plage de dates|Période|Intervalo de fechas|Periodo|Período|Intervalo de datas|Intervallo di date|Datumbereik|Datumperiode|Zakres dat|Tarih aralığı|Диапазон дат|期間|日期范围|日期範圍|기간",
 	byComparison: "comparison|segment|Vergleich|Comparaison|Comparación|Comparação|Confronto|Vergelijking|Porównanie|Karşılaştırma|Сравнение|比較|比较|比較項目|비교|Segmento|Segmentasjon|Сегмент|セグメント|细分|區隔|세그먼트",
 
 	byPart: "platform|platformDeviceCategory|platform / device category|streamId|stream ID|streamName|stream name|newVsReturning|new / returning|new / established|userType|user type|signedInWithUserId|continent|continentId|subContinent|continent ID|cityId|city ID|mobileDeviceBranding|mobileDeviceModel|mobileDeviceMarketingName|deviceModel|device model|device brand|mobile device branding|mobileDeviceInfo|" +
-		"networkDomain|networkLocation|service provider|metro|sourcePropertyId|sourcePropertyName|sourcePropertyDisplayName|propertyId|property ID|property|sessionCampaignId|session campaign ID|sessionManualCampaignId|sessionSourcePlatform|sessionManualSourcePlatform|sessionGoogleAdsCampaignName|sessionGoogleAdsAdGroupName|sessionGoogleAdsCampaignId|" +
+		"networkDomain|networkLocation|service provider|metro|sessionCampaignId|session campaign ID|sessionManualCampaignId|sessionSourcePlatform|sessionManualSourcePlatform|sessionGoogleAdsCampaignName|sessionGoogleAdsAdGroupName|sessionGoogleAdsCampaignId|" +
 		"firstUserSource|firstUserMedium|firstUserSourceMedium|firstUserCampaignName|firstUserDefaultChannelGroup|firstUserPrimaryChannelGroup|first user source|first user medium|first user source / medium|first user campaign|first user default channel group|firstSessionDate|campaignId|dayOfWeek|dayOfWeekName|day of week|day of week name|week|isoWeek|isoYear|iso week|iso year|" +
 		"Plattform|Plateforme|Plataforma|Piattaforma|Platforma|Платформа|プラットフォーム|平台|플랫폼|Wochentag|Jour de la semaine|Día de la semana|Dia da semana|Giorno della settimana|Kontinent|Continente",
 	byMoment: "pageReferrer|page referrer|fullReferrer|full referrer|previousPagePath|secondPagePath|nextPagePath|contentGroup|content group|pagePathLevel1|pagePathLevel2|pagePathLevel3|pagePathLevel4|searchTerm|search term|searchKeyword|Seitenverweis-URL|URL de provenance de la page|URL de referencia de la página|URL de referência da página|Referrer pagina|Page-referrer|Strona odsyłająca|Sayfa yönlendireni|URL перехода|" +
@@ -133,7 +134,7 @@ var metricTitles = map[field]string{
 	uniqueViews:     "uniquePageviews|unique pageviews|Eindeutige Seitenaufrufe|Einzelne Seitenaufrufe|Consultations uniques|Vues uniques|Páginas vistas únicas|Número de páginas vistas únicas|Visualizações de página únicas|Visualizaciones únicas|Visualizzazioni di pagina uniche|Unieke paginaweergaven|Unikalne odsłony|Benzersiz sayfa görüntüleme|Уникальные просмотры страниц|ページ別訪問数|唯一身份浏览量|不重複瀏覽量|순 페이지뷰 수",
 	eventCount:      "eventCount|event count|events|total events|totalEvents|Ereignisanzahl|Ereignisse gesamt|Anzahl der Ereignisse|Nombre d'événements|Nombre d'évènements|Nbre d'événements|Total d'événements|Número de eventos|Recuento de eventos|Total de eventos|Contagem de eventos|Contagem do evento|Conteggio eventi|Numero di eventi|Totale eventi|Aantal gebeurtenissen|Gebeurtenissen|Totaal aantal gebeurtenissen|Liczba zdarzeń|Etkinlik sayısı|Toplam etkinlik|Количество событий|Число событий|イベント数|合計イベント数|事件数|事件计数|事件總數|事件計數|事件數|이벤트 수|총 이벤트 수",
 	usersOf28Days:   "active28DayUsers|28-day active users|28 day active users|28dayUsers",
-	usersOf30Days:   "30dayUsers|30 day active users|30-day active users",
+	usersOf30Days:   "monthly active users|MAU|30dayUsers|30 day active users|30-day active users",
 }
 
 // unusedMetrics are known to be numbers, and Rybbit has no use for them.

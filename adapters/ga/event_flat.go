@@ -25,6 +25,8 @@ var aliases = map[string]string{
 	"host_name": "device.web_info.hostname",
 	"app_id":    "app_info.id",
 
+	"event_source": "source", "event_medium": "medium", "event_campaign": "campaign", "event_term": "term", "event_content": "content",
+
 	"session_id": "ga_session_id", "sessionid": "ga_session_id",
 	"page_url": "page_location", "url": "page_location", "location": "page_location", "pagepath": "page_path",
 	"title": "page_title", "referrer": "page_referrer", "referer": "page_referrer",
@@ -60,14 +62,32 @@ var flatColumns = func() map[string]setter {
 
 func ignore(*row, string) {}
 
+// bookkeeping are columns of connectors and of packages for dbt, which repeat
+// what others say or number the rows.
+var bookkeeping = func() map[string]bool {
+	names := make(map[string]bool)
+	for _, name := range []string{
+		"is_intraday", "property", "property_id", "property_name", "dataset_id", "table_suffix", "table_id", "stream_name",
+		"event_date_dt", "event_dt", "client_key", "user_key", "event_key", "page_key", "session_key", "session_partition_key", "session_partition_date",
+		"is_page_view", "is_purchase", "is_session_start", "is_first_visit", "session_number", "ga_session_key", "page_query_string", "original_page_location", "original_page_referrer",
+		"page_hostname_key", "page_engagement_key", "loaded_at", "inserted_at", "synced_at", "ingestion_time",
+	} {
+		names[name] = true
+	}
+	return names
+}()
+
 // needlessPrefixes begin flat columns made of the schema's needless groups.
 var needlessPrefixes = []string{"traffic_source_", "session_traffic_source_", "user_ltv_", "privacy_info_", "publisher_", "first_user_"}
 
-// columnOf is how a flat column is looked up: "geo.country" and "Geo Country"
-// are "geo_country".
+// columnOf is how a flat column is looked up: "geo.country", "geo__country",
+// "geoCountry" and "Geo Country" are "geo_country".
 func columnOf(name string) string {
-	name = strings.NewReplacer(".", "_", " ", "_", "-", "_").Replace(strings.ToLower(strings.TrimSpace(name)))
-	return strings.TrimPrefix(name, "variant__")
+	name = strings.ReplaceAll(rows.Name(name), ".", "_")
+	for strings.Contains(name, "__") {
+		name = strings.ReplaceAll(name, "__", "_")
+	}
+	return strings.TrimPrefix(name, "variant_")
 }
 
 // bind returns what each of a table's columns sets. An alias stands for its
@@ -102,7 +122,7 @@ func setterOf(column string) setter {
 	if set := flatColumns[column]; set != nil {
 		return set
 	}
-	if strings.HasPrefix(column, "_") || column == "is_intraday" { // a connector's bookkeeping
+	if strings.HasPrefix(column, "_") || bookkeeping[column] {
 		return ignore
 	}
 	for _, prefix := range needlessPrefixes {

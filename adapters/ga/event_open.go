@@ -11,6 +11,7 @@ import (
 	"hopper/pipeline/recount"
 
 	"hopper/adapters/input"
+	"hopper/adapters/input/rows"
 	"hopper/adapters/input/rows/record"
 	"hopper/pipeline"
 )
@@ -35,6 +36,10 @@ func openEvents(ctx context.Context, all []recognized, opt adapters.Options) (*a
 
 func eventSource(ctx context.Context, all []recognized, opt adapters.Options) (*source, error) {
 	g := &ga4{zone: opt.Location(), allEvents: opt.Get(GAEvents) == "all"}
+	var err error
+	if g.order, err = dateOrder(ctx, all, opt); err != nil {
+		return nil, err
+	}
 	src := &source{seen: newTally(opt.TempDir)}
 	// Universal Analytics counted a hit once.
 	dedupe := opt.Is(Dedupe) && slices.ContainsFunc(all, func(r recognized) bool { return r.shape != universal })
@@ -55,9 +60,82 @@ func eventSource(ctx context.Context, all []recognized, opt adapters.Options) (*
 	return src, nil
 }
 
+// dateOrder returns which of day and month stands first in the times of tables
+// that a spreadsheet saved, if any.
+func dateOrder(ctx context.Context, all []recognized, opt adapters.Options) (adapters.DateOrder, error) {
+	if order := adapters.OrderOf(opt); order != adapters.AnyOrder {
+		return order, nil
+	}
+	for _, r := range all {
+		for _, t := range r.tables {
+			order, err := orderOf(ctx, t.table)
+			if err != nil || order != adapters.AnyOrder {
+				return order, err
+			}
+		}
+	}
+	return adapters.AnyOrder, nil
+}
+
+// orderOf returns the order of day and month in a table's times, AnyOrder where
+// they need none or each row's date decides.
+func orderOf(ctx context.Context, t *rows.Table) (adapters.DateOrder, error) {
+	at, dates := -1, false
+	for i, name := range t.Header {
+		column := columnOf(name)
+		if column == "event_timestamp" || at < 0 && aliases[column] == "event_timestamp" {
+			at = i
+		}
+		dates = dates || column == "event_date"
+	}
+	if at < 0 {
+		return adapters.AnyOrder, nil
+	}
+	sample, err := t.Sample(ctx)
+	if err != nil {
+		return adapters.AnyOrder, err
+	}
+	needed := false
+	for row := range sample.Rows() {
+		needed = needed || row.Err == nil && adapters.NeedsOrder(row.Cells[at])
+	}
+	if !needed {
+		return adapters.AnyOrder, nil
+	}
+	if err := t.Input.Spool(ctx); err != nil {
+		return adapters.AnyOrder, err
+	}
+	var finder adapters.OrderFinder
+	err = t.Each(ctx, func(row *rows.Row) error {
+		if row.Err == nil {
+			finder.Add(strings.Clone(row.Cells[at]))
+		}
+		return nil
+	})
+	if err != nil {
+		return adapters.AnyOrder, err
+	}
+	order, err := finder.Order()
+	if err != nil && dates {
+		return adapters.AnyOrder, nil // each event's date decides
+	}
+	if err != nil {
+		return order, &input.Error{Input: t.Input.Name, Field: t.Header[at], Err: err}
+	}
+	return order, nil
+}
+
 // inputs returns how the tables of an input are read.
 func (g *ga4) inputs(r recognized) []sourceInput {
 	switch {
+	case r.rooted != nil:
+		each := universalRow
+		return []sourceInput{{r.in.Name, func(ctx context.Context, index int) (reader, error) {
+			if r.shape != universal {
+				each = g.record(index, r.fields)
+			}
+			return openRooted(ctx, r.rooted, each)
+		}}}
 	case r.shape == universal:
 		return []sourceInput{{r.in.Name, func(ctx context.Context, _ int) (reader, error) {
 			return openRecords(ctx, r.in, wantedOfUA, func() translate { return uaSession })

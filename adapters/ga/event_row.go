@@ -205,11 +205,11 @@ func (r *row) group(path string, group *record.Value) {
 		field := &group.Kids[i]
 		set := setters[field.Key]
 		if field.Kind == record.Object {
-			r.group(path+"."+strings.ToLower(field.Key), field)
+			r.group(path+"."+columnOf(field.Key), field)
 			continue
 		}
 		if set == nil {
-			set = setters[strings.ToLower(field.Key)]
+			set = setters[columnOf(field.Key)]
 		}
 		if set != nil && field.Text != "" {
 			set(r, field.Text)
@@ -241,11 +241,13 @@ func (r *row) eachParam(list *record.Value, set func(r *row, key, text string, i
 	elements := list.Elements()
 	for i := range elements {
 		e := &elements[i]
-		key := e.Get("key").String()
+		key, value := e.Get("key").String(), e.Get("value")
+		if key == "" {
+			key, value = otherKey(e)
+		}
 		if key == "" {
 			continue
 		}
-		value := e.Get("value")
 		if value == nil {
 			value = e // {"key": …, "string_value": …}
 		}
@@ -258,6 +260,20 @@ func (r *row) eachParam(list *record.Value, set func(r *row, key, text string, i
 			set(r, list.Kids[i].Key, text, isNumber)
 		}
 	}
+}
+
+// otherKey returns the key and the value of a parameter whose members are called
+// otherwise than in the schema, as warehouses and programs do.
+func otherKey(e *record.Value) (key string, value *record.Value) {
+	for i := range e.Kids {
+		switch kid := &e.Kids[i]; columnOf(kid.Key) {
+		case "key", "name", "param_key", "param_name", "k":
+			key = kid.Text
+		case "value", "param_value", "v":
+			value = kid
+		}
+	}
+	return key, value
 }
 
 // paramValue reads a parameter's value: the schema's group of one member for
@@ -277,16 +293,26 @@ func paramValue(v *record.Value) (text string, isNumber bool) {
 	case record.Object:
 		for i := range v.Kids {
 			kid := &v.Kids[i]
-			if kid.Key == "key" || kid.Key == "set_timestamp_micros" {
+			switch kid.Key {
+			case "key", "set_timestamp_micros", "name", "KEY", "NAME", "Key", "Name":
 				continue
 			}
 			if text, isNumber = paramValue(kid); text != "" {
-				typed := strings.HasPrefix(kid.Key, "int") || strings.HasPrefix(kid.Key, "float") || strings.HasPrefix(kid.Key, "double")
-				return text, isNumber || typed
+				return text, isNumber || isTyped(kid.Key)
 			}
 		}
 	}
 	return "", false
+}
+
+// isTyped reports whether a member of that name holds a number.
+func isTyped(name string) bool {
+	for _, prefix := range [...]string{"int", "float", "double", "INT", "FLOAT", "DOUBLE", "Int", "Float", "Double"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // param takes one of event_params. What an event has a field for goes there,

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"hopper/adapters"
 	"hopper/pipeline"
 )
 
@@ -38,13 +39,31 @@ const (
 
 	rejectNoName = "no event_name"
 	rejectNoPage = "page view without a page"
-	rejectTime   = "event_timestamp is no time"
 )
 
 // A ga4 translates rows into events. It is read-only in use.
 type ga4 struct {
 	zone      *time.Location
 	allEvents bool
+	order     adapters.DateOrder
+}
+
+// moment returns when an event happened. Where nothing else decides which of day
+// and month stands first, the event's date does.
+func (g *ga4) moment(r *row) (at pipeline.Micros, reject string) {
+	times := adapters.Times{Zone: g.zone, Serials: true, Order: g.order}
+	if date := strings.ReplaceAll(r.date, "-", ""); g.order == adapters.AnyOrder && adapters.NeedsOrder(r.time) {
+		day, ok := compactDate(date)
+		for _, order := range [...]adapters.DateOrder{adapters.MonthFirst, adapters.DayFirst} {
+			times.Order = order
+			at, reject := momentIn(r.time, &times)
+			if away := at.Time().Sub(day).Abs(); ok && reject == "" && away < 48*time.Hour {
+				return at, ""
+			}
+		}
+		times.Order = adapters.AnyOrder
+	}
+	return momentIn(r.time, &times)
 }
 
 // visit is which visitor and session an event belongs to.
@@ -132,9 +151,8 @@ func (g *ga4) event(r *row, ev *pipeline.Event) (omit, reject string, v visit) {
 	if r.time == "" {
 		return "", pipeline.RejectNoTime, v
 	}
-	var ok bool
-	if ev.Time, ok = parseTime(r.time, g.zone); !ok {
-		return "", rejectTime, v
+	if ev.Time, reject = g.moment(r); reject != "" {
+		return "", reject, v
 	}
 	v = r.visit(ev.Time)
 	if r.name == "" {

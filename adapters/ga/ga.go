@@ -110,6 +110,8 @@ func contentsOf(ctx context.Context, inputs []*input.Input) (*contents, error) {
 		switch r.shape {
 		case unknown:
 			return nil, input.Errorf(in.Name, "is not recognized as an export of Google Analytics; expected GA4's BigQuery export (JSON, Parquet or Avro with event_name and event_params), a table with event_name and event_timestamp, ga_sessions of Universal Analytics, or a report with dates%s", found(r.fields))
+		case sessionsAlone:
+			return nil, input.Errorf(in.Name, "holds sessions of Universal Analytics without their hits, so that it has neither pages nor times; export the column hits too, or the whole tables ga_sessions_YYYYMMDD")
 		case empty:
 			c.notes = append(c.notes, in.Name+" is empty.")
 		case usersTable:

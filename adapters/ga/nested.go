@@ -1,6 +1,7 @@
 package ga
 
 import (
+	"regexp"
 	"strings"
 
 	"hopper/adapters/input/rows/record"
@@ -16,8 +17,10 @@ func parseNested(s string) (*record.Value, bool) {
 	if v, err := record.Parse(s); err == nil {
 		return v, true
 	}
-	v, err := record.Parse(fromPython(s))
-	return v, err == nil
+	if v, err := record.Parse(fromPython(s)); err == nil {
+		return v, true
+	}
+	return fromPresto(s)
 }
 
 // unfold opens the members of a record that hold records and lists as text.
@@ -49,6 +52,11 @@ func fromPython(s string) string {
 		case "":
 			switch c {
 			case '(', ')':
+			case '{', '[': // NumPy parts elements by space alone
+				if text := strings.TrimRight(b.String(), " \n"); strings.HasSuffix(text, "}") || strings.HasSuffix(text, "]") {
+					b.WriteByte(',')
+				}
+				b.WriteByte(c)
 			default:
 				b.WriteByte(c)
 			}
@@ -98,4 +106,71 @@ func quotePython(b *strings.Builder, s string, i int) int {
 	}
 	b.Write(record.AppendQuoted(nil, string(text)))
 	return i + 1
+}
+
+// fromPresto opens what Presto, Trino and Athena write of rows: [{key=page_title,
+// value={string_value=Menu, int_value=null}}]. Text is not quoted: it ends where
+// the next member, or the record, does.
+func fromPresto(s string) (*record.Value, bool) {
+	const deepest = 8
+	p := &prestoReader{text: s}
+	v, ok := p.value(deepest)
+	return v, ok && p.text == ""
+}
+
+type prestoReader struct{ text string }
+
+var (
+	prestoMember = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)=`)
+	prestoEnd    = regexp.MustCompile(`, [A-Za-z_][A-Za-z0-9_]*=|}(?:, \{|, [A-Za-z_][A-Za-z0-9_]*=|}|\]|$)|\]$`)
+)
+
+func (p *prestoReader) skip(s string) bool {
+	rest, found := strings.CutPrefix(p.text, s)
+	p.text = rest
+	return found
+}
+
+func (p *prestoReader) value(deep int) (*record.Value, bool) {
+	switch {
+	case deep == 0:
+		return nil, false
+	case p.skip("["):
+		list := &record.Value{Kind: record.List}
+		for !p.skip("]") {
+			v, ok := p.value(deep - 1)
+			if !ok {
+				return nil, false
+			}
+			list.Kids = append(list.Kids, *v)
+			p.skip(", ")
+		}
+		return list, true
+	case p.skip("{"):
+		object := &record.Value{Kind: record.Object}
+		for !p.skip("}") {
+			name := prestoMember.FindStringSubmatch(p.text)
+			if name == nil || !p.skip(name[0]) {
+				return nil, false
+			}
+			v, ok := p.value(deep - 1)
+			if !ok {
+				return nil, false
+			}
+			v.Key = name[1]
+			object.Kids = append(object.Kids, *v)
+			p.skip(", ")
+		}
+		return object, true
+	}
+	end := prestoEnd.FindStringIndex(p.text)
+	if end == nil {
+		return nil, false
+	}
+	text := p.text[:end[0]]
+	p.text = p.text[end[0]:]
+	if text == "null" {
+		return &record.Value{Kind: record.Null}, true
+	}
+	return &record.Value{Kind: record.Text, Text: text}, true
 }

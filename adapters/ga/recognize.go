@@ -16,13 +16,14 @@ import (
 type shape int
 
 const (
-	unknown    shape = iota
-	empty            // nothing at all
-	bigQuery         // GA4's schema, nested
-	flattened        // one row an event, or a parameter
-	universal        // ga_sessions
-	usersTable       // GA4's tables of users, without events
-	report           // aggregates
+	unknown       shape = iota
+	empty               // nothing at all
+	bigQuery            // GA4's schema, nested
+	flattened           // one row an event, or a parameter
+	universal           // ga_sessions
+	sessionsAlone       // of Universal Analytics, without hits
+	usersTable          // GA4's tables of users, without events
+	report              // aggregates
 )
 
 var shapeNames = map[shape]string{
@@ -38,6 +39,9 @@ type recognized struct {
 	shape  shape
 	fields []string
 	tables []*flatTable
+	// rooted is the table whose rows are read as records, where these are
+	// wrapped or Universal Analytics' in another form than BigQuery's.
+	rooted *rows.Table
 }
 
 // detect recognizes an input, and reports whether it is Google Analytics' in one
@@ -70,7 +74,7 @@ func recognize(ctx context.Context, in *input.Input) (recognized, error) {
 		r.shape = empty
 		return r, nil
 	case input.JSON, input.Avro, input.Parquet, input.Arrow:
-		if in.Format() == input.JSON && isAPI(in.TextHead()) {
+		if head := in.TextHead(); in.Format() == input.JSON && (isAPI(head) || isPythonAnswer(string(head))) {
 			r.shape = report // one answer of an API, or several in a list or a batch
 			return r, nil
 		}
@@ -78,10 +82,10 @@ func recognize(ctx context.Context, in *input.Input) (recognized, error) {
 		if r.fields, err = record.Fields(ctx, in); err != nil {
 			return r, err
 		}
-		if r.shape = shapeOfFields(r.fields); r.shape == unknown && isRecordReport(ctx, in, r.fields) {
+		if r.shape = shapeOfFields(r.fields); r.shape == unknown && isHeader(r.fields) {
 			r.shape = report
 		}
-		return r, nil
+		return r, r.root(ctx)
 	case input.Text:
 		if isReport(in.TextHead()) {
 			r.shape = report
@@ -98,8 +102,43 @@ func recognize(ctx context.Context, in *input.Input) (recognized, error) {
 				r.fields = append(r.fields, t.Header...)
 			}
 		}
+		if r.shape == unknown && len(tables) > 0 {
+			r.fields = tables[0].Header
+			r.shape = shapeOfFields(r.fields)
+			return r, r.root(ctx)
+		}
 	}
 	return r, nil
+}
+
+// root decides whether the rows are to be read as records of a table.
+func (r *recognized) root(ctx context.Context) error {
+	switch {
+	case r.shape == universal && (r.in.Format() == input.Text || !hasUniversalNames(r.fields)):
+		tables, err := rows.Find(ctx, r.in)
+		if err != nil {
+			return err
+		}
+		r.rooted = tables[0]
+	case r.shape == unknown && mayEnvelop(topLevel(r.fields)):
+		e, err := findEnvelope(ctx, r.in)
+		if e == nil || err != nil {
+			return err
+		}
+		r.shape, r.fields = e.shape, e.fields
+		if e.shape != report {
+			r.rooted = e.table
+		}
+	}
+	return nil
+}
+
+// topLevel returns the names of fields that are no members of others.
+func topLevel(fields []string) []string {
+	return slices.DeleteFunc(slices.Clone(fields), func(name string) bool {
+		i := strings.LastIndexByte(name, '.')
+		return i > 0 && slices.Contains(fields, name[:i])
+	})
 }
 
 func shapeOfFields(fields []string) shape {
@@ -109,10 +148,15 @@ func shapeOfFields(fields []string) shape {
 	switch {
 	case has("event_name") && has("event_params"), has("event_name") && has("event_timestamp") && has("device"):
 		return bigQuery
-	case has("hits") && (has("fullVisitorId") || has("visitId") || has("visitStartTime")):
+	case hasUniversalNames(fields):
 		return universal
 	case has("pseudo_user_id") && has("user_info"), has("user_id") && has("user_info") && has("audiences"):
 		return usersTable
+	}
+	if is, hits := isUniversal(fields); is && hits {
+		return universal
+	} else if is {
+		return sessionsAlone
 	}
 	columns := make(map[string]bool, len(fields))
 	for _, name := range fields {

@@ -135,8 +135,10 @@ func readReport(ctx context.Context, in *input.Input, order adapters.DateOrder) 
 }
 
 func readReportTables(ctx context.Context, in *input.Input) ([]*reportTable, error) {
-	isAPI := in.Format() == input.JSON && isAPI(in.TextHead())
-	if !isAPI && in.Format() != input.Text {
+	head := in.TextHead()
+	isAPI := in.Format() == input.JSON && isAPI(head)
+	isText := in.Format() == input.Text && isReport(head) || isPythonAnswer(string(head))
+	if !isAPI && !isText {
 		return readRecords(ctx, in)
 	}
 	r, err := in.Text(ctx)

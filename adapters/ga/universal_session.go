@@ -51,7 +51,11 @@ type session struct {
 }
 
 // uaSession translates a record. The sum of its hits is the sum of its events.
-func uaSession(rec *record.Record, at pipeline.Origin, out sink, _ *seen) {
+func uaSession(rec *record.Record, at pipeline.Origin, out sink, _ *seen) { uaHits(rec, at, out, true) }
+
+// uaHits translates the hits of a record, of which the first is the session's
+// first where entry says so.
+func uaHits(rec *record.Record, at pipeline.Origin, out sink, entry bool) {
 	unfold(rec.Root)
 	s := session{root: rec.Root, out: out}
 	visitor := first(s.text("fullVisitorId"), s.text("clientId"), s.text("visitorId"))
@@ -79,7 +83,7 @@ func uaSession(rec *record.Record, at pipeline.Origin, out sink, _ *seen) {
 	s.origin()
 	s.properties = customProperties(nil, rec.Root.Get("customDimensions"), "dimension", false)
 	for i := range hits {
-		s.hit(&hits[i], i == 0)
+		s.hit(&hits[i], entry && i == 0)
 	}
 }
 
@@ -170,7 +174,10 @@ func (s *session) hit(h *record.Value, entry bool) {
 		ev.Title = first(ev.Title, screen)
 		ev.Hostname = first(ev.Hostname, textAt(h, "appInfo", "appId"), textAt(h, "appInfo", "appName"))
 	}
-	s.kind(h, &ev)
+	if s.kind(h, &ev); ev.Kind == pipeline.Pageview && ev.Path == "" {
+		s.out.Reject(ev.Origin, rejectNoPage, string(h.AppendJSON(nil)))
+		return
+	}
 	ev.Properties = append(ev.Properties, s.properties...)
 	ev.Properties = customProperties(ev.Properties, h.Get("customDimensions"), "dimension", false)
 	ev.Properties = customProperties(ev.Properties, h.Get("customMetrics"), "metric", true)

@@ -13,12 +13,45 @@ import (
 
 // parseTime reads a point in time. Times without a zone are in loc.
 func parseTime(s string, loc *time.Location) (pipeline.Micros, bool) {
+	at, reject := momentIn(s, &adapters.Times{Zone: loc, Serials: true})
+	return at, reject == ""
+}
+
+const (
+	rejectTime    = "event_timestamp is no time"
+	rejectRounded = "event_timestamp was rounded by a spreadsheet (1.71E+15); export it again and do not save it with one"
+)
+
+// momentIn reads a point in time, also as spreadsheets and data frames write
+// numbers, and says why it is none.
+func momentIn(s string, times *adapters.Times) (_ pipeline.Micros, reject string) {
 	s = strings.TrimSpace(s)
 	if len(s) == 8 || len(s) <= 10 && strings.ContainsAny(s, "-/") {
-		return 0, false // a date is not when something happened
+		return 0, rejectTime // a date is not when something happened
 	}
-	times := adapters.Times{Zone: loc, Serials: true}
-	return times.Parse(s)
+	if mantissa, _, found := strings.Cut(strings.ToLower(s), "e"); found && strings.Trim(mantissa, "0123456789.") == "" {
+		f, err := strconv.ParseFloat(s, 64)
+		const precise = 11 // digits: seconds of now have 10
+		if err != nil || f < 1e8 || f > 1e19 {
+			return 0, rejectTime
+		}
+		if len(strings.ReplaceAll(mantissa, ".", "")) < precise {
+			return 0, rejectRounded
+		}
+		s = strconv.FormatFloat(f, 'f', 0, 64)
+	}
+	if strings.Trim(s, "0123456789,") == "" && strings.Contains(s, ",") {
+		if grouped(s) {
+			s = strings.ReplaceAll(s, ",", "") // 1,710,318,000,125,000
+		} else {
+			s = strings.Replace(s, ",", ".", 1) // the serial number of a date
+		}
+	}
+	at, ok := times.Parse(s)
+	if !ok {
+		return 0, rejectTime
+	}
+	return at, ""
 }
 
 // parseInt reads a decimal integer, also as 17.0, which spreadsheets and data

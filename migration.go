@@ -64,7 +64,7 @@ func (e *Export) identify(ctx context.Context) (*input.Identity, error) {
 	if e.identity != nil {
 		return e.identity, nil
 	}
-	identity, err := e.inputs.Identify(ctx)
+	identity, err := e.identifyParts(ctx)
 	if err == nil {
 		e.identity = identity
 	}

@@ -318,6 +318,9 @@ func (e *Export) part(ctx context.Context, units []unit) *Export {
 			names[name] = true
 		}
 	}
+	if e.identity == nil {
+		return p
+	}
 	p.identity = &input.Identity{Contents: only(e.identity.Contents, names), Stored: only(e.identity.Stored, names)}
 	return p
 }

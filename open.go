@@ -71,6 +71,8 @@ type Export struct {
 	adapter adapters.Adapter
 	match   adapters.Match
 	events  atomic.Int64
+	// digests are those of inputs that manifests tell.
+	digests map[string]string
 	// identity is that of the inputs, once they have been read for it.
 	identity *input.Identity
 	// live is where --until live stands, once that is known.

@@ -37,7 +37,7 @@ func (e *Export) recognize(ctx context.Context) error {
 		return err
 	}
 	e.warnOfIdle()
-	return nil
+	return e.checkParts(ctx)
 }
 
 // choose returns the adapter that is asked for, or the only one that fits.

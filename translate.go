@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"hopper/pipeline"
@@ -27,11 +29,16 @@ type Translation struct {
 	// one of the export where it is the same.
 	Site string
 	// Out is a file to write, or a directory, which gets one part after the
-	// other and a manifest; empty is Stdout.
+	// other and a manifest; empty is Stdout. It can be an address in a bucket,
+	// where one that ends in a slash is a directory.
 	Out    string
 	Stdout io.Writer
 	// PartBytes is about how large a part of a directory gets; 0 is one part.
 	PartBytes int64
+	// Shards, if set, translates one of so many shares of the export's units:
+	// that of the number Shard, from 0 on. Out must be a directory, which all
+	// share. What is imported is the same as without.
+	Shard, Shards int
 	// Rejects is the file for rejected rows; empty is none.
 	Rejects string
 	// Version is that of the program, for the record.
@@ -40,14 +47,17 @@ type Translation struct {
 
 // Manifest stands beside the parts of a translation and says what they are.
 type Manifest struct {
-	Table   int               `json:"table"`
-	Version string            `json:"hopper"`
-	Source  string            `json:"source"`
-	To      string            `json:"to"`
-	Format  file.Format       `json:"format"`
-	Site    string            `json:"site,omitempty"`
-	Since   string            `json:"since,omitempty"`
-	Until   string            `json:"until,omitempty"`
+	Table   int         `json:"table"`
+	Version string      `json:"hopper"`
+	Source  string      `json:"source"`
+	To      string      `json:"to"`
+	Format  file.Format `json:"format"`
+	Site    string      `json:"site,omitempty"`
+	Since   string      `json:"since,omitempty"`
+	Until   string      `json:"until,omitempty"`
+	// Shard is which of Shards shares of an export this is the manifest of.
+	Shard   int               `json:"shard,omitempty"`
+	Shards  int               `json:"shards,omitempty"`
 	Options map[string]string `json:"options,omitempty"`
 	Inputs  []ManifestInput   `json:"inputs"`
 	Stats   pipeline.Stats    `json:"stats"`
@@ -61,13 +71,13 @@ type ManifestInput struct {
 	SHA256 string `json:"sha256"`
 }
 
-// ManifestName is what the manifest is called in a directory of parts.
-const ManifestName = "manifest.json"
-
 // Translate writes the export's events to files, and uploads nothing. No file
 // gets its name before it is complete.
 func (e *Export) Translate(ctx context.Context, to Translation) (*Result, error) {
 	r := &importRun{Export: e, Import: Import{Rejects: to.Rejects}, began: time.Now(), log: e.options.Log, result: e.newResult()}
+	if to.Shards > 0 {
+		return r.finish(r.translateShard(ctx, &to))
+	}
 	return r.finish(r.translateTo(ctx, &to))
 }
 
@@ -78,7 +88,9 @@ func (r *importRun) translateTo(ctx context.Context, to *Translation) (err error
 	if to.To == "" {
 		to.To = "events"
 	}
-	job := &file.Job{Format: to.Format, PartBytes: to.PartBytes, Create: to.create, Came: r.came}
+	job := &file.Job{Format: to.Format, PartBytes: to.PartBytes, Came: r.came, Create: func(n int) (string, file.Output, error) {
+		return r.createPart(ctx, to, n)
+	}}
 	translation := pipeline.Translation{Normalizer: r.normalizer(to.Site, r.began), Jobs: r.options.Jobs}
 	if to.To != "events" {
 		format, err := wire.For(to.To)
@@ -111,7 +123,7 @@ func (r *importRun) translateTo(ctx context.Context, to *Translation) (err error
 		r.result.Bytes += p.Bytes
 	}
 	in.remark()
-	if stats.Events == 0 {
+	if stats.Events == 0 && to.Shards == 0 {
 		return &NothingError{Inputs: r.result.Inputs, Stats: stats}
 	}
 	if !to.isDirectory() {
@@ -121,30 +133,55 @@ func (r *importRun) translateTo(ctx context.Context, to *Translation) (err error
 }
 
 func (to *Translation) isDirectory() bool {
+	if to.isAddress() {
+		return strings.HasSuffix(to.Out, "/")
+	}
 	info, err := os.Stat(to.Out)
 	return to.Out != "" && err == nil && info.IsDir()
 }
 
-// create begins a part.
-func (to *Translation) create(n int) (string, file.Output, error) {
+func (to *Translation) isAddress() bool { return strings.Contains(to.Out, "://") }
+
+// shard is a part of the names of what one of several shares writes.
+func (to *Translation) shard() string {
+	if to.Shards == 0 {
+		return ""
+	}
+	return fmt.Sprintf("-%05d-of-%05d", to.Shard, to.Shards)
+}
+
+// createPart begins a part.
+func (r *importRun) createPart(ctx context.Context, to *Translation, n int) (string, file.Output, error) {
 	switch {
 	case to.Out == "":
 		return "-", file.Stream(to.Stdout), nil
 	case to.isDirectory():
-		name := fmt.Sprintf("part-%05d.%s", n, to.Format)
-		out, err := file.Create(filepath.Join(to.Out, name))
+		name := fmt.Sprintf("part%s-%05d.%s", to.shard(), n, to.Format)
+		out, err := r.create(ctx, to, name)
 		return name, out, err
 	}
-	out, err := file.Create(to.Out)
-	return filepath.Base(to.Out), out, err
+	out, err := r.create(ctx, to, "")
+	return path.Base(filepath.ToSlash(to.Out)), out, err
+}
+
+// create begins a file of a directory or, without a name, Out itself.
+func (r *importRun) create(ctx context.Context, to *Translation, name string) (file.Output, error) {
+	if !to.isAddress() {
+		return file.Create(filepath.Join(to.Out, name))
+	}
+	put, err := r.putter(to.Out)
+	if err != nil {
+		return nil, err
+	}
+	return file.Upload(r.options.TempDir, func(content io.ReadSeeker, size int64) error { return put.Put(ctx, to.Out+name, content, size) })
 }
 
 func (r *importRun) writeManifest(ctx context.Context, to *Translation, stats pipeline.Stats, parts []file.Part) error {
 	m := Manifest{
 		Table: pipeline.TableVersion, Version: to.Version, Source: r.Source(), To: to.To, Format: to.Format, Site: to.Site,
-		Since: r.options.Since, Until: r.options.Until, Options: r.options.Chosen, Stats: stats, Parts: parts,
+		Since: r.options.Since, Until: r.options.Until, Shard: to.Shard, Shards: to.Shards, Options: r.options.Chosen, Stats: stats, Parts: parts,
 	}
-	identity, err := r.inputs.Identify(ctx)
+	identity, err := r.identify(ctx)
 	if err != nil {
 		return err
 	}
@@ -155,7 +192,7 @@ func (r *importRun) writeManifest(ctx context.Context, to *Translation, stats pi
 	if err != nil {
 		return err
 	}
-	out, err := file.Create(filepath.Join(to.Out, ManifestName))
+	out, err := r.create(ctx, to, "manifest"+to.shard()+".json")
 	if err != nil {
 		return err
 	}

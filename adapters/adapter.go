@@ -67,6 +67,9 @@ type Match struct {
 	// Units are the inputs of Own with events, grouped by what belongs together:
 	// each unit can be imported without the others.
 	Units []Unit
+	// Tied, if set, says why units that are translated apart would not give what
+	// they give together.
+	Tied string
 	// Sums says that some of Own hold sums of days rather than events.
 	Sums bool
 	// Open prepares to read the inputs. It is always there: a user can insist

@@ -23,7 +23,9 @@ package events
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -49,6 +51,7 @@ func (Adapter) Options() []adapters.Option { return nil }
 
 // Match looks for tables with the columns of the common model.
 func (Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Match {
+	inputs = slices.DeleteFunc(slices.Clone(inputs), IsManifest)
 	m := adapters.Match{Open: func(ctx context.Context, opt adapters.Options) (*adapters.Reading, error) {
 		return open(ctx, inputs, opt)
 	}}
@@ -66,6 +69,13 @@ func (Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Match 
 	}
 	return m
 }
+
+// manifest matches the names of files that say what a translation's parts are.
+var manifest = regexp.MustCompile(`^manifest(-\d{5}-of-\d{5})?\.json$`)
+
+// IsManifest reports whether an input is called as what stands beside the parts of
+// a translation.
+func IsManifest(in *input.Input) bool { return manifest.MatchString(in.Base) }
 
 // isEvents reports whether a table's columns are the common model's: a time, who
 // came, what happened, and none that the model does not have.
@@ -102,7 +112,7 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*ad
 		}
 	}
 	if len(src.List) == 0 {
-		return nil, input.Errorf(inputs[0].Name, "holds no table of events")
+		return nil, errors.New("the inputs hold no table of events")
 	}
 	facts := func(ctx context.Context, yield func(*recount.Fact) error) error { return tell(ctx, inputs, opt, yield) }
 	return &adapters.Reading{

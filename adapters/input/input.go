@@ -133,6 +133,9 @@ func (in *Input) unpack(raw io.ReadCloser) (io.ReadCloser, error) {
 	return r, nil
 }
 
+// Size returns how many bytes are stored; -1 is unknown.
+func (in *Input) Size() int64 { return in.size }
+
 // Text is Open for text: UTF-16 of either byte order becomes UTF-8, and a
 // byte order mark is taken off. Bytes that are no UTF-8 pass as they are.
 func (in *Input) Text(ctx context.Context) (io.ReadCloser, error) {

@@ -2,9 +2,11 @@ package umami
 
 import (
 	"context"
+	"slices"
 
 	"hopper/adapters"
 	"hopper/adapters/input"
+	"hopper/adapters/input/rows"
 )
 
 // Title is "Umami".
@@ -39,7 +41,19 @@ func (a Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Matc
 		}
 	}
 	m.Units = adapters.EachAlone(events)
+	if i := slices.IndexFunc(events, func(in *input.Input) bool { return lacksVisits(ctx, in) }); i >= 0 {
+		m.Tied = events[i].Name + " has no visit_id, so that visits follow from pauses, also across files"
+	}
 	return m
+}
+
+// lacksVisits reports whether a table of events does not say which visit each
+// belongs to.
+func lacksVisits(ctx context.Context, in *input.Input) bool {
+	found, err := rows.Find(ctx, in)
+	return err == nil && slices.ContainsFunc(found, func(t *rows.Table) bool {
+		return (t.Column("url_path") >= 0 || t.Column("url") >= 0) && t.Column("visit_id") < 0
+	})
 }
 
 // nearly recognizes databases as Umami is kept in, in forms that are no tables.

@@ -46,3 +46,31 @@ func Stream(w io.Writer) Output { return stream{w} }
 
 func (stream) Commit() error  { return nil }
 func (stream) Abandon() error { return nil }
+
+// upload is a file that is put somewhere once it is complete.
+type upload struct {
+	*os.File
+	put func(content io.ReadSeeker, size int64) error
+}
+
+// Upload begins a file of a store that takes files whole. It lies in a directory
+// until then; empty is the system's for temporary files.
+func Upload(dir string, put func(content io.ReadSeeker, size int64) error) (Output, error) {
+	f, err := os.CreateTemp(dir, "hopper-part-*")
+	if err != nil {
+		return nil, err
+	}
+	return &upload{f, put}, nil
+}
+
+// Commit hands the file over.
+func (u *upload) Commit() error {
+	size, err := u.Seek(0, io.SeekEnd)
+	if err == nil {
+		err = u.put(u.File, size)
+	}
+	return errors.Join(err, u.Abandon())
+}
+
+// Abandon removes what was written.
+func (u *upload) Abandon() error { return errors.Join(u.Close(), os.Remove(u.Name())) }

@@ -81,7 +81,7 @@ func permanent(err error) bool {
 }
 
 func away(name string, tries int, err error) error {
-	return input.Errorf(name, "cannot be read after %d tries: %w", tries, &input.AwayError{Err: err}).Advise("run again when the store answers")
+	return input.Errorf(name, "does not answer after %d tries: %w", tries, &input.AwayError{Err: err}).Advise("run again when the store answers")
 }
 
 // Changed returns the error for an object that is no longer what it was.

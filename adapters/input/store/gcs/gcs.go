@@ -33,6 +33,10 @@ type Store struct {
 	http   http.RoundTripper // with credentials
 	client *storage.Client
 	err    error
+
+	setupPut sync.Once
+	writer   *storage.Client // which may also write
+	errPut   error
 }
 
 // Schemes returns gs.
@@ -44,7 +48,7 @@ func (s *Store) Find(ctx context.Context, address string, found func(input.Objec
 	if err != nil {
 		return err
 	}
-	s.setup.Do(func() { s.err = s.connect(ctx) })
+	s.setup.Do(func() { s.http, s.client, s.err = connect(ctx, storage.ScopeReadOnly) })
 	if s.err != nil {
 		return input.Errorf(address, "connecting to Google Cloud Storage: %s", store.Secrets(s.err)).Advise(login)
 	}
@@ -53,19 +57,47 @@ func (s *Store) Find(ctx context.Context, address string, found func(input.Objec
 
 const login = "run gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS"
 
+// Put writes content, from its beginning, to gs://bucket/name: all of it or nothing.
+func (s *Store) Put(ctx context.Context, address string, content io.ReadSeeker, _ int64) error {
+	name, object, err := store.SplitAddress(address)
+	if err != nil {
+		return err
+	}
+	s.setupPut.Do(func() { _, s.writer, s.errPut = connect(ctx, storage.ScopeReadWrite) })
+	if s.errPut != nil {
+		return input.Errorf(address, "connecting to Google Cloud Storage: %s", store.Secrets(s.errPut)).Advise(login)
+	}
+	return s.Retry.Do(ctx, address, func() error {
+		if _, err := content.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel() // which leaves no object where not all was written
+		w := s.writer.Bucket(name).Object(object).NewWriter(ctx)
+		w.ChunkSize = 0 // one request
+		if _, err := io.Copy(w, content); err != nil {
+			return explain(address, err)
+		}
+		if err := w.Close(); err != nil {
+			return explain(address, err)
+		}
+		return nil
+	})
+}
+
 // connect makes a client that also reads public buckets where there are no credentials.
-func (s *Store) connect(ctx context.Context) (err error) {
+func connect(ctx context.Context, scope string) (http.RoundTripper, *storage.Client, error) {
 	base := http.DefaultTransport.(*http.Transport).Clone()
-	s.http = base
+	transported := http.RoundTripper(base)
 	if os.Getenv("STORAGE_EMULATOR_HOST") == "" {
 		// The credentials are asked for more of them later, for as long as the process lives.
-		with, err := transport.NewTransport(context.WithoutCancel(ctx), base, option.WithScopes(storage.ScopeReadOnly))
+		with, err := transport.NewTransport(context.WithoutCancel(ctx), base, option.WithScopes(scope))
 		if err == nil {
-			s.http = with
+			transported = with
 		}
 	}
-	s.client, err = newClient(ctx, s.http)
-	return err
+	client, err := newClient(ctx, transported)
+	return transported, client, err
 }
 
 // newClient makes a client that tries once: by itself it would try for ever.

@@ -2,8 +2,14 @@ package gcs_test
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
+	"io"
+	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -46,6 +52,8 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if key, ok := strings.CutPrefix(r.URL.Path, "/storage/v1/b/exports/o/"); ok {
 		s.one(w, r, key)
+	} else if r.URL.Path == "/upload/storage/v1/b/exports/o" {
+		s.upload(w, r)
 	} else if r.URL.Path == "/storage/v1/b/exports/o" {
 		s.list(w, r)
 	} else if key, ok := strings.CutPrefix(r.URL.Path, "/exports/"); ok {
@@ -56,8 +64,32 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// upload takes an object whose attributes come before it in one request.
+func (s *standIn) upload(w http.ResponseWriter, r *http.Request) {
+	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	parts := multipart.NewReader(r.Body, params["boundary"])
+	var attributes struct{ Name string }
+	var content []byte
+	if part, err2 := parts.NextPart(); err == nil && err2 == nil {
+		err = json.NewDecoder(part).Decode(&attributes)
+	}
+	if part, err2 := parts.NextPart(); err == nil && err2 == nil {
+		content, err = io.ReadAll(part)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	s.put(attributes.Name, content)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(s.attributes(attributes.Name))
+}
+
 func (s *standIn) attributes(key string) map[string]string {
-	return map[string]string{"name": key, "bucket": "exports", "size": fmt.Sprint(len(s.objects[key])), "generation": fmt.Sprint(s.numbers[key])}
+	sum := crc32.Checksum(s.objects[key], crc32.MakeTable(crc32.Castagnoli))
+	return map[string]string{"crc32c": base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, sum)), "name": key, "bucket": "exports", "size": fmt.Sprint(len(s.objects[key])), "generation": fmt.Sprint(s.numbers[key])}
 }
 
 func (s *standIn) one(w http.ResponseWriter, r *http.Request, key string) {
@@ -139,5 +171,23 @@ func TestNoBucket(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s: got no error", address)
 		}
+	}
+}
+
+// TestPut writes an object, though the server is busy at first.
+func TestPut(t *testing.T) {
+	server := start(t)
+	server.mu.Lock()
+	server.fail = 1
+	server.mu.Unlock()
+	s := &gcs.Store{Retry: store.Retry{Tries: 3, Pause: time.Millisecond}}
+	content := bytes.Repeat([]byte("0123456789"), 100_000)
+	if err := s.Put(t.Context(), "gs://exports/parts/a.ndjson", bytes.NewReader(content), int64(len(content))); err != nil {
+		t.Fatal(err)
+	}
+	server.mu.Lock()
+	defer server.mu.Unlock()
+	if !bytes.Equal(server.objects["parts/a.ndjson"], content) {
+		t.Errorf("%d bytes arrived", len(server.objects["parts/a.ndjson"]))
 	}
 }

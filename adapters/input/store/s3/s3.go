@@ -42,11 +42,48 @@ func (s *Store) Find(ctx context.Context, address string, found func(input.Objec
 	if err != nil {
 		return err
 	}
+	if err := s.connected(ctx, address); err != nil {
+		return err
+	}
+	return store.FindIn(ctx, &bucket{s, name}, address, found, passed)
+}
+
+func (s *Store) connected(ctx context.Context, address string) error {
 	s.setup.Do(func() { s.client, s.err = connect(ctx) })
 	if s.err != nil {
 		return input.Errorf(address, "reading the configuration of AWS: %w", s.err).Advise("check AWS_PROFILE and ~/.aws/config")
 	}
-	return store.FindIn(ctx, &bucket{s, name}, address, found, passed)
+	return nil
+}
+
+// maxPut is the largest object that one request can bring.
+const maxPut = 5 << 30
+
+// Put writes size bytes of content, from their beginning, to s3://bucket/key: all of
+// them or nothing.
+func (s *Store) Put(ctx context.Context, address string, content io.ReadSeeker, size int64) error {
+	name, key, err := store.SplitAddress(address)
+	if err == nil {
+		err = s.connected(ctx, address)
+	}
+	if err != nil {
+		return err
+	}
+	if size > maxPut {
+		return input.Errorf(address, "would have %d bytes, and an object written at once has at most %d", size, int64(maxPut)).Advise("write it in parts")
+	}
+	return s.Retry.Do(ctx, address, func() error {
+		if _, err := content.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		_, err := s.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &name, Key: &key, Body: content, ContentLength: &size}, func(o *s3.Options) {
+			o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired // not all servers know the newer ones
+		})
+		if err != nil {
+			return explain(address, err)
+		}
+		return nil
+	})
 }
 
 // connect makes a client that also reads public buckets where there are no credentials.

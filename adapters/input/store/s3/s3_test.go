@@ -72,3 +72,28 @@ func TestAddresses(t *testing.T) {
 		}
 	}
 }
+
+// TestPut writes an object, and says which bucket is not there.
+func TestPut(t *testing.T) {
+	backend := fake(t)
+	s := &s3.Store{Retry: store.Retry{Tries: 2, Pause: time.Millisecond}}
+	content := bytes.Repeat([]byte("0123456789"), 100_000)
+	reader := bytes.NewReader(content)
+	if _, err := reader.Seek(17, io.SeekStart); err != nil { // it begins at its beginning
+		t.Fatal(err)
+	}
+	if err := s.Put(t.Context(), "s3://exports/parts/a.ndjson", reader, int64(len(content))); err != nil {
+		t.Fatal(err)
+	}
+	object, err := backend.GetObject("exports", "parts/a.ndjson", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer object.Contents.Close()
+	if got, err := io.ReadAll(object.Contents); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("%d bytes arrived, %v", len(got), err)
+	}
+	if err := s.Put(t.Context(), "s3://nobucket/a", reader, 1); err == nil || !strings.Contains(err.Error(), "bucket") || strings.Contains(err.Error(), "SECRETKEY") {
+		t.Errorf("got %v", err)
+	}
+}

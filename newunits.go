@@ -30,6 +30,9 @@ type UnitCounts struct {
 	New      int `json:"new"`
 	Finished int `json:"finished"`
 	Done     int `json:"done"`
+	// After are those that lie after the site's own tracker began, where that is
+	// asked for.
+	After int `json:"after,omitempty"`
 	// Replaced are the parts of imports that this run deleted, to import them anew.
 	Replaced int `json:"replaced"`
 	// Refused are the names of those that were not imported.
@@ -341,18 +344,43 @@ func (r *newRun) importPart(ctx context.Context, units []unit, count *int) error
 	one := r.to
 	one.New, one.Replace, one.chosen = false, false, true
 	res, err := p.Import(ctx, one)
-	r.live = p.live
-	r.result.add(res)
-	if err == nil {
+	r.live, r.result.Live = p.live, p.live
+	var given *GivenError
+	switch {
+	case err == nil:
+		r.result.add(res)
 		*count += len(units)
 		return nil
-	}
-	if Again(err) || ctx.Err() != nil {
+	case Again(err) || ctx.Err() != nil:
+		r.result.add(res)
 		return err
+	case r.isAfterLive(err):
+		r.result.Units.After += len(units)
+		r.options.Log.Info(fmt.Sprintf("%s: all of it lies after the site's own tracker began", strings.Join(fewOf(namesOf(units)), ", ")), "event", "after_live")
+		return nil
+	case errors.As(err, &given) && len(units) > 1:
+		// Nothing of them was sent yet, and some may hold other days.
+		for i := range units {
+			if err := r.importPart(ctx, units[i:i+1], count); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	r.result.Units.Refused = append(r.result.Units.Refused, namesOf(units)...)
 	r.errs = append(r.errs, err)
 	return nil
+}
+
+// isAfterLive reports whether nothing came of units since all of them lies after
+// the site's own tracker began.
+func (r *newRun) isAfterLive(err error) bool {
+	var nothing *NothingError
+	if r.options.Until != Live || !errors.As(err, &nothing) {
+		return false
+	}
+	after, tallied := nothing.Stats.Omitted[pipeline.OmitAfter]
+	return tallied && after.Count == nothing.Stats.Rows
 }
 
 // finishShare goes on with a migration that an earlier run began.

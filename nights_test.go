@@ -235,9 +235,13 @@ func (m *month) importAll() {
 // is killed; 0 is never.
 func (m *month) run(at int) (err error, killed bool) {
 	m.runs++
+	drops := 0
+	if m.rng.IntN(3) == 0 {
+		drops = 3 + m.rng.IntN(20)
+	}
 	ctx, cancel := context.WithCancel(m.Context())
 	defer cancel()
-	door := &door{server: m.server, at: at, after: m.rng.IntN(2) == 0, state: m.state, next: m.TempDir(), kill: cancel}
+	door := &door{server: m.server, at: at, drops: drops, after: m.rng.IntN(2) == 0, state: m.state, next: m.TempDir(), kill: cancel}
 	web := httptest.NewServer(door)
 	defer web.Close()
 	client, err := rybbit.NewClient(web.URL, "1", "sandbox", rybbit.ClientOptions{})
@@ -269,6 +273,7 @@ func (m *month) run(at int) (err error, killed bool) {
 type door struct {
 	server      *sandbox.Server
 	at          int
+	drops       int  // the answer to each request of a number that this divides is lost
 	after       bool // the request is carried out
 	state, next string
 	kill        func()
@@ -291,7 +296,12 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if d.dead {
 		panic(http.ErrAbortHandler)
 	}
-	if d.n != d.at {
+	switch {
+	case d.n == d.at:
+	case d.drops > 0 && d.n%d.drops == 0:
+		d.server.ServeHTTP(httptest.NewRecorder(), r)
+		panic(http.ErrAbortHandler)
+	default:
 		d.server.ServeHTTP(w, r)
 		return
 	}

@@ -284,10 +284,13 @@ func (f *importFlags) tell(cmd *cobra.Command, res *hopper.Result, sandboxed *em
 func printResult(out io.Writer, res *hopper.Result) {
 	if u := res.Units; u != nil {
 		fmt.Fprintf(out, "parts: %d new, %d finished, %d imported before, %d replaced\n", u.New, u.Finished, u.Done, u.Replaced)
+		if u.After > 0 {
+			fmt.Fprintf(out, "       %d after the site's own tracker began\n", u.After)
+		}
 	}
 	switch res.Status {
 	case hopper.NothingNew:
-		fmt.Fprintln(out, "nothing new: everything that the inputs hold has been imported before")
+		fmt.Fprintln(out, "nothing new: everything that is asked for has been imported before")
 		return
 	case hopper.AlreadyComplete:
 		fmt.Fprintf(out, "already complete: %s events are in import %s; --again imports them once more\n",

@@ -3,7 +3,6 @@ package hopper_test
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/csv"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"hopper"
+	"hopper/adapters/input/database/databasetest"
 )
 
 // umamiKeys are the tables of a fixture of Umami with the columns by which a
@@ -74,16 +74,16 @@ func files(t *testing.T, tables []table) string {
 }
 
 // fill makes tables in a database.
-func fill(t *testing.T, db *sql.DB, kind func(column string) string, tables []table) {
+func fill(t *testing.T, db *databasetest.Database, tables []table) {
 	t.Helper()
 	for _, one := range tables {
-		var columns, marks []string
+		var columns []string
 		for _, c := range one.columns {
-			column := c + " " + kind(c)
+			column := c + " " + db.Kind(c)
 			if c == umamiKeys[one.name] {
 				column += " PRIMARY KEY"
 			}
-			columns, marks = append(columns, column), append(marks, "?")
+			columns = append(columns, column)
 		}
 		exec(t, db, "CREATE TABLE "+one.name+" ("+strings.Join(columns, ", ")+")")
 		for _, row := range one.rows {
@@ -93,20 +93,21 @@ func fill(t *testing.T, db *sql.DB, kind func(column string) string, tables []ta
 }
 
 // insert adds a row, whose empty cells are NULL.
-func insert(t *testing.T, db *sql.DB, name string, row []string) {
+func insert(t *testing.T, db *databasetest.Database, name string, row []string) {
 	t.Helper()
-	values := make([]any, len(row))
+	values, marks := make([]any, len(row)), make([]string, len(row))
 	for i, cell := range row {
+		marks[i] = db.Mark(i + 1)
 		if cell != "" {
 			values[i] = cell
 		}
 	}
-	exec(t, db, "INSERT INTO "+name+" VALUES ("+strings.TrimSuffix(strings.Repeat("?, ", len(row)), ", ")+")", values...)
+	exec(t, db, "INSERT INTO "+name+" VALUES ("+strings.Join(marks, ", ")+")", values...)
 }
 
-func exec(t *testing.T, db *sql.DB, statement string, args ...any) {
+func exec(t *testing.T, db *databasetest.Database, statement string, args ...any) {
 	t.Helper()
-	if _, err := db.ExecContext(context.Background(), statement, args...); err != nil {
+	if _, err := db.SQL.ExecContext(context.Background(), statement, args...); err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
 }
@@ -147,34 +148,21 @@ func compareWithFiles(t *testing.T, address string, tables []table) {
 	}
 }
 
-// sqlite returns a new database file.
-func sqlite(t *testing.T) (*sql.DB, string) {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "umami.db")
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(0)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	return db, path
-}
-
-func asText(string) string { return "TEXT" }
-
-func TestSQLite(t *testing.T) {
-	db, path := sqlite(t)
+func TestDatabases(t *testing.T) {
 	tables := umamiTables(t)
-	fill(t, db, asText, tables)
-	exec(t, db, "CREATE TABLE user (user_id TEXT, password TEXT)")
-	exec(t, db, "CREATE TABLE website (website_id TEXT, name TEXT, domain TEXT, share_id TEXT)")
-	compareWithFiles(t, path, tables)
+	databasetest.Each(t, func(t *testing.T, db *databasetest.Database) {
+		fill(t, db, tables)
+		exec(t, db, "CREATE TABLE account (user_id TEXT, password TEXT)")
+		exec(t, db, "CREATE TABLE website (website_id VARCHAR(36), name TEXT, domain TEXT, share_id TEXT)")
+		compareWithFiles(t, db.Address, tables)
+	})
 }
 
 func TestDatabaseWithoutKnownTables(t *testing.T) {
-	db, path := sqlite(t)
+	db := databasetest.SQLite(t)
 	exec(t, db, "CREATE TABLE customers (id TEXT)")
 	exec(t, db, "CREATE TABLE session (id TEXT, data BLOB)") // another product's
-	_, err := hopper.Open(t.Context(), []string{path}, hopper.Options{})
+	_, err := hopper.Open(t.Context(), []string{db.Address}, hopper.Options{})
 	const want = "/umami.db: holds no tables that are known; found customers, session; give the database, and the schema, that the product writes to"
 	if err == nil || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("got %v", err)

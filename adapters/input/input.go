@@ -274,6 +274,9 @@ func (in *Input) close() error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	var errs []error
+	if c, ok := in.contents.(io.Closer); ok { // a connection
+		errs = append(errs, c.Close())
+	}
 	if in.stream != nil {
 		errs = append(errs, in.stream.Close())
 	}

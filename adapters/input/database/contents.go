@@ -2,6 +2,7 @@ package database
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ var (
 // contents are a table's rows as CSV.
 type contents struct {
 	*database
-	name     string
+	input    string // the table's name for messages
 	table    table
 	relation input.Relation
 }
@@ -53,7 +54,7 @@ func (c *contents) Preview(ctx context.Context) ([]byte, error) {
 	defer cancel()
 	var head bytes.Buffer
 	err := c.copyTo(ctx, fmt.Sprintf("%s LIMIT %d", c.query(), previewed), &head)
-	return head.Bytes(), c.explain(ctx, c.name, err)
+	return head.Bytes(), c.explain(ctx, c.input, err)
 }
 
 // Open returns all rows.
@@ -64,7 +65,7 @@ func (c *contents) Open(ctx context.Context, offset, _ int64) (io.ReadCloser, er
 	go func() {
 		defer close(s.done)
 		err := c.copyTo(ctx, c.query(), w)
-		w.CloseWithError(c.explain(ctx, c.name, err))
+		w.CloseWithError(c.explain(ctx, c.input, err))
 	}()
 	if _, err := io.CopyN(io.Discard, s, offset); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -141,7 +142,7 @@ func (c *contents) key(chosen []column) []column {
 	}
 	key = nil
 	for _, col := range chosen {
-		if c.sortable(col) {
+		if c.sortable(col) && !strings.EqualFold(col.name, c.relation.Time) {
 			key = append(key, col)
 		}
 	}
@@ -150,12 +151,9 @@ func (c *contents) key(chosen []column) []column {
 
 // explain says of an error which table it was, and whether the same run can
 // succeed later.
-func (d *database) explain(ctx context.Context, name string, err error) error {
+func (*database) explain(ctx context.Context, name string, err error) error {
 	if err == nil {
 		return nil
-	}
-	if name == "" {
-		name = d.name()
 	}
 	var known *input.Error
 	if errors.As(err, &known) {
@@ -170,7 +168,8 @@ func (d *database) explain(ctx context.Context, name string, err error) error {
 	case isAway(err):
 		err = &input.AwayError{Err: err}
 	}
-	return &input.Error{Input: name, Err: fmt.Errorf("reading from the database: %w", err)}
+	hint := cmp.Or(whyPostgres(err), whyMySQL(err), whyClickHouse(err))
+	return &input.Error{Input: name, Err: fmt.Errorf("reading from the database: %w", err), Hint: hint}
 }
 
 // stream is a table that is being read.

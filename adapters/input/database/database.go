@@ -21,6 +21,7 @@ package database
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -43,9 +44,8 @@ type Store struct {
 
 // engine is a kind of database, at an address.
 type engine interface {
-	// name is how messages call it, and what identifies it: an address without
-	// user, password and options.
-	name() string
+	// identity is what tells the database from others, without who reads it.
+	identity() string
 	// connect begins to read what the database holds now.
 	connect(ctx context.Context) (session, error)
 	// tables returns the tables there are.
@@ -58,6 +58,8 @@ type engine interface {
 	cell(c column) string
 	before(c column, t time.Time) string
 	sortable(c column) bool
+	// close ends what connections have in common.
+	close() error
 }
 
 // session is a connection that sees one state of the database. One goroutine
@@ -87,14 +89,15 @@ func (s *Store) Find(ctx context.Context, address string, found func(input.Objec
 	if err := refusePassword(address); err != nil {
 		return err
 	}
-	e, err := s.engine(address)
+	name := strings.TrimSuffix(input.Printable(address), "/")
+	e, err := open(address)
 	if err != nil {
-		return err
+		return &input.Error{Input: name, Err: err}
 	}
-	d := &database{engine: e, until: time.Now().Add(-Lag)}
+	d := &database{engine: e, name: name, until: time.Now().Add(-Lag)}
 	tables, err := d.list(ctx)
 	if err != nil {
-		return d.explain(ctx, "", err)
+		return errors.Join(d.explain(ctx, name, err), d.Close())
 	}
 	slices.SortFunc(tables, func(a, b table) int {
 		return strings.Compare(a.schema+"\x00"+a.name, b.schema+"\x00"+b.name)
@@ -106,33 +109,38 @@ func (s *Store) Find(ctx context.Context, address string, found func(input.Objec
 			continue
 		}
 		n++
-		name := e.name() + "/" + t.name
+		id := e.identity() + " " + t.schema + " " + t.name
 		o := input.Object{
-			Name: name, ID: name, Size: -1, Version: "a table, by its name",
-			Contents: &contents{database: d, name: name, table: t, relation: s.Relations[i]},
+			Name: name + "/" + t.name, ID: id, Size: -1, Version: id,
+			Contents: &contents{database: d, input: name + "/" + t.name, table: t, relation: s.Relations[i]},
 		}
 		if err := found(o); err != nil {
 			return err
 		}
 	}
 	if n == 0 {
-		return nothing(e.name(), tables)
+		return errors.Join(nothing(name, tables), d.Close())
 	}
 	return nil
 }
 
-// engine returns what reads the database at an address.
-func (s *Store) engine(address string) (engine, error) {
+// open returns what reads the database at an address. It does not connect yet.
+func open(address string) (engine, error) {
 	scheme, rest, _ := strings.Cut(address, "://")
-	scheme = strings.ToLower(scheme)
-	if scheme == "sqlite" {
+	if strings.EqualFold(scheme, "sqlite") {
 		return &sqliteFile{path: rest}, nil
 	}
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, input.Errorf(input.Printable(address), "is no address of a database").Advise("give it as %s://USER@HOST:PORT/DATABASE", scheme)
+		return nil, fmt.Errorf("is no address of a database, which is %s://USER@HOST:PORT/DATABASE", scheme)
 	}
-	return nil, input.Errorf(u.Redacted(), "is not supported")
+	switch u.Scheme {
+	case "mysql", "mariadb":
+		return newMySQL(u)
+	case "clickhouse", "clickhouses":
+		return newClickHouse(u)
+	}
+	return newPostgres(u)
 }
 
 // refusePassword refuses an address with a password in it.
@@ -196,6 +204,8 @@ func nothing(name string, tables []table) error {
 // database is an engine with the connections that are open.
 type database struct {
 	engine
+	name string // how messages call it
+
 	mu    sync.Mutex
 	until time.Time
 	idle  []session
@@ -219,7 +229,7 @@ func (d *database) list(ctx context.Context) ([]table, error) {
 	}
 	d.done(s)
 	if behind := time.Since(now); behind > Lag {
-		return nil, input.Errorf(d.name(), "its clock is %s behind this machine's, so that rows would be missed that are added while it is read",
+		return nil, input.Errorf(d.name, "its clock is %s behind this machine's, so that rows would be missed that are added while it is read",
 			behind.Round(time.Second)).Advise("set the clocks")
 	}
 	return tables, nil
@@ -235,6 +245,18 @@ func (d *database) session(ctx context.Context) (session, error) {
 		return s, nil
 	}
 	return d.connect(ctx)
+}
+
+// Close ends the connections that are not in use.
+func (d *database) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var errs []error
+	for _, s := range d.idle {
+		errs = append(errs, s.close())
+	}
+	d.idle = nil
+	return errors.Join(append(errs, d.close())...)
 }
 
 // done takes back a connection that nothing went wrong with.

@@ -18,7 +18,14 @@ import (
 // sqliteFile is an SQLite database.
 type sqliteFile struct{ path string }
 
-func (e *sqliteFile) name() string { return "sqlite://" + e.path }
+func (e *sqliteFile) identity() string {
+	if path, err := filepath.Abs(e.path); err == nil {
+		return "sqlite " + path
+	}
+	return "sqlite " + e.path
+}
+
+func (*sqliteFile) close() error { return nil }
 
 func (e *sqliteFile) connect(ctx context.Context) (session, error) {
 	path, err := filepath.Abs(e.path)
@@ -170,6 +177,8 @@ func (w writer) value(i int, value any, binary bool) {
 		w.cell(i, []byte(v))
 	case int64:
 		w.cell(i, strconv.AppendInt(nil, v, 10))
+	case float32:
+		w.cell(i, strconv.AppendFloat(nil, float64(v), 'f', -1, 32))
 	case float64:
 		w.cell(i, strconv.AppendFloat(nil, v, 'f', -1, 64))
 	case bool:

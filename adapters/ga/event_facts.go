@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"strings"
-	"time"
 
 	"hopper/adapters/input/rows"
 	"hopper/adapters/input/rows/record"
@@ -67,7 +66,16 @@ func (m facts) params(list *record.Value) {
 	}
 	for i := range elements {
 		e := &elements[i]
-		key, value := e.Get("key").String(), e.Get("value")
+		var key string
+		var value *record.Value
+		for k := range e.Kids {
+			switch kid := &e.Kids[k]; strings.ToLower(kid.Key) {
+			case "key", "name":
+				key = kid.Text
+			case "value":
+				value = kid
+			}
+		}
 		switch {
 		case key == "":
 			key, value = e.Key, e
@@ -77,7 +85,7 @@ func (m facts) params(list *record.Value) {
 		text := value.String()
 		if value != nil && value.Kind == record.Object {
 			for _, kid := range value.Kids {
-				if text == "" && strings.HasSuffix(kid.Key, "_value") {
+				if text == "" && strings.HasSuffix(strings.ToLower(kid.Key), "value") {
 					text = kid.Text
 				}
 			}
@@ -101,8 +109,8 @@ func (m facts) get(names ...string) string {
 
 // tell fills in a fact from the values of a GA4 event. Queries that flatten
 // the export give its fields all kinds of names.
-func (m facts) tell(f *recount.Fact, loc *time.Location) {
-	f.At = momentOf(m.get("event_timestamp", "event_timestamp_micros", "event_timestamp_utc", "event_datetime", "event_time", "timestamp", "time", "ts"), loc)
+func (m facts) tell(f *recount.Fact, at clock) {
+	f.At = momentOf(m.get("event_timestamp", "event_timestamp_micros", "event_timestamp_utc", "event_datetime", "event_time", "timestamp", "time", "ts"), m.get("event_date", "date"), at)
 	f.Visitor = m.get("user_pseudo_id", "client_id", "pseudo_id", "pseudo_user_id")
 	if session := strings.TrimSuffix(m.get("ga_session_id", "session_id", "sessionid"), ".0"); f.Visitor != "" && session != "" {
 		f.Session = f.Visitor + " " + session
@@ -151,7 +159,7 @@ func (m facts) tell(f *recount.Fact, loc *time.Location) {
 
 // tellTable tells the rows of a table, and where rows are parameters, the
 // events that rows of the same event make.
-func tellTable(ctx context.Context, flat *flatTable, loc *time.Location, yield func(*recount.Fact) error) error {
+func tellTable(ctx context.Context, flat *flatTable, loc clock, yield func(*recount.Fact) error) error {
 	t := flat.table
 	r, err := t.Open(ctx)
 	if err != nil {

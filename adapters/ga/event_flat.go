@@ -24,6 +24,7 @@ var aliases = map[string]string{
 	"hostname": "device.web_info.hostname", "host": "device.web_info.hostname", "page_hostname": "device.web_info.hostname",
 	"host_name": "device.web_info.hostname",
 	"app_id":    "app_info.id",
+	"property":  "property_id", "property_name": "property_id",
 
 	"event_source": "source", "event_medium": "medium", "event_campaign": "campaign", "event_term": "term", "event_content": "content",
 
@@ -67,7 +68,7 @@ func ignore(*row, string) {}
 var bookkeeping = func() map[string]bool {
 	names := make(map[string]bool)
 	for _, name := range []string{
-		"is_intraday", "property", "property_id", "property_name", "dataset_id", "table_suffix", "table_id", "stream_name",
+		"is_intraday", "dataset_id", "table_suffix", "table_id", "stream_name",
 		"event_date_dt", "event_dt", "client_key", "user_key", "event_key", "page_key", "session_key", "session_partition_key", "session_partition_date",
 		"is_page_view", "is_purchase", "is_session_start", "is_first_visit", "session_number", "ga_session_key", "page_query_string", "original_page_location", "original_page_referrer",
 		"page_hostname_key", "page_engagement_key", "loaded_at", "inserted_at", "synced_at", "ingestion_time",
@@ -254,17 +255,19 @@ type flatReader struct {
 	flat  *flatTable
 	ga4   *ga4
 	index int // of the input
+	// property is whose the events are, where the input's name says.
+	property string
 }
 
-func openFlat(ctx context.Context, f *flatTable, g *ga4, index int) (reader, error) {
+func openFlat(ctx context.Context, f *flatTable, g *ga4, index int, property string) (reader, error) {
 	r, err := f.table.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if f.params != nil {
-		return &paramReader{rows: &tableParams{r, f}, ga4: g, index: index}, nil
+		return &paramReader{rows: &tableParams{r, f}, ga4: g, index: index, property: property}, nil
 	}
-	return &flatReader{r, f, g, index}, nil
+	return &flatReader{r, f, g, index, property}, nil
 }
 
 func (f *flatReader) Next(ctx context.Context) (decode, error) {
@@ -288,7 +291,7 @@ func (f *flatReader) Next(ctx context.Context) (decode, error) {
 				out.Repair(at, pipeline.RepairUTF8)
 			}
 			r.reset()
-			r.at, r.input, r.raw = at, f.index, rec.Raw
+			r.at, r.input, r.raw, r.property = at, f.index, rec.Raw, f.property
 			f.flat.fill(&r, rec.Cells)
 			f.ga4.emit(&r, &ev, out, seen)
 		}

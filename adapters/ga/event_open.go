@@ -20,8 +20,14 @@ import (
 func openEvents(ctx context.Context, all []recognized, opt adapters.Options) (*adapters.Reading, error) {
 	reading := &adapters.Reading{Notes: notes(all)}
 	reading.Shape, reading.Schema = describe(all)
-	src, err := eventSource(ctx, all, opt)
+	if err := chooseSite(ctx, all, opt); err != nil {
+		return nil, err
+	}
+	src, err := eventSource(ctx, all, opt, nil)
 	if err != nil {
+		return nil, err
+	}
+	if err := probe(ctx, all, opt, reading); err != nil {
 		return nil, err
 	}
 	inputs := make([]*input.Input, len(all))
@@ -34,8 +40,10 @@ func openEvents(ctx context.Context, all []recognized, opt adapters.Options) (*a
 	return reading, nil
 }
 
-func eventSource(ctx context.Context, all []recognized, opt adapters.Options) (*source, error) {
-	g := &ga4{zone: opt.Location(), allEvents: opt.Get(GAEvents) == "all"}
+// eventSource returns the events of inputs, and counts their sites where counts is
+// not nil.
+func eventSource(ctx context.Context, all []recognized, opt adapters.Options, counts siteCount) (*source, error) {
+	g := &ga4{zone: opt.Location(), allEvents: opt.Get(GAEvents) == "all", website: opt.Get(adapters.Website), sites: counts}
 	var err error
 	if g.order, err = dateOrder(ctx, all, opt); err != nil {
 		return nil, err
@@ -127,18 +135,18 @@ func orderOf(ctx context.Context, t *rows.Table) (adapters.DateOrder, error) {
 
 // inputs returns how the tables of an input are read.
 func (g *ga4) inputs(r recognized) []sourceInput {
+	property := propertyOf(r.in)
 	switch {
 	case r.rooted != nil:
-		each := universalRow
 		return []sourceInput{{r.in.Name, func(ctx context.Context, index int) (reader, error) {
 			if r.shape != universal {
-				each = g.record(index, r.fields)
+				return openRooted(ctx, r.rooted, g.record(index, property, r.fields))
 			}
-			return openRooted(ctx, r.rooted, each)
+			return openRooted(ctx, r.rooted, func() translate { return g.universalRow() })
 		}}}
 	case r.shape == universal:
 		return []sourceInput{{r.in.Name, func(ctx context.Context, _ int) (reader, error) {
-			return openRecords(ctx, r.in, wantedOfUA, func() translate { return uaSession })
+			return openRecords(ctx, r.in, wantedOfUA, func() translate { return g.uaSession })
 		}}}
 	case r.tables == nil && findParamColumns(r.fields) != nil:
 		return []sourceInput{{r.in.Name, func(ctx context.Context, index int) (reader, error) {
@@ -146,16 +154,16 @@ func (g *ga4) inputs(r recognized) []sourceInput {
 			if err != nil {
 				return nil, err
 			}
-			return &paramReader{rows: &recordParams{records, r.in, settersByName(r.fields)}, ga4: g, index: index}, nil
+			return &paramReader{rows: &recordParams{records, r.in, settersByName(r.fields)}, ga4: g, index: index, property: property}, nil
 		}}}
 	case r.tables == nil:
 		return []sourceInput{{r.in.Name, func(ctx context.Context, index int) (reader, error) {
-			return openRecords(ctx, r.in, wantedOfGA4, g.record(index, r.fields))
+			return openRecords(ctx, r.in, wantedOfGA4, g.record(index, property, r.fields))
 		}}}
 	}
 	var all []sourceInput
 	for _, t := range r.tables {
-		all = append(all, sourceInput{r.in.Name, func(ctx context.Context, index int) (reader, error) { return openFlat(ctx, t, g, index) }})
+		all = append(all, sourceInput{r.in.Name, func(ctx context.Context, index int) (reader, error) { return openFlat(ctx, t, g, index, property) }})
 	}
 	return all
 }
@@ -170,7 +178,7 @@ func openRecords(ctx context.Context, in *input.Input, wanted func(string) bool,
 
 // record translates the records of an input, nested or flat, whose first has
 // these fields.
-func (g *ga4) record(index int, fields []string) func() translate {
+func (g *ga4) record(index int, property string, fields []string) func() translate {
 	flat := settersByName(fields)
 	return func() translate {
 		var (
@@ -179,7 +187,7 @@ func (g *ga4) record(index int, fields []string) func() translate {
 		)
 		return func(rec *record.Record, at pipeline.Origin, out sink, seen *seen) {
 			r.reset()
-			r.at, r.input, r.raw = at, index, rec.Text()
+			r.at, r.input, r.raw, r.property = at, index, rec.Text(), property
 			r.record(rec.Root, flat)
 			g.emit(&r, &ev, out, seen)
 		}

@@ -76,6 +76,8 @@ type paramReader struct {
 	rows  paramRows
 	ga4   *ga4
 	index int // of the input
+	// property is whose the events are, where the input's name says.
+	property string
 
 	current *joined // the event that the last row belongs to
 	eof     bool
@@ -139,6 +141,9 @@ func (p *paramReader) take(row param) (done *joined) {
 		done = e
 		e = &joined{param: row, keys: make(map[string]bool)}
 		e.event.at, e.event.input = row.at, p.index
+		if e.event.property == "" {
+			e.event.property = p.property
+		}
 		p.current = e
 	} else {
 		e.others = append(e.others, row.at)

@@ -26,6 +26,7 @@ type row struct {
 	hostname                        string
 	country, region, city           string
 	platform, stream, app           string
+	property                        string // of Google Analytics, whose the event is
 	screen                          string // of an app
 
 	collected traffic // collected_traffic_source
@@ -62,6 +63,7 @@ var columns = map[string]setter{
 	"user_id":                   func(r *row, s string) { r.user = clean(s) },
 	"user_pseudo_id":            func(r *row, s string) { r.pseudo = clean(s) },
 	"stream_id":                 func(r *row, s string) { r.stream = s },
+	"property_id":               func(r *row, s string) { r.property = strings.TrimPrefix(clean(s), "properties/") },
 	"platform":                  func(r *row, s string) { r.platform = s },
 	"device.category":           func(r *row, s string) { r.device.category = clean(s) },
 	"device.mobile_brand_name":  func(r *row, s string) { r.device.brand = s },

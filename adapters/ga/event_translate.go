@@ -46,6 +46,8 @@ type ga4 struct {
 	zone      *time.Location
 	allEvents bool
 	order     adapters.DateOrder
+	website   string    // the property, stream or host whose events are read; empty is all
+	sites     siteCount // counts the events of sites, in a first reading; else nil
 }
 
 // moment returns when an event happened. Where nothing else decides which of day
@@ -153,6 +155,12 @@ func (g *ga4) event(r *row, ev *pipeline.Event) (omit, reject string, v visit) {
 	}
 	if ev.Time, reject = g.moment(r); reject != "" {
 		return "", reject, v
+	}
+	if g.sites != nil {
+		g.sites.add(r.site())
+	}
+	if g.website != "" && !r.site().is(g.website) {
+		return omitSite, "", v
 	}
 	v = r.visit(ev.Time)
 	if r.name == "" {

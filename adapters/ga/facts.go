@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"hopper/adapters"
 	"hopper/adapters/input"
+	"hopper/adapters/input/rows"
 	"hopper/adapters/input/rows/record"
 	"hopper/pipeline"
 	"hopper/pipeline/recount"
@@ -33,15 +35,22 @@ func tell(ctx context.Context, inputs []*input.Input, opt adapters.Options, yiel
 		}
 	}
 	all, _ = withoutSuperseded(all)
+	order, err := dateOrder(ctx, all, opt)
+	if err != nil {
+		return err
+	}
 	for _, r := range all {
-		if err := tellInput(ctx, r, opt.Location(), yield); err != nil {
+		if err := tellInput(ctx, r, clock{opt.Location(), order}, yield); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func tellInput(ctx context.Context, r recognized, loc *time.Location, yield func(*recount.Fact) error) error {
+func tellInput(ctx context.Context, r recognized, loc clock, yield func(*recount.Fact) error) error {
+	if r.rooted != nil {
+		return tellRooted(ctx, r, loc, yield)
+	}
 	if r.tables != nil {
 		for _, t := range r.tables {
 			if err := tellTable(ctx, t, loc, yield); err != nil {
@@ -95,6 +104,41 @@ func tellInput(ctx context.Context, r recognized, loc *time.Location, yield func
 	}
 }
 
+// tellRooted tells the rows of a table as records, those of other messages of a
+// connector as rows without anything.
+func tellRooted(ctx context.Context, r recognized, loc clock, yield func(*recount.Fact) error) error {
+	session, number := "", ""
+	return r.rooted.Each(ctx, func(row *rows.Row) error {
+		f := &recount.Fact{Origin: pipeline.Origin{Input: r.in.Name, Row: row.Number}}
+		if row.Err != nil {
+			return yield(f)
+		}
+		root, _ := unwrapped(rooted(r.rooted, row))
+		if root == nil {
+			return yield(f)
+		}
+		if r.shape != universal {
+			named := facts{}
+			named.record("", root)
+			named.tell(f, loc)
+			return yield(f)
+		}
+		root, flat := universalRecord(root)
+		if !flat {
+			return tellSession(f, root, yield)
+		}
+		own, hit := "", root.Get("hits").Elements()[0].Get("hitNumber").String()
+		for _, name := range []string{"fullVisitorId", "clientId", "visitId", "visitStartTime"} {
+			own += root.Get(name).String() + separator
+		}
+		if hit != "" && own == session && hit == number {
+			return yield(f) // a further row of the hit
+		}
+		session, number = own, hit
+		return tellSession(f, root, yield)
+	})
+}
+
 func toldText(s string) string {
 	s = strings.TrimSpace(s)
 	switch {
@@ -108,31 +152,75 @@ func toldText(s string) string {
 // address matches what a link can lead to.
 var address = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://[^/ \t\r\n][^ \t\r\n]*$`)
 
-// momentOf reads a count of seconds, milli- or microseconds, or a date and
-// time; 0 is none.
-func momentOf(s string, loc *time.Location) pipeline.Micros {
-	if n, err := strconv.ParseInt(strings.TrimSuffix(s, ".0"), 10, 64); err == nil {
-		switch digits := len(strconv.FormatInt(n, 10)); {
-		case n <= 0 || digits > 17:
-			return 0
-		case digits > 14:
-			return pipeline.Micros(n)
-		case digits > 11:
-			return pipeline.Micros(n * 1e3)
-		default:
-			return pipeline.Micros(n * 1e6)
-		}
+// A clock is how times without a zone, and dates such as 5/1/2024, are read.
+type clock struct {
+	zone  *time.Location
+	order adapters.DateOrder
+}
+
+// momentOf reads a count of seconds and their fractions, a spreadsheet's serial
+// number of a day, or a date and time; 0 is none. The date is the event's, which
+// decides where nothing else does what stands first in a date.
+func momentOf(s, date string, c clock) pipeline.Micros {
+	s = strings.TrimSpace(s)
+	number := s
+	if strings.Count(s, ",") == 1 && strings.IndexByte(s, ',') == 5 {
+		number = strings.Replace(s, ",", ".", 1)
 	}
+	number = strings.ReplaceAll(number, ",", "")
+	if whole, err := strconv.ParseInt(strings.TrimSuffix(number, ".0"), 10, 64); err == nil && len(number) > 8 {
+		return ofUnit(float64(whole), func(unit int64) int64 { return whole / unit }, func(unit int64) int64 { return whole * unit })
+	}
+	if f, err := strconv.ParseFloat(number, 64); err == nil {
+		const day, epoch = 86400, 25569 // 1970 as a serial number
+		if f < 1e6 && f > epoch {
+			unit := 1000.0 // of a second
+			if _, digits, _ := strings.Cut(number, "."); len(digits) < 8 {
+				unit = 1
+			}
+			at := time.UnixMicro(int64(math.Round((f-epoch)*day*unit) / unit * 1e6)).UTC()
+			return pipeline.MicrosOf(time.Date(at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), c.zone))
+		}
+		return ofUnit(f, func(unit int64) int64 { return int64(f / float64(unit)) }, func(unit int64) int64 { return int64(math.Round(f * float64(unit))) })
+	}
+	loc := c.zone
 	if utc, found := strings.CutSuffix(s, " UTC"); found {
 		s, loc = utc, time.UTC
 	}
-	s = strings.Replace(s, "T", " ", 1)
-	for _, layout := range []string{time.DateTime, time.DateTime + "Z07:00", time.DateTime + "Z07"} {
+	for _, layout := range []string{time.DateTime, "2006-01-02T15:04:05", time.DateTime + "Z07:00", time.RFC3339, time.DateTime + "Z07"} {
 		if t, err := time.ParseInLocation(layout, s, loc); err == nil {
 			return pipeline.MicrosOf(t)
 		}
 	}
+	day, _ := time.Parse("20060102", strings.ReplaceAll(date, "-", ""))
+	for _, order := range [...]struct {
+		order  adapters.DateOrder
+		layout string
+	}{{adapters.MonthFirst, "1/2/2006"}, {adapters.DayFirst, "2/1/2006"}} {
+		for _, clock := range [...]string{" 15:04:05", " 15:04", " 3:04:05 PM", " 3:04 PM"} {
+			t, err := time.ParseInLocation(order.layout+clock, strings.ReplaceAll(s, ".", "/"), loc)
+			if err == nil && (c.order == order.order || c.order == adapters.AnyOrder && t.Sub(day).Abs() < 48*time.Hour) {
+				return pipeline.MicrosOf(t)
+			}
+		}
+	}
 	return 0
+}
+
+// ofUnit returns the microseconds of a count of seconds, milli-, micro- or
+// nanoseconds, which one is told by its size.
+func ofUnit(f float64, divided, times func(unit int64) int64) pipeline.Micros {
+	switch {
+	case f <= 0 || f >= 1e19:
+		return 0
+	case f >= 1e17:
+		return pipeline.Micros(divided(1e3))
+	case f >= 1e14:
+		return pipeline.Micros(divided(1))
+	case f >= 1e11:
+		return pipeline.Micros(times(1e3))
+	}
+	return pipeline.Micros(times(1e6))
 }
 
 // addressOf returns the host and the path of a page's address.

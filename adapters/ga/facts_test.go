@@ -109,7 +109,7 @@ func TestMomentOf(t *testing.T) {
 		"2024-03-05 08:00:00.123456 UTC": want, "2024-03-05T08:00:00.123456Z": want, "2024-03-05 09:00:00.123456": want,
 		"2024-03-05 10:00:00.123456+02": want, "2024-03-05 10:00:00.123456+02:00": want, "": 0, "soon": 0, "-1": 0, "17096256001234567890": 0,
 	} {
-		if got := momentOf(s, berlin); got != want {
+		if got := momentOf(s, "", clock{zone: berlin}); got != want {
 			t.Errorf("%q: got %d, want %d", s, got, want)
 		}
 	}

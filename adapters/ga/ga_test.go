@@ -212,7 +212,7 @@ func TestSuperseded(t *testing.T) {
 	_, stats, reading := read(t, adapters.Options{}, dir)
 	notes := strings.Join(reading.Notes, "\n")
 	if stats.Rows != 42 || !strings.Contains(notes, "events_intraday_20240305.json holds the events of a day whose final table") ||
-		!strings.Contains(notes, "pseudonymous_users_20240305.json is a table of users") || len(reading.Notes) != 2 {
+		!strings.Contains(notes, "pseudonymous_users_20240305.json is a table of users") || !strings.Contains(notes, "streams 3141592653 18, 2718281828 3") || len(reading.Notes) != 3 {
 		t.Errorf("%d rows, notes:\n%s", stats.Rows, notes)
 	}
 }

@@ -74,7 +74,7 @@ func openBoth(ctx context.Context, c *contents, opt adapters.Options) (*adapters
 
 // firstDay returns the first day in a zone on which there are events.
 func firstDay(ctx context.Context, all []recognized, opt adapters.Options, zone *time.Location) (time.Time, error) {
-	src, err := eventSource(ctx, all, adapters.Options{Timezone: opt.Timezone, TempDir: opt.TempDir})
+	src, err := eventSource(ctx, all, adapters.Options{Timezone: opt.Timezone, TempDir: opt.TempDir}, nil)
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -36,8 +36,15 @@ func verifyReports(src pipeline.Source, inputs []*input.Input, zone *time.Locati
 		if err != nil {
 			return nil, err
 		}
-		for _, table := range tables {
-			told.add(table)
+		for _, whole := range []bool{true, false} { // tables of days alone come first: they tell most
+			for _, table := range tables {
+				if whole == (len(table.dimensions()) == 0) {
+					told.add(table)
+				}
+			}
+		}
+		if len(told.list) == 0 {
+			return nil, input.Errorf(inputs[0].Name, "tells no numbers of single days, so that nothing can be compared; add a report by Date").Advise("%s", strings.Join(told.notes, " "))
 		}
 		count := recount.NewCount(told.layout(), opt.Scratch())
 		defer func() { err = errors.Join(err, count.Close()) }()
@@ -148,8 +155,8 @@ func limitOf(by recount.Subject, column int) float64 {
 
 // add takes a table of a report.
 func (r *toldReports) add(t *reportTable) {
-	if t.unread != "" || t.undated || t.overlapping || t.parted {
-		return // the translation says so, or adds up what cannot be compared row by row
+	if t.unread != "" || t.undated || t.overlapping {
+		return // the translation says so, or bounds what cannot be compared
 	}
 	by, dims := recount.ByDay, []field(nil)
 	for i, f := range t.fields {
@@ -171,19 +178,32 @@ func (r *toldReports) add(t *reportTable) {
 			r.notes = append(r.notes, fmt.Sprintf("%s: the rows of %q are not compared one by one.", t.in.Name, t.titles[i]))
 		}
 	}
-	if by == recount.ByDay && (t.has(byTitle) || t.has(byLanguageName) || t.has(byLanguage) || t.has(byChannel)) {
-		return
-	}
 	if by == recount.ByDay && len(dims) > 0 {
 		by = recount.ByDimension
 	}
+	if t.parted && by != recount.ByDay {
+		return // visitors, and visits to pages, are in several rows
+	}
+	// What rows part that are not compared one by one adds up to the day.
+	summed := by == recount.ByDay && slices.ContainsFunc(t.fields, func(f field) bool {
+		return f == byTitle || f == byLanguageName || f == byLanguage || f == byChannel || f == byPart
+	})
 	table := r.table(by, dims)
 	r.read++
+	long := 0
 	for i := range t.rows {
 		row := &t.rows[i]
-		if row.reject == "" && row.omit == "" && row.span.isOneDay() {
-			r.addRow(t, row.cells, table, row.span.from)
+		if row.reject != "" || row.omit != "" {
+			continue
 		}
+		if !row.span.isOneDay() {
+			long++
+			continue
+		}
+		r.addRow(t, row.cells, table, row.span.from, summed)
+	}
+	if long > 0 {
+		r.notes = append(r.notes, fmt.Sprintf("%s: %d rows are of more than a day, whose numbers are spread over the days; they are not compared.", t.in.Name, long))
 	}
 }
 
@@ -206,7 +226,7 @@ func (r *toldReports) table(by recount.Subject, dims []field) int {
 	return len(r.tables) - 1
 }
 
-func (r *toldReports) addRow(t *reportTable, cells []string, table int, at time.Time) {
+func (r *toldReports) addRow(t *reportTable, cells []string, table int, at time.Time, summed bool) {
 	day := recount.DayOf(at.Date())
 	r.days[day] = r.asked(at)
 	value := func(column field) string { return cell(cells, t.column(column)) }
@@ -230,6 +250,9 @@ func (r *toldReports) addRow(t *reportTable, cells []string, table int, at time.
 		return // of no page or name
 	}
 	for column, n := range measuresOf(t, cells, r.tables[table].By) {
+		if summed && (column == toldUsers || column == toldSessions && t.has(byTitle)) {
+			continue // are in several rows
+		}
 		if n >= 0 {
 			r.number(toldNumber{toldCell{toldDay{table, day}, column, row}, n, leftOut})
 		}
@@ -509,14 +532,21 @@ func (r *toldReports) into(sums *recount.Sums) error {
 
 // promised returns of which columns something is promised, none being all: how
 // often a visit sees a page again follows from the day's visits and users alone.
+// What is searched for comes near on days of many visits alone.
 func (r *toldReports) promised(at toldDay) []int {
-	if r.tables[at.table].By != recount.ByPage {
-		return nil
+	// On days of few visits a row more or less is a large share.
+	const many = 200
+	day := r.totals[toldDay{0, at.day}]
+	enough := day != nil && day[toldSessions] >= many
+	switch by := r.tables[at.table].By; {
+	case by == recount.ByPage && !(enough && day[toldUsers] > 0):
+		return []int{toldViews, toldEntrances, toldExits}
+	case by == recount.ByDimension && !enough:
+		return []int{toldSessions, toldBounces}
+	case (by == recount.ByEntry || by == recount.ByExit) && !enough:
+		return []int{toldSessions, toldEntrances, toldExits}
 	}
-	if day := r.totals[toldDay{0, at.day}]; day != nil && day[toldSessions] > 0 && day[toldUsers] > 0 {
-		return nil
-	}
-	return []int{toldViews, toldEntrances, toldExits}
+	return nil
 }
 
 // agrees reports whether a table of a day can be met together with the day's

@@ -173,13 +173,13 @@ func renamed(v *record.Value) *record.Value {
 
 // universalRow returns what translates the rows of a chunk: sessions, or hits
 // with their session. The rows of a session stand together.
-func universalRow() translate {
+func (g *ga4) universalRow() translate {
 	session, number := "", ""
 	return func(rec *record.Record, at pipeline.Origin, out sink, _ *seen) {
 		root, flat := universalRecord(rec.Root)
 		one := &record.Record{Row: rec.Row, Root: root}
 		if !flat {
-			uaSession(one, at, out, nil)
+			g.uaSession(one, at, out, nil)
 			return
 		}
 		text := func(path ...string) string { return textAt(root, path...) }
@@ -192,7 +192,7 @@ func universalRow() translate {
 		}
 		entry := n == "1" || textAt(hit, "isEntrance") == "true" || n == "" && own != session
 		session, number = own, n
-		uaHits(one, at, out, entry)
+		g.uaHits(one, at, out, entry)
 	}
 }
 

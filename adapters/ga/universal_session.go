@@ -46,18 +46,21 @@ type session struct {
 	from  traffic
 	path  string // of the referring page
 	out   sink
+	ga4   *ga4
 
 	properties []pipeline.Property // of every hit: the session's and the user's custom dimensions
 }
 
 // uaSession translates a record. The sum of its hits is the sum of its events.
-func uaSession(rec *record.Record, at pipeline.Origin, out sink, _ *seen) { uaHits(rec, at, out, true) }
+func (g *ga4) uaSession(rec *record.Record, at pipeline.Origin, out sink, _ *seen) {
+	g.uaHits(rec, at, out, true)
+}
 
 // uaHits translates the hits of a record, of which the first is the session's
 // first where entry says so.
-func uaHits(rec *record.Record, at pipeline.Origin, out sink, entry bool) {
+func (g *ga4) uaHits(rec *record.Record, at pipeline.Origin, out sink, entry bool) {
 	unfold(rec.Root)
-	s := session{root: rec.Root, out: out}
+	s := session{root: rec.Root, out: out, ga4: g}
 	visitor := first(s.text("fullVisitorId"), s.text("clientId"), s.text("visitorId"))
 	visit := s.text("visitId")
 	start := first(s.text("visitStartTime"), visit)
@@ -162,6 +165,14 @@ func (s *session) hit(h *record.Value, entry bool) {
 	_, ev.Path, ev.Query = splitPath(textAt(h, "page", "pagePath"))
 	ev.Hostname = textAt(h, "page", "hostname")
 	ev.Title = textAt(h, "page", "pageTitle")
+	own := site{host: ev.Hostname}
+	if s.ga4.sites != nil {
+		s.ga4.sites.add(own)
+	}
+	if s.ga4.website != "" && !own.is(s.ga4.website) {
+		s.out.Omit(ev.Origin, omitSite)
+		return
+	}
 	ev.Referrer = textAt(h, "referer")
 	if entry {
 		referred := ev.Referrer != ""

@@ -54,7 +54,10 @@ func (e *ChangedError) Error() string {
 type unit struct {
 	adapters.Unit
 	digests []string
-	names   []string // of its inputs, and of what they lie in
+	// stored are the digests of files as they lie there, packed, which is what old
+	// ledgers hold.
+	stored []string
+	names  []string // of its inputs, and of what they lie in
 }
 
 // newRun is a run of [Import.New].
@@ -138,39 +141,54 @@ func (e *Export) units(ctx context.Context) ([]unit, error) {
 	if err != nil {
 		return nil, err
 	}
-	digests := make(map[string]string, len(identity.Contents))
-	for _, c := range identity.Contents {
-		digests[c.Name] = c.SHA256
-	}
+	contents, stored := byName(identity.Contents), byName(identity.Stored)
 	var all []unit
-	whole := make(map[string]int) // units by archive
+	archives := make(map[string]int) // units by archive
 	for _, u := range e.match.Units {
-		one := unit{Unit: u}
-		at := len(all)
-		for _, in := range u.Inputs {
-			for name := in.Name; name != ""; name = above(name) {
-				one.names = append(one.names, name)
-				digest, known := digests[name]
-				if !known || slices.Contains(one.digests, digest) {
-					continue
-				}
-				one.digests = append(one.digests, digest)
-				if other, seen := whole[name]; seen {
-					at = other
-				} else if name != in.Name {
-					whole[name], one.Name, one.Dated = at, name, false
-				}
-			}
-		}
-		if at < len(all) {
+		one, archive := identified(u, contents, stored)
+		at, seen := archives[archive]
+		switch {
+		case len(one.digests) == 0: // it is empty
+		case archive != "" && seen:
 			all[at].Inputs = append(all[at].Inputs, u.Inputs...)
-			continue
-		}
-		if len(one.digests) > 0 { // else it is empty
+		case archive != "":
+			archives[archive], one.Name, one.Dated = len(all), archive, false
+			all = append(all, one)
+		default:
 			all = append(all, one)
 		}
 	}
 	return all, nil
+}
+
+func byName(all []input.Fingerprint) map[string]string {
+	digests := make(map[string]string, len(all))
+	for _, f := range all {
+		digests[f.Name] = f.SHA256
+	}
+	return digests
+}
+
+// identified returns a unit with its digests, and the archive that is identified in
+// place of what lies in it, if one is.
+func identified(u adapters.Unit, contents, stored map[string]string) (one unit, archive string) {
+	one.Unit = u
+	for _, in := range u.Inputs {
+		for name := in.Name; name != ""; name = above(name) {
+			one.names = append(one.names, name)
+			if digest, known := stored[name]; known {
+				one.stored = append(one.stored, digest)
+			}
+			digest, known := contents[name]
+			if known && !slices.Contains(one.digests, digest) {
+				one.digests = append(one.digests, digest)
+			}
+			if known && name != in.Name {
+				archive = name
+			}
+		}
+	}
+	return one, archive
 }
 
 // above returns the name of what an input lies in: an archive, a directory.
@@ -263,6 +281,9 @@ func (v *view) know(u *unit, whole bool) knowledge {
 		if v.digests[digest] {
 			known++
 		}
+	}
+	if slices.ContainsFunc(u.stored, func(digest string) bool { return v.digests[digest] }) {
+		known = len(u.digests)
 	}
 	named := v.units[u.Name] || slices.ContainsFunc(u.names, func(name string) bool { return v.inputs[name] })
 	switch {

@@ -25,8 +25,12 @@ func TestOldLedgersResume(t *testing.T) {
 		{"doubt", "resumed", 175, cloud},
 		{"complete", "already-complete", 175, cloud},
 		{"options", "already-complete", 246, []string{"--timezone", "Europe/Berlin", "--since", "2024-01-30", "../../fixtures/plausible/old"}},
+		{"running", "resumed", 175, append([]string{"--new"}, cloud...)},
+		{"doubt", "resumed", 175, append([]string{"--new"}, cloud...)},
+		{"complete", "nothing-new", 175, append([]string{"--new"}, cloud...)},
+		{"options", "nothing-new", 246, []string{"--new", "--timezone", "Europe/Berlin", "--since", "2024-01-30", "../../fixtures/plausible/old"}},
 	} {
-		t.Run(c.state, func(t *testing.T) {
+		t.Run(c.state+" "+c.status, func(t *testing.T) {
 			state := t.TempDir()
 			unzip(t, "testdata/journals/"+c.state+".zip", state)
 			var stdout, stderr strings.Builder

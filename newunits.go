@@ -150,7 +150,7 @@ func (e *Export) units(ctx context.Context) ([]unit, error) {
 		switch {
 		case len(one.digests) == 0: // it is empty
 		case archive != "" && seen:
-			all[at].Inputs = append(all[at].Inputs, u.Inputs...)
+			all[at].Inputs = slices.Concat(all[at].Inputs, u.Inputs) // a unit may share its array with others
 		case archive != "":
 			archives[archive], one.Name, one.Dated = len(all), archive, false
 			all = append(all, one)

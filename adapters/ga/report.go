@@ -242,11 +242,23 @@ func (t *reportTable) values(row *reportRow) (values rowValues, ofVisit []field)
 	for _, i := range t.dimensions() {
 		f := t.fields[i]
 		values[f] = clean(cell(row.cells, i))
+		if (f == bySource || f == byMedium || f == bySourceMedium) && isNoSource(values[f]) {
+			values[f] = "" // as Rybbit shows visits from nowhere, and from nobody knows where
+		}
 		if f.ofVisit() {
 			ofVisit = append(ofVisit, f)
 		}
 	}
 	return values, ofVisit
+}
+
+// isNoSource reports whether a source, a medium or both name nothing.
+func isNoSource(s string) bool {
+	switch strings.ReplaceAll(s, " ", "") {
+	case "(direct)", "(none)", "(direct)/(none)", "(notset)", "(notset)/(notset)", "(direct)/(notset)", "(notset)/(none)":
+		return true
+	}
+	return false
 }
 
 // overlaps returns the traits of the visits of a row where its table has visits

@@ -57,7 +57,7 @@ func (r *reports) skeleton(date time.Time) *reconstruct.Day {
 
 func (r *reports) filled(date time.Time) (*reconstruct.Day, [][]field) {
 	y, m, d := date.Date()
-	day := &reconstruct.Day{Start: time.Date(y, m, d, 0, 0, 0, 0, r.zone)}
+	day := &reconstruct.Day{Start: time.Date(y, m, d, 0, 0, 0, 0, r.zone), SettleRepeats: true}
 	day.End = r.opt.End(day.Start, time.Date(y, m, d+1, 0, 0, 0, 0, r.zone))
 	tables := r.days[date].fill(day)
 	day.Events, _ = r.days[date].events(func(string) {})

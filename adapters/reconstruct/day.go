@@ -60,6 +60,10 @@ type Property struct {
 // Day is what an export says of one day of a site. Rows of equal key within
 // a table must have been added up. Every part may be missing.
 type Day struct {
+	// SettleRepeats has visitors per row of tables that are no traits of visitors
+	// met by further trades, after all else is searched for.
+	SettleRepeats bool
+
 	Start, End time.Time // the day in the site's time zone, End exclusive
 	Has        Measure   // which of Totals are known
 	Totals     Sums

@@ -162,6 +162,9 @@ func (b *builder) fit() float64 {
 	total := b.duration - b.floor[seconds]*b.paged - b.reserved()
 	f.extra[seconds] = f.rake(seconds, total, f.apart(total))
 	f.search()
+	if b.day.SettleRepeats {
+		f.settleRepeats()
+	}
 	b.extra = f.extra
 	return f.cost()
 }
@@ -437,6 +440,82 @@ func (f *fitter) balance(d *fitDim, m int) (gain float64) {
 	return gain
 }
 
+// settleRepeats trades rows of visits until each row of the tables that are no
+// traits of visitors has its repeats, or no trade drawn helps.
+func (f *fitter) settleRepeats() {
+	const rounds, tries = 8, 1024
+	for _, d := range f.dims {
+		if d.again == nil || d.perVisitor || len(f.b.groups) == 0 {
+			continue
+		}
+		for range rounds {
+			gained := false
+			for r, e := range d.again {
+				for n := 0; n < tries && d.again[r] != 0 && d.start[r+1] > d.start[r]; n++ {
+					gained = f.moveRepeat(d, int32(r), e < 0) || gained
+				}
+			}
+			if !gained {
+				break
+			}
+		}
+	}
+}
+
+// moveRepeat draws a visitor and makes it have a row once more, or once less, if
+// that brings the table nearer, and reports whether it did. Bounces trade with
+// bounces, where they do not begin and end on the row.
+func (f *fitter) moveRepeat(d *fitDim, r int32, more bool) bool {
+	g := f.b.groups[f.b.rng.IntN(len(f.b.groups))]
+	own, other, seen := 0, -1, 0 // visits of the row; one that is to leave or to get it
+	for k := range g.size() {
+		v := g.visit(k)
+		has := d.dim.row[v] == r
+		if has {
+			own++
+		}
+		bounce := v < f.b.bounces
+		if has == more || v >= f.b.bounces+f.b.paged || bounce && (d.page || d.kin != nil) {
+			continue
+		}
+		if seen++; f.b.rng.IntN(seen) == 0 {
+			other = v
+		}
+	}
+	switch {
+	case other < 0 || own == 0 || !more && own < 2:
+		return false
+	case other < f.b.bounces:
+		return f.tradeBounces(d, other, f.b.rng.IntN(f.b.bounces))
+	}
+	i, j := int32(other-f.b.bounces), int32(f.b.rng.IntN(f.b.paged))
+	if more {
+		j = d.slot[int(d.start[r])+f.b.rng.IntN(d.size(r))]
+	}
+	if d.row[i] == d.row[j] || f.tradeGain(d, i, j) <= 0 {
+		return false
+	}
+	f.trade(d, i, j)
+	return true
+}
+
+// tradeBounces trades two bounces' rows if that brings the repeats nearer, and
+// reports whether it did.
+func (f *fitter) tradeBounces(d *fitDim, v, w int) bool {
+	r, s := d.dim.row[v], d.dim.row[w]
+	if r == s || r < 0 || s < 0 {
+		return false
+	}
+	dr, ds := f.againChange(d, v, w)
+	if abs(d.again[r]+dr)+abs(d.again[s]+ds) >= abs(d.again[r])+abs(d.again[s]) {
+		return false
+	}
+	d.again[r] += dr
+	d.again[s] += ds
+	d.dim.row[v], d.dim.row[w] = s, r
+	return true
+}
+
 // stride is the most that a visit without any gains in a move.
 var stride = [2]int{1, 30}
 
@@ -571,20 +650,21 @@ func (f *fitter) tradeGain(d *fitDim, i, j int32) float64 {
 		gain += float64(abs(e)-abs(e-k)+abs(g)-abs(g+k)) * f.weight[m]
 	}
 	if d.again != nil && !d.perVisitor {
-		dr, ds := f.againChange(d, i, j)
+		dr, ds := f.againChange(d, int(i)+f.b.bounces, int(j)+f.b.bounces)
 		e, g := d.again[r], d.again[s]
 		gain += float64(abs(e)-abs(e+dr)+abs(g)-abs(g+ds)) * f.weight[2]
 	}
 	return gain
 }
 
-// againChange returns how the repeats of i's and of j's row change by a trade.
-func (f *fitter) againChange(d *fitDim, i, j int32) (dr, ds int) {
-	gi, gj := f.groupOf(i), f.groupOf(j)
+// againChange returns how the repeats of the rows of visits v and w change by a
+// trade.
+func (f *fitter) againChange(d *fitDim, v, w int) (dr, ds int) {
+	gi, gj := f.b.groupOf(v), f.b.groupOf(w)
 	if gi == gj {
 		return 0, 0
 	}
-	r, s := d.row[i], d.row[j]
+	r, s := d.dim.row[v], d.dim.row[w]
 	for _, c := range []struct {
 		group    int32
 		from, to int32
@@ -616,7 +696,7 @@ func (f *fitter) againChange(d *fitDim, i, j int32) (dr, ds int) {
 func (f *fitter) trade(d *fitDim, i, j int32) {
 	r, s := d.row[i], d.row[j]
 	if d.again != nil && !d.perVisitor {
-		dr, ds := f.againChange(d, i, j)
+		dr, ds := f.againChange(d, int(i)+f.b.bounces, int(j)+f.b.bounces)
 		d.again[r] += dr
 		d.again[s] += ds
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -115,6 +116,9 @@ func (r *importRun) upload(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, book.Close()) }()
 	if summary, done := book.Complete(); done {
 		r.result.summarize(summary, AlreadyComplete)
+		if slices.ContainsFunc(r.Inputs(), r.inputs.Grows) && summary.Stats.Events > 0 {
+			r.result.Newer = (summary.Stats.Latest + 1).Time().Format(time.RFC3339Nano)
+		}
 		return nil
 	}
 	memory, err := rybbit.OpenMemory(r.State, migration.Server, r.began)

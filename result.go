@@ -31,8 +31,11 @@ type Result struct {
 	Bytes       int64            `json:"bytes"`
 	Earliest    string           `json:"earliest,omitempty"`
 	Latest      string           `json:"latest,omitempty"`
-	Requests    int64            `json:"requests"`
-	Seconds     float64          `json:"seconds"`
+	// Newer is the --since that brings what a database was given after an import
+	// that is complete.
+	Newer    string  `json:"newer,omitempty"`
+	Requests int64   `json:"requests"`
+	Seconds  float64 `json:"seconds"`
 	// Live is the time from which the site's own tracker has recorded events, where
 	// that bounds the import.
 	Live string `json:"live,omitempty"`

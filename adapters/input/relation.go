@@ -3,6 +3,7 @@ package input
 import (
 	"context"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -45,4 +46,12 @@ func (ins *Inputs) AsOf(t time.Time) {
 			g.AsOf(t)
 		}
 	}
+}
+
+// Grows reports whether the input of that name goes on growing.
+func (ins *Inputs) Grows(name string) bool {
+	return slices.ContainsFunc(ins.Files, func(in *Input) bool {
+		_, grows := in.contents.(Growing)
+		return grows && in.Name == name
+	})
 }

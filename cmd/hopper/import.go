@@ -295,6 +295,9 @@ func printResult(out io.Writer, res *hopper.Result) {
 	case hopper.AlreadyComplete:
 		fmt.Fprintf(out, "already complete: %s events are in import %s; --again imports them once more\n",
 			humanize.Comma(res.Imported), strings.Join(res.ImportIDs, ", "))
+		if res.Newer != "" {
+			fmt.Fprintf(out, "  --since %s imports what the database was given since\n", res.Newer)
+		}
 		return
 	case hopper.DryRun:
 		fmt.Fprintf(out, "dry run: %s rows give %s events, %s in the wire format %s; nothing was uploaded\n",

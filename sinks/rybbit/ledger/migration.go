@@ -73,6 +73,9 @@ type InputID struct {
 	SHA256 string `json:"sha256"`
 	// Joined says that it holds no events, but what belongs to those of others.
 	Joined bool `json:"joined,omitempty"`
+	// Grows says that it is identified by its name, and goes on growing: a table of
+	// a database. Several migrations read it, each the events of another time.
+	Grows bool `json:"grows,omitempty"`
 	// Contents are the files in it with all packing taken off, in the order in
 	// which they are read. Empty means that it is one file without packing.
 	Contents []Content `json:"contents,omitempty"`
@@ -163,6 +166,9 @@ func (m Migration) overlaps(o Migration, begun time.Time) error {
 		}
 	}
 	for _, in := range m.Inputs {
+		if in.Grows {
+			continue // which time is whose, the events say
+		}
 		e := &OverlapError{Input: in.Name, Other: o, Begun: begun}
 		same := false
 		for _, c := range append(in.contents(), Content{in.SHA256, in.Joined}) {

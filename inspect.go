@@ -3,6 +3,7 @@ package hopper
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"hopper/adapters"
@@ -74,7 +75,7 @@ func (e *Export) Inspect(ctx context.Context) (_ *Inspection, err error) {
 	}
 	stats := survey.stats
 	i := &Inspection{
-		Source: e.Source(), Shape: reading.Shape, Schema: reading.Schema, Notes: append(doubtful(reading), reading.Notes...), Inputs: e.Inputs(),
+		Source: e.Source(), Shape: reading.Shape, Schema: reading.Schema, Notes: slices.Concat(doubtful(reading), reading.Notes, reading.Advice), Inputs: e.Inputs(),
 		Rows: stats.Rows, Events: stats.Events,
 		Rejected: orEmpty(stats.Rejected), Omitted: orEmpty(stats.Omitted), Repaired: orEmpty(stats.Repaired),
 	}

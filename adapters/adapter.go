@@ -182,6 +182,9 @@ type Reading struct {
 	// Notes are sentences a user should read before the import: what is
 	// missing and was derived, what an answer depends on.
 	Notes []string
+	// Advice are sentences for those who can still export more: what would make
+	// the import better, ready to be used. Inspect alone shows them.
+	Advice []string
 	// Doubt, if set, says why what would come of the export is implausible, and
 	// what to add to it. An import stops with it unless it is forced.
 	Doubt error

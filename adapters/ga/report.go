@@ -51,6 +51,8 @@ type reports struct {
 	notes   []string
 	tables  int
 	undated error // of the first table without dates
+	// universal says that the reports are of Universal Analytics.
+	universal bool
 }
 
 func newReports(opt adapters.Options) *reports {
@@ -109,7 +111,8 @@ func (r *reports) reading(reading *adapters.Reading) {
 	reading.Notes = append(reading.Notes, r.notes...)
 	reading.Notes = append(reading.Notes, r.guesses()...)
 	reading.Notes = append(reading.Notes, r.peopleNote()...)
-	reading.Notes = append(reading.Notes, r.missing()...)
+	missing, advice := r.missing()
+	reading.Notes, reading.Advice = append(reading.Notes, missing...), advice
 }
 
 // sorted returns the days in order.
@@ -139,6 +142,7 @@ func (r *reports) add(t *reportTable) {
 	for _, warning := range t.warnings {
 		r.note(warning)
 	}
+	r.universal = r.universal || slices.ContainsFunc(t.titles, isUniversalTitle)
 	if t.dateNote != "" {
 		r.note(t.dateNote)
 	}

@@ -1,8 +1,12 @@
 package ga
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"time"
 
 	"hopper/adapters/reconstruct"
 )
@@ -73,7 +77,9 @@ func (r *reports) guesses() []string {
 // A wish is a table that reports can have, and what it adds.
 type wish struct {
 	name, adds string
-	there      func(d *reportDay) bool
+	// dimensions, beside the date, and metrics of the Data API.
+	dimensions, metrics []string
+	there               func(d *reportDay) bool
 }
 
 func byField(fields ...field) func(d *reportDay) bool {
@@ -91,38 +97,115 @@ func byField(fields ...field) func(d *reportDay) bool {
 	}
 }
 
-// wishes are what a complete set of reports has. REPORTS.md has them as a body
-// for the Data API.
+// wishes are what a complete set of reports has. REPORTS.md has them all.
 var wishes = []wish{
-	{"Date with Sessions, Total users, Views, Engaged sessions, Average session duration", "each day's totals, exactly", func(d *reportDay) bool {
-		t := d.tables[tableKey{kind: ofTotals}]
-		const whole = reconstruct.Visits | reconstruct.Visitors | reconstruct.Pageviews | reconstruct.Bounces | reconstruct.Duration
-		return t != nil && t.has&whole == whole
-	}},
-	{"Date, Page path + query string with Views, Total users, Sessions", "pages", func(d *reportDay) bool { return byField(byPage)(d) }},
-	{"Date, Landing page + query string with Sessions, Engaged sessions", "entry pages", byField(byLanding)},
-	{"Date, Session source, Session medium, Session campaign with Sessions, Total users, Engaged sessions", "sources and campaigns", byField(bySource, bySourceMedium)},
-	{"Date, Country, Region, City with Sessions, Total users", "places", byField(byCountry)},
-	{"Date, Device category, Browser, Operating system with Sessions, Total users", "devices, browsers and systems", byField(byBrowser)},
-	{"Date, Event name with Event count, Total users", "custom events", byField(byEvent)},
+	{
+		"Date with Sessions, Total users, Views, Engaged sessions, Average session duration", "each day's totals, exactly",
+		nil, []string{"sessions", "totalUsers", "screenPageViews", "engagedSessions", "averageSessionDuration", "active28DayUsers"},
+		func(d *reportDay) bool {
+			t := d.tables[tableKey{kind: ofTotals}]
+			const whole = reconstruct.Visits | reconstruct.Visitors | reconstruct.Pageviews | reconstruct.Bounces | reconstruct.Duration
+			return t != nil && t.has&whole == whole
+		},
+	},
+	{
+		"Date, Page path + query string with Views, Total users, Sessions", "pages",
+		[]string{"pagePathPlusQueryString"}, []string{"screenPageViews", "totalUsers", "sessions"}, byField(byPage),
+	},
+	{
+		"Date, Landing page + query string with Sessions, Engaged sessions", "entry pages",
+		[]string{"landingPagePlusQueryString"}, []string{"sessions", "engagedSessions", "totalUsers"}, byField(byLanding),
+	},
+	{
+		"Date, Session source, Session medium, Session campaign with Sessions, Total users, Engaged sessions", "sources and campaigns",
+		[]string{"sessionSource", "sessionMedium", "sessionCampaignName"}, []string{"sessions", "totalUsers", "engagedSessions"}, byField(bySource, bySourceMedium),
+	},
+	{
+		"Date, Country, Region, City with Sessions, Total users", "places",
+		[]string{"country", "region", "city"}, []string{"sessions", "totalUsers"}, byField(byCountry),
+	},
+	{
+		"Date, Device category, Browser, Operating system with Sessions, Total users", "devices, browsers and systems",
+		[]string{"deviceCategory", "browser", "operatingSystem"}, []string{"sessions", "totalUsers"}, byField(byBrowser),
+	},
+	{
+		"Date, Event name with Event count, Total users", "custom events",
+		[]string{"eventName"}, []string{"eventCount", "totalUsers"}, byField(byEvent),
+	},
 }
 
-// missing lists the reports that would make the import complete.
-func (r *reports) missing() []string {
+// missing lists the reports that would make the import complete, and how to get
+// them while Google still has them.
+func (r *reports) missing() (notes, advice []string) {
 	var lacks []string
+	var wanted []wish
 	for _, w := range wishes {
-		found := false
-		for _, d := range r.days {
-			if found = w.there(d); found {
-				break
-			}
-		}
-		if !found {
+		if !slices.ContainsFunc(slices.Collect(maps.Values(r.days)), w.there) {
 			lacks = append(lacks, fmt.Sprintf("%s (%s)", w.adds, w.name))
+			wanted = append(wanted, w)
 		}
 	}
-	if lacks == nil {
-		return nil
+	if lacks == nil || len(r.days) == 0 {
+		return nil, nil
 	}
-	return []string{fmt.Sprintf("Missing are reports for %s. In GA4, make each under Explore, Free form, the dimensions as rows and the metrics as values, with all rows, and download it as CSV; adapters/ga/REPORTS.md has them as one request to the Data API.", strings.Join(lacks, "; "))}
+	note := fmt.Sprintf("Missing are reports for %s.", strings.Join(lacks, "; "))
+	if r.universal {
+		return []string{note + " Universal Analytics can no longer be asked for them: look for them among what was archived."}, nil
+	}
+	advice = append(advice, "In GA4, make each of the missing reports under Explore, Free form: the dimensions as rows, the metrics as values, Show rows 500 and every page of them, then the download button, CSV. "+
+		"In the Data API, each of these is a body for batchRunReports of the same days; fetch further pages with offset until rowCount is reached, and give hopper the answers as they are:")
+	for batch := range slices.Chunk(wanted, maxRequests) {
+		advice = append(advice, r.requests(batch))
+	}
+	return []string{note + " hopper inspect says how to get them."}, advice
+}
+
+// maxRequests is how many reports the Data API makes at once.
+const maxRequests = 5
+
+// A reportRequest is one of the Data API's.
+type reportRequest struct {
+	DateRanges   []map[string]string `json:"dateRanges"`
+	Dimensions   []map[string]string `json:"dimensions"`
+	Metrics      []map[string]string `json:"metrics"`
+	Limit        int                 `json:"limit"`
+	Aggregations []string            `json:"metricAggregations,omitempty"`
+}
+
+// requests returns the body that asks the Data API for reports of all days.
+func (r *reports) requests(wanted []wish) string {
+	names := func(list ...string) (out []map[string]string) {
+		for _, name := range list {
+			out = append(out, map[string]string{"name": name})
+		}
+		return out
+	}
+	days := r.sorted()
+	var body struct {
+		Requests []reportRequest `json:"requests"`
+	}
+	for _, w := range wanted {
+		one := reportRequest{
+			DateRanges: []map[string]string{{"startDate": days[0].Format(time.DateOnly), "endDate": days[len(days)-1].Format(time.DateOnly)}},
+			Dimensions: names(append([]string{"date"}, w.dimensions...)...), Metrics: names(w.metrics...), Limit: 250_000,
+		}
+		if w.dimensions == nil {
+			one.Aggregations = []string{"TOTAL"} // the users of all days together
+		}
+		body.Requests = append(body.Requests, one)
+	}
+	text, _ := json.Marshal(body) // of strings and numbers
+	return string(text)
+}
+
+// isUniversalTitle reports whether only Universal Analytics calls a column so.
+func isUniversalTitle(title string) bool {
+	if strings.HasPrefix(title, "ga:") {
+		return true
+	}
+	switch spelling(title) {
+	case "dayindex", "pageviews", "uniquepageviews", "avgsessionduration", "avgtimeonpage", "%newsessions", "pagessession":
+		return true
+	}
+	return false
 }

@@ -63,7 +63,7 @@ func openBoth(ctx context.Context, c *contents, opt adapters.Options) (*adapters
 	reading.Shape, reading.Schema = shapeNames[report]+", then "+reading.Shape, before.Schema+"; "+reading.Schema
 	reading.Notes = append(before.Notes, reading.Notes...)
 	reading.Notes = append(reading.Notes, fmt.Sprintf("Events begin on %s: reports are read up to the day before (%d days), and left out from then on (%d days).", first.Format(time.DateOnly), len(r.days), left))
-	reading.Doubt = before.Doubt
+	reading.Doubt, reading.Advice = before.Doubt, before.Advice
 	reading.Source = &sequence{sources: []pipeline.Source{&reportSource{reports: r, days: r.sorted(), first: true}, events}}
 	reading.Facts = nil
 	reading.Verify = func(context.Context, pipeline.Translation, func(int64)) (*recount.Comparison, error) {

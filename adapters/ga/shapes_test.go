@@ -238,3 +238,42 @@ func TestArrangements(t *testing.T) {
 		t.Error("--date-order dmy is not followed")
 	}
 }
+
+// TestAdvice checks that the bodies for the Data API keep its limits, ask for
+// what is missing alone, and in words that are read.
+func TestAdvice(t *testing.T) {
+	_, _, reading := read(t, adapters.Options{}, write(t, "daily.csv", "Date,Sessions,Total users,Views,Engaged sessions,Average session duration\n20240304,5,4,11,3,20\n20240305,3,3,6,2,10\n"))
+	if len(reading.Advice) != 3 {
+		t.Fatalf("advice %q", reading.Advice)
+	}
+	asked := 0
+	for _, text := range reading.Advice[1:] {
+		var body struct {
+			Requests []struct {
+				DateRanges          []struct{ StartDate, EndDate string }
+				Dimensions, Metrics []struct{ Name string }
+			}
+		}
+		if err := json.Unmarshal([]byte(text), &body); err != nil || len(body.Requests) == 0 || len(body.Requests) > 5 {
+			t.Fatalf("%v, %d requests: %s", err, len(body.Requests), text)
+		}
+		for _, r := range body.Requests {
+			asked++
+			if len(r.Dimensions) > 9 || len(r.Dimensions) < 2 || len(r.Metrics) > 10 || len(r.DateRanges) != 1 || r.DateRanges[0].StartDate != "2024-03-04" || r.DateRanges[0].EndDate != "2024-03-05" {
+				t.Errorf("request %+v", r)
+			}
+			for _, name := range slices.Concat(r.Dimensions, r.Metrics) {
+				if f := fieldOf(name.Name); f == "" || f == unknownDimension || f == unknownMetric {
+					t.Errorf("%s is %q", name.Name, f)
+				}
+			}
+		}
+	}
+	if asked != 6 {
+		t.Errorf("%d reports are asked for; want all but the days'", asked)
+	}
+	_, _, reading = read(t, adapters.Options{}, write(t, "ua.csv", "ga:date,ga:sessions,ga:users\n20190304,5,4\n"))
+	if reading.Advice != nil || !strings.Contains(strings.Join(reading.Notes, " "), "can no longer be asked") {
+		t.Errorf("of Universal Analytics: %q, %q", reading.Notes, reading.Advice)
+	}
+}

@@ -180,7 +180,7 @@ func (f *tables) add(ctx context.Context, t *rows.Table, r role) error {
 
 const aggregatesAdvice = "is the export of a dashboard: sums without dates, from which no events can be made. " +
 	"Export the events instead: on Umami Cloud the data export of the settings, which has a website_event.csv; " +
-	"self-hosted the tables themselves: " + howToExport
+	"self-hosted give the database's address (postgres://USER@HOST/umami, mysql://…, clickhouse://…), or the tables themselves: " + howToExport
 
 // howToExport says how to get the tables of a self-hosted Umami.
 const howToExport = `of PostgreSQL with psql -c "\copy website_event to 'website_event.csv' csv header", and session and event_data likewise; ` +

@@ -4,11 +4,16 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"database/sql/driver"
 	"encoding/hex"
 	"errors"
 	"io"
 	"net"
 	"strings"
+	"syscall"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // writer takes CSV: what a database has written, or cells.
@@ -58,5 +63,14 @@ func (w writer) binary(i int, value []byte) {
 // isAway reports whether a database could not be reached, or went away.
 func isAway(err error) bool {
 	var network net.Error
-	return errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded)
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) { // it is shut down, starts, or has no connections left
+		return strings.HasPrefix(answer.Code, "08") || strings.HasPrefix(answer.Code, "57P") || strings.HasPrefix(answer.Code, "53")
+	}
+	for _, away := range []error{io.ErrUnexpectedEOF, io.EOF, context.DeadlineExceeded, driver.ErrBadConn, mysql.ErrInvalidConn, syscall.ECONNREFUSED, syscall.ECONNRESET} {
+		if errors.Is(err, away) {
+			return true
+		}
+	}
+	return errors.As(err, &network)
 }

@@ -38,8 +38,6 @@ const Lag = time.Minute
 type Store struct {
 	// Relations are the tables that are read.
 	Relations []input.Relation
-	// Warn, if set, takes what a user should know of a connection.
-	Warn func(message string)
 }
 
 // engine is a kind of database, at an address.

@@ -93,12 +93,16 @@ func readReports(ctx context.Context, inputs []*input.Input, opt adapters.Option
 	return r, r.share()
 }
 
-// because gives the first reason that a table is not read.
+// because gives the first reason that a table, or a row, is not read.
 func (r *reports) because() string {
 	for _, note := range r.notes {
 		if strings.Contains(note, " is not read: ") {
 			return " (" + strings.TrimSuffix(note, ".") + ")"
 		}
+	}
+	if len(r.loose.rejected) > 0 {
+		one := r.loose.rejected[0]
+		return fmt.Sprintf(" (row %d: %s: %q)", one.at.Row, one.reason, one.raw)
 	}
 	return ""
 }
@@ -198,16 +202,17 @@ func (r *reports) day(t *reportTable, row *reportRow) *reportDay {
 }
 
 func (r *reports) addRow(t *reportTable, row *reportRow) {
-	day, at := r.day(t, row), t.origin(row)
+	at := t.origin(row)
 	m, ok := t.measure(row.cells)
 	switch {
 	case !ok:
-		day.reject(at, rejectNumber, strings.Join(row.cells, ","))
+		r.loose.reject(at, rejectNumber, strings.Join(row.cells, ","))
 		return
-	case m.none():
-		day.omit(at, omitNothing)
+	case m.none(): // nor is its day one that something is known of
+		r.loose.omit(at, omitNothing)
 		return
 	}
+	day := r.day(t, row)
 	r.people.tell(row.span, &m)
 	parts, reason := r.parts(t, row, &m)
 	kept := false

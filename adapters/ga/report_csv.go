@@ -22,7 +22,7 @@ func isReport(head []byte) bool {
 		return true
 	}
 	titles := split(firstLine(text))
-	if below := strings.SplitN(text, "\n", 3); len(below) > 1 && fieldOf(titles[0]) != "" && !fieldOf(titles[0]).isMetric() && isSecondHeader(titles, split(below[1])) {
+	if below := strings.SplitN(text, "\n", 3); len(below) > 1 && isSecondHeader(titles, split(below[1])) {
 		titles = split(below[1])
 	}
 	return isHeader(titles)

@@ -161,6 +161,9 @@ func fieldOf(title string) field {
 			return unknownDimension
 		}
 	}
+	for _, suffix := range [...]string{" - Google Analytics 4", " - Google Analytics", " (GA4)"} { // of tools that join sources
+		title = strings.TrimSuffix(title, suffix)
+	}
 	name := spelling(title)
 	for _, prefix := range [...]string{"", "ga"} { // ga:sessions, and ga_sessions of some connectors
 		short, found := strings.CutPrefix(name, prefix)

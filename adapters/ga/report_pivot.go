@@ -22,12 +22,15 @@ func (t *reportTable) unpivoted(above []string) []*reportTable {
 			title = strings.TrimSpace(s)
 		}
 	}
-	if f := fieldOf(title); k == 0 || k == len(below) || f == "" || f.isMetric() || f.ofTime() {
+	if k == 0 || k == len(below) || fieldOf(title).isMetric() {
 		return nil
 	}
 	groups := groupsOf(above, below, k)
-	if groups == nil {
+	if len(groups) < 2 {
 		return nil
+	}
+	if title == "" {
+		title = "heading of columns"
 	}
 	metrics := below[k:groups[0].end]
 	long := &reportTable{in: t.in, titles: slices.Concat(below[:k], []string{title}, metrics)}

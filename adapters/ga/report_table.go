@@ -176,6 +176,7 @@ func (t *reportTable) prepare() error {
 			t.fields = append(t.fields, fieldOf(title))
 		}
 	}
+	t.daysOfMonth()
 	t.guessFields()
 	t.checkCells()
 	t.continueCells()
@@ -187,6 +188,20 @@ func (t *reportTable) prepare() error {
 	t.keepRange()
 	t.checkKeys()
 	return nil
+}
+
+// daysOfMonth tells the day of a month, beside columns of months, from a date.
+func (t *reportTable) daysOfMonth() {
+	i := t.column(byDate)
+	if i < 0 || !t.has(byMonth) && !t.has(byYearMonth) {
+		return
+	}
+	for _, row := range t.rows {
+		if s := cell(row.cells, i); s != "" && !isTotal(s) && (len(s) > 2 || strings.Trim(s, "0123456789") != "") {
+			return
+		}
+	}
+	t.fields[i] = byDay
 }
 
 // guessFields decides of columns with unknown names whether they are dimensions:

@@ -203,10 +203,12 @@ func TestArrangements(t *testing.T) {
 		proto += "}\n"
 	}
 	for name, content := range map[string]string{
-		"pivot.csv":  comments + "Device category,desktop,desktop,desktop,mobile,mobile,mobile,Totals,Totals,Totals\nDate,Sessions,Total users,Views,Sessions,Total users,Views,Sessions,Total users,Views\n20240304,3,3,7,2,2,4,5,4,11\n20240305,3,3,6,,,,3,3,6\n",
-		"merged.csv": "Device category,desktop,,,mobile,,\nDate,Sessions,Total users,Views,Sessions,Total users,Views\n20240304,3,2,7,2,2,4\n20240305,3,3,6,0,0,0\n",
-		"sheet.csv":  "Report Name,Daily\nLast Run On,2024-03-06\nContains Sampled Data,No\n\nTotals For All Results\nga:sessions,ga:users,ga:pageviews\n8,5,17\n\nResults Breakdown\nga:date,ga:sessions,ga:users,ga:pageviews\n20240304,5,4,11\n20240305,3,3,6\n",
-		"proto.txt":  proto,
+		"pivot.csv":    comments + "Device category,desktop,desktop,desktop,mobile,mobile,mobile,Totals,Totals,Totals\nDate,Sessions,Total users,Views,Sessions,Total users,Views,Sessions,Total users,Views\n20240304,3,3,7,2,2,4,5,4,11\n20240305,3,3,6,,,,3,3,6\n",
+		"dates.csv":    "Date,20240304,20240304,20240304,20240305,20240305,20240305\nCountry,Sessions,Total users,Views,Sessions,Total users,Views\nGermany,3,2,7,3,3,6\nFrance,2,2,4,,,\n",
+		"calendar.csv": "Year,Month,Day,Sessions,Total users,Views\n2024,03,04,5,4,11\n2024,03,05,3,3,6\n",
+		"merged.csv":   "Device category,desktop,,,mobile,,\nDate,Sessions,Total users,Views,Sessions,Total users,Views\n20240304,3,2,7,2,2,4\n20240305,3,3,6,0,0,0\n",
+		"sheet.csv":    "Report Name,Daily\nLast Run On,2024-03-06\nContains Sampled Data,No\n\nTotals For All Results\nga:sessions,ga:users,ga:pageviews\n8,5,17\n\nResults Breakdown\nga:date,ga:sessions,ga:users,ga:pageviews\n20240304,5,4,11\n20240305,3,3,6\n",
+		"proto.txt":    proto,
 		"printed.json": `{'dimension_headers': [{'name': 'date'}], 'metric_headers': [{'name': 'sessions'}, {'name': 'totalUsers'}, {'name': 'screenPageViews'}], 'rows': [` +
 			`{'dimension_values': [{'value': '20240304'}], 'metric_values': [{'value': '5'}, {'value': '4'}, {'value': '11'}]}, {'dimension_values': [{'value': '20240305'}], 'metric_values': [{'value': '3'}, {'value': '3'}, {'value': '6'}]}], 'row_count': 2}`,
 		"protocol.json": wrap(`{"type":"RECORD","record":{"stream":"daily","data":%s}}`),

@@ -207,6 +207,9 @@ type File struct {
 	io.ReaderAt
 	size  int64
 	close func() error
+	// remote says that each read is a request to a store.
+	remote  bool
+	tempDir string
 }
 
 // Size returns the content's length in bytes.
@@ -223,7 +226,8 @@ func (in *Input) File(ctx context.Context) (*File, error) {
 		f, err := in.contents.OpenAt(ctx)
 		if err == nil {
 			in.read.Store(in.size)
-			return &File{f, in.size, f.Close}, nil
+			_, local := in.contents.(*localFile)
+			return &File{f, in.size, f.Close, !local, in.shared.tempDir}, nil
 		}
 		if !errors.Is(err, errors.ErrUnsupported) {
 			return nil, in.explain(err)
@@ -232,7 +236,7 @@ func (in *Input) File(ctx context.Context) (*File, error) {
 	if err := in.spool(ctx); err != nil {
 		return nil, err
 	}
-	return &File{in.spooled, in.spooled.size, func() error { return nil }}, nil
+	return &File{ReaderAt: in.spooled, size: in.spooled.size, close: func() error { return nil }}, nil
 }
 
 // Spool makes sure that the input can be opened more than once. It does

@@ -115,7 +115,26 @@ func openParquet(ctx context.Context, in *input.Input, wanted func(string) bool)
 		f.Close()
 		return nil, input.Errorf(in.Name, "has none of the columns that are looked for")
 	}
+	f.Expect(r.spans())
 	return r, nil
+}
+
+// spans returns where the wanted columns lie in the file, by offset and end.
+func (r *parquetReader) spans() [][2]int64 {
+	var all [][2]int64
+	for i := range r.meta.RowGroups {
+		for _, l := range r.leaves {
+			m := &r.meta.RowGroups[i].Columns[l.index].MetaData
+			start := m.DataPageOffset
+			if m.DictionaryPageOffset > 0 {
+				start = min(start, m.DictionaryPageOffset)
+			}
+			if end := start + m.TotalCompressedSize; start >= 0 && start < end && end <= r.file.Size() {
+				all = append(all, [2]int64{start, end})
+			}
+		}
+	}
+	return all
 }
 
 // tree returns what of c is wanted, or nil.

@@ -232,12 +232,69 @@ func TestReportsOfDrawnVisits(t *testing.T) {
 				add(d.report(by, []field{sessions}, one(func(v *drawnVisit) string { return v.source })), 0)
 			}
 		}
-		events, _, _ := read(t, opt, paths...)
+		period := rapid.Bool().Draw(rt, "devices of the whole period")
+		if period {
+			paths = append(paths, d.writePeriod(rt, filepath.Join(dir, "period.csv")))
+		}
+		events, _, reading := read(t, opt, paths...)
 		d.compare(rt, recountDays(events), has)
+		if period && !has[byPage] { // a day's views of a page bound how many visits began there
+			d.comparePeriod(rt, recountDays(events))
+		}
+		d.named(rt, strings.Join(reading.Notes, "\n"), has, withUsers != "")
 		if people := visitorsOf(events); withUsers != "" && people != d.users {
 			rt.Errorf("%d users of the period; want %d", people, d.users)
 		}
 	})
+}
+
+// writePeriod writes how many sessions of all days a landing page had.
+func (d *drawn) writePeriod(t *rapid.T, path string) string {
+	text := "# ----------------------------------------\n# Landing page\n# ----------------------------------------\n#\n# Start date: 20240301\n# End date: 20240304\n" +
+		drawTitle(t, byLanding) + "," + drawTitle(t, sessions) + "\n"
+	counts := map[string]int{}
+	for _, v := range d.visits {
+		counts[v.pages[0]]++
+	}
+	for _, page := range slices.Sorted(maps.Keys(counts)) {
+		text += fmt.Sprintf("%s,%d\n", page, counts[page])
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// comparePeriod checks that the landing pages of all days come out together.
+func (d *drawn) comparePeriod(t *rapid.T, got map[string]*dayCounts) {
+	entries, want := map[string]int{}, map[string]int{}
+	for _, day := range got {
+		for page, n := range day.Entries {
+			entries[page] += n
+		}
+	}
+	for _, v := range d.visits {
+		want[v.pages[0]]++
+	}
+	if diff := cmp.Diff(want, entries); diff != "" {
+		t.Errorf("landing pages of the period (-want +got):\n%s", diff)
+	}
+}
+
+// named checks that what the set does not tell is named.
+func (d *drawn) named(t *rapid.T, notes string, has map[field]bool, withUsers bool) {
+	for by, name := range map[field]string{byPage: "pages (", byCountry: "places (", bySource: "sources and campaigns ("} {
+		if strings.Contains(strings.ReplaceAll(notes, "entry pages (", ""), name) == has[by] {
+			t.Errorf("reports by %s: %v, but the notes are\n%s", by, has[by], notes)
+		}
+	}
+	days := map[int]bool{}
+	for _, v := range d.visits {
+		days[v.day] = true
+	}
+	if unknown := !withUsers && len(days) > 1; strings.Contains(notes, "which of the days' users are the same people") != unknown {
+		t.Errorf("the period's users are told: %v, but the notes are\n%s", withUsers, notes)
+	}
 }
 
 func visitorsOf(events []pipeline.Event) int {

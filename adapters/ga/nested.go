@@ -138,8 +138,9 @@ func (p *prestoReader) value(deep int) (*record.Value, bool) {
 	case p.skip("["):
 		list := &record.Value{Kind: record.List}
 		for !p.skip("]") {
+			before := len(p.text)
 			v, ok := p.value(deep - 1)
-			if !ok {
+			if !ok || len(p.text) == before {
 				return nil, false
 			}
 			list.Kids = append(list.Kids, *v)

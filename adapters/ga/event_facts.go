@@ -23,7 +23,7 @@ func (m facts) record(path string, v *record.Value) {
 		name := columnOf(path + kid.Key)
 		switch kid.Kind {
 		case record.Object, record.List:
-			if name == "event_params" {
+			if name == "event_params" || name == "params" || name == "parameters" || name == "event_parameters" {
 				m.params(kid)
 			} else if kid.Kind == record.Object {
 				m.record(name+"_", kid)

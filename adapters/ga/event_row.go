@@ -176,7 +176,7 @@ func (r *row) record(root *record.Value, flat map[string]setter) {
 			}
 		}
 		switch {
-		case key == "event_params":
+		case key == "event_params", (key == "params" || key == "parameters" || key == "event_parameters") && field.Kind != record.Text:
 			r.eachParam(field, (*row).param)
 		case key == "user_properties":
 			r.eachParam(field, (*row).userProperty)

@@ -44,9 +44,21 @@ func isHeader(titles []string) bool {
 				measured = measured || f != unknownMetric
 			}
 		}
+		measured = measured || isInterfacePage(title)
 		known++
 	}
 	return measured && known >= 2
+}
+
+// isInterfacePage reports whether a title is one of GA4's interface for pages,
+// beside which views are Google's.
+func isInterfacePage(title string) bool {
+	for _, name := range [...]string{"Page path", "Page title", "Full page URL", "Page location", "Landing page"} {
+		if strings.HasPrefix(title, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // delimiters of tables, the least likely in a title first.

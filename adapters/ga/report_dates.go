@@ -239,6 +239,12 @@ func (t *reportTable) dateColumn(f field) (func(*reportRow) (span, bool), error)
 	}
 	find := func(row *reportRow) (span, bool) {
 		day, ok := dayOf(cell(row.cells, column), &times)
+		if !ok && !t.within.isZero() { // Mar 11, without its year
+			for year := t.within.from.Year(); !ok && year <= t.within.to.Year(); year++ {
+				day, ok = dayOf(fmt.Sprintf("%s, %d", cell(row.cells, column), year), &times)
+				ok = ok && t.within.includes(day)
+			}
+		}
 		return oneDay(day), ok
 	}
 	for i := range t.rows {

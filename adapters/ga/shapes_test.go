@@ -57,6 +57,7 @@ func TestRewrittenEvents(t *testing.T) {
 			"2024-03-05,k,s,1,," + "1709625600000000" + flat,
 		"camel.json":       camel,
 		"names.json":       strings.ReplaceAll(strings.ReplaceAll(nested, `"key"`, `"name"`), `"value"`, `"VALUE"`),
+		"params.json":      `{"event_timestamp":1709625600000000,"event_name":"page_view","user_pseudo_id":"u","params":{"ga_session_id":7,"page_location":"https://a.example/x","product":"Baker's loaf, 1 kg"},"geo":{"country":"Germany"}}`,
 		"variant.json":     `{"SRC":` + nested + `}`,
 		"airbyte.json":     `{"_airbyte_raw_id":"1","_airbyte_data":` + nested + `,"_airbyte_meta":{}}`,
 		"airbyte.csv":      "_airbyte_ab_id,_airbyte_data\n1,\"" + strings.ReplaceAll(nested, `"`, `""`) + "\"\n",
@@ -205,6 +206,7 @@ func TestArrangements(t *testing.T) {
 	for name, content := range map[string]string{
 		"pivot.csv":    comments + "Device category,desktop,desktop,desktop,mobile,mobile,mobile,Totals,Totals,Totals\nDate,Sessions,Total users,Views,Sessions,Total users,Views,Sessions,Total users,Views\n20240304,3,3,7,2,2,4,5,4,11\n20240305,3,3,6,,,,3,3,6\n",
 		"dates.csv":    "Date,20240304,20240304,20240304,20240305,20240305,20240305\nCountry,Sessions,Total users,Views,Sessions,Total users,Views\nGermany,3,2,7,3,3,6\nFrance,2,2,4,,,\n",
+		"yearless.csv": comments + "Day,Sessions,Total users,Views\nMar 4,5,4,11\nMar 5,3,3,6\n",
 		"calendar.csv": "Year,Month,Day,Sessions,Total users,Views\n2024,03,04,5,4,11\n2024,03,05,3,3,6\n",
 		"merged.csv":   "Device category,desktop,,,mobile,,\nDate,Sessions,Total users,Views,Sessions,Total users,Views\n20240304,3,2,7,2,2,4\n20240305,3,3,6,0,0,0\n",
 		"sheet.csv":    "Report Name,Daily\nLast Run On,2024-03-06\nContains Sampled Data,No\n\nTotals For All Results\nga:sessions,ga:users,ga:pageviews\n8,5,17\n\nResults Breakdown\nga:date,ga:sessions,ga:users,ga:pageviews\n20240304,5,4,11\n20240305,3,3,6\n",

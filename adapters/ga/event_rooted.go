@@ -33,7 +33,7 @@ func (r *rootedReader) Next(ctx context.Context) (decode, error) {
 		return nil, err
 	}
 	return func(out sink, seen *seen) error {
-		each := r.each()
+		each, c := r.each(), *c // two can decode a chunk at once, which keeps its error
 		for row := range c.Rows() {
 			out.Rows(1)
 			at := pipeline.Origin{Input: r.table.Input.Name, Row: row.Number}

@@ -405,7 +405,7 @@ func cityName(cell string) (name string, lost bool) {
 	if cell == "" || cell == "0" {
 		return "", false
 	}
-	id, err := strconv.ParseUint(cell, 10, 32)
+	id, err := strconv.ParseUint(adapters.Integer(cell), 10, 32)
 	if err != nil {
 		return cell, false
 	}

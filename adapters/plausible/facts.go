@@ -6,27 +6,87 @@ import (
 	"strings"
 	"time"
 
+	"hopper/adapters"
 	"hopper/adapters/input/rows"
+	"hopper/adapters/plausible/cities"
 	"hopper/pipeline"
 	"hopper/pipeline/recount"
 )
 
 // tell yields what the rows of an event dump say, for [recount.Compare]. It
-// shares with the translation which tables there are and how text is cut into
-// cells; the rest it looks up by the columns' names. A site export holds sums:
+// shares with the translation which tables there are, how text is cut into
+// cells and which site is asked for; the rest it looks up by the columns' names. A site export holds sums:
 // [verify] is for those.
-func tell(ctx context.Context, found *tables, yield func(*recount.Fact) error) error {
-	for _, e := range found.events {
-		if err := tellTable(ctx, e, yield); err != nil {
+func tell(ctx context.Context, found *tables, dir string, yield func(*recount.Fact) error) error {
+	repeats, err := repeatedRows(ctx, found.events, dir)
+	if err != nil {
+		return err
+	}
+	if repeats != nil {
+		defer repeats.Close()
+	}
+	for i, e := range found.events {
+		if err := tellTable(ctx, i, e, repeats, yield); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func tellTable(ctx context.Context, e *eventTable, yield func(*recount.Fact) error) error {
+// repeatedRows finds the rows that say what an earlier one says, but for equal
+// ones that stand together.
+func repeatedRows(ctx context.Context, tables []*eventTable, dir string) (*adapters.Repeats, error) {
+	finder := adapters.RepeatFinder{Dir: dir}
+	defer finder.Close()
+	for i, e := range tables {
+		var columns []int
+		for _, name := range [...]string{"name", "event_name", "user_id", "session_id", "hostname", "pathname", "page", "site_id", "domain"} {
+			if c := e.Column(name); c >= 0 {
+				columns = append(columns, c)
+			}
+		}
+		at, together, before := e.Column("timestamp", "time", "event_timestamp"), map[string]int{}, ""
+		err := e.Each(ctx, func(row *rows.Row) error {
+			if row.Err != nil || isHeartbeat(e, row) {
+				return nil
+			}
+			key := row.Cells[at]
+			if key != before {
+				before = strings.Clone(key)
+				clear(together)
+			}
+			if moment := momentOf(key); moment != 0 {
+				key = moment.Time().String()
+			}
+			for _, c := range columns {
+				key += "\x1f" + row.Cells[c]
+			}
+			for _, c := range []int{e.Column("meta.value"), e.meta} {
+				if c >= 0 {
+					key += "\x1f" + row.Cells[c]
+				}
+			}
+			together[key]++
+			return finder.Add(adapters.IDOf(key+"\x1f"+strconv.Itoa(together[key])), i, row.Number)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return finder.Find(ctx)
+}
+
+func isHeartbeat(e *eventTable, row *rows.Row) bool {
+	return row.Cells[e.Column("name", "event_name")] == "engagement"
+}
+
+func tellTable(ctx context.Context, table int, e *eventTable, repeats *adapters.Repeats, yield func(*recount.Fact) error) error {
 	return e.Each(ctx, func(row *rows.Row) error {
 		f := &recount.Fact{Origin: pipeline.Origin{Input: e.Input.Name, Row: row.Number}}
+		again, err := repeats.Take(ctx, table, row.Number+1)
+		if err != nil {
+			return err
+		}
 		if row.Err == nil {
 			for i, cell := range row.Cells {
 				if e.nulls && isNull(cell) {
@@ -34,6 +94,10 @@ func tellTable(ctx context.Context, e *eventTable, yield func(*recount.Fact) err
 				}
 			}
 			tellRow(f, e.Table, row)
+			f.Fate = recount.Counts
+			if site := e.Column("site_id", "domain"); len(again) > 0 || isHeartbeat(e, row) || e.only != "" && site >= 0 && strings.TrimSuffix(row.Cells[site], ".0") != e.only {
+				f.Fate = recount.LeftOut
+			}
 		}
 		return yield(f)
 	})
@@ -55,6 +119,17 @@ func tellRow(f *recount.Fact, t *rows.Table, row *rows.Row) {
 	}
 	f.Device, f.OS, f.Browser = cell("screen_size", "device"), cell("operating_system", "os"), cell("browser")
 	f.Country = strings.Trim(cell("country_code", "country"), "\x00 ")
+
+	if f.Region = cell("subdivision1_code", "region"); f.Region == "" {
+		f.Region = cell("subdivision2_code")
+	}
+	f.City = cell("city_geoname_id", "city")
+	if id, err := strconv.ParseUint(strings.TrimSuffix(f.City, ".0"), 10, 32); err == nil {
+		f.City, _ = cities.Name(uint32(id))
+	}
+	if f.Source = cell("utm_source"); f.Source == "" {
+		f.Source = recount.None
+	}
 
 	// A source without a referrer may become one, if it is a site's name.
 	switch referrer, source := cell("referrer"), cell("referrer_source", "source"); {

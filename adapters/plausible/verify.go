@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"hopper/adapters/input/rows"
+	"hopper/adapters/plausible/cities"
 	"hopper/adapters/reconstruct"
 	"hopper/pipeline"
 	"hopper/pipeline/places"
@@ -114,6 +117,9 @@ func countEvent(ev *pipeline.Event, h *recount.Hit) {
 		return
 	}
 	h.Name = rowOf(ev.Name, link, path)
+	if ev.Kind == pipeline.Outbound {
+		h.Name = rowOf(ev.Name, link, path, outbound)
+	}
 }
 
 // rowOf makes a row of values; without any it is that without a value.
@@ -182,7 +188,7 @@ func (v *verifier) readTable(ctx context.Context, t *sumsTable) error {
 	date := t.Column("date")
 	read := readRows{sorted: t.sorted}
 	return t.Each(ctx, func(row *rows.Row) error {
-		if row.Err != nil || t.others(row) || read.again(row.Cells, date) {
+		if row.Err != nil || t.only != "" && t.site >= 0 && strings.TrimSuffix(row.Cells[t.site], ".0") != t.only || read.again(row.Cells, date) {
 			return nil
 		}
 		cell := func(column string) string {
@@ -191,7 +197,7 @@ func (v *verifier) readTable(ctx context.Context, t *sumsTable) error {
 			}
 			return ""
 		}
-		day, ok := t.dates.day(row.Cells[date])
+		day, ok := v.day(t, row.Cells[date])
 		if !ok || k == customEventsTable && cell("name") == "engagement" ||
 			k == customPropsTable && (cell("property") == "url" || cell("property") == "path") {
 			return nil
@@ -215,10 +221,24 @@ func (v *verifier) readTable(ctx context.Context, t *sumsTable) error {
 	})
 }
 
+// day reads a day by itself where it is written as the export has it.
+func (v *verifier) day(t *sumsTable, cell string) (string, bool) {
+	if len(cell) == len(time.DateOnly) && cell[4] == '-' {
+		_, err := recount.ParseDay(cell)
+		return cell, err == nil
+	}
+	return t.dates.day(cell)
+}
+
 // amount reads a number by itself where it is written plainly.
 func (v *verifier) amount(t *sumsTable, measure int, cell string) (int, bool) {
 	if n, err := strconv.Atoi(cell); err == nil {
 		return max(n, 0), true
+	}
+	if groups := strings.FieldsFunc(cell, func(r rune) bool { return strings.ContainsRune(".,'", r) }); len(groups) > 1 &&
+		!slices.ContainsFunc(groups[1:], func(g string) bool { return len(g) != 3 || g == "000" }) {
+		n, err := strconv.Atoi(strings.Join(groups, ""))
+		return n, err == nil
 	}
 	f, ok := t.amounts.amount(measure, cell)
 	return int(max(math.Round(f), 0)), ok
@@ -311,13 +331,16 @@ func canonical(k kind, key string) string {
 		o := originOf(key)
 		return rowOf(o.referrer, o.query)
 	case locationsTable:
-		p := placeOf(key)
-		country, _ := places.Country(p.country)
+		country, _ := places.Country(c[0])
 		region := ""
-		if p.region != "" {
-			region, _ = places.Region(country, p.region)
+		if c[1] != "" {
+			region, _ = places.Region(country, c[1])
 		}
-		return rowOf(country, region, p.city)
+		city := c[2]
+		if id, err := strconv.ParseUint(strings.TrimSuffix(city, ".0"), 10, 32); err == nil {
+			city, _ = cities.Name(uint32(id))
+		}
+		return rowOf(country, region, city)
 	case devicesTable:
 		name, _ := vocabulary.Device(c[0])
 		return rowOf(name)
@@ -327,6 +350,10 @@ func canonical(k kind, key string) string {
 	case systemsTable:
 		vocabulary.Normalize(&none, &none, &c[0], &c[1], &none)
 		return rowOf(c[0], c[1])
+	case customEventsTable:
+		if c[0] == "Outbound Link: Click" && strings.Contains(c[1], "://") {
+			c = append(c, outbound)
+		}
 	case pagesTable, entryPagesTable, exitPagesTable:
 		page, _, _ := strings.Cut(key, "?")
 		if _, address, found := strings.Cut(page, "://"); found && strings.HasPrefix(page, "http") {

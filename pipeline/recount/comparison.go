@@ -181,11 +181,18 @@ func (c *Comparison) addDay(date string, l Line) {
 // account checks that every row became an event or was counted.
 func (c *Comparison) account(counted *rows, stats *pipeline.Stats) {
 	c.Stats = *stats
-	for _, l := range []Line{
+	lines := []Line{
 		{Table: "rows", Measure: "became events", Source: counted.facts, LeftOut: counted.rejected + counted.omitted, Sent: stats.Events},
 		{Table: "rows", Measure: "left out with a reason", Source: counted.omitted + counted.joined, Sent: stats.Omitted.Total()},
-	} {
-		l.Off = max(l.Difference(), -l.Difference())
+	}
+	if left := counted.left; left.said > 0 {
+		lines = append(lines, Line{Table: "rows", Measure: "left out by the export's rules", Source: left.own, Sent: left.sent, Off: left.wrong})
+	}
+	if n := counted.kept; n > 0 && n == stats.Events {
+		lines = append(lines, Line{Table: "rows", Measure: "mean time, in Unix seconds", Source: counted.times[0]/n + 1.5e9, Sent: counted.times[1]/n + 1.5e9})
+	}
+	for _, l := range lines {
+		l.Off = max(l.Difference(), -l.Difference(), l.Off)
 		l.Rows = min(l.Off, 1)
 		l.share()
 		c.Total = append(c.Total, l)

@@ -2,6 +2,7 @@ package recount
 
 import (
 	"context"
+	"net/url"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -34,7 +35,22 @@ type Fact struct {
 	// where the row does not say.
 	Referrer                     string
 	Browser, OS, Device, Country string
+	// Region is a code or a name, Source what utm_source says or [None].
+	Region, City, Source string
+	// Fate says whether the export's own rules make an event of the row.
+	Fate Fate
 }
+
+// Fate is what the rules of an export make of a row.
+type Fate uint8
+
+const (
+	// Unsaid leaves it to the translation.
+	Unsaid Fate = iota
+	// Counts is an event, and LeftOut none: a heartbeat, a repeat, another site's.
+	Counts
+	LeftOut
+)
 
 // Pause is how long a visitor must do nothing for a new visit to begin.
 const Pause = 30 * time.Minute
@@ -84,7 +100,24 @@ func (f *Fact) dimensions() []string {
 		code, _ := places.Country(f.Country)
 		d[countries] = orNone(code)
 	}
+	if f.Region != "" {
+		code, _ := places.Country(f.Country)
+		region, _ := places.Region(code, f.Region)
+		d[regions] = orNone(region)
+	}
+	if f.City != "" {
+		d[cities] = Clip(f.City)
+	}
+	if f.Source != "" {
+		d[utmSources] = Clip(f.Source)
+	}
 	return d
+}
+
+// sourceOf returns what utm_source says in a query.
+func sourceOf(query string) string {
+	values, _ := url.ParseQuery(query)
+	return Clip(values.Get("utm_source"))
 }
 
 // family is a browser's name without what the system adds to it, which rows do

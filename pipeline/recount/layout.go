@@ -105,6 +105,9 @@ const (
 	systems
 	devices
 	countries
+	regions
+	cities
+	utmSources
 	eventDimensions
 )
 
@@ -122,6 +125,9 @@ var events = Layout{
 		dimensionOfEvents("systems", systems),
 		dimensionOfEvents("devices", devices),
 		dimensionOfEvents("countries", countries),
+		dimensionOfEvents("regions", regions),
+		dimensionOfEvents("cities", cities),
+		dimensionOfEvents("UTM sources", utmSources),
 		{Name: "custom events", By: ByName, Columns: []Column{{Events, "events", 0}}},
 	},
 	Hit: func(ev *pipeline.Event, h *Hit) {
@@ -131,7 +137,7 @@ var events = Layout{
 		case pipeline.Custom:
 			h.Name = Clip(ev.Name)
 		}
-		for i, word := range [eventDimensions]string{hostOf(ev.Referrer), family(ev.Browser), ev.OS, ev.Device, ev.Country} {
+		for i, word := range [eventDimensions]string{hostOf(ev.Referrer), family(ev.Browser), ev.OS, ev.Device, ev.Country, ev.Region, Clip(ev.City), sourceOf(ev.Query)} {
 			h.Rows[i] = orNone(word)
 		}
 	},

@@ -68,7 +68,32 @@ type rows struct {
 
 	facts, rejected, omitted, joined int64
 	untold                           [2]int64 // rows without session, without visitor
+	left                             fates
+	times                            [2]int64 // seconds of what is kept and of what is sent, added up
+	kept                             int64
 }
+
+// fates count rows of which the export says whether they are events.
+type fates struct{ said, own, sent, wrong int64 }
+
+func (f *fates) count(own Fate, became bool) {
+	if own == Unsaid {
+		return
+	}
+	f.said++
+	if own == LeftOut {
+		f.own++
+	}
+	if !became {
+		f.sent++
+	}
+	if became == (own == LeftOut) {
+		f.wrong++
+	}
+}
+
+// secondsOf counts from 2017, so that the seconds of very many events can be added.
+func secondsOf(t pipeline.Micros) int64 { return int64(t)/1e6 - 1.5e9 }
 
 // rowFlags are what is known of a row.
 type rowFlags struct {
@@ -100,6 +125,7 @@ func (r *rows) row(at pipeline.Origin) *rowFlags {
 func (r *rows) sent(chunk *pipeline.Collected[[]Hit]) error {
 	for i := range chunk.Value {
 		r.row(chunk.Value[i].Origin).became |= anEvent
+		r.times[1] += secondsOf(chunk.Value[i].At)
 	}
 	for _, rejected := range chunk.Rejects {
 		r.row(pipeline.Origin{Input: rejected.Input, Row: rejected.Row}).became |= aReject
@@ -115,8 +141,13 @@ func (r *rows) source(f *Fact) error {
 	shown := f.At != 0 && (f.Kind != pipeline.Custom || f.Name != "") && (f.Kind != pipeline.Pageview || f.Page != "" || f.Host != "" || r.rules.Hostname != "")
 	asked := f.At >= r.rules.Since && (r.rules.Until == 0 || f.At < r.rules.Until)
 	kept := shown && asked && flags.became&anEvent != 0
+	if shown && asked && flags.became&aReject == 0 {
+		r.left.count(f.Fate, flags.became&anEvent != 0)
+	}
 	switch {
 	case kept:
+		r.kept++
+		r.times[0] += secondsOf(f.At)
 	case flags.became&aReject != 0 && (asked || f.At == 0):
 		r.rejected++
 	default:

@@ -83,7 +83,7 @@ func TestRemoveUnfinished(t *testing.T) {
 func TestRemoveWaitsForWhatIsInFlight(t *testing.T) {
 	looked, landed := make(chan struct{}), make(chan struct{})
 	ctx, kill := context.WithCancel(t.Context())
-	looks, killed := 0, false
+	looks, killed, early := 0, false, false
 	w := newWorld(t, 60, sandbox.Options{
 		Hook: func(r sandbox.Request) []sandbox.Fault {
 			switch {
@@ -91,6 +91,12 @@ func TestRemoveWaitsForWhatIsInFlight(t *testing.T) {
 				killed = true
 				kill()
 				return []sandbox.Fault{{Effect: sandbox.Lost, Until: looked}}
+			case r.Call == sandbox.Delete:
+				select {
+				case <-landed:
+				default:
+					early = true // a real server would store the batch afterwards
+				}
 			case r.Call == sandbox.List && killed:
 				if looks++; looks == 2 {
 					close(looked)
@@ -111,6 +117,9 @@ func TestRemoveWaitsForWhatIsInFlight(t *testing.T) {
 	}
 	if err := w.remove(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	if early {
+		t.Error("the import was deleted before the batch had landed")
 	}
 	w.nothingLeft()
 }

@@ -137,6 +137,9 @@ func (r *rows) sent(chunk *pipeline.Collected[[]Hit]) error {
 func (r *rows) source(f *Fact) error {
 	r.facts++
 	r.joined += f.Joined
+	if len(r.rules.Privacy.QueryKeys) > 0 {
+		f.Source = "" // The parameter may have been dropped on purpose.
+	}
 	flags := r.row(f.Origin)
 	shown := f.At != 0 && (f.Kind != pipeline.Custom || f.Name != "") && (f.Kind != pipeline.Pageview || f.Page != "" || f.Host != "" || r.rules.Hostname != "")
 	asked := f.At >= r.rules.Since && (r.rules.Until == 0 || f.At < r.rules.Until)

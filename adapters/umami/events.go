@@ -20,9 +20,9 @@ const (
 	OmitPixel   = "a hit on one of Umami's pixels, which is no page of the site"
 	OmitWebsite = "an event of another website; --website chooses"
 	OmitRepeat  = "a repeat of an event with the same event_id"
-	OmitUnknown = "an event of a type that is not known and has no name"
 
 	RejectTime = "created_at is no time"
+	RejectKind = "an event of a type that is not known and has no name"
 
 	RepairSession = "no row in session: browser, system, device and country unknown"
 )
@@ -237,12 +237,16 @@ func (d *decoder) decode(row *rows.Row) error {
 	}
 	visitor := get.at(t.sessionID)
 	kind, omit := t.eventKind(get)
-	if omit != "" {
+	if omit != "" && omit != RejectKind {
 		d.out.Omit(d.at, omit)
 		return nil
 	}
 	if id := get.at(t.websiteID); d.source.website != "" && id != "" && !strings.EqualFold(id, d.source.website) {
 		d.out.Omit(d.at, OmitWebsite)
+		return nil
+	}
+	if omit == RejectKind {
+		d.out.Reject(d.at, RejectKind, row.Text())
 		return nil
 	}
 	ev := &d.ev
@@ -290,7 +294,7 @@ func (d *decoder) decode(row *rows.Row) error {
 	return nil
 }
 
-// eventKind returns a row's kind, or why the row is omitted.
+// eventKind returns a row's kind, or why the row is omitted or, for [RejectKind], rejected.
 //
 // A hit on a short link or a pixel (version 3) belongs to a "website" of its
 // own, and holds neither a page nor where the link leads. Only one with a
@@ -303,7 +307,7 @@ func (t *eventTable) eventKind(get cells) (kind pipeline.Kind, omit string) {
 		return pipeline.Pageview, ""
 	}
 	named := get.at(t.name) != ""
-	switch adapters.Integer(get.at(t.kindColumn)) {
+	switch kindNumber(get.at(t.kindColumn)) {
 	case "1":
 		return pipeline.Pageview, ""
 	case "2":
@@ -319,12 +323,33 @@ func (t *eventTable) eventKind(get cells) (kind pipeline.Kind, omit string) {
 			return pipeline.Pageview, ""
 		}
 	default:
-		omit = OmitUnknown
+		omit = RejectKind
 	}
 	if named {
 		return pipeline.Custom, ""
 	}
 	return 0, omit
+}
+
+// kindNumber returns the number of an event_type, which some tools write in
+// quotes, as 1.0, or by the names that Umami's own code and reports use.
+func kindNumber(kind string) string {
+	if kind == "1" || kind == "2" {
+		return kind
+	}
+	switch kind = strings.Trim(kind, `'"`); strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(kind)) {
+	case "pageview":
+		return "1"
+	case "customevent", "event":
+		return "2"
+	case "linkevent":
+		return "3"
+	case "pixelevent":
+		return "4"
+	case "performance":
+		return "5"
+	}
+	return adapters.Integer(kind)
 }
 
 // name sets a custom event's name. Version 1 first had a type ("click") and

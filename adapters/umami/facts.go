@@ -114,11 +114,12 @@ func tellTable(ctx context.Context, t *rows.Table, paused bool, visitors *spill.
 			f.Referrer = path
 		}
 		f.Name = cell("event_name")
-		kind := strings.TrimSuffix(cell("event_type"), ".0")
+		kind := strings.TrimSuffix(strings.Trim(cell("event_type"), "'\""), ".0")
 		switch {
 		case t.Column("url_path") >= 0: // since version 2
-			f.Kind = kinds[kind]
-			if _, known := kinds[kind]; !known && f.Name != "" {
+			told, known := kinds[strings.ToLower(kind)]
+			f.Kind = told
+			if !known && f.Name != "" {
 				f.Kind = pipeline.Custom
 			}
 		case t.Column("event_name", "event_value") >= 0: // version 1
@@ -134,7 +135,11 @@ func tellTable(ctx context.Context, t *rows.Table, paused bool, visitors *spill.
 }
 
 // kinds are Umami's event_type.
-var kinds = map[string]pipeline.Kind{"1": pipeline.Pageview, "2": pipeline.Custom, "5": pipeline.Vitals}
+var kinds = map[string]pipeline.Kind{
+	"1": pipeline.Pageview, "pageview": pipeline.Pageview, "page_view": pipeline.Pageview,
+	"2": pipeline.Custom, "event": pipeline.Custom, "customevent": pipeline.Custom, "custom_event": pipeline.Custom,
+	"5": pipeline.Vitals, "performance": pipeline.Vitals,
+}
 
 // timeOf reads a created_at in the forms that databases write, and leaves those
 // of other tools to the parser that all sources share; 0 is none.

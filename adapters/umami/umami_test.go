@@ -291,6 +291,9 @@ func TestMeaning(t *testing.T) {
 		start + "/p,,,,,5,,,,,,,1200.5,0.1":                            {Kind: pipeline.Vitals, Vitals: pipeline.WebVitals{LCP: pipeline.Known(1200.5), CLS: pipeline.Known(0.1)}},
 		start + "/p,,,,,3,download,,,,,,,":                             {Kind: pipeline.Custom, Name: "download"},
 		start + "/p,,,,,,,,,,,,,":                                      {},
+		start + "/p,,,,,'1',,,,,,,,":                                   {},
+		start + "/p,,,,,pageView,,,,,,,,":                              {},
+		start + "/p,,,,,custom_event,buy,,,,,,,":                       {Kind: pipeline.Custom, Name: "buy"},
 		start + "/p,,,,,,named,,,,,,,":                                 {Kind: pipeline.Custom, Name: "named"},
 	} {
 		want.Time, want.Visitor, want.Session, want.Path = 1714557600000000, "s", "v", "/p"
@@ -301,7 +304,7 @@ func TestMeaning(t *testing.T) {
 	for row, want := range map[string]string{
 		start + "/p,,,,,3,,,,,,,,":                 umami.OmitLink,
 		start + "/p,,,,,4,,,,,,,,":                 umami.OmitPixel,
-		start + "/p,,,,,9,,,,,,,,":                 umami.OmitUnknown,
+		start + "/p,,,,,9,,,,,,,,":                 umami.RejectKind,
 		"s,v,,/p,,,,,1,,,,,,,,":                    umami.RejectTime,
 		"s,v,2024-02-30 10:00:00,/p,,,,,1,,,,,,,,": umami.RejectTime,
 		"s,v": rows.ErrFewCells.Error(),

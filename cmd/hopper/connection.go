@@ -31,7 +31,10 @@ func (c *connectionFlags) register(cmd *cobra.Command) {
 }
 
 // siteGiven returns the site that is meant; empty where none is named.
-func (c *connectionFlags) siteGiven() string { return cmp.Or(c.site, os.Getenv("RYBBIT_SITE")) }
+func (c *connectionFlags) siteGiven() string { return siteOr(c.site) }
+
+// siteOr returns the site of a flag, or of the environment where the flag is not set.
+func siteOr(flag string) string { return cmp.Or(flag, os.Getenv("RYBBIT_SITE")) }
 
 // client returns a client, and warns where others could learn the key.
 func (c *connectionFlags) client(log *slog.Logger) (*rybbit.Client, error) {

@@ -3,33 +3,31 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
 	"strconv"
 	"strings"
 	"time"
 
 	"hopper"
+	"hopper/sinks/file"
 )
 
 // writeMetrics writes what a run came to in the text format of Prometheus, as
 // node_exporter's textfile collector reads it. The file is replaced at once, so
 // that no half of one is collected.
-func writeMetrics(path, site string, res *hopper.Result, exit int, ended time.Time) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+func writeMetrics(path, site string, res *hopper.Result, exit int, ended time.Time) error {
+	out, err := file.Create(path)
+	if err == nil {
+		if _, err = io.WriteString(out, metricsOf(site, res, exit, ended)); err != nil {
+			err = errors.Join(err, out.Abandon())
+		} else {
+			err = out.Commit()
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("--metrics-file: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("--metrics-file: %w", errors.Join(err, os.Remove(f.Name())))
-		}
-	}()
-	_, err = f.WriteString(metricsOf(site, res, exit, ended))
-	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return nil
 }
 
 // metricsOf returns the metrics of a run. Counts are gauges: they are those of

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -121,7 +120,7 @@ func (f *translateFlags) run(cmd *cobra.Command, args []string) (err error) {
 	result, err := export.Translate(cmd.Context(), hopper.Translation{
 		To: f.to, Format: file.Format(f.format), Out: f.out, Stdout: f.stdout, PartBytes: int64(f.partSize), Rejects: f.rejects,
 		Shard: f.shard.i, Shards: f.shard.n,
-		Site: cmp.Or(f.site, os.Getenv("RYBBIT_SITE")), Version: version,
+		Site: siteOr(f.site), Version: version,
 	})
 	stop()
 	switch {

@@ -85,16 +85,7 @@ func (e *Export) Import(ctx context.Context, to Import) (_ *Result, err error) {
 }
 
 // finish completes the result of a run that ended in err.
-func (r *importRun) finish(err error) (*Result, error) {
-	r.result.Seconds = time.Since(r.began).Seconds()
-	if err != nil {
-		r.result.Error, r.result.Status = err.Error(), Failed
-		if Again(err) || errors.Is(err, context.Canceled) {
-			r.result.Status = Partial
-		}
-	}
-	return r.result, err
-}
+func (r *importRun) finish(err error) (*Result, error) { return r.result.finish(r.began, err) }
 
 func (r *importRun) upload(ctx context.Context) (err error) {
 	if _, err := formatFor(r.Wire); err != nil {

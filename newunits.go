@@ -89,15 +89,9 @@ func (e *Export) importNew(ctx context.Context, to Import) (*Result, error) {
 	began := time.Now()
 	r := &newRun{Export: e, to: to, server: to.server(), result: e.newResult(), bounded: map[time.Time]bool{}}
 	r.result.Inputs, r.result.Units, r.result.Status = []string{}, &UnitCounts{Refused: []string{}}, NothingNew
-	err := errors.Join(r.run(ctx), errors.Join(r.errs...))
-	r.result.Seconds, r.result.Requests = time.Since(began).Seconds(), to.Client.Calls()
-	if err != nil {
-		r.result.Error, r.result.Status = err.Error(), Failed
-		if Again(err) || errors.Is(err, context.Canceled) {
-			r.result.Status = Partial
-		}
-	}
-	return r.result, err
+	err := r.run(ctx)
+	r.result.Requests = to.Client.Calls()
+	return r.result.finish(began, errors.Join(err, errors.Join(r.errs...)))
 }
 
 func (r *newRun) run(ctx context.Context) (err error) {

@@ -2,6 +2,9 @@ package hopper
 
 import (
 	"cmp"
+	"context"
+	"errors"
+	"time"
 
 	"hopper/sinks/rybbit/ledger"
 )
@@ -65,6 +68,18 @@ func (e *Export) newResult() *Result {
 		Source: e.Source(), Inputs: e.Inputs(), PassedOver: len(e.PassedOver()), ImportIDs: []string{},
 		Rejects: map[string]int64{}, Omitted: map[string]int64{}, Repaired: map[string]int64{},
 	}
+}
+
+// finish completes the result of a run that began at a time and ended in err.
+func (r *Result) finish(began time.Time, err error) (*Result, error) {
+	r.Seconds = time.Since(began).Seconds()
+	if err != nil {
+		r.Error, r.Status = err.Error(), Failed
+		if Again(err) || errors.Is(err, context.Canceled) {
+			r.Status = Partial
+		}
+	}
+	return r, err
 }
 
 // add takes what a part of a run came to into the result of the whole.

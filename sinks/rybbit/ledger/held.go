@@ -3,7 +3,9 @@ package ledger
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -55,14 +57,17 @@ func (h *Held) Open() (*Ledger, error) {
 // Begun returns what the ledger of a migration was begun with, if it is there and
 // not yet complete, or complete and not to be begun again.
 func Begun(m Migration, opt Options) (_ Migration, begun bool, err error) {
-	files := m.files(opt.Dir)
-	err = each(opt.Dir, func(path string, l *Ledger) error {
-		if path == files.paths[0] && (l.end == nil || !opt.Again) {
-			m, begun = l.migration, true
-		}
-		return nil
-	})
-	return m, begun, err
+	path := m.files(opt.Dir).paths[0]
+	l, err := read(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return m, false, nil
+	case err != nil:
+		return m, false, fmt.Errorf("ledger %s: %w", path, err)
+	case l.started.IsZero() || l.end != nil && opt.Again:
+		return m, false, nil
+	}
+	return l.migration, true, nil
 }
 
 // LockSite keeps other runs out that look for what is new to a site. The lock

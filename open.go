@@ -3,7 +3,6 @@ package hopper
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"runtime"
@@ -193,10 +192,7 @@ func dayOf(option, s string, plus int) (pipeline.Micros, error) {
 // fewOf returns the first three names, and how many more there are.
 func fewOf(names []string) []string {
 	const most = 3
-	if len(names) <= most {
-		return names
-	}
-	return append(slices.Clone(names[:most]), fmt.Sprintf("and %d more", len(names)-most))
+	return adapters.Few(names, most)
 }
 
 // reading returns how the export is read by a migration that began at a time,

@@ -88,14 +88,8 @@ func (c siteCount) list() map[string]int {
 				hosts[s.host] += n
 			}
 		}
-		best := ""
-		for host, n := range hosts {
-			if n > hosts[best] || n == hosts[best] && host < best {
-				best = host
-			}
-		}
-		if best != "" {
-			property += " of " + best
+		if host := adapters.Commonest(hosts); host != "" {
+			property += " of " + host
 		}
 		named[property] = n
 	}

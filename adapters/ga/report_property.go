@@ -97,14 +97,12 @@ func isProperty(name, asked string) bool {
 // that is asked for, or several are there and none is asked for.
 func propertiesError(in, what string, counts map[string]int, asked string) error {
 	var list []string
-	for _, name := range slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return counts[b] - counts[a] }) {
-		list = append(list, fmt.Sprintf("%s (%d %s)", name, counts[name], what))
+	for name, n := range counts {
+		list = append(list, fmt.Sprintf("%s (%d %s)", name, n, what))
 	}
 	slices.Sort(list)
 	const most = 20
-	if len(list) > most {
-		list = append(list[:most], fmt.Sprintf("and %d more", len(list)-most))
-	}
+	list = adapters.Few(list, most)
 	if asked != "" {
 		if list == nil {
 			return input.Errorf(in, "does not say of which property it is, so that --%s %s chooses nothing; leave the option out", adapters.Website.Name, asked)

@@ -64,14 +64,7 @@ func (s *sites) name(id string) string {
 	if domain := s.domains[id]; domain != "" {
 		return domain
 	}
-	hosts := s.byID[id].hosts
-	best := ""
-	for host, n := range hosts {
-		if n > hosts[best] || n == hosts[best] && host < best {
-			best = host
-		}
-	}
-	return best
+	return adapters.Commonest(s.byID[id].hosts)
 }
 
 // choose returns the id of the site that is asked for, or of the only one;

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"hopper/adapters"
 	"hopper/adapters/input"
 	"hopper/adapters/input/rows"
 )
@@ -239,10 +240,7 @@ func unread(t *rows.Table, read []string) []string {
 		return nil
 	}
 	const most = 8
-	if len(names) > most {
-		names = append(names[:most], fmt.Sprintf("and %d more", len(names)-most))
-	}
-	return []string{fmt.Sprintf("%s: not read are the columns %s.", t.Input.Name, strings.Join(names, ", "))}
+	return []string{fmt.Sprintf("%s: not read are the columns %s.", t.Input.Name, strings.Join(adapters.Few(names, most), ", "))}
 }
 
 func (f *tables) passed(notes []string) []string {

@@ -236,8 +236,8 @@ func (d *decoder) decode(row *rows.Row) error {
 		return nil
 	}
 	visitor := get.at(t.sessionID)
-	kind, omit := t.eventKind(get)
-	if omit != "" && omit != RejectKind {
+	kind, omit, known := t.eventKind(get)
+	if omit != "" {
 		d.out.Omit(d.at, omit)
 		return nil
 	}
@@ -245,7 +245,7 @@ func (d *decoder) decode(row *rows.Row) error {
 		d.out.Omit(d.at, OmitWebsite)
 		return nil
 	}
-	if omit == RejectKind {
+	if !known {
 		d.out.Reject(d.at, RejectKind, row.Text())
 		return nil
 	}
@@ -294,41 +294,42 @@ func (d *decoder) decode(row *rows.Row) error {
 	return nil
 }
 
-// eventKind returns a row's kind, or why the row is omitted or, for [RejectKind], rejected.
+// eventKind returns a row's kind, or why the row is omitted, and whether its type
+// is known.
 //
 // A hit on a short link or a pixel (version 3) belongs to a "website" of its
 // own, and holds neither a page nor where the link leads. Only one with a
 // name can be shown, as a custom event.
-func (t *eventTable) eventKind(get cells) (kind pipeline.Kind, omit string) {
+func (t *eventTable) eventKind(get cells) (kind pipeline.Kind, omit string, known bool) {
 	if t.kind != modern {
 		if t.kind == v1Events {
-			return pipeline.Custom, ""
+			return pipeline.Custom, "", true
 		}
-		return pipeline.Pageview, ""
+		return pipeline.Pageview, "", true
 	}
 	named := get.at(t.name) != ""
 	switch kindNumber(get.at(t.kindColumn)) {
 	case "1":
-		return pipeline.Pageview, ""
+		return pipeline.Pageview, "", true
 	case "2":
-		return pipeline.Custom, ""
+		return pipeline.Custom, "", true
 	case "5":
-		return pipeline.Vitals, ""
+		return pipeline.Vitals, "", true
 	case "3":
 		omit = OmitLink
 	case "4":
 		omit = OmitPixel
 	case "":
 		if !named {
-			return pipeline.Pageview, ""
+			return pipeline.Pageview, "", true
 		}
 	default:
-		omit = RejectKind
+		return pipeline.Custom, "", named
 	}
 	if named {
-		return pipeline.Custom, ""
+		return pipeline.Custom, "", true
 	}
-	return 0, omit
+	return 0, omit, true
 }
 
 // kindNumber returns the number of an event_type, which some tools write in

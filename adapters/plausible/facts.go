@@ -45,9 +45,15 @@ func repeatedRows(ctx context.Context, tables []*eventTable, dir string) (*adapt
 				columns = append(columns, c)
 			}
 		}
-		at, together, before := e.Column("timestamp", "time", "event_timestamp"), map[string]int{}, ""
+		for _, c := range []int{e.Column("meta.value"), e.meta} {
+			if c >= 0 {
+				columns = append(columns, c)
+			}
+		}
+		at, kind := e.Column("timestamp", "time", "event_timestamp"), e.Column("name", "event_name")
+		together, before := map[string]int{}, ""
 		err := e.Each(ctx, func(row *rows.Row) error {
-			if row.Err != nil || isHeartbeat(e, row) {
+			if row.Err != nil || row.Cells[kind] == heartbeat {
 				return nil
 			}
 			key := row.Cells[at]
@@ -61,11 +67,6 @@ func repeatedRows(ctx context.Context, tables []*eventTable, dir string) (*adapt
 			for _, c := range columns {
 				key += "\x1f" + row.Cells[c]
 			}
-			for _, c := range []int{e.Column("meta.value"), e.meta} {
-				if c >= 0 {
-					key += "\x1f" + row.Cells[c]
-				}
-			}
 			together[key]++
 			return finder.Add(adapters.IDOf(key+"\x1f"+strconv.Itoa(together[key])), i, row.Number)
 		})
@@ -76,11 +77,11 @@ func repeatedRows(ctx context.Context, tables []*eventTable, dir string) (*adapt
 	return finder.Find(ctx)
 }
 
-func isHeartbeat(e *eventTable, row *rows.Row) bool {
-	return row.Cells[e.Column("name", "event_name")] == "engagement"
-}
+// heartbeat is the name of events that Plausible sends for itself.
+const heartbeat = "engagement"
 
 func tellTable(ctx context.Context, table int, e *eventTable, repeats *adapters.Repeats, yield func(*recount.Fact) error) error {
+	kind, site := e.Column("name", "event_name"), e.Column("site_id", "domain")
 	return e.Each(ctx, func(row *rows.Row) error {
 		f := &recount.Fact{Origin: pipeline.Origin{Input: e.Input.Name, Row: row.Number}}
 		again, err := repeats.Take(ctx, table, row.Number+1)
@@ -95,7 +96,7 @@ func tellTable(ctx context.Context, table int, e *eventTable, repeats *adapters.
 			}
 			tellRow(f, e.Table, row)
 			f.Fate = recount.Counts
-			if site := e.Column("site_id", "domain"); len(again) > 0 || isHeartbeat(e, row) || e.only != "" && site >= 0 && strings.TrimSuffix(row.Cells[site], ".0") != e.only {
+			if len(again) > 0 || row.Cells[kind] == heartbeat || e.only != "" && site >= 0 && strings.TrimSuffix(row.Cells[site], ".0") != e.only {
 				f.Fate = recount.LeftOut
 			}
 		}

@@ -96,12 +96,11 @@ func (f *Fact) dimensions() []string {
 	if f.Device != "" {
 		d[devices] = orNone(device)
 	}
+	code, _ := places.Country(f.Country)
 	if f.Country != "" {
-		code, _ := places.Country(f.Country)
 		d[countries] = orNone(code)
 	}
 	if f.Region != "" {
-		code, _ := places.Country(f.Country)
 		region, _ := places.Region(code, f.Region)
 		d[regions] = orNone(region)
 	}

@@ -29,8 +29,7 @@ func optionErrorf(option, format string, args ...any) error {
 func Again(err error) bool {
 	var away *rybbit.AwayError
 	var rewind *rybbit.RewindError
-	var full *spill.FullError
 	var store *input.AwayError
-	return errors.As(err, &full) || errors.As(err, &store) || errors.As(err, &away) || errors.As(err, &rewind) || errors.Is(err, ledger.ErrWrite) || errors.Is(err, ledger.ErrLocked) ||
+	return spill.Full(err) || errors.As(err, &store) || errors.As(err, &away) || errors.As(err, &rewind) || errors.Is(err, ledger.ErrWrite) || errors.Is(err, ledger.ErrLocked) ||
 		rybbit.Temporary(err)
 }

@@ -70,6 +70,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	out := &terminalWriter{W: stdout}
 	root.SetOut(out)
 	g.stdout = stdout
+	if newScreen(stdout).isTerminal() {
+		g.stdout = out
+	}
 	root.SetErr(stderr)
 	err := errors.Join(interrupted(ctx, root.ExecuteContext(ctx)), out.Close())
 	code := exitCode(err)

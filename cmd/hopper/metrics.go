@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -16,14 +15,10 @@ import (
 // node_exporter's textfile collector reads it. The file is replaced at once, so
 // that no half of one is collected.
 func writeMetrics(path, site string, res *hopper.Result, exit int, ended time.Time) error {
-	out, err := file.Create(path)
-	if err == nil {
-		if _, err = io.WriteString(out, metricsOf(site, res, exit, ended)); err != nil {
-			err = errors.Join(err, out.Abandon())
-		} else {
-			err = out.Commit()
-		}
-	}
+	err := file.Replace(path, func(w io.Writer) error {
+		_, err := io.WriteString(w, metricsOf(site, res, exit, ended))
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("--metrics-file: %w", err)
 	}

@@ -21,7 +21,7 @@ type global struct {
 	state     string
 	// screen is where the command that runs prints; nil before it does.
 	screen *screen
-	// stdout takes data as it is, which no terminal is asked to show.
+	// stdout takes data: as it is, or printable where it is a terminal.
 	stdout io.Writer
 	// uploads says that a batch may be in flight.
 	uploads bool

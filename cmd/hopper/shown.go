@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"hopper"
+	"hopper/sinks/file"
 	"hopper/sinks/rybbit/ledger"
 )
 
@@ -81,13 +81,12 @@ func importsOf(state string, where *hopper.Shown, args []string) error {
 }
 
 // report writes the page about a migration into a file.
-func (p *proof) report(ctx context.Context, export *hopper.Export, path string) (err error) {
-	file, err := os.Create(path)
+func (p *proof) report(ctx context.Context, export *hopper.Export, path string) error {
+	err := file.Replace(path, func(w io.Writer) error { return export.Report(ctx, w, p.Verification, p.Server) })
 	if err != nil {
 		return fmt.Errorf("--report: %w", err)
 	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	return export.Report(ctx, file, p.Verification, p.Server)
+	return nil
 }
 
 // printShown prints what the server shows beside what was sent.

@@ -14,8 +14,19 @@ type atomic struct {
 }
 
 // Create begins a file that will stand at path, whole or not at all. Its folder
-// must exist.
+// must exist. A link keeps its place: the file that it leads to is replaced. A
+// device or a pipe, such as /dev/stdout, is written to as it is.
 func Create(path string) (Output, error) {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return nil, err
+		}
+		return device{f}, nil
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return nil, err
@@ -37,6 +48,24 @@ func (a *atomic) Commit() error {
 
 // Abandon removes what was written.
 func (a *atomic) Abandon() error { return errors.Join(a.Close(), os.Remove(a.Name())) }
+
+// device is a device or a pipe: what was written to it cannot be taken back.
+type device struct{ *os.File }
+
+func (d device) Commit() error  { return d.Close() }
+func (d device) Abandon() error { return d.Close() }
+
+// Replace has fill write a file that will stand at path, whole or not at all.
+func Replace(path string, fill func(io.Writer) error) error {
+	out, err := Create(path)
+	if err != nil {
+		return err
+	}
+	if err := fill(out); err != nil {
+		return errors.Join(err, out.Abandon())
+	}
+	return out.Commit()
+}
 
 // stream is an output that cannot be taken back.
 type stream struct{ io.Writer }

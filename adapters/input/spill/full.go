@@ -21,17 +21,33 @@ func (e *FullError) Error() string {
 
 func (e *FullError) Unwrap() error { return e.Err }
 
-// explain turns the system's errors for a full disk into a [FullError].
-func explain(dir string, err error) error {
+// Full reports whether err says that a disk, or the user's share of it, has no
+// room left.
+func Full(err error) bool {
+	var typed *FullError
+	return errors.As(err, &typed) || fullError(err) != nil
+}
+
+// fullError returns the system's error for a full disk within err, or nil.
+func fullError(err error) error {
 	for _, full := range fullErrors {
 		if errors.Is(err, full) {
-			if dir == "" {
-				dir = os.TempDir()
-			}
-			return &FullError{dir, full}
+			return full
 		}
 	}
-	return err
+	return nil
+}
+
+// explain turns the system's errors for a full disk into a [FullError].
+func explain(dir string, err error) error {
+	full := fullError(err)
+	if full == nil {
+		return err
+	}
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	return &FullError{dir, full}
 }
 
 func (f *File) explain(err error) error { return explain(filepath.Dir(f.Name()), err) }

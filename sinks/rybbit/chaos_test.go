@@ -171,6 +171,7 @@ func weather(t *testing.T, seed uint64) {
 		opt.Release = "2.7"
 	}
 	opt.Cloud = s.rng.IntN(4) == 0
+	opt.NoSQL = s.rng.IntN(2) == 0
 	now := time.Now()
 	var clock sync.Mutex
 	// An hour passes now and then: leases end, and so do imports on Cloud.

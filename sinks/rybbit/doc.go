@@ -20,8 +20,9 @@
 //     that is stored and by nothing for one that is not, and one batch is in
 //     flight at a time. So the counters settle what became of a batch in doubt,
 //     once they have stood still for longer than the server can still be at work
-//     on it, and SQL does where the server answers it. What fits neither outcome
-//     is an [UnsettledError], never a guess. Absence from the list of imports,
+//     on it, and SQL does where the server answers it. After an error of the
+//     server's own the counters prove nothing, and without SQL the import is made
+//     anew. What fits neither outcome is an [UnsettledError], never a guess. Absence from the list of imports,
 //     which has room for ten, proves nothing.
 //   - Determinism. The events of a migration come in the same order in every
 //     run (see package pipeline), so that a run goes on from an index. It makes

@@ -103,6 +103,31 @@ func (e *UnsettledError) batch() string {
 	return fmt.Sprintf(" and sent %d more (events %d to %d)", e.Batch, e.First+1, e.FirstNext)
 }
 
+// UncountedError says that a server failed at a batch, which it may have stored
+// without counting it, and that nothing but SQL, which it does not answer, tells.
+type UncountedError struct {
+	Import string
+	// Events is how many events are settled in the import.
+	Events           int64
+	First, FirstNext int64
+	Err              error
+}
+
+func (e *UncountedError) Error() string {
+	doubt := fmt.Sprintf("the server failed at events %d to %d and may have stored them in import %s all the same, which only SQL could tell: %v",
+		e.First+1, e.FirstNext, e.Import, e.Err)
+	if e.Temporary() {
+		return doubt + ". Run the same command again"
+	}
+	return fmt.Sprintf("%s. Sending them again could store them twice. To have every event once, run `hopper imports delete %s` and then the same command again: "+
+		"it sends that import's %d events anew. Or use a key with the scope sql:read, where the server has SQL", doubt, e.Import, e.Events)
+}
+
+func (e *UncountedError) Unwrap() error { return e.Err }
+
+// Temporary reports whether the same command may find out later.
+func (e *UncountedError) Temporary() bool { return Temporary(e.Err) }
+
 func status(err error) int {
 	if e := refusal(err); e != nil {
 		return e.Status

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -58,9 +59,12 @@ func (p *pace) expect(size int) time.Duration {
 // such a conclusion as it took to come to it.
 //
 // Fewer events than are settled are no second writer, but counters that are
-// behind: they are waited for. A batch that the server stored and failed to count
-// is found by SQL, where the server answers it. Any other number ends in an
-// [UnsettledError].
+// behind: they are waited for. Any other number ends in an [UnsettledError].
+//
+// A server that stores a batch and fails to count it answers 500. SQL finds such a
+// batch. Without SQL the counters prove nothing after a 500: the import is deleted
+// and its events are sent anew in another one, or, where these are many, the run
+// ends in an [UncountedError].
 
 const (
 	// looks is how many times in a row the counters must be as before.
@@ -73,6 +77,9 @@ const (
 	// slowLink is the slowest connection, in bytes a second, over which a request
 	// of a run that was killed is believed to have ended some time after it began.
 	slowLink = 125_000
+	// cheapBytes is how much is sent anew, without asking, to be rid of an import
+	// whose content nothing tells.
+	cheapBytes = 100 << 20
 )
 
 // doubt is a batch whose outcome is unknown.
@@ -80,6 +87,7 @@ type doubt struct {
 	batch  ledger.Batch
 	from   time.Time     // the request was whole on the server by then, or never
 	waited time.Duration // how long its answer was waited for
+	failed bool          // the server may have it without counting it
 }
 
 // window is how long after a request the server may still be at work on it.
@@ -122,7 +130,13 @@ func (u *Upload) settle(ctx context.Context, imp ledger.Import, batch pipeline.B
 			return err
 		}
 	}
-	d := doubt{batch: u.ledger.Pending().Batch, from: time.Now(), waited: took}
+	if refused != nil && refused.Status == http.StatusInternalServerError {
+		if err := u.ledger.Add(ledger.Failed{Reason: trouble.Error()}); err != nil {
+			return err
+		}
+	}
+	pending := u.ledger.Pending()
+	d := doubt{batch: pending.Batch, from: time.Now(), waited: took, failed: pending.Failed}
 	stored, err := u.conclude(ctx, imp, d, trouble.Error())
 	if err != nil {
 		return err
@@ -194,9 +208,12 @@ func (u *Upload) conclude(ctx context.Context, imp ledger.Import, d doubt, reaso
 // not stored, unless the server holds more of the import's events than it counts.
 func (u *Upload) notCounted(ctx context.Context, imp ledger.Import, d doubt, reason string) (stored bool, err error) {
 	rows, err := u.rows(ctx, imp.ID)
-	if errors.Is(err, ErrNoSQL) {
+	switch {
+	case errors.Is(err, ErrNoSQL) && d.failed:
+		return false, u.replace(ctx, imp, d, err)
+	case errors.Is(err, ErrNoSQL):
 		return false, u.ledger.Add(ledger.Unsent{Reason: reason, Waited: true})
-	} else if err != nil {
+	case err != nil:
 		return false, err
 	}
 	// The counters may have come meanwhile, or be of before what is settled.
@@ -220,6 +237,21 @@ func (u *Upload) notCounted(ctx context.Context, imp ledger.Import, d doubt, rea
 	}
 	u.log.Warn("the server stored a batch and did not count it", "event", "batch_uncounted", "import", imp.ID, "events", extra)
 	return true, u.ledger.Add(ledger.Stored{Uncounted: true})
+}
+
+// replace deletes an import of which nothing tells whether it has the batch in
+// doubt, so that all of its events are sent anew. It returns what [Upload.gone]
+// does. NoSQL is why SQL does not tell.
+func (u *Upload) replace(ctx context.Context, imp ledger.Import, d doubt, noSQL error) error {
+	if imp.Bytes > cheapBytes || status(noSQL) >= 500 { // in SQL that works again, it can be counted
+		return &UncountedError{Import: imp.ID, Events: imp.Events, First: d.batch.First, FirstNext: d.batch.Next(), Err: noSQL}
+	}
+	u.log.Warn("the server failed at a batch and may have stored it, which it has no SQL to tell; deleting the import, to send its events in a new one",
+		"event", "import_replaced", "import", imp.ID, "events", imp.Events)
+	if err := u.remove(ctx, imp); err != nil {
+		return err
+	}
+	return u.gone(imp, "deleted, since nothing told whether a batch was in it")
 }
 
 // steady returns what the server holds of an import once its counters have at
@@ -294,7 +326,7 @@ func (u *Upload) settlePending(ctx context.Context, p *ledger.Sending) error {
 	if from.After(u.began) || from.Before(p.At) {
 		from = u.began
 	}
-	_, err := u.conclude(ctx, imp, doubt{batch: p.Batch, from: from}, "interrupted")
+	_, err := u.conclude(ctx, imp, doubt{batch: p.Batch, from: from, failed: p.Failed}, "interrupted")
 	return err
 }
 

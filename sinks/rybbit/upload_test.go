@@ -215,7 +215,7 @@ func (w *world) runWith(ctx context.Context, l *ledger.Ledger) (ledger.Summary, 
 func resumable(err error) bool {
 	var away *AwayError
 	var rewind *RewindError
-	return errors.As(err, &away) || errors.As(err, &rewind) || errors.Is(err, ledger.ErrWrite) || errors.Is(err, context.Canceled)
+	return errors.As(err, &away) || errors.As(err, &rewind) || Temporary(err) || errors.Is(err, ledger.ErrWrite) || errors.Is(err, context.Canceled)
 }
 
 // complete runs until the migration is complete, as a user or a scheduler would.

@@ -254,6 +254,11 @@ func (s *State) apply(step Step, at time.Time) error {
 		}
 		step.At = at
 		s.pending = &step
+	case Failed:
+		if s.pending == nil {
+			return errors.New("a failure without its batch")
+		}
+		s.pending.Failed = true
 	case Stored:
 		if s.pending == nil {
 			return errors.New("an outcome without its batch")

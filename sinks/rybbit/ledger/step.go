@@ -10,8 +10,8 @@ import (
 )
 
 // A Step is one thing that a run did, or is about to do. Its types are [Begin],
-// [Counted], [Creating], [Created], [Refused], [Sending], [Stored], [Unsent],
-// [Closed], [Gone] and [End].
+// [Counted], [Creating], [Created], [Refused], [Sending], [Failed], [Stored],
+// [Unsent], [Closed], [Gone] and [End].
 type Step interface {
 	// record returns the step as a line of the journal has it.
 	record() record
@@ -48,7 +48,13 @@ type Sending struct {
 	Batch  Batch
 	// At is when that was, which the ledger fills in.
 	At time.Time
+	// Failed says that the server failed at it, which a [Failed] step adds.
+	Failed bool
 }
+
+// Failed says that the server answered the batch with an error of its own. It may
+// have stored the batch and failed to count it.
+type Failed struct{ Reason string }
 
 // Stored says that the batch is in Rybbit.
 type Stored struct {
@@ -145,6 +151,8 @@ func (s Sending) record() record {
 	return record{Type: "send", At: s.At, Import: s.Import, Batch: &s.Batch}
 }
 
+func (s Failed) record() record { return record{Type: "failed", Reason: s.Reason} }
+
 func (s Stored) record() record {
 	return record{Type: "stored", TookMs: s.Took.Milliseconds(), Uncounted: s.Uncounted}
 }
@@ -189,6 +197,8 @@ func (r *record) step() (Step, error) {
 			return nil, errors.New("a sending without its batch")
 		}
 		return Sending{Import: r.Import, Batch: *r.Batch, At: r.At}, nil
+	case "failed":
+		return Failed{Reason: r.Reason}, nil
 	case "stored":
 		return Stored{Took: time.Duration(r.TookMs) * time.Millisecond, Uncounted: r.Uncounted}, nil
 	case "unsent":

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -14,7 +12,6 @@ import (
 
 	"hopper"
 	"hopper/sinks/file"
-	"hopper/sinks/rybbit/ledger"
 )
 
 // proof is what verify, and import --verify, found out.
@@ -27,9 +24,6 @@ type proof struct {
 // is given, that with what the server shows. It writes a page into a file, if any.
 func prove(ctx context.Context, export *hopper.Export, where *hopper.Shown, platform, page string) (found *proof, err error) {
 	found = new(proof)
-	if where != nil {
-		platform = where.Wire
-	}
 	if found.Verification, err = export.Verify(ctx, platform); err != nil {
 		return nil, err
 	}
@@ -62,22 +56,6 @@ func (p *proof) print(out io.Writer) error {
 		err = printShown(out, p.Server)
 	}
 	return err
-}
-
-// importsOf returns the imports that the inputs went into, as the ledgers know
-// them, and their wire format.
-func importsOf(state string, where *hopper.Shown, args []string) error {
-	records, err := ledger.Records(state, where.Client.Server(), where.Client.Site())
-	if err != nil {
-		return err
-	}
-	for _, r := range records {
-		if slices.EqualFunc(r.Inputs, args, func(known, arg string) bool { return filepath.Base(known) == filepath.Base(arg) }) {
-			where.Imports = append(where.Imports, r.Import)
-			where.Wire = r.Platform
-		}
-	}
-	return nil
 }
 
 // report writes the page about a migration into a file.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -59,7 +60,7 @@ Exit code 3: a guarantee does not hold.`,
 	f.readFlags.register(cmd)
 	f.connectionFlags.register(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.wire, "wire", "auto", "wire `FORMAT` of the import: auto (the richest), "+platforms())
+	flags.StringVar(&f.wire, "wire", "auto", "wire `FORMAT` of the import: auto (the one that it was made in, else the richest), "+platforms())
 	flags.StringSliceVar(&f.imports, "import", nil, "compare what the server shows of the import `ID` (default: those that the ledgers know of the inputs, else all of the site)")
 	flags.StringVar(&f.report, "report", "", "write what was found as a page into `FILE`.html")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
@@ -76,7 +77,7 @@ func (f *verifyFlags) run(cmd *cobra.Command, args []string) (err error) {
 	if err := f.check(f.global, cmd.InOrStdin(), log); err != nil {
 		return err
 	}
-	where, err := f.where(args, log)
+	where, err := f.where(log)
 	if err != nil {
 		return err
 	}
@@ -89,7 +90,7 @@ func (f *verifyFlags) run(cmd *cobra.Command, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, export.Close()) }()
 	stop := (&progress{screen: screen, log: log, verb: "read", now: f.now.Load}).start()
-	found, err := prove(cmd.Context(), export, where, f.wire, f.report)
+	found, err := f.prove(cmd.Context(), export, where, log)
 	stop()
 	if err != nil {
 		return err
@@ -103,7 +104,7 @@ func (f *verifyFlags) run(cmd *cobra.Command, args []string) (err error) {
 }
 
 // where returns the site to ask; nil where none is given.
-func (f *verifyFlags) where(args []string, log *slog.Logger) (*hopper.Shown, error) {
+func (f *verifyFlags) where(log *slog.Logger) (*hopper.Shown, error) {
 	if f.url == "" && f.site == "" {
 		if len(f.imports) > 0 {
 			return nil, usagef("--import needs --url and --site")
@@ -114,12 +115,44 @@ func (f *verifyFlags) where(args []string, log *slog.Logger) (*hopper.Shown, err
 	if err != nil {
 		return nil, err
 	}
-	where := &hopper.Shown{Client: client, Imports: f.imports, Wire: f.wire}
-	state, err := f.stateDir()
-	if err == nil && len(f.imports) == 0 {
-		err = importsOf(state, where, args)
+	return &hopper.Shown{Client: client, Imports: f.imports}, nil
+}
+
+func (f *verifyFlags) prove(ctx context.Context, export *hopper.Export, where *hopper.Shown, log *slog.Logger) (*proof, error) {
+	if err := f.recall(ctx, export, where, log); err != nil {
+		return nil, err
 	}
-	return where, err
+	return prove(ctx, export, where, f.wire, f.report)
+}
+
+// recall takes what is not given of the imports and their wire format from the
+// ledgers.
+func (f *verifyFlags) recall(ctx context.Context, export *hopper.Export, where *hopper.Shown, log *slog.Logger) error {
+	state, err := f.stateDir()
+	if err != nil {
+		return err
+	}
+	var server, site string
+	if where != nil {
+		server, site = where.Client.Server(), where.Client.Site()
+	}
+	known, err := export.Imported(ctx, state, server, site)
+	switch {
+	case err != nil && where == nil && ctx.Err() == nil:
+		log.Warn(fmt.Sprintf("the ledgers do not say in which wire format this was imported, if it was: %v", err), "event", "wire_unknown")
+		return nil
+	case err != nil:
+		return err
+	}
+	if f.wire == "auto" && known.Wire != "" {
+		f.wire = known.Wire
+	}
+	if where != nil {
+		if where.Wire = f.wire; len(where.Imports) == 0 {
+			where.Imports = known.Imports
+		}
+	}
+	return nil
 }
 
 // verification is a verification that can be printed.

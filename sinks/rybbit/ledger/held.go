@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -29,20 +30,69 @@ type Held struct {
 }
 
 // HeldBy returns what the ledgers of a state directory know of a site of a server,
-// with those that were put aside.
+// with those that were put aside. An empty server or site stands for any.
 func HeldBy(dir, server, site string) ([]Held, error) {
 	var all []Held
 	err := each(dir, func(path string, l *Ledger) error {
-		if l.migration.Server != server || l.migration.Site != site {
+		if server != "" && l.migration.Server != server || site != "" && l.migration.Site != site {
 			return nil
 		}
-		all = append(all, Held{
-			Migration: l.migration, Begun: l.started, Complete: l.end != nil, Holds: l.holds(), Opened: l.opened(),
-			Periods: l.held(), Imports: l.Imports(), path: path,
-		})
+		all = append(all, l.summed(path))
 		return nil
 	})
 	return all, err
+}
+
+func (l *Ledger) summed(path string) Held {
+	return Held{
+		Migration: l.migration, Begun: l.started, Complete: l.end != nil, Holds: l.holds(), Opened: l.opened(),
+		Periods: l.held(), Imports: l.Imports(), path: path,
+	}
+}
+
+// HeldOf returns those of held that know of the inputs of m: the ledger of the
+// same migration on each site, if there is one, else those of the migrations that
+// read nothing but inputs of m, whatever their options.
+func HeldOf(held []Held, m Migration) []Held {
+	var same, within []Held
+	of := m.all()
+	for _, h := range held {
+		m.Server, m.Site = h.Migration.Server, h.Migration.Site
+		switch files := m.files(filepath.Dir(filepath.Dir(h.path))); {
+		case !h.Holds:
+		case slices.Contains(files.paths, h.path):
+			same = append(same, h)
+		case !files.has(h.path) && h.Migration.isWithin(of): // else it was put aside for another import of the same
+			within = append(within, h)
+		}
+	}
+	if len(same) > 0 {
+		return same
+	}
+	return within
+}
+
+// all returns the digests of the inputs, of what is in them and of them as stored.
+func (m Migration) all() map[string]bool {
+	all := make(map[string]bool)
+	for _, in := range m.Inputs {
+		all[in.SHA256] = true
+		for _, c := range in.contents() {
+			all[c.SHA256] = true
+		}
+	}
+	return all
+}
+
+// isWithin reports whether all inputs of m are among those of that digests.
+func (m Migration) isWithin(digests map[string]bool) bool {
+	for _, in := range m.Inputs {
+		foreign := func(c Content) bool { return !digests[c.SHA256] }
+		if !digests[in.SHA256] && slices.ContainsFunc(in.contents(), foreign) {
+			return false
+		}
+	}
+	return len(m.Inputs) > 0
 }
 
 // Open opens the ledger.

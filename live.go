@@ -98,7 +98,7 @@ func (r *importRun) holdings(ctx context.Context) ([]holding, error) {
 		First, Last string
 	}
 	const query = "select import_id, min(timestamp) as first, max(timestamp) as last from scoped_events group by import_id order by import_id limit 1000"
-	err := r.patiently(ctx, func() error { return r.Client.Query(ctx, query, &rows) })
+	err := r.patiently(ctx, func(ctx context.Context) error { return r.Client.Query(ctx, query, &rows) })
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ func (r *importRun) askDays(ctx context.Context) (string, error) {
 	}
 	query := url.Values{"start_date": {firstDay}, "end_date": {r.began.UTC().Format(time.DateOnly)}, "time_zone": {"UTC"}, "bucket": {"day"}}
 	path := []string{"sites", r.Client.Site(), "overview", "time-series"}
-	if err := r.patiently(ctx, func() error { return r.Client.Get(ctx, "ask for the days", path, query, &answer) }); err != nil {
+	if err := r.patiently(ctx, func(ctx context.Context) error { return r.Client.Get(ctx, "ask for the days", path, query, &answer) }); err != nil {
 		return "", err
 	}
 	covered := make(map[string]bool)
@@ -165,7 +165,7 @@ func (r *importRun) askDays(ctx context.Context) (string, error) {
 // allKnown refuses to guess where an import is none of the ledgers'.
 func (r *importRun) allKnown(ctx context.Context, held []ledger.Held) error {
 	var imports []rybbit.Import
-	err := r.patiently(ctx, func() (err error) {
+	err := r.patiently(ctx, func(ctx context.Context) (err error) {
 		imports, err = r.Client.Imports(ctx)
 		return err
 	})
@@ -182,21 +182,8 @@ func (r *importRun) allKnown(ctx context.Context, held []ledger.Held) error {
 }
 
 // patiently asks a server again that is away for a moment.
-func (r *importRun) patiently(ctx context.Context, ask func() error) error {
-	limit := r.Upload.RetryFor
-	if limit == 0 {
-		limit = rybbit.DefaultRetryFor
-	}
-	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
-		err := ask()
-		if err == nil || !Again(err) || time.Since(r.began) > limit {
-			return err
-		}
-		r.log.Info("the server is away; asking again in "+wait.String(), "event", "retry", "because", err.Error())
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(wait):
-		}
-	}
+func (r *importRun) patiently(ctx context.Context, ask func(context.Context) error) error {
+	options := r.Upload
+	options.Log = r.log
+	return r.Client.Patiently(ctx, options, ask)
 }

@@ -7,6 +7,21 @@ import (
 	"net/url"
 )
 
+// Patiently makes a request that changes nothing until it is answered, or until
+// the patience of opt is at its end, which is an [AwayError].
+func (c *Client) Patiently(ctx context.Context, opt Options, request func(context.Context) error) error {
+	retry := opt.filled().patience(c.working.Load)
+	for {
+		err := request(ctx)
+		if err == nil {
+			return nil
+		}
+		if err := retry.wait(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
 // Get asks for what is at a path below /api, such as the site's statistics, and
 // decodes the answer. Messages name the call in the words of call.
 func (c *Client) Get(ctx context.Context, call string, path []string, query url.Values, answer any) error {

@@ -37,7 +37,8 @@ func (Key) Format(f fmt.State, _ rune) { io.WriteString(f, "[key]") }
 func (Key) MarshalText() ([]byte, error) { return []byte("[key]"), nil }
 
 // Client calls the import endpoints of one site. It makes each call once:
-// what may be repeated, and when, is decided by [Upload] and [Retry].
+// what may be repeated, and when, is decided by [Upload] and
+// [Client.Patiently].
 type Client struct {
 	base    *url.URL
 	site    string

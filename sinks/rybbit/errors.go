@@ -67,13 +67,19 @@ func (e *LostError) Unwrap() error { return e.Err }
 // was allowed to wait. Running the same command again goes on.
 type AwayError struct {
 	Waited time.Duration
-	// Next is when the server said that it may be asked again; zero when it did not.
-	Next time.Time
-	Err  error
+	// Next is when the server may be asked again: when it said, or, with Latest, by
+	// when its longest budget is counted anew. It is zero when nothing is known.
+	Next   time.Time
+	Latest bool
+	Err    error
 }
 
 func (e *AwayError) Error() string {
-	if !e.Next.IsZero() {
+	switch {
+	case e.Latest:
+		return fmt.Sprintf("%v; gave up after %s: the key's requests are used up, and the server does not say for how long; they are counted anew by %s at the latest",
+			e.Err, e.Waited.Round(time.Second), e.Next.Format(time.RFC3339))
+	case !e.Next.IsZero():
 		return fmt.Sprintf("%v; it asks to wait until %s", e.Err, e.Next.Format(time.RFC3339))
 	}
 	return fmt.Sprintf("%v; gave up after %s of trying", e.Err, e.Waited.Round(time.Second))

@@ -24,8 +24,9 @@ type patience struct {
 	// a rate limit, as some releases say it, and no refusal.
 	working func() bool
 
-	since time.Time // of the first failure
-	tries int
+	since   time.Time // of the first failure
+	tries   int
+	refused int // of these for want of requests, without a time to come back
 }
 
 func (p *patience) success() { p.since, p.tries = time.Time{}, 0 }
@@ -52,28 +53,61 @@ func isForbidden(err error) bool {
 	return s != nil && s.Status == http.StatusForbidden && (s.Foreign || s.Message == "" || s.Message == http.StatusText(s.Status))
 }
 
+// A server that refuses a request as one too many and does not say when the next
+// is free is asked again after a minute and ever more rarely, since refused
+// requests may count, until the longest window that is worth waiting for is over:
+// budgets are counted over a minute, ten minutes or a day. In units of the base.
+const (
+	rateWait   = 60
+	rateMost   = 4 * rateWait
+	rateWindow = 11 * rateWait
+	longWindow = 24 * time.Hour
+)
+
 // pause is wait for an error that calls for another try, whatever it is.
 func (p *patience) pause(ctx context.Context, err error) error {
 	now := time.Now()
 	if p.tries == 0 {
-		p.since = now
+		p.since, p.refused = now, 0
 	}
+	limit := p.limit
 	pause := min(p.base<<min(p.tries, 20), p.most)
 	pause = pause/2 + rand.N(pause/2+1) // so that several clients do not come back together
 	p.tries++
-	left := p.limit - now.Sub(p.since)
-	var next time.Time
-	if s := refusal(err); s != nil && s.RetryAfter > 0 {
+	away := &AwayError{Waited: now.Sub(p.since), Err: err}
+	s := refusal(err)
+	asked := s != nil && s.RetryAfter > 0
+	switch {
+	case asked:
 		pause = max(pause, s.RetryAfter)
-		next = now.Add(pause)
-	} else {
+		away.Next = now.Add(pause)
+	case s != nil && s.RetryAfter < 0 && isLimit(s, p.working):
+		pause = max(pause, min(rateWait*p.base<<min(p.refused, 20), rateMost*p.base))
+		limit = min(limit, rateWindow*p.base)
+		away.Next, away.Latest = p.since.Add(longWindow), true
+		p.refused++
+	}
+	left := limit - away.Waited
+	if !asked {
 		pause = min(pause, left) // the last try comes when patience ends
 	}
 	if left <= 0 || pause > left {
-		return &AwayError{Waited: now.Sub(p.since), Next: next, Err: err}
+		return away
 	}
 	p.log.Warn("trying again", "event", "retry", slog.Group("", "seconds", pause.Seconds()), "in", pause.Round(time.Millisecond).String(), "because", err.Error())
 	return sleep(ctx, pause)
+}
+
+// isLimit reports whether an answer says that requests are used up. Some releases
+// say so by a bare 403, to a key that works otherwise.
+func isLimit(s *StatusError, working func() bool) bool {
+	switch s.Status {
+	case http.StatusTooManyRequests:
+		return !isBusy(s)
+	case http.StatusForbidden:
+		return s.RetryAfter > 0 || working() && isForbidden(s) && !s.Foreign
+	}
+	return false
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -107,6 +107,51 @@ func TestWaitAsAsked(t *testing.T) {
 	})
 }
 
+// TestLimitWithoutTime asks ever more rarely where requests are used up and the
+// server does not say until when.
+func TestLimitWithoutTime(t *testing.T) {
+	for _, trouble := range []*StatusError{
+		{Call: "send a batch", Status: 429, Message: "Rate limit exceeded", RetryAfter: -1},
+		{Call: "send a batch", Status: 403, Message: "Forbidden", RetryAfter: -1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := patient(yes)
+			began := time.Now()
+			tries, err := 0, error(nil)
+			for err = p.wait(t.Context(), trouble); err == nil; err = p.wait(t.Context(), trouble) {
+				tries++
+			}
+			var away *AwayError
+			if !errors.As(err, &away) || !away.Latest || away.Next != began.Add(24*time.Hour) || !strings.Contains(err.Error(), "gave up after 11m0s") {
+				t.Errorf("%d: error %v", trouble.Status, err)
+			}
+			if waited := time.Since(began); tries != 4 || waited != 11*time.Minute {
+				t.Errorf("%d: %d tries in %s", trouble.Status, tries, waited)
+			}
+		})
+	}
+}
+
+// TestScarce lets batches grow after each of the answers that say that requests
+// are used up, and after no other.
+func TestScarce(t *testing.T) {
+	for spec, scarce := range map[string]bool{
+		"events@2=429": true, "events@2=429,retry=1s": true, "events@2=403": true, "events@2=403,retry=1s": true,
+		"events@2=503": false, "create@1=429": true, "events@2=403,html": false,
+	} {
+		t.Run(spec, func(t *testing.T) {
+			t.Parallel()
+			w := faulty(t, 40, spec)
+			w.opt.MaxBatchBytes = 4 << 10
+			w.exactlyOnce(w.complete())
+			memory, err := OpenMemory(w.state, w.address, time.Now())
+			if err != nil || memory.Scarce.IsZero() == scarce {
+				t.Errorf("scarce since %s, %v", memory.Scarce, err)
+			}
+		})
+	}
+}
+
 func TestWaitEndsWithContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())

@@ -1,6 +1,7 @@
 package rybbit
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -35,6 +36,22 @@ type Options struct {
 	Backoff time.Duration
 	// Log takes what a user should know while it happens; nil discards it.
 	Log *slog.Logger
+}
+
+// filled returns o with defaults for what is not set.
+func (o Options) filled() Options {
+	o.RetryFor = cmp.Or(o.RetryFor, DefaultRetryFor)
+	o.SettleAfter = cmp.Or(o.SettleAfter, DefaultSettleAfter)
+	o.Grace = cmp.Or(o.Grace, DefaultGrace)
+	o.Backoff = cmp.Or(o.Backoff, time.Second)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+func (o Options) patience(working func() bool) patience {
+	return patience{limit: o.RetryFor, base: o.Backoff, most: time.Minute, log: o.Log, working: working}
 }
 
 // queueSlack is room for the record that shows that a batch is full.
@@ -91,22 +108,7 @@ type Upload struct {
 // NewUpload returns an upload of what the ledger says is not yet in Rybbit.
 // The ledger and memory stay the caller's.
 func NewUpload(client *Client, l *ledger.Ledger, memory *Memory, opt Options) *Upload {
-	for _, d := range []struct {
-		value    *time.Duration
-		fallback time.Duration
-	}{
-		{&opt.RetryFor, DefaultRetryFor},
-		{&opt.SettleAfter, DefaultSettleAfter},
-		{&opt.Grace, DefaultGrace},
-		{&opt.Backoff, time.Second},
-	} {
-		if *d.value == 0 {
-			*d.value = d.fallback
-		}
-	}
-	if opt.Log == nil {
-		opt.Log = slog.New(slog.DiscardHandler)
-	}
+	opt = opt.filled()
 	u := &Upload{client: client, ledger: l, memory: memory, opt: opt, log: opt.Log, began: time.Now(), pace: memory.pace()}
 	most := opt.MaxBatchBytes
 	if most == 0 {
@@ -131,12 +133,10 @@ func (u *Upload) scarce() {
 	}
 }
 
-func (u *Upload) patience() patience {
-	return patience{
-		limit: u.opt.RetryFor, base: u.opt.Backoff, most: time.Minute, log: u.log,
-		working: func() bool { return u.client.working.Load() || u.memory.worked(u.client.identity()) },
-	}
-}
+func (u *Upload) patience() patience { return u.opt.patience(u.works) }
+
+// works reports whether the server has accepted the key lately.
+func (u *Upload) works() bool { return u.client.working.Load() || u.memory.worked(u.client.identity()) }
 
 // RewindError says that events which were stored are gone from Rybbit, so
 // that the inputs must be read again.
@@ -468,7 +468,7 @@ func (u *Upload) failed(ctx context.Context, imp ledger.Import, batch pipeline.B
 
 // wait waits for another try, and remembers a server whose requests are scarce.
 func (u *Upload) wait(ctx context.Context, retry *patience, err error) error {
-	if s := refusal(err); s != nil && u.limited(s) {
+	if s := refusal(err); s != nil && isLimit(s, u.works) {
 		u.scarce()
 		if time.Since(u.memory.Scarce) > time.Hour {
 			u.memory.Scarce = time.Now().UTC()
@@ -476,17 +476,6 @@ func (u *Upload) wait(ctx context.Context, retry *patience, err error) error {
 		}
 	}
 	return retry.wait(ctx, err)
-}
-
-// limited reports whether an answer says that requests are used up.
-func (u *Upload) limited(s *StatusError) bool {
-	switch s.Status {
-	case http.StatusTooManyRequests:
-		return !isBusy(s)
-	case http.StatusForbidden:
-		return s.RetryAfter > 0
-	}
-	return false
 }
 
 // isBusy reports whether a server refuses an import because of another one.
@@ -790,7 +779,7 @@ func (u *Upload) query(ctx context.Context, sql string, rows any) error {
 		if err == nil || errors.Is(err, ErrNoSQL) {
 			return err
 		}
-		if s := refusal(err); s != nil && !s.Foreign && !u.limited(s) {
+		if s := refusal(err); s != nil && !s.Foreign && !isLimit(s, u.works) {
 			if tries++; tries >= queryTries {
 				return fmt.Errorf("%w: %w", ErrNoSQL, err)
 			}

@@ -74,10 +74,9 @@ func (x *exchange) authorize() (reply, bool) {
 	if x.opts.Budget > 0 {
 		if wait := x.limiter.take(x.opts.Now(), x.opts.Budget, x.opts.Window); wait > 0 {
 			answer := failure(http.StatusTooManyRequests, "Rate limit exceeded")
-			if x.old {
-				answer = failure(http.StatusForbidden, "Forbidden")
+			if !x.old {
+				answer.header = x.retryAfter(wait, false)
 			}
-			answer.header = x.retryAfter(wait, false)
 			return answer, false
 		}
 	}

@@ -38,7 +38,7 @@ type Options struct {
 	Platforms []string
 	// Release is the version to play: "" for the newest, "2.7" for 2.7.0, which
 	// stores a batch after completion and a repeated last batch again, answers
-	// 403 for a wrong key and for a rate limit, lets several imports be open,
+	// 403 for a wrong key, lets several imports be open,
 	// and resets the connection while a body over the limit is being sent.
 	Release string
 	// Cloud completes an import two hours after its start.
@@ -56,8 +56,8 @@ type Options struct {
 	// calendar month (UTC); the ones beyond are skipped.
 	MonthlyQuota int64
 	// Budget, if set, is the number of requests a key may make per Window
-	// (default 24 hours). A request over it is answered by 429 (403 in 2.7)
-	// with Retry-After.
+	// (default 24 hours). A request over it is answered by 429, with Retry-After
+	// except in 2.7.
 	Budget int
 	Window time.Duration
 	// Pace makes the server take the time that a real one took for a batch,

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
@@ -107,7 +106,7 @@ func (r *importRun) upload(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, book.Close()) }()
 	if summary, done := book.Complete(); done {
 		r.result.summarize(summary, AlreadyComplete)
-		if slices.ContainsFunc(r.Inputs(), r.inputs.Grows) && summary.Stats.Events > 0 {
+		if len(r.inputs.Growing()) > 0 && summary.Stats.Events > 0 {
 			r.result.Newer = (summary.Stats.Latest + 1).Time().Format(time.RFC3339Nano)
 		}
 		return nil

@@ -43,9 +43,9 @@ func (e *Export) migration(ctx context.Context) (ledger.Migration, error) {
 		m.Options = map[string]string{}
 	}
 	identifyPrivacy(m.Options, &e.options.Privacy)
-	joined, contents := e.joined(), identity.Contents
+	joined, growing, contents := e.joined(), e.inputs.Growing(), identity.Contents
 	for _, p := range identity.Stored {
-		id := ledger.InputID{Name: p.Name, Size: p.Size, SHA256: p.SHA256, Joined: joined(p.Name), Grows: e.inputs.Grows(p.Name)}
+		id := ledger.InputID{Name: p.Name, Size: p.Size, SHA256: p.SHA256, Joined: joined(p.Name), Grows: growing[p.Name]}
 		for len(contents) > 0 && isUnder(contents[0].Name, p.Name) {
 			id.Contents = append(id.Contents, ledger.Content{SHA256: contents[0].SHA256, Joined: joined(contents[0].Name)})
 			contents = contents[1:]

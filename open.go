@@ -70,6 +70,7 @@ type Export struct {
 	adapter adapters.Adapter
 	match   adapters.Match
 	events  atomic.Int64
+	told    time.Time // when progress was told
 	// digests are those of inputs that manifests tell.
 	digests map[string]string
 	// identity is that of the inputs, once they have been read for it.
@@ -232,10 +233,16 @@ func (e *Export) checking(do func() error) error {
 	}
 }
 
-// came reports how many events have come through.
+// progressEvery is how often progress is told: to sum up a million inputs takes
+// milliseconds.
+const progressEvery = 100 * time.Millisecond
+
+// came reports how many events have come through. It is called by one goroutine
+// at a time.
 func (e *Export) came(events int64) {
 	e.events.Store(events)
-	if e.options.Progress != nil {
+	if now := time.Now(); e.options.Progress != nil && now.Sub(e.told) >= progressEvery {
+		e.told = now
 		e.options.Progress(Progress{Read: e.inputs.BytesRead(), Size: e.inputs.Size(), Events: events})
 	}
 }

@@ -3,7 +3,6 @@ package input
 import (
 	"context"
 	"regexp"
-	"slices"
 	"time"
 )
 
@@ -48,10 +47,13 @@ func (ins *Inputs) AsOf(t time.Time) {
 	}
 }
 
-// Grows reports whether the input of that name goes on growing.
-func (ins *Inputs) Grows(name string) bool {
-	return slices.ContainsFunc(ins.Files, func(in *Input) bool {
-		_, grows := in.contents.(Growing)
-		return grows && in.Name == name
-	})
+// Growing returns the names of the inputs that go on growing.
+func (ins *Inputs) Growing() map[string]bool {
+	names := map[string]bool{}
+	for _, in := range ins.Files {
+		if _, grows := in.contents.(Growing); grows {
+			names[in.Name] = true
+		}
+	}
+	return names
 }

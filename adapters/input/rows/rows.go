@@ -20,6 +20,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unique"
 
 	"hopper/adapters/input"
 	"hopper/adapters/input/rows/record"
@@ -134,8 +135,9 @@ func declared(ctx context.Context, t *text.Table, inputs []*input.Input) (*text.
 
 func newTable(in *input.Input, header []string) *Table {
 	t := &Table{Input: in, Header: header, late: new(late)}
-	for _, name := range header {
-		t.Columns = append(t.Columns, Name(name))
+	t.Columns = make([]string, len(header))
+	for i, name := range header {
+		t.Columns[i] = unique.Make(Name(name)).Value()
 	}
 	return t
 }

@@ -21,6 +21,7 @@ import (
 	"io"
 	"path"
 	"strings"
+	"unique"
 
 	"hopper/adapters/input"
 )
@@ -123,7 +124,9 @@ func sniff(head string) (*Table, error) {
 		firstRow: int64(strings.Count(skipped, "\n")) + 2,
 	}
 	for _, name := range row.Cells {
-		t.Columns = append(t.Columns, strings.TrimSpace(name))
+		// Thousands of inputs have the same header, and none of them needs to keep
+		// the head that it was found in.
+		t.Columns = append(t.Columns, unique.Make(strings.TrimSpace(name)).Value())
 	}
 	if rule, _, _ := strings.Cut(rest, "\n"); d.Delimiter == '|' && len(rule) > 1 && strings.Trim(rule, "-+\r") == "" {
 		t.Dialect = Dialect{Delimiter: '|', Aligned: true}

@@ -94,6 +94,9 @@ func textTransformer(head []byte) transform.Transformer {
 	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
 		return unicode.BOMOverride(transform.Nop)
 	}
+	if bytes.IndexByte(head, 0) < 0 {
+		return nil
+	}
 	switch even, odd := zeros(head); {
 	case odd > len(head)/4 && even == 0:
 		return unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM).NewDecoder()

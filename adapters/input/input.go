@@ -67,6 +67,15 @@ type shared struct {
 	ctx     context.Context // of Open, for heads that are read again
 	tempDir string
 	heads   atomic.Int64 // bytes of heads that are kept
+	// latest is the head that was read again last: whoever looks at an input
+	// asks for its head several times.
+	latest atomic.Pointer[keptHead]
+}
+
+// keptHead is the beginning of an input's content.
+type keptHead struct {
+	of   *Input
+	head []byte
 }
 
 // spooled is a copy of an input's content without compression.
@@ -157,11 +166,15 @@ func (in *Input) Head() []byte {
 	if in.head != nil || in.contents == nil {
 		return in.head
 	}
+	if latest := in.shared.latest.Load(); latest != nil && latest.of == in {
+		return latest.head
+	}
 	head := make([]byte, headSize)
 	n, err := in.readHead(in.shared.ctx, head)
 	if err != nil {
 		return nil
 	}
+	in.shared.latest.Store(&keptHead{in, head[:n]})
 	return head[:n]
 }
 

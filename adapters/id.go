@@ -1,6 +1,9 @@
 package adapters
 
-import "crypto/sha256"
+import (
+	"crypto/sha256"
+	"strings"
+)
 
 // ID stands for an identifier in a join or a search for repeats: a UUID's own
 // bytes, in whatever case it is written, or a digest of any other text.
@@ -47,3 +50,14 @@ var hexDigits = func() (t [256]byte) {
 	}
 	return t
 }()
+
+// IsRounded reports whether an identifier is a number that a spreadsheet has
+// rounded, such as 1.23457E+18: many identifiers have become the same then.
+func IsRounded(id string) bool {
+	digits, power, found := strings.Cut(id, "E+")
+	if !found {
+		digits, power, found = strings.Cut(id, "e+")
+	}
+	return found && digits != "" && len(digits) < 17 && strings.Trim(digits, "0123456789.,") == "" &&
+		power != "" && len(power) <= 3 && strings.Trim(power, "0123456789") == ""
+}

@@ -41,6 +41,23 @@ func (t *Times) Parse(s string) (pipeline.Micros, bool) {
 	return t.parseFree(s)
 }
 
+// IsDay reports whether a time that [Times.Parse] reads is a day alone: 2024-05-01,
+// 01.05.2024, May 1, 2024, 20240501, or a spreadsheet's 45413.
+func IsDay(s string) bool {
+	digits, points := 0, 0
+	for _, c := range []byte(s) {
+		switch {
+		case c == ':':
+			return false
+		case c == '.':
+			points++
+		case isDigit(c):
+			digits++
+		}
+	}
+	return digits <= 8 && points != 1 // 45413.35 has a time of day
+}
+
 // parseISO reads the forms that databases write, which most times have.
 func (t *Times) parseISO(s string) (at pipeline.Micros, ok bool) {
 	if len(s) < 19 || s[4] != '-' || s[7] != '-' || s[10] != ' ' && s[10] != 'T' || s[13] != ':' || s[16] != ':' {

@@ -262,8 +262,7 @@ func cellAt(row *rows.Row, column int) string {
 // 1.23457E+18: many visitors have the same then.
 func (e *eventTable) rounded(row *rows.Row) error {
 	for _, column := range []int{e.userID, e.sessionID} {
-		digits, power, found := strings.Cut(strings.ToUpper(cellAt(row, column)), "E")
-		if found && len(digits) < 17 && strings.Trim(digits, "0123456789.,") == "" && strings.Trim(power, "+0123456789") == "" && digits != "" && power != "" {
+		if adapters.IsRounded(cellAt(row, column)) {
 			return (&input.Error{Input: e.Input.Name, Row: row.Number, Field: e.Columns[column],
 				Err: fmt.Errorf("is %s, an id that a spreadsheet has rounded, so that visitors cannot be told apart", row.Cells[column])}).
 				Advise("give the dump as it was exported, not saved by a spreadsheet")

@@ -374,6 +374,11 @@ func (d *decoder) name(ev *pipeline.Event, get cells) {
 // page sets the page and the referrer.
 func (d *decoder) page(ev *pipeline.Event, get cells) {
 	t := d.table
+	if host, rest, ok := cutURL(ev.Path); ok {
+		if ev.Path = rest; ev.Hostname == "" {
+			ev.Hostname = host
+		}
+	}
 	if t.query < 0 { // version 1 has one column for both
 		ev.Path, ev.Query, _ = strings.Cut(ev.Path, "?")
 	}
@@ -389,6 +394,24 @@ func (d *decoder) page(ev *pipeline.Event, get cells) {
 		return
 	}
 	ev.Referrer = adapters.Referrer(get.at(t.referrerDomain), get.at(t.referrerPath), get.at(t.refQuery))
+}
+
+// cutURL divides a page's address, which tools put together of its columns, into
+// host and path with query. Umami's own paths begin with a slash.
+func cutURL(s string) (host, path string, ok bool) {
+	scheme, rest, found := strings.Cut(s, "://")
+	if !found || !strings.EqualFold(scheme, "https") && !strings.EqualFold(scheme, "http") {
+		return "", "", false
+	}
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		host, path = rest[:i], rest[i:]
+	} else {
+		host = rest
+	}
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	return host, path, true
 }
 
 // session fills in from the session table what the event does not tell.

@@ -1,8 +1,10 @@
 package umami
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 	"time"
 
@@ -103,6 +105,10 @@ func tellTable(ctx context.Context, t *rows.Table, paused bool, visitors *spill.
 		}
 		f.Browser, f.OS, f.Device, f.Country, f.Host = own["browser"], own["os"], own["device"], own["country"], own["hostname"]
 		f.Page = cell("url_path", "url")
+		if address, err := url.Parse(f.Page); err == nil && address.Host != "" && strings.HasPrefix(address.Scheme, "http") {
+			f.Page = cmp.Or(address.EscapedPath(), "/")
+			f.Host = cmp.Or(f.Host, address.Host)
+		}
 
 		f.Referrer = recount.None
 		switch domain, path := cell("referrer_domain"), cell("referrer_path", "referrer"); {
@@ -116,7 +122,7 @@ func tellTable(ctx context.Context, t *rows.Table, paused bool, visitors *spill.
 		f.Name = cell("event_name")
 		kind := strings.TrimSuffix(strings.Trim(cell("event_type"), "'\""), ".0")
 		switch {
-		case t.Column("url_path") >= 0: // since version 2
+		case t.Column("url_path") >= 0, t.Column("event_type") >= 0 && t.Column("event_name") >= 0: // since version 2
 			told, known := kinds[strings.ToLower(kind)]
 			f.Kind = told
 			if !known && f.Name != "" {

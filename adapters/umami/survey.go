@@ -3,6 +3,7 @@ package umami
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"hopper/adapters"
@@ -28,9 +29,14 @@ func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Re
 			orders[ordinal].To = pipeline.MicrosOf(opt.Now)
 		}
 		look := *e.Table
-		look.Only(e.websiteID, e.eventID, e.sessionID, e.createdAt, e.kindColumn, e.name)
+		look.Only(e.websiteID, e.eventID, e.sessionID, e.visitID, e.createdAt, e.kindColumn, e.name)
+		hours := hourFinder{times: &e.times}
 		err := each(ctx, &look, nil, func(row *rows.Row) error {
 			get := cells(row.Cells)
+			if err := e.whole(row); err != nil {
+				return err
+			}
+			hours.add(get.at(e.createdAt))
 			if find {
 				orders[ordinal].Add(get.at(e.createdAt))
 			}
@@ -43,12 +49,51 @@ func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Re
 		if err != nil {
 			return nil, err
 		}
+		if hours.missing() {
+			return nil, (&input.Error{Input: e.Input.Name, Field: "created_at",
+				Err: fmt.Errorf("holds days without the time of day, such as %q, so that visits cannot be told", hours.day)}).
+				Advise("export the column as the database has it")
+		}
 	}
 	if err := f.orderDates(orders); err != nil {
 		return nil, err
 	}
 	return finder.Find(ctx)
 }
+
+// whole refuses a row whose visitor's or visit's id a spreadsheet has rounded.
+func (e *eventTable) whole(row *rows.Row) error {
+	for _, column := range []int{e.sessionID, e.visitID} {
+		if id := cells(row.Cells).at(column); adapters.IsRounded(id) {
+			return (&input.Error{Input: e.Input.Name, Row: row.Number, Field: e.Columns[column],
+				Err: fmt.Errorf("is %s, an id that a spreadsheet has rounded, so that visitors cannot be told apart", id)}).
+				Advise("give the table as it was exported, not saved by a spreadsheet")
+		}
+	}
+	return nil
+}
+
+// hourFinder looks whether the times of a table have a time of day. The rows of
+// one that has are told by the first.
+type hourFinder struct {
+	times *adapters.Times
+	found bool   // a time of day
+	day   string // the first without
+}
+
+func (h *hourFinder) add(s string) {
+	if h.found || s == "" {
+		return
+	}
+	if _, ok := h.times.Parse(s); !ok {
+		return
+	}
+	if h.found = !adapters.IsDay(s); !h.found && h.day == "" {
+		h.day = strings.Clone(s)
+	}
+}
+
+func (h *hourFinder) missing() bool { return !h.found && h.day != "" }
 
 // identity returns what is the same for the same event alone, empty where
 // nothing is. An id that is no UUID, as in version 1, is no one's own: it needs

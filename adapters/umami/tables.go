@@ -55,6 +55,8 @@ func roleOf(t *rows.Table) role {
 		return other
 	case has("event_id", "event_data"):
 		return eventDataRole
+	case has("session_id", "url", "event_type", "event_name"):
+		return eventsRole // of version 2 or later, whose page somebody has put together
 	case has("session_id", "url", "referrer"):
 		return v1PageviewsRole
 	case has("session_id", "url") && either("event_name", "event_value"):

@@ -1,0 +1,55 @@
+package umami_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"hopper/adapters"
+	"hopper/adapters/input"
+	"hopper/pipeline"
+)
+
+// A page's address as a whole, in either column, is host, path and query.
+func TestWholeAddresses(t *testing.T) {
+	for name, text := range map[string]string{
+		"url":              "session_id,visit_id,created_at,url,event_type,event_name\ns,v,2024-05-01 10:00:00,https://mill.example/menu?a=1,1,\ns,v,2024-05-01 10:01:00,https://mill.example,2,buy\n",
+		"url and referrer": "session_id,visit_id,created_at,url,event_type,event_name,referrer\ns,v,2024-05-01 10:00:00,https://mill.example/menu?a=1,1,,\ns,v,2024-05-01 10:01:00,https://mill.example,2,buy,\n",
+		"url_path":         "session_id,visit_id,created_at,url_path,url_query,page_title,event_type,event_name\ns,v,2024-05-01 10:00:00,HTTPS://mill.example/menu,a=1,,1,\ns,v,2024-05-01 10:01:00,https://mill.example/,,,2,buy\n",
+	} {
+		r, err := translate(t, strings.NewReader(text), adapters.Options{}, "-")
+		if err != nil || len(r.events) != 2 {
+			t.Fatalf("%s: got %d events, %v", name, len(r.events), err)
+		}
+		view, custom := &r.events[0], &r.events[1]
+		if view.Kind != pipeline.Pageview || view.Hostname != "mill.example" || view.Path != "/menu" || view.Query != "a=1" {
+			t.Errorf("%s: the view is %+v", name, view)
+		}
+		if custom.Kind != pipeline.Custom || custom.Name != "buy" || custom.Path != "/" {
+			t.Errorf("%s: the event is %+v", name, custom)
+		}
+	}
+}
+
+// What a spreadsheet has destroyed is refused, with the column and a value.
+func TestSpreadsheetLosses(t *testing.T) {
+	for want, row := range map[string]string{
+		"1.23E+12":   "1.23E+12,v,2024-05-01 10:00:00",
+		"4,5E+11":    `s,"4,5E+11",2024-05-01 10:00:00`,
+		"2024-05-01": "s,v,2024-05-01",
+		"45413":      "s,v,45413",
+	} {
+		text := fmt.Sprintf("session_id,visit_id,created_at,url_path,url_query,page_title,event_type\n%s,/,,,1\n", row)
+		_, err := translate(t, strings.NewReader(text), adapters.Options{}, "-")
+		var known *input.Error
+		if !errors.As(err, &known) || known.Field == "" || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v", want, err)
+		}
+	}
+	// One time of day tells that the others are midnight.
+	const text = "session_id,visit_id,created_at,url_path,url_query,page_title,event_type\ns,v,2024-05-01,/,,,1\ns,v,2024-05-01 10:00,/,,,1\ns,12E5,2024-05-02 00:00,/,,,1\n"
+	if r, err := translate(t, strings.NewReader(text), adapters.Options{}, "-"); err != nil || len(r.events) != 3 {
+		t.Errorf("got %d events, %v", len(r.events), err)
+	}
+}

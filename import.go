@@ -119,8 +119,10 @@ func (r *importRun) upload(ctx context.Context) (err error) {
 		r.refused = true
 		return err
 	}
+	r.goesOn(book)
 	options := r.Upload
-	options.Log = r.log
+	options.Log, options.Watch = r.log, r.watched
+	defer r.uploaded.Store(nil)
 	up := rybbit.NewUpload(r.Client, book, memory, options)
 	summary, err := r.send(ctx, book, up, r.normalizer(migration.Site, book.Started()))
 	if r.refused {
@@ -155,10 +157,13 @@ func (r *importRun) send(ctx context.Context, book *ledger.Ledger, up *rybbit.Up
 		return ledger.Summary{}, errors.Join(err, r.showRejects(rejected, err))
 	}
 	r.warnOfLosses(format)
+	r.foretell(format)
 	summary, err := up.Run(ctx, rybbit.Run{
 		Open:        in.open,
 		Translation: &pipeline.Translation{Normalizer: rules, Target: wire.Target(format), Jobs: r.options.Jobs},
 		Encode:      wire.Encode(format),
+
+		EventsPerSecond: format.EventsPerSecond(),
 		Each: func(chunk *pipeline.Collected[*pipeline.Records]) error {
 			r.came(chunk.Before.Stats.Events + chunk.Stats.Events)
 			if err := rejected.add(chunk.Before.Stats.Rejected.Total(), chunk.Rejects); err != nil {

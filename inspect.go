@@ -37,6 +37,9 @@ type WireVerdict struct {
 	Refused int64 `json:"refused"`
 	// Loses are the fields that it loses or shortens for some events.
 	Loses []string `json:"loses"`
+	// Seconds is about how long a server needs to store the events in this format,
+	// by experience with others.
+	Seconds float64 `json:"seconds"`
 }
 
 // FieldRow is a row of the fidelity table.
@@ -110,6 +113,7 @@ func orEmpty(t pipeline.Tally) pipeline.Tally {
 func (i *Inspection) fidelity(survey *wire.Survey) {
 	for _, f := range survey.Rank() {
 		v := WireVerdict{Wire: f.Platform(), Refused: survey.Refused(f), Loses: []string{}}
+		v.Seconds = needed(survey.Events()-v.Refused, float64(f.EventsPerSecond())).Seconds()
 		for _, field := range survey.Loses(f) {
 			v.Loses = append(v.Loses, field.String())
 		}

@@ -15,6 +15,7 @@ import (
 	"hopper/adapters"
 	"hopper/adapters/input"
 	"hopper/pipeline"
+	"hopper/sinks/rybbit"
 )
 
 // Options say how inputs are read. The zero value is what most callers want.
@@ -58,6 +59,10 @@ type Progress struct {
 	Read, Size int64
 	// Events is how many events have come through.
 	Events int64
+	// Expected is about how many there are in all; 0 is unknown.
+	Expected int64
+	// Upload is how far an upload has come; nil where there is none.
+	Upload *rybbit.Status
 }
 
 // An Export is inputs that are recognized as those of one source.
@@ -71,6 +76,10 @@ type Export struct {
 	match   adapters.Match
 	events  atomic.Int64
 	told    time.Time // when progress was told
+	// expected is about how many events there are, by the beginning of the inputs,
+	// and uploaded how far an upload has come.
+	expected atomic.Int64
+	uploaded atomic.Pointer[rybbit.Status]
 	// digests are those of inputs that manifests tell.
 	digests map[string]string
 	// identity is that of the inputs, once they have been read for it.
@@ -243,6 +252,22 @@ func (e *Export) came(events int64) {
 	e.events.Store(events)
 	if now := time.Now(); e.options.Progress != nil && now.Sub(e.told) >= progressEvery {
 		e.told = now
-		e.options.Progress(Progress{Read: e.inputs.BytesRead(), Size: e.inputs.Size(), Events: events})
+		e.options.Progress(e.progress())
 	}
+}
+
+func (e *Export) progress() Progress {
+	p := Progress{Read: e.inputs.BytesRead(), Size: e.inputs.Size(), Events: e.events.Load(), Upload: e.uploaded.Load()}
+	if p.Expected = max(e.expected.Load(), proportion(p.Events, p.Read, p.Size)); p.Expected > 0 || p.Size >= 0 {
+		p.Expected = max(p.Expected, p.Events)
+	}
+	return p
+}
+
+// proportion estimates how many events all bytes give when read bytes gave so many.
+func proportion(events, read, size int64) int64 {
+	if read <= 0 || read >= size {
+		return 0
+	}
+	return int64(float64(events) * float64(size) / float64(read))
 }

@@ -94,6 +94,11 @@ func (r *reader) survey(ctx context.Context, rules pipeline.Normalizer) (*survey
 		return nil, err
 	}
 	s.whole = beginning.Whole
+	events := s.stats.Events
+	if !s.whole {
+		events = proportion(events, r.export.inputs.BytesRead(), r.export.inputs.Size())
+	}
+	r.export.expected.Store(events)
 	if s.stats.Events > 0 || s.whole {
 		return s, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -125,6 +126,11 @@ func (r *inspection) printFidelity(b *strings.Builder) {
 	fmt.Fprint(table, "  events refused\t")
 	for _, w := range r.Wires {
 		fmt.Fprintf(table, "\t%s", humanize.Comma(w.Refused))
+	}
+	fmt.Fprintln(table)
+	fmt.Fprint(table, "  a server needs some\t")
+	for _, w := range r.Wires {
+		fmt.Fprintf(table, "\t%s", time.Duration(max(w.Seconds, 1)*float64(time.Second)))
 	}
 	fmt.Fprintln(table)
 	table.Flush()

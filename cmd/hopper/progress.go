@@ -93,13 +93,20 @@ func (p *progress) rates() (events, bytes float64) {
 // numbers are what a line of progress says, for programs.
 func (p *progress) numbers(now *hopper.Progress) slog.Attr {
 	events, bytes := p.rates()
-	return slog.Group("", "stage", cmp.Or(now.Stage, p.verb), "read", now.Read, "size", now.Size, "events", now.Events,
-		"eventsPerSecond", int64(events), "bytesPerSecond", int64(bytes))
+	numbers := []any{"stage", cmp.Or(now.Stage, p.verb), "read", now.Read, "size", now.Size, "events", now.Events,
+		"eventsPerSecond", int64(events), "bytesPerSecond", int64(bytes)}
+	if u := now.Upload; u != nil {
+		numbers = append(numbers, "expected", now.Expected, "stored", u.Stored, "storedPerSecond", int64(u.PerSecond))
+	}
+	return slog.Group("", numbers...)
 }
 
 // line describes progress in at most width columns; 0 is no limit.
 // What matters least goes first where there is no room.
 func (p *progress) line(now *hopper.Progress, width int) string {
+	if now.Upload != nil {
+		return p.uploadLine(now, width)
+	}
 	events, bytes := p.rates()
 	var share, left string
 	if now.Size > 0 {
@@ -124,9 +131,42 @@ func (p *progress) line(now *hopper.Progress, width int) string {
 	if p.screen.isTerminal() && now.Size > 0 {
 		bar = drawBar(now.Read, now.Size)
 	}
-	for _, parts := range [][]string{
+	return fitting(width, [][]string{
 		{bar, share, left, read, counted, rate}, {bar, share, left, counted, rate}, {bar, share, left, counted}, {share, left, counted}, {share, left}, {share},
-	} {
+	})
+}
+
+// uploadLine describes an upload: the server is what takes the time.
+func (p *progress) uploadLine(now *hopper.Progress, width int) string {
+	u := now.Upload
+	var bar, share, left, rate, waiting string
+	stored := humanize.Comma(u.Stored)
+	if now.Expected > 0 {
+		share = fmt.Sprintf("%d%%", min(100, u.Stored*100/now.Expected))
+		stored += " of about " + humanize.Comma(now.Expected)
+		if p.screen.isTerminal() {
+			bar = drawBar(u.Stored, now.Expected)
+		}
+	}
+	if u.PerSecond > 0 {
+		rate = "the server stores " + humanize.Comma(int64(u.PerSecond)) + "/s"
+		if now.Expected > u.Stored {
+			left = time.Duration(float64(now.Expected-u.Stored)/u.PerSecond*float64(time.Second)).Round(time.Second).String() + " left"
+		}
+	}
+	if waited := time.Since(u.Since); u.Bytes > 0 && waited >= time.Second {
+		waiting = fmt.Sprintf("waiting for the server to store batch %d (%s, %s)", u.Batch, humanize.Bytes(uint64(u.Bytes)), waited.Truncate(time.Second))
+	}
+	stored += " events stored"
+	return fitting(width, [][]string{
+		{bar, share, left, stored, rate, waiting}, {bar, share, left, stored, waiting}, {share, left, stored, waiting}, {share, left, waiting},
+		{bar, share, left, stored}, {share, left, stored}, {share, left}, {share},
+	})
+}
+
+// fitting returns the first line that has room in width columns; 0 is no limit.
+func fitting(width int, lines [][]string) string {
+	for _, parts := range lines {
 		line := joined(parts)
 		if width <= 0 || utf8.RuneCountInString(line) <= width {
 			return line

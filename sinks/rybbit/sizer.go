@@ -23,6 +23,7 @@ type sizer struct {
 	strikes, full, patience int
 	refused                 int // the smallest size that was refused lately; 0 is none
 	scarce                  bool
+	known                   bool // limit is more than a guess
 }
 
 const (
@@ -43,12 +44,22 @@ func newSizer(most, remembered int) sizer {
 	if remembered > 0 {
 		limit = min(most, remembered)
 	}
-	return sizer{limit: limit, most: most, patience: 4}
+	return sizer{limit: limit, most: most, patience: 4, known: remembered > 0}
+}
+
+// guess takes how many bytes of the events at hand servers store in a second, by
+// experience, for this server's pace until it is known.
+func (s *sizer) guess(perSecond float64) {
+	if s.known || s.scarce || perSecond <= 0 {
+		return
+	}
+	s.known = true
+	s.limit = min(s.limit, max(slowestBytes, int(perSecond*goodAnswer.Seconds())))
 }
 
 // stored notes a batch that the server took.
 func (s *sizer) stored(size int, took time.Duration) {
-	s.taken, s.strikes = max(s.taken, size), 0
+	s.taken, s.strikes, s.known = max(s.taken, size), 0, true
 	if size < s.limit/4*3 {
 		return
 	}

@@ -36,6 +36,9 @@ type Options struct {
 	Backoff time.Duration
 	// Log takes what a user should know while it happens; nil discards it.
 	Log *slog.Logger
+	// Watch, if set, is called when a batch is about to be sent and when it is
+	// stored, by the goroutine that runs the upload.
+	Watch func(Status)
 }
 
 // filled returns o with defaults for what is not set.
@@ -101,6 +104,7 @@ type Upload struct {
 	stored []ledger.Span // what is in Rybbit when the translation began
 	check  *checker
 	pace   pace
+	served throughput
 	// platform is the wire format of this run.
 	platform string
 }
@@ -180,6 +184,9 @@ type Run struct {
 	Translation *pipeline.Translation
 	// Encode makes collectors that write events in that format.
 	Encode func() pipeline.Collector[*pipeline.Records]
+	// EventsPerSecond is how many events of the format servers store in a second, by
+	// experience; 0 is unknown. It decides how large the first batch is.
+	EventsPerSecond int
 	// Each, if set, sees each chunk before its events are sent.
 	Each func(chunk *pipeline.Collected[*pipeline.Records]) error
 }
@@ -229,6 +236,9 @@ func (u *Upload) pass(ctx context.Context, run Run) (_ ledger.Summary, err error
 			if err := run.Each(chunk); err != nil {
 				return err
 			}
+		}
+		if records := chunk.Value; records.Len() > 0 {
+			u.size.guess(float64(run.EventsPerSecond) * float64(len(records.Body)) / float64(records.Len()))
 		}
 		return u.chunk(ctx, chunk)
 	})
@@ -359,16 +369,20 @@ func (u *Upload) send(ctx context.Context) error {
 	if err := u.ledger.Add(ledger.Sending{Import: imp.ID, Batch: sent}); err != nil {
 		return err
 	}
+	u.watch(sent.Bytes)
+	began := time.Now()
 	err := u.inFlight(ctx, func(ctx context.Context) error { return u.client.Send(ctx, imp.ID, batch.Body) })
 	took := time.Duration(u.client.waited.Load())
 	if err == nil {
 		if err := u.ledger.Add(ledger.Stored{Took: took}); err != nil {
 			return err
 		}
+		u.served.saw(batch.Events, time.Since(began))
 		u.learn(sent.Bytes, took)
 		u.landed(batch)
 		return nil
 	}
+	u.watch(0)
 	u.log.Debug("a batch met trouble", "first", batch.First+1, "events", batch.Events, "error", err)
 	return u.failed(ctx, imp, batch, sent.Bytes, took, err)
 }
@@ -391,6 +405,7 @@ func (u *Upload) learn(size int, took time.Duration) {
 func (u *Upload) landed(batch pipeline.Batch) {
 	u.queue.Drop(batch.Events)
 	u.retry.success()
+	u.watch(0)
 	if u.memory.works(u.client.identity()) {
 		u.remember()
 	}

@@ -201,6 +201,8 @@ func (c *Client) Create(ctx context.Context, platform string) (Created, error) {
 	if !IsImportID(answer.Data.ID) {
 		return Created{}, &LostError{Call: "create an import", Err: errors.New("the answer names no import by a UUID")}
 	}
+	allowed := &answer.Data.Allowed
+	allowed.Earliest, allowed.Latest = c.printable(allowed.Earliest), c.printable(allowed.Latest)
 	return answer.Data, nil
 }
 
@@ -223,9 +225,14 @@ func (c *Client) Imports(ctx context.Context) ([]Import, error) {
 	if answer.Data == nil {
 		return nil, &LostError{Call: "list imports", Err: errors.New("the answer holds no list")}
 	}
-	for _, imp := range *answer.Data {
+	for i := range *answer.Data {
+		imp := &(*answer.Data)[i]
 		if !IsImportID(imp.ID) {
 			return nil, &LostError{Call: "list imports", Err: errors.New("the answer has an import whose id is no UUID")}
+		}
+		imp.Platform, imp.Started = c.printable(imp.Platform), c.printable(imp.Started)
+		if imp.Completed != nil {
+			*imp.Completed = c.printable(*imp.Completed)
 		}
 	}
 	return *answer.Data, nil
@@ -387,7 +394,7 @@ func (c *Client) request(ctx context.Context, call, method, u string, body *body
 	}
 	if answer != nil {
 		if err := json.Unmarshal(text, answer); err != nil {
-			return &LostError{Call: call, Err: fmt.Errorf("the answer is no JSON that Rybbit gives: %w", err)}
+			return &LostError{Call: call, Err: fmt.Errorf("the answer is no JSON that Rybbit gives: %w", c.clean(err))}
 		}
 	}
 	c.working.Store(true)
@@ -433,6 +440,22 @@ func (c *Client) printable(text string) string {
 	return pipeline.Cut(text, 300)
 }
 
+// clean returns err with a text that may be shown: what reads an answer quotes it.
+func (c *Client) clean(err error) error {
+	if text := c.printable(err.Error()); text != err.Error() {
+		return &cleanError{text, err}
+	}
+	return err
+}
+
+type cleanError struct {
+	text string
+	err  error
+}
+
+func (e *cleanError) Error() string { return e.text }
+func (e *cleanError) Unwrap() error { return e.err }
+
 func (c *Client) lost(call string, p *progress, body *body, err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
@@ -441,7 +464,7 @@ func (c *Client) lost(call string, p *progress, body *body, err error) error {
 	if p.stalled() {
 		err = fmt.Errorf("no answer within %s", c.stall)
 	}
-	e := &LostError{Call: call, Err: err, Stalled: p.stalled(), Broken: !errors.Is(err, context.Canceled) && !p.stalled()}
+	e := &LostError{Call: call, Err: c.clean(err), Stalled: p.stalled(), Broken: !errors.Is(err, context.Canceled) && !p.stalled()}
 	var dial *net.OpError
 	switch {
 	case errors.As(err, &dial) && dial.Op == "dial":

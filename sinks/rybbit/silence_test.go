@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -484,4 +485,80 @@ func TestForbiddenAtFirst(t *testing.T) {
 		w.faults("list@1-2=403")
 		w.exactlyOnce(w.complete())
 	})
+}
+
+// TestBehindOwnImport waits behind an import that an earlier run of the same
+// migration left open: one that its ledger says is closed, and one whose creation
+// was never answered and that a list did not show. Nothing of it is in doubt, so
+// that it is closed at once.
+func TestBehindOwnImport(t *testing.T) {
+	bothWays(t, func(t *testing.T, opt sandbox.Options) {
+		w := halfway(t, opt)
+		records, err := ledger.Records(w.state, "sandbox", "1")
+		if err != nil || len(records) != 1 {
+			t.Fatal(records, err)
+		}
+		if err := ledger.NoteClosed(w.state, "sandbox", "1", records[0].Import); err != nil {
+			t.Fatal(err)
+		}
+		w.opt.RetryFor = time.Minute
+		var said bytes.Buffer
+		w.opt.Log = slog.New(slog.NewTextHandler(&said, nil))
+		began := time.Now()
+		s := w.complete()
+		if len(s.Imports) != 2 || time.Since(began) > 20*time.Second || strings.Count(said.String(), "event=import_closed") != 1 {
+			t.Errorf("%d imports after %s, said %s", len(s.Imports), time.Since(began), &said)
+		}
+		w.exactlyOnce(s)
+
+		w = newWorld(t, 60, opt)
+		w.faults("create@1=lost;list@2=empty")
+		w.opt.RetryFor = time.Minute
+		w.exactlyOnce(w.complete())
+		var open int
+		if err := w.server.DB().QueryRow("SELECT count(*) FROM imports WHERE completed_at IS NULL").Scan(&open); err != nil || open != 0 {
+			t.Errorf("%d imports are open, %v", open, err)
+		}
+	})
+}
+
+// TestOwnImport tells an import of this migration of which nothing is in doubt
+// from all others.
+func TestOwnImport(t *testing.T) {
+	const mine, other = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+	created := []ledger.Step{ledger.Creating{Platform: "umami", Known: []string{other}}, ledger.Created{Import: mine, Platform: "umami"}}
+	sending := ledger.Sending{Import: mine, Batch: ledger.Batch{Events: 2}}
+	closed := ledger.Closed{Import: mine, Reason: "complete"}
+	for _, tt := range []struct {
+		name  string
+		steps []ledger.Step
+		imp   Import
+		want  bool
+	}{
+		{"of another", created, Import{ID: other, Platform: "umami"}, false},
+		{"open by the ledger, too", created, Import{ID: mine, Platform: "umami"}, false},
+		{"closed by the ledger", append(slices.Clone(created), closed), Import{ID: mine, Platform: "umami"}, true},
+		{"closed by the ledger, with events", append(slices.Clone(created), sending, ledger.Stored{}, closed), Import{ID: mine, Imported: 2}, true},
+		{"closed by the ledger, with a batch in doubt", append(slices.Clone(created), sending, closed), Import{ID: mine}, false},
+		{"of a creation without an answer", created[:1], Import{ID: mine, Platform: "umami"}, true},
+		{"of before that creation", created[:1], Import{ID: other, Platform: "umami"}, false},
+		{"of another wire format", created[:1], Import{ID: mine, Platform: "posthog"}, false},
+		{"with somebody's events", created[:1], Import{ID: mine, Platform: "umami", Imported: 1}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l, err := ledger.Open(ledger.Migration{Server: "s", Site: "1", Inputs: []ledger.InputID{{Name: "n", SHA256: "1"}}}, ledger.Options{Dir: t.TempDir(), Now: time.Now()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			for _, step := range tt.steps {
+				if err := l.Add(step); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := (&Upload{ledger: l}).own(tt.imp); got != tt.want {
+				t.Errorf("own: %v", got)
+			}
+		})
+	}
 }

@@ -117,6 +117,15 @@ func newEventTable(t *rows.Table, kind eventsKind) *eventTable {
 // wide reports whether the events hold what else the session table holds.
 func (e *eventTable) wide() bool { return e.browser >= 0 || e.os >= 0 || e.country >= 0 }
 
+// visit returns a row's visit, empty where it has none. Umami makes a visit's
+// identifier of more than the visitor's, so that the same for both is none.
+func (e *eventTable) visit(get cells) string {
+	if id := get.at(e.visitID); !noID(id) && id != get.at(e.sessionID) {
+		return id
+	}
+	return ""
+}
+
 // source yields the events of all tables.
 type source struct {
 	opt      adapters.Options
@@ -254,7 +263,7 @@ func (d *decoder) decode(row *rows.Row) error {
 		Time:       created,
 		Kind:       kind,
 		Visitor:    visitor,
-		Session:    get.at(t.visitID),
+		Session:    t.visit(get),
 		Identified: get.at(t.distinctID),
 		Hostname:   get.at(t.hostname),
 		Path:       get.at(t.path),
@@ -271,11 +280,8 @@ func (d *decoder) decode(row *rows.Row) error {
 		Raw:        row.Raw,
 	}
 	d.properties, d.userProperties = d.properties[:0], d.userProperties[:0]
-	if noID(ev.Session) {
-		ev.Session = ""
-		if began != nil {
-			ev.Session = began.Name(visitor)
-		}
+	if ev.Session == "" && began != nil {
+		ev.Session = began.Name(visitor)
 	}
 	d.name(ev, get)
 	d.page(ev, get)

@@ -84,7 +84,7 @@ func tellTable(ctx context.Context, t *rows.Table, paused bool, visitors *spill.
 		cell := func(columns ...string) string { return cellOf(t, row, columns...) }
 		f.At = timeOf(cell("created_at"), times)
 		f.Visitor = cell("session_id")
-		if visit := cell("visit_id"); visit != "00000000-0000-0000-0000-000000000000" {
+		if visit := cell("visit_id"); visit != "00000000-0000-0000-0000-000000000000" && visit != f.Visitor {
 			f.Session = visit
 		}
 		own := map[string]string{}

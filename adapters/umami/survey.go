@@ -19,6 +19,7 @@ func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Re
 	finder := adapters.RepeatFinder{Dir: opt.TempDir}
 	defer finder.Close()
 	orders := make([]adapters.OrderFinder, len(f.events))
+	rowsRead := map[*input.Input]int64{}
 	for ordinal, e := range f.events {
 		if err := e.Input.Spool(ctx); err != nil {
 			return nil, err
@@ -40,6 +41,10 @@ func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Re
 			if find {
 				orders[ordinal].Add(get.at(e.createdAt))
 			}
+			rowsRead[e.Input]++
+			if _, ok := e.times.Parse(get.at(e.createdAt)); !ok && !e.dated {
+				return nil // a line of totals, or a row that will be rejected: no event that others could repeat
+			}
 			f.countSite(e, get)
 			if id := e.identity(get); id != "" {
 				return finder.Add(adapters.IDOf(id), ordinal, row.Number)
@@ -56,6 +61,9 @@ func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Re
 		}
 	}
 	if err := f.orderDates(orders); err != nil {
+		return nil, err
+	}
+	if err := lacksPages(ctx, rowsRead); err != nil {
 		return nil, err
 	}
 	return finder.Find(ctx)
@@ -101,10 +109,6 @@ func (h *hourFinder) missing() bool { return !h.found && h.day != "" }
 func (e *eventTable) identity(get cells) string {
 	id := get.at(e.eventID)
 	if noID(id) {
-		return ""
-	}
-	// A row that will be rejected is no event that others could repeat.
-	if _, ok := e.times.Parse(get.at(e.createdAt)); !ok && !e.dated {
 		return ""
 	}
 	if pipeline.IsUUID(id) {

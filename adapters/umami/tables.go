@@ -225,7 +225,7 @@ func (e *eventTable) sample(ctx context.Context) error {
 			continue
 		}
 		get := cells(row.Cells)
-		e.derive = e.derive || noID(get.at(e.visitID))
+		e.derive = e.derive || e.visit(get) == ""
 		e.dated = e.dated || adapters.NeedsOrder(get.at(e.createdAt))
 	}
 	return nil

@@ -34,8 +34,9 @@
 // that is no UUID, as in version 1, needs the same visitor and time too.
 //
 // Umami's session is a visitor and its visit is Rybbit's session. Where
-// visit_id is missing, events of a visitor with a pause of 30 minutes or more
-// between them are different visits, named by visitor and start. A row with an
+// visit_id is missing, or is the session_id again as tools write it that know no
+// visits, events of a visitor with a pause of 30 minutes or more between them are
+// different visits, named by visitor and start. A row with an
 // empty visit_id in a table whose first rows have one is left to
 // normalization, which makes one visit of a visitor's day.
 //
@@ -191,7 +192,7 @@ func (s *source) findVisits(ctx context.Context) (*adapters.Visits, error) {
 		err := each(ctx, t.Table, nil, func(row *rows.Row) error {
 			get := cells(row.Cells)
 			at, ok := t.times.Parse(get.at(t.createdAt))
-			if !ok || get.at(t.sessionID) == "" || !noID(get.at(t.visitID)) {
+			if !ok || get.at(t.sessionID) == "" || t.visit(get) != "" {
 				return nil
 			}
 			return finder.Add(adapters.IDOf(get.at(t.sessionID)), at, ordinal, row.Number)

@@ -9,8 +9,13 @@ import (
 	"hopper/adapters/input/spill"
 )
 
-// byRow yields what was found out about rows, in the order of tables and rows.
-type byRow struct {
+// A ByRow holds what was found out about rows, in any order, and yields it in the
+// order of tables and rows, sorted on disk where need be. The zero value is ready
+// for use, by one goroutine; a nil one holds nothing.
+type ByRow struct {
+	// Dir is where it spills; empty is the system's directory for temporary files.
+	Dir string
+
 	sorter spill.Sorter // keys are made by position
 	sorted *spill.Sorted
 
@@ -25,18 +30,29 @@ func position(table int, row int64) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(nil, uint32(table)), uint64(row))
 }
 
-// sort ends adding to the sorter.
-func (b *byRow) sort(ctx context.Context) (err error) {
+// Add takes what was found out about the row of that number in the table of that
+// number. It copies the value.
+func (b *ByRow) Add(table int, row int64, value []byte) error {
+	return b.add(position(table, row), value)
+}
+
+func (b *ByRow) add(position, value []byte) error {
+	b.sorter.Dir = b.Dir
+	return b.sorter.Add(position, value)
+}
+
+// Sort ends adding.
+func (b *ByRow) Sort(ctx context.Context) (err error) {
 	if b.sorted, err = b.sorter.Sort(); err != nil {
 		return err
 	}
 	return b.next(ctx)
 }
 
-// take yields what there is of the rows below end in the table of that number.
-// Tables and rows are taken in ascending order.
-func (b *byRow) take(ctx context.Context, table int, end int64, yield func(row int64, value []byte)) error {
-	for b.more && b.table == uint32(table) && b.row < end {
+// Take yields what there is of the rows below end in the table of that number; a
+// value is valid until yield returns. Tables and rows are taken in ascending order.
+func (b *ByRow) Take(ctx context.Context, table int, end int64, yield func(row int64, value []byte)) error {
+	for b != nil && b.more && b.table == uint32(table) && b.row < end {
 		yield(b.row, b.value)
 		if err := b.next(ctx); err != nil {
 			return err
@@ -45,7 +61,7 @@ func (b *byRow) take(ctx context.Context, table int, end int64, yield func(row i
 	return nil
 }
 
-func (b *byRow) next(ctx context.Context) error {
+func (b *ByRow) next(ctx context.Context) error {
 	position, value, err := b.sorted.Next(ctx)
 	if b.more = err == nil; !b.more {
 		if errors.Is(err, io.EOF) {
@@ -58,4 +74,9 @@ func (b *byRow) next(ctx context.Context) error {
 }
 
 // Close gives up all memory and disk space.
-func (b *byRow) Close() error { return b.sorter.Close() }
+func (b *ByRow) Close() error {
+	if b == nil {
+		return nil
+	}
+	return b.sorter.Close()
+}

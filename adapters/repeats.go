@@ -34,7 +34,7 @@ func (f *RepeatFinder) Find(ctx context.Context) (*Repeats, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Repeats{byRow{sorter: spill.Sorter{Dir: f.Dir}}}
+	r := &Repeats{ByRow{Dir: f.Dir}}
 	var event ID
 	for first := true; ; first = false {
 		key, position, err := sorted.Next(ctx)
@@ -43,7 +43,7 @@ func (f *RepeatFinder) Find(ctx context.Context) (*Repeats, error) {
 		}
 		// Of equal keys the one that was added first comes first.
 		if err == nil && !first && ID(key) == event {
-			err = r.sorter.Add(position, nil)
+			err = r.rows.add(position, nil)
 		}
 		if err != nil {
 			r.Close()
@@ -51,10 +51,10 @@ func (f *RepeatFinder) Find(ctx context.Context) (*Repeats, error) {
 		}
 		event = ID(key)
 	}
-	if r.sorter.Len() == 0 {
+	if r.rows.sorter.Len() == 0 {
 		return nil, r.Close()
 	}
-	if err := r.sort(ctx); err != nil {
+	if err := r.rows.Sort(ctx); err != nil {
 		r.Close()
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (f *RepeatFinder) Close() error { return f.byID.Close() }
 
 // Repeats yields the rows that repeat an earlier one, in the order of tables
 // and rows.
-type Repeats struct{ byRow }
+type Repeats struct{ rows ByRow }
 
 // Take returns the repeats among the rows below end in the table of that
 // number. Tables and rows are taken in ascending order. A nil Repeats has none.
@@ -74,6 +74,9 @@ func (r *Repeats) Take(ctx context.Context, table int, end int64) (taken []int64
 	if r == nil {
 		return nil, nil
 	}
-	err = r.take(ctx, table, end, func(row int64, _ []byte) { taken = append(taken, row) })
+	err = r.rows.Take(ctx, table, end, func(row int64, _ []byte) { taken = append(taken, row) })
 	return taken, err
 }
+
+// Close gives up all memory and disk space.
+func (r *Repeats) Close() error { return r.rows.Close() }

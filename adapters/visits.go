@@ -38,10 +38,10 @@ func (f *VisitFinder) Add(visitor ID, at pipeline.Micros, table int, row int64) 
 // Find ends adding and returns the visits, which the caller closes.
 func (f *VisitFinder) Find(ctx context.Context) (*Visits, error) {
 	defer f.Close()
-	v := &Visits{byRow{sorter: spill.Sorter{Dir: f.Dir}}}
-	err := f.start(ctx, &v.sorter)
+	v := &Visits{ByRow{Dir: f.Dir}}
+	err := f.start(ctx, &v.rows)
 	if err == nil {
-		err = v.sort(ctx)
+		err = v.rows.Sort(ctx)
 	}
 	if err != nil {
 		v.Close()
@@ -54,7 +54,7 @@ func (f *VisitFinder) Find(ctx context.Context) (*Visits, error) {
 func (f *VisitFinder) Close() error { return f.byVisitor.Close() }
 
 // start adds to by, which sorts by rows, when the visit of each event began.
-func (f *VisitFinder) start(ctx context.Context, by *spill.Sorter) error {
+func (f *VisitFinder) start(ctx context.Context, by *ByRow) error {
 	sorted, err := f.byVisitor.Sort()
 	if err != nil {
 		return err
@@ -76,14 +76,14 @@ func (f *VisitFinder) start(ctx context.Context, by *spill.Sorter) error {
 		last = at
 		var value [8]byte
 		binary.BigEndian.PutUint64(value[:], uint64(start))
-		if err := by.Add(position, value[:]); err != nil {
+		if err := by.add(position, value[:]); err != nil {
 			return err
 		}
 	}
 }
 
 // Visits yields when the visits of events began, in the order of tables and rows.
-type Visits struct{ byRow }
+type Visits struct{ rows ByRow }
 
 // Visit says when the visit of one row began.
 type Visit struct {
@@ -99,8 +99,11 @@ func (v *Visit) Name(visitor string) string {
 // Take returns the visits of the rows below end in the table of that number.
 // Tables and rows are taken in ascending order.
 func (v *Visits) Take(ctx context.Context, table int, end int64) (taken []Visit, err error) {
-	err = v.take(ctx, table, end, func(row int64, start []byte) {
+	err = v.rows.Take(ctx, table, end, func(row int64, start []byte) {
 		taken = append(taken, Visit{row, pipeline.Micros(binary.BigEndian.Uint64(start))})
 	})
 	return taken, err
 }
+
+// Close gives up all memory and disk space.
+func (v *Visits) Close() error { return v.rows.Close() }

@@ -78,7 +78,7 @@ func (e *Export) Inspect(ctx context.Context) (_ *Inspection, err error) {
 	}
 	stats := survey.stats
 	i := &Inspection{
-		Source: e.Source(), Shape: reading.Shape, Schema: reading.Schema, Notes: slices.Concat(doubtful(reading), reading.Notes, reading.Advice), Inputs: e.Inputs(),
+		Source: e.Source(), Shape: reading.Shape, Schema: reading.Schema, Notes: append([]string{}, slices.Concat(doubtful(reading), reading.Notes, reading.Advice)...), Inputs: e.Inputs(),
 		Rows: stats.Rows, Events: stats.Events,
 		Rejected: orEmpty(stats.Rejected), Omitted: orEmpty(stats.Omitted), Repaired: orEmpty(stats.Repaired),
 	}
@@ -90,7 +90,7 @@ func (e *Export) Inspect(ctx context.Context) (_ *Inspection, err error) {
 // doubtful returns as a note why an import would stop, if it would.
 func doubtful(reading *adapters.Reading) []string {
 	if reading.Doubt == nil {
-		return []string{}
+		return nil
 	}
 	return []string{"An import stops unless it is forced: " + reading.Doubt.Error() + "."}
 }

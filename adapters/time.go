@@ -13,7 +13,7 @@ import (
 // spreadsheets write:
 //
 //	2024-05-01 10:00:00   2024-05-01T10:00:00Z   2024-05-01 10:00:00.123456+00   2024-05-01 10:00:00 UTC
-//	2024-05-01 08:20   2024-05-01   20240501   2024/5/1 8:20
+//	2024-05-01 08:20   2024-05-01   20240501   20240501082005   2024/5/1 8:20   2024-05-01 10:20 CEST
 //	5/1/2024 8:20   5/1/24, 8:20:05 AM   01.05.2024 08:20   01-05-2024 08:20
 //	May 1, 2024, 8:20 AM   1 May 2024 08:20   Wed, 01 May 2024 08:20:00 GMT
 //	1714551600   1714551600.5   1714551600000   1714551600000000   1714551600000000000
@@ -256,6 +256,9 @@ func (t *Times) number(s string) (at pipeline.Micros, isNumber bool) {
 		}
 		return c.in(t.Zone), true
 	}
+	if (len(whole) == 14 || len(whole) == 12 && n < 2101_0101_0000) && parts == "" {
+		return t.compact(whole), true
+	}
 	if t.Serials && n >= firstSerial && n < lastSerial {
 		return t.serial(s), true
 	}
@@ -269,6 +272,17 @@ func (t *Times) number(s string) (at pipeline.Micros, isNumber bool) {
 		return pipeline.Micros(n / 1000), true
 	}
 	return 0, true
+}
+
+// compact reads 20240501082005 or 202405010820, and returns 0 for other numbers.
+// No count since 1990 looks the same.
+func (t *Times) compact(s string) pipeline.Micros {
+	at, err := time.Parse("20060102150405"[:len(s)], s)
+	if err != nil || at.Year() < 1970 || at.Year() > 2100 {
+		return 0
+	}
+	c := clock{at.Year(), int(at.Month()), at.Day(), at.Hour(), at.Minute(), at.Second(), 0}
+	return c.in(t.Zone)
 }
 
 // Serial days from 2000 to 2100, counted from 1899-12-30.
@@ -492,7 +506,14 @@ func (c *clock) cutHalf(s string) (rest string, ok bool) {
 	return rest, true
 }
 
-// parseZone reads what follows a time: Z, UTC, an offset, GMT+0200 (CEST).
+// namedZones are the zones whose short names mean one offset from UTC, in hours:
+// those of Europe, and of North America as RFC 5322 has them.
+var namedZones = map[string]int{
+	"WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3,
+	"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
+}
+
+// parseZone reads what follows a time: Z, UTC, CEST, an offset, GMT+0200 (CEST).
 func parseZone(s string) (offset int, ok bool) {
 	s = strings.TrimSpace(s)
 	word, rest := cutWord(s)
@@ -504,7 +525,8 @@ func parseZone(s string) (offset int, ok bool) {
 		}
 		s = rest
 	default:
-		return 0, false
+		offset, ok := namedZones[strings.ToUpper(word)]
+		return offset * 3600, ok && rest == ""
 	}
 	numeric, name, named := strings.Cut(strings.TrimSpace(s), " ")
 	if named && !isZoneName(name) {

@@ -94,6 +94,9 @@ func textTransformer(head []byte) transform.Transformer {
 	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
 		return unicode.BOMOverride(transform.Nop)
 	}
+	if bytes.IndexByte(head, '\r') >= 0 && bytes.IndexByte(head, '\n') < 0 {
+		return lineEnds{}
+	}
 	if bytes.IndexByte(head, 0) < 0 {
 		return nil
 	}
@@ -104,6 +107,23 @@ func textTransformer(head []byte) transform.Transformer {
 		return unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM).NewDecoder()
 	}
 	return nil
+}
+
+// lineEnds ends lines as all others end them where carriage returns alone do, as
+// in CSV (Macintosh) of Excel.
+type lineEnds struct{ transform.NopResetter }
+
+func (lineEnds) Transform(dst, src []byte, _ bool) (nDst, nSrc int, err error) {
+	n := copy(dst, src)
+	for i, c := range dst[:n] {
+		if c == '\r' {
+			dst[i] = '\n'
+		}
+	}
+	if n < len(src) {
+		err = transform.ErrShortDst
+	}
+	return n, n, err
 }
 
 // zeros counts the NUL bytes at even and at odd positions.

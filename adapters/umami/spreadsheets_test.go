@@ -8,6 +8,7 @@ import (
 
 	"hopper/adapters"
 	"hopper/adapters/input"
+	"hopper/adapters/umami"
 	"hopper/pipeline"
 )
 
@@ -51,5 +52,18 @@ func TestSpreadsheetLosses(t *testing.T) {
 	const text = "session_id,visit_id,created_at,url_path,url_query,page_title,event_type\ns,v,2024-05-01,/,,,1\ns,v,2024-05-01 10:00,/,,,1\ns,12E5,2024-05-02 00:00,/,,,1\n"
 	if r, err := translate(t, strings.NewReader(text), adapters.Options{}, "-"); err != nil || len(r.events) != 3 {
 		t.Errorf("got %d events, %v", len(r.events), err)
+	}
+}
+
+// A dump is told by its columns where a tool has changed the table's name.
+func TestInsertsIntoAnyName(t *testing.T) {
+	const text = "INSERT INTO `table` (`website_id`, `session_id`, `visit_id`, `created_at`, `url_path`, `url_query`, `page_title`, `event_type`) VALUES ('w', 's', 'v', '2024-05-01 10:00:00', '/', '', '', 1);\n"
+	ins, err := input.Open(t.Context(), []string{"-"}, strings.NewReader(text), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ins.Close()
+	if m := (umami.Adapter{}).Match(t.Context(), ins.Files); m.Fit != adapters.Fits {
+		t.Errorf("got %+v", m)
 	}
 }

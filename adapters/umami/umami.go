@@ -78,7 +78,7 @@ func detect(ctx context.Context, inputs []*input.Input) bool {
 		}
 		if rows.IsSQL(in) {
 			head := string(in.TextHead())
-			return strings.Contains(head, "website_event") || v1Dump.MatchString(head) && strings.Contains(head, "session")
+			return strings.Contains(head, "website_event") || strings.Contains(head, "url_path") && strings.Contains(head, "session_id") || v1Dump.MatchString(head) && strings.Contains(head, "session")
 		}
 		if !rows.IsTable(in) {
 			return false

@@ -2,6 +2,7 @@ package rows
 
 import (
 	"bytes"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -19,6 +20,7 @@ func noRows(in *input.Input) error {
 		if bytes.HasPrefix(in.Head(), []byte("toc.dat\x00")) {
 			return input.Errorf(in.Name, "is in pg_dump's tar format (-Ft); convert it with pg_restore -f dump.sql FILE and give dump.sql")
 		}
+		return input.Errorf(in.Name, "is a tar archive; unpack it with tar -xf FILE into a folder and give that")
 	case input.SQLite:
 		return input.Errorf(in.Name, "is an SQLite database, which can be read only as a file of this machine by itself; save it there, or write its tables as SQL with sqlite3 FILE .dump > dump.sql")
 	case input.Binary:
@@ -34,6 +36,8 @@ func noRows(in *input.Input) error {
 	}
 	return nil
 }
+
+var phpMyAdmin = regexp.MustCompile(`^\s*\[\s*\{\s*"type"\s*:\s*"header"`)
 
 // markup recognizes a web page, and the parts of a spreadsheet's workbook.
 func markup(in *input.Input) error {
@@ -51,8 +55,12 @@ func markup(in *input.Input) error {
 	return nil
 }
 
-// jsonError recognizes an answer that says what went wrong.
+// jsonError recognizes an answer that says what went wrong, and phpMyAdmin's JSON,
+// which holds all tables of a database in one list.
 func jsonError(in *input.Input) error {
+	if phpMyAdmin.Match(in.TextHead()[:min(len(in.TextHead()), 1024)]) {
+		return input.Errorf(in.Name, "is a database as phpMyAdmin exports it in the format JSON; export it in the format SQL, or its tables as CSV with the columns' names in the first row")
+	}
 	v, err := record.Parse(string(in.TextHead()))
 	if err != nil || v.Kind != record.Object || len(v.Kids) > 6 {
 		return nil

@@ -136,10 +136,26 @@ func declared(ctx context.Context, t *text.Table, inputs []*input.Input) (*text.
 func newTable(in *input.Input, header []string) *Table {
 	t := &Table{Input: in, Header: header, late: new(late)}
 	t.Columns = make([]string, len(header))
+	table := commonTable(header)
 	for i, name := range header {
-		t.Columns[i] = unique.Make(Name(name)).Value()
+		t.Columns[i] = unique.Make(Name(name[len(table):])).Value()
 	}
 	return t
+}
+
+// commonTable returns the name of a table that stands before each of several columns,
+// with its dot, or nothing.
+func commonTable(header []string) string {
+	if len(header) < 3 {
+		return ""
+	}
+	name, _, found := strings.Cut(strings.TrimSpace(header[0]), ".")
+	for _, column := range header {
+		if column, found = strings.CutPrefix(column, name+"."); !found || column == "" {
+			return ""
+		}
+	}
+	return name + "."
 }
 
 func nameOf(in *input.Input) string { return strings.TrimSuffix(in.Base, path.Ext(in.Base)) }

@@ -588,6 +588,8 @@ func TestNoRows(t *testing.T) {
 	for name, c := range map[string]struct{ content, want string }{
 		"pg_dump -Fc": {"PGDMP\x01\x0e\x00", "pg_restore -f dump.sql"},
 		"pg_dump -Ft": {"toc.dat" + strings.Repeat("\x00", 250) + "ustar  \x00" + strings.Repeat("\x00", 300), "pg_restore -f dump.sql"},
+		"tar":         {"a.csv" + strings.Repeat("\x00", 252) + "ustar  \x00" + strings.Repeat("\x00", 300), "tar -xf"},
+		"phpMyAdmin":  {`[ {"type":"header","version":"5.2.1"}, {"type":"table","name":"a","data":[{"b":1}]}]`, "in the format SQL"},
 		"SQLite":      {"SQLite format 3\x00\x10\x00", ".dump"},
 		"a web page":  {"\n<!DOCTYPE html><html><title>Sign in</title>", "web page"},
 		"XLSX":        {`<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">`, "save the sheet as CSV"},
@@ -603,6 +605,31 @@ func TestNoRows(t *testing.T) {
 				t.Errorf("got %d tables, %v, want something with %q", len(tables), err, c.want)
 			}
 		})
+	}
+}
+
+// A table can stand before each column's name, or be the only member of an object.
+func TestTablesInNames(t *testing.T) {
+	for name, content := range map[string]string{
+		"in the header": "session.id,session.createdAt,session.os\n1,2,3\n",
+		"of an object":  "{\n \"session\": [\n  {\"id\":1,\"createdAt\":2,\"os\":3}\n ]}\n",
+		"cut off":       `{"session":[` + strings.Repeat(`{"id":1,"createdAt":2,"os":3},`, 1) + strings.Repeat(" ", 70<<10) + `{"id":1,"createdAt":2,"os":3}]}`,
+	} {
+		table := find(t, []byte(content))
+		if want := []string{"id", "created_at", "os"}; !slices.Equal(table.Columns, want) {
+			t.Errorf("%s: the columns are %q", name, table.Columns)
+		}
+		for _, row := range read(t, table) {
+			if !slices.Equal(row, []string{"1", "2", "3"}) {
+				t.Errorf("%s: a row is %q", name, row)
+			}
+		}
+	}
+	// Not so where names have other parts, or an object another member.
+	for _, content := range []string{"a.id,b.id,a.os\n1,2,3\n", `{"params":[{"id":1}],"name":"x"}` + "\n"} {
+		if table := find(t, []byte(content)); slices.Equal(table.Columns, []string{"id"}) || slices.Equal(table.Columns, []string{"id", "id", "os"}) {
+			t.Errorf("%s: the columns are %q", content, table.Columns)
+		}
 	}
 }
 

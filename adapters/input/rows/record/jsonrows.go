@@ -41,6 +41,7 @@ func (l *layout) base() int {
 //	{"a":1}                              objects, one a line or over lines
 //	[{"a":1},{"a":2}]                    a list of objects
 //	{"meta":[…],"data":[{"a":1}]}        ClickHouse's JSON, an API's answer
+//	{"table":[{"a":1}]}                  DBeaver's
 //	{"meta":[{"name":"a"}],"data":[[1]]} ClickHouse's JSONCompact
 //	["a"]                                JSONCompactEachRow, a list a line
 //	[["a"],[1]]                          a list of lists
@@ -115,7 +116,7 @@ func wrapperOf(text []byte) (l layout, ok bool) {
 		}
 		p.i++
 		p.space()
-		if !found && slices.Contains(wrappers, strings.ToLower(key)) && p.i < len(p.s) && p.s[p.i] == '[' {
+		if !found && p.i < len(p.s) && p.s[p.i] == '[' && (slices.Contains(wrappers, strings.ToLower(key)) || members == 0 && isOnly(p.s, p.i)) {
 			switch next := strings.TrimLeft(p.s[p.i+1:], " \t\r\n"); {
 			case strings.HasPrefix(next, "{"), strings.HasPrefix(next, "]"):
 				l.member, found = key, true
@@ -140,6 +141,17 @@ func wrapperOf(text []byte) (l layout, ok bool) {
 		l.names = nil
 	}
 	return l, true
+}
+
+// isOnly reports whether the list that begins at i is the only member of its
+// object, as DBeaver writes a table under its name, as far as the text goes.
+func isOnly(text string, i int) bool {
+	p := parser{s: text, i: i}
+	if _, err := p.value(1); err != nil {
+		return true // it goes on behind the text
+	}
+	rest := strings.TrimSpace(p.s[p.i:])
+	return rest == "}" || rest == ""
 }
 
 // lineDelimited tells a record a line from records that span lines: in the

@@ -85,11 +85,15 @@ func (c *Chunk) Rows() iter.Seq[*Row] {
 }
 
 // isNone reports whether a line with one cell, in a table with several columns,
-// is not a record: it is blank, ends a COPY block or is psql's count of rows.
+// is not a record: it is blank, a rule, ends a COPY block or is the count of rows
+// that psql or MySQL prints.
 func isNone(raw string) bool {
 	trimmed := strings.TrimSpace(raw)
-	if trimmed == "" || trimmed == `\.` {
+	if trimmed == "" || trimmed == `\.` || isRule(trimmed) {
 		return true
+	}
+	if count, words, _ := strings.Cut(trimmed, " "); strings.HasPrefix(words, "row in set") || strings.HasPrefix(words, "rows in set") {
+		return strings.Trim(count, "0123456789") == ""
 	}
 	count, opened := strings.CutPrefix(trimmed, "(")
 	count, plural := strings.CutSuffix(count, " rows)")
@@ -126,12 +130,19 @@ func (s *splitter) split(row *Row, text string) int {
 			cell, at = s.plain(text, at)
 		}
 		row.Cells = append(row.Cells, cell)
-		if at == len(text) {
-			return at
+		if at < len(text) && text[at] != '\n' {
+			continue
 		}
-		if text[at] == '\n' {
-			return at + 1
-		}
+		s.unbox(row)
+		return min(at+1, len(text))
+	}
+}
+
+// unbox takes away the empty cells outside of the edges of a table that has them.
+func (d Dialect) unbox(row *Row) {
+	last := len(row.Cells) - 1
+	if d.Boxed && last > 0 && row.Cells[0] == "" && row.Cells[last] == "" {
+		row.Cells = append(row.Cells[:0], row.Cells[1:last]...)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"unique"
 
@@ -37,6 +38,9 @@ type Dialect struct {
 	Escaped bool
 	// Aligned says that cells are padded with spaces, as psql does on a terminal.
 	Aligned bool
+	// Boxed says that a delimiter stands before the first cell and behind the
+	// last too, as in MySQL's tables and Markdown's.
+	Boxed bool
 }
 
 // A Table is one header with the records beneath it.
@@ -106,7 +110,7 @@ func Find(ctx context.Context, in *input.Input) ([]*Table, error) {
 
 // sniff finds the dialect and the header of text that begins with head.
 func sniff(head string) (*Table, error) {
-	body := strings.TrimLeft(head, "\r\n")
+	body := head[preamble(head):]
 	skipped := head[:len(head)-len(body)]
 
 	d := Dialect{Quoted: true, Delimiter: delimiter(body)}
@@ -123,19 +127,63 @@ func sniff(head string) (*Table, error) {
 		end:      -1,
 		firstRow: int64(strings.Count(skipped, "\n")) + 2,
 	}
-	for _, name := range row.Cells {
-		// Thousands of inputs have the same header, and none of them needs to keep
-		// the head that it was found in.
-		t.Columns = append(t.Columns, unique.Make(strings.TrimSpace(name)).Value())
-	}
-	if rule, _, _ := strings.Cut(rest, "\n"); d.Delimiter == '|' && len(rule) > 1 && strings.Trim(rule, "-+\r") == "" {
-		t.Dialect = Dialect{Delimiter: '|', Aligned: true}
+	rule, _, _ := strings.Cut(rest, "\n")
+	if d.Delimiter == '|' && isRule(rule) {
+		t.Dialect = Dialect{Delimiter: '|', Aligned: true, Boxed: strings.HasPrefix(header, "|")}
+		t.Dialect.unbox(&row)
 		t.start += int64(len(rule)) + 1
 		t.firstRow++
 	} else {
 		t.Dialect.Quoted, t.Dialect.Escaped = d.conventions(header, rest)
 	}
+	for _, name := range row.Cells {
+		// Thousands of inputs have the same header, and none of them needs to keep
+		// the head that it was found in.
+		t.Columns = append(t.Columns, unique.Make(strings.TrimSpace(name)).Value())
+	}
 	return t, nil
+}
+
+// preambleLines is how many lines may stand above a header.
+const preambleLines = 20
+
+// preamble returns how long what stands above the header is: blank lines, the
+// delimiter as spreadsheets write it ("sep=;"), the upper edge of a table as MySQL
+// draws it, and titles of a report. A title has at most two cells, and a header under
+// it at least five, all with a name, and the next record as many.
+func preamble(head string) int {
+	blank := func(at int) int { return at + len(head[at:]) - len(strings.TrimLeft(head[at:], "\r\n")) }
+	begin := blank(0)
+	line, _, more := strings.Cut(head[begin:], "\n")
+	if trimmed := strings.TrimSpace(line); more && (len(trimmed) == 5 && strings.EqualFold(trimmed[:4], "sep=") || isRule(line)) {
+		return blank(begin + len(line) + 1)
+	}
+	var row, next Row
+	split := func(row *Row, at int) (end int) {
+		s := splitter{Dialect: Dialect{Quoted: true, Delimiter: delimiter(head[at:])}}
+		return at + s.split(row, head[at:])
+	}
+	for at, n := begin, 0; n < preambleLines && at < len(head); n++ {
+		end := blank(split(&row, at))
+		split(&next, end)
+		switch {
+		case len(row.Cells) > 4 && len(row.Cells) == len(next.Cells) && !slices.ContainsFunc(row.Cells, isNameless):
+			return at
+		case len(row.Cells) > 2:
+			return begin
+		}
+		at = end
+	}
+	return begin
+}
+
+// isNameless reports whether a cell names no column: it is empty or a number.
+func isNameless(cell string) bool { return strings.Trim(cell, "0123456789.,:- ") == "" }
+
+// isRule reports whether a line is one that terminals and Markdown draw under a
+// header: ---+---, +---+---+, |---|:--|.
+func isRule(line string) bool {
+	return len(line) > 1 && strings.Contains(line, "-") && strings.Trim(line, "-+|: \r") == ""
 }
 
 // maxHeader is the longest header that is read, less than an input's head.

@@ -62,7 +62,7 @@ func TestFactsAgree(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 			lines := totals(c)
-			for _, l := range []string{"days events", "days users", "days sessions", "pages pageviews", "pages entries", "browsers events", "referrers events", "custom events events"} {
+			for _, l := range []string{"days events", "days users", "days sessions", "pages pageviews", "pages entries", "browsers events", "referrers events", "custom events events", "query parameters events", "titles events", "properties events"} {
 				if lines[l].Sent == 0 {
 					t.Errorf("%s: nothing was counted", l)
 				}

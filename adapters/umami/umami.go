@@ -155,7 +155,9 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 			return nil, err
 		}
 	}
-	facts := func(ctx context.Context, yield func(*recount.Fact) error) error { return tell(ctx, found, opt, yield) }
+	facts := func(ctx context.Context, yield func(*recount.Fact) error) error {
+		return tell(ctx, found, src.website, opt, yield)
+	}
 	return &adapters.Reading{
 		Source: src, Shape: found.shape(), Schema: found.schema(), Notes: found.notes(), Remarks: found.remarks, Facts: facts, Verify: adapters.VerifyRows(src, opt, facts),
 	}, nil

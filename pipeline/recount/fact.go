@@ -2,7 +2,10 @@ package recount
 
 import (
 	"context"
+	"fmt"
+	"hash/fnv"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -37,6 +40,10 @@ type Fact struct {
 	Browser, OS, Device, Country string
 	// Region is a code or a name, Source what utm_source says or [None].
 	Region, City, Source string
+	// Query is the page's, without "?", and Screen as "1920x1080". They, Language,
+	// Title and Properties, the names of all with spaces between, are [None] where
+	// the row says that there is none.
+	Query, Title, Language, Screen, Properties string
 	// Fate says whether the export's own rules make an event of the row.
 	Fate Fate
 }
@@ -110,7 +117,61 @@ func (f *Fact) dimensions() []string {
 	if f.Source != "" {
 		d[utmSources] = Clip(f.Source)
 	}
+	if f.Host != "" && !strings.ContainsFunc(f.Host, notOfName) { // else it is not shown as it is
+		d[hosts] = orNone(strings.TrimRight(Clip(strings.ToLower(f.Host)), "."))
+	}
+	f.describe(d)
 	return d
+}
+
+// describe adds what describes the page and the client.
+func (f *Fact) describe(d []string) {
+	if f.Query == None {
+		d[queries] = None
+	} else if f.Query != "" && len(f.Query)+len(f.Page) < longAddress {
+		d[queries] = queryRow(pipeline.EscapeQuery(strings.TrimLeft(f.Query, "?")))
+	}
+	if f.Title != "" {
+		d[titles] = Clip(f.Title)
+	}
+	if f.Language != "" {
+		language, _ := places.Language(f.Language)
+		d[languages] = orNone(language)
+	}
+	if f.Screen != "" {
+		d[screens] = f.Screen
+	}
+	if f.Properties != "" {
+		d[properties] = f.Properties
+		if f.Properties != None {
+			d[properties] = namesRow(strings.Fields(f.Properties))
+		}
+	}
+}
+
+// longAddress is the length, in bytes, from which wire formats may shorten a query.
+const longAddress = 600
+
+// queryRow is the row of a query: the names of its parameters, and a digit for
+// their values, so that there are few rows for many queries.
+func queryRow(query string) string {
+	if query == "" {
+		return None
+	}
+	digest := fnv.New32a()
+	digest.Write([]byte(query))
+	var names []string
+	for pair := range strings.SplitSeq(query, "&") {
+		name, _, _ := strings.Cut(pair, "=")
+		names = append(names, name)
+	}
+	return namesRow(names) + fmt.Sprintf(" (values %x)", digest.Sum32()&0xf)
+}
+
+// namesRow is the row of several names, in order and each once.
+func namesRow(names []string) string {
+	slices.Sort(names)
+	return orNone(Clip(strings.Join(slices.Compact(names), " ")))
 }
 
 // sourceOf returns what utm_source says in a query.
@@ -171,6 +232,8 @@ func hostOf(referrer string) string {
 func notOfHost(r rune) bool {
 	return r < utf8.RuneSelf && r != '.' && r != '-' && r != '_' && r != ':' && r != '[' && r != ']' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
 }
+
+func notOfName(r rune) bool { return r >= utf8.RuneSelf || r == ':' || notOfHost(r) }
 
 func notOfScheme(r rune) bool {
 	return r != '+' && r != '-' && r != '.' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')

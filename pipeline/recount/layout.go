@@ -1,6 +1,8 @@
 package recount
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"hopper/pipeline"
@@ -108,6 +110,12 @@ const (
 	regions
 	cities
 	utmSources
+	hosts
+	queries
+	titles
+	languages
+	screens
+	properties
 	eventDimensions
 )
 
@@ -128,6 +136,12 @@ var events = Layout{
 		dimensionOfEvents("regions", regions),
 		dimensionOfEvents("cities", cities),
 		dimensionOfEvents("UTM sources", utmSources),
+		dimensionOfEvents("hosts", hosts),
+		{Name: "query parameters", By: ByDimension, Dimension: queries, Columns: []Column{{Events, "events", 0}}},
+		{Name: "titles", By: ByDimension, Dimension: titles, Columns: []Column{{Events, "events", 0}}},
+		dimensionOfEvents("languages", languages),
+		dimensionOfEvents("screens", screens),
+		{Name: "properties", By: ByDimension, Dimension: properties, Columns: []Column{{Events, "events", 0}}},
 		{Name: "custom events", By: ByName, Columns: []Column{{Events, "events", 0}}},
 	},
 	Hit: func(ev *pipeline.Event, h *Hit) {
@@ -137,10 +151,29 @@ var events = Layout{
 		case pipeline.Custom:
 			h.Name = Clip(ev.Name)
 		}
-		for i, word := range [eventDimensions]string{hostOf(ev.Referrer), family(ev.Browser), ev.OS, ev.Device, ev.Country, ev.Region, Clip(ev.City), sourceOf(ev.Query)} {
+		for i, word := range [eventDimensions]string{
+			hostOf(ev.Referrer), family(ev.Browser), ev.OS, ev.Device, ev.Country, ev.Region, Clip(ev.City), sourceOf(ev.Query),
+			Clip(ev.Hostname), queryRow(ev.Query), Clip(ev.Title), ev.Language, screenOf(ev), propertiesOf(ev),
+		} {
 			h.Rows[i] = orNone(word)
 		}
 	},
+}
+
+func screenOf(ev *pipeline.Event) string {
+	if ev.ScreenWidth == 0 {
+		return None
+	}
+	return fmt.Sprintf("%dx%d", ev.ScreenWidth, ev.ScreenHeight)
+}
+
+// propertiesOf returns the names of an event's properties.
+func propertiesOf(ev *pipeline.Event) string {
+	var names []string
+	for _, p := range ev.Properties {
+		names = append(names, strings.Fields(p.Key)...)
+	}
+	return namesRow(names)
 }
 
 func dimensionOfEvents(name string, index int) Table {

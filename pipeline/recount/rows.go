@@ -138,7 +138,10 @@ func (r *rows) source(f *Fact) error {
 	r.facts++
 	r.joined += f.Joined
 	if len(r.rules.Privacy.QueryKeys) > 0 {
-		f.Source = "" // The parameter may have been dropped on purpose.
+		f.Source, f.Query = "", "" // The parameter may have been dropped on purpose.
+	}
+	if len(r.rules.Privacy.Properties) > 0 {
+		f.Properties = ""
 	}
 	flags := r.row(f.Origin)
 	shown := f.At != 0 && (f.Kind != pipeline.Custom || f.Name != "") && (f.Kind != pipeline.Pageview || f.Page != "" || f.Host != "" || r.rules.Hostname != "")

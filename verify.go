@@ -94,6 +94,7 @@ func (e *Export) VerifyShown(ctx context.Context, where Shown) (*ShownVerificati
 		return nil, err
 	}
 	v.Notes = append(v.Notes, server.Notes...)
+	stats.Explain(v.Comparison, zone.String())
 	return &ShownVerification{
 		Verification: *v, Server: where.Client.Server(), Site: where.Client.Site(), Imports: append([]string{}, where.Imports...), Zone: zone.String(),
 		BySQL: server.BySQL, Requests: server.Requests,

@@ -119,7 +119,7 @@ func (c *hits) Add(ev *pipeline.Event) {
 		Visitor: c.keep(ev.Visitor), Session: c.keep(ev.Session), Rows: make([]string, c.layout.Dimensions),
 	}
 	c.layout.Hit(ev, &h)
-	h.Page, h.Name, h.Link = c.keep(h.Page), c.keep(h.Name), c.keep(h.Link)
+	h.Page, h.Name, h.Link, h.Title = c.keep(h.Page), c.keep(h.Name), c.keep(h.Link), c.keep(h.Title)
 	for _, list := range [...][]string{h.Rows, h.Properties} {
 		for i, s := range list {
 			list[i] = c.keep(s)
@@ -154,7 +154,7 @@ func (c *Count) add(on sides, h *Hit) error {
 	*r = record{
 		group: ofSource, session: idOf(h.Session), at: h.At, sides: on, paused: h.Paused, kind: h.Kind,
 		input: c.input(h.Origin.Input), row: h.Origin.Row, visitor: idOf(h.Visitor),
-		page: c.Sums.word(h.Page), name: c.Sums.word(h.Name), link: c.Sums.word(h.Link), rows: r.rows[:0], properties: r.properties[:0],
+		page: c.Sums.word(h.Page), name: c.Sums.word(h.Name), link: c.Sums.word(h.Link), title: c.Sums.word(h.Title), rows: r.rows[:0], properties: r.properties[:0],
 	}
 	if on.has(Sent) {
 		r.group = ofEvents
@@ -255,6 +255,8 @@ func (c *Count) countHit(r *record) {
 		case ByLink:
 			c.addHit(i, t, r.link, day, r, &one)
 			c.user(i, t, r.link, day, r.sides, r.visitor)
+		case ByTitle:
+			c.addHit(i, t, r.title, day, r, &one)
 		case ByProperty:
 			for _, w := range r.properties {
 				c.addColumn(i, t, Events, w, day, &one)
@@ -339,7 +341,7 @@ func (c *Count) countVisit(side Side, v *visit) {
 			c.addVisit(side, i, t, Entries, v.entry, day, 1)
 			c.addVisit(side, i, t, Exits, v.exit, day, 1)
 			continue
-		case ByName, ByProperty, ByLink:
+		case ByName, ByProperty, ByLink, ByTitle:
 			continue
 		}
 		c.addVisit(side, i, t, Sessions, row, day, 1)

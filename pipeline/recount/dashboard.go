@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"hopper/pipeline"
+	"hopper/pipeline/vocabulary"
 )
 
 // The tables of a dashboard, as [Dashboard] has them. The first has a row a day,
@@ -24,6 +25,7 @@ const (
 	DashboardNames
 	DashboardProperties
 	DashboardLinks
+	DashboardTitles
 	// DashboardDimensions is the first of the tables by [DashboardFields].
 	DashboardDimensions
 )
@@ -43,12 +45,14 @@ const (
 // DashboardFields are what the dashboard shows sessions by, in the words of
 // Rybbit's events.
 var DashboardFields = [...]string{
-	"referrer", "hostname", "country", "region", "city", "browser", "operating_system", "device_type", "language", "utm_source", "utm_medium", "utm_campaign",
+	"referrer", "hostname", "country", "region", "city", "browser", "operating_system", "device_type", "language",
+	"utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "browser_version", "operating_system_version",
 }
 
 // dashboardTitles are what people call them.
 var dashboardTitles = [len(DashboardFields)]string{
-	"referrers", "hosts", "countries", "regions", "cities", "browsers", "systems", "devices", "languages", "UTM sources", "UTM media", "UTM campaigns",
+	"referrers", "hosts", "countries", "regions", "cities", "browsers", "systems", "devices", "languages",
+	"UTM sources", "UTM media", "UTM campaigns", "UTM terms", "UTM contents", "browser versions", "system versions",
 }
 
 // Dashboard is the layout of what Rybbit shows of events: times in whole seconds,
@@ -68,6 +72,7 @@ func Dashboard(zone *time.Location) *Layout {
 			{Name: "custom events", By: ByName, Whole: true, Columns: []Column{{Events, "events", 0}}},
 			{Name: "properties", By: ByProperty, Whole: true, Columns: []Column{{Events, "events", 0}}},
 			{Name: "outbound links", By: ByLink, Whole: true, Columns: []Column{{Events, "events", 0}}},
+			{Name: "titles", By: ByTitle, Whole: true, Columns: []Column{{Pageviews, "pageviews", 0}}},
 		},
 	}
 	for i, title := range dashboardTitles {
@@ -81,6 +86,8 @@ func shown(ev *pipeline.Event, h *Hit) {
 	h.At = wholeSeconds(h.At)
 	h.Page = DashboardRow(ev.Path)
 	switch ev.Kind {
+	case pipeline.Pageview:
+		h.Title = DashboardRow(ev.Title)
 	case pipeline.Custom:
 		h.Name = DashboardRow(ev.Name)
 		for _, p := range ev.Properties {
@@ -95,7 +102,8 @@ func shown(ev *pipeline.Event, h *Hit) {
 	}
 	for i, value := range [len(DashboardFields)]string{
 		strings.TrimPrefix(hostOf(ev.Referrer), "www."), ev.Hostname, ev.Country, ev.Region, ev.City, ev.Browser, ev.OS, ev.Device, ev.Language,
-		utm.Get("utm_source"), utm.Get("utm_medium"), utm.Get("utm_campaign"),
+		utm.Get("utm_source"), utm.Get("utm_medium"), utm.Get("utm_campaign"), utm.Get("utm_term"), utm.Get("utm_content"),
+		VersionOf(ev.Browser, vocabulary.Major(ev.BrowserVersion)), VersionOf(ev.OS, ev.OSVersion),
 	} {
 		h.Rows[i] = DashboardRow(value)
 	}
@@ -120,6 +128,18 @@ func DashboardRow(values ...string) string {
 		}
 	}
 	return strings.Join(row, NoValue)
+}
+
+// VersionOf is the value of a browser or system and its version, if it has one.
+// Rybbit shows Windows 10 and 11 as one.
+func VersionOf(name, version string) string {
+	if name == "" {
+		return ""
+	}
+	if name == "Windows" && (version == "10" || version == "11") {
+		version = "10/11"
+	}
+	return strings.TrimSpace(name + " " + version)
 }
 
 // asNumber returns how JavaScript writes a text that it reads as a number.
@@ -227,6 +247,9 @@ func newChanges(layout *Layout, changed func(*pipeline.Event, pipeline.Field) bo
 	count := layout.Hit
 	layout.Hit = func(ev *pipeline.Event, h *Hit) {
 		count(ev, h)
+		if ev.Kind == pipeline.Pageview && ev.Title != "" && changed(ev, pipeline.FieldTitle) {
+			c[DashboardTitles].Add(1)
+		}
 		for _, f := range dashboardFields {
 			if ev.Has(f.field) && changed(ev, f.field) {
 				for _, table := range f.tables {
@@ -270,9 +293,11 @@ var dashboardFields = []struct {
 	{pipeline.FieldCountry, []int{DashboardDimensions + 2}},
 	{pipeline.FieldRegion, []int{DashboardDimensions + 3}},
 	{pipeline.FieldCity, []int{DashboardDimensions + 4}},
-	{pipeline.FieldBrowser, []int{DashboardDimensions + 5}},
-	{pipeline.FieldOS, []int{DashboardDimensions + 6}},
+	{pipeline.FieldBrowser, []int{DashboardDimensions + 5, DashboardDimensions + 14}},
+	{pipeline.FieldBrowserVersion, []int{DashboardDimensions + 14}},
+	{pipeline.FieldOS, []int{DashboardDimensions + 6, DashboardDimensions + 15}},
+	{pipeline.FieldOSVersion, []int{DashboardDimensions + 15}},
 	{pipeline.FieldDevice, []int{DashboardDimensions + 7}},
 	{pipeline.FieldLanguage, []int{DashboardDimensions + 8}},
-	{pipeline.FieldQuery, []int{DashboardDimensions + 9, DashboardDimensions + 10, DashboardDimensions + 11}},
+	{pipeline.FieldQuery, []int{DashboardDimensions + 9, DashboardDimensions + 10, DashboardDimensions + 11, DashboardDimensions + 12, DashboardDimensions + 13}},
 }

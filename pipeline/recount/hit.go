@@ -16,10 +16,10 @@ type Hit struct {
 	Visitor, Session string
 	// Paused says that Session holds all of the visitor's sessions, which pauses
 	// tell apart.
-	Paused           bool
-	Page, Name, Link string
-	Rows             []string // by dimension
-	Properties       []string
+	Paused                  bool
+	Page, Name, Link, Title string
+	Rows                    []string // by dimension
+	Properties              []string
 }
 
 // record is a hit as it is sorted: by group (that of the source or that of the
@@ -29,15 +29,15 @@ type record struct {
 	session [idSize]byte
 	at      pipeline.Micros
 
-	sides            sides // on which it is counted
-	paused           bool
-	kind             pipeline.Kind
-	input            uint16
-	row              int64
-	visitor          [idSize]byte // zero is none
-	page, name, link word
-	rows             []word
-	properties       []word
+	sides                   sides // on which it is counted
+	paused                  bool
+	kind                    pipeline.Kind
+	input                   uint16
+	row                     int64
+	visitor                 [idSize]byte // zero is none
+	page, name, link, title word
+	rows                    []word
+	properties              []word
 }
 
 const (
@@ -45,7 +45,7 @@ const (
 	sessionKey = 1 + idSize
 	hitKey     = sessionKey + 8
 	// hitFixed is the size of a value without rows and properties.
-	hitFixed = 1 + 1 + 1 + 2 + 8 + idSize + 4 + 4 + 4
+	hitFixed = 1 + 1 + 1 + 2 + 8 + idSize + 4 + 4 + 4 + 4
 )
 
 // append appends the record's key and value.
@@ -60,7 +60,7 @@ func (r *record) append(key, value []byte) (_, _ []byte) {
 	value = binary.BigEndian.AppendUint16(value, r.input)
 	value = binary.BigEndian.AppendUint64(value, uint64(r.row))
 	value = append(value, r.visitor[:]...)
-	for _, w := range [...]word{r.page, r.name, r.link} {
+	for _, w := range [...]word{r.page, r.name, r.link, r.title} {
 		value = binary.BigEndian.AppendUint32(value, uint32(w))
 	}
 	for _, list := range [...][]word{r.rows, r.properties} {
@@ -84,6 +84,7 @@ func (r *record) parse(key, value []byte, rows int) {
 	r.page = word(binary.BigEndian.Uint32(value[29:]))
 	r.name = word(binary.BigEndian.Uint32(value[33:]))
 	r.link = word(binary.BigEndian.Uint32(value[37:]))
+	r.title = word(binary.BigEndian.Uint32(value[41:]))
 	r.rows, r.properties = r.rows[:0], r.properties[:0]
 	for rest := value[hitFixed:]; len(rest) > 0; rest = rest[4:] {
 		w := word(binary.BigEndian.Uint32(rest))

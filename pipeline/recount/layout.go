@@ -15,7 +15,7 @@ type Layout struct {
 	Zone *time.Location
 	// Dimensions is how many rows a hit has in tables by dimension.
 	Dimensions int
-	// Hit fills in h's Page, Name, Rows and Properties from an event. Rows has
+	// Hit fills in h's Page, Name, Link, Title, Rows and Properties from an event. Rows has
 	// Dimensions elements. It is called by several goroutines.
 	Hit func(ev *pipeline.Event, h *Hit)
 	// FirstOfTies says that of two events of the same time the one that was
@@ -52,10 +52,11 @@ const (
 	ByEntry
 	ByExit
 	// ByName are names of events, ByProperty values of properties, ByLink where
-	// links lead.
+	// links lead, ByTitle titles of pages.
 	ByName
 	ByProperty
 	ByLink
+	ByTitle
 )
 
 // A Column is a measure of a table.

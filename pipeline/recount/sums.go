@@ -51,6 +51,7 @@ type Sums struct {
 	recent  map[cell]*amounts
 	most    int // cells in recent
 	cells   Sorter
+	has     [numSides]uint64 // the tables with an amount, as bits
 	told    map[tableDay]*telling
 	known   map[Day]bool
 }
@@ -156,7 +157,15 @@ func (s *Sums) addRow(day Day, table, column int, row string, n *amounts) error 
 	return s.add(cell{day, w, uint8(table), uint8(column)}, n)
 }
 
+// Has reports whether a side has any amount in a table.
+func (s *Sums) Has(of Side, table int) bool { return s.has[of]&(1<<table) != 0 }
+
 func (s *Sums) add(c cell, n *amounts) error {
+	for side, amount := range n {
+		if amount != 0 {
+			s.has[side] |= 1 << c.table
+		}
+	}
 	if have := s.recent[c]; have != nil {
 		have.add(n)
 		return nil

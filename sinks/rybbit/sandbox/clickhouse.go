@@ -234,6 +234,7 @@ var functions = map[string]struct {
 	"any":              {1, 1, "min(%[1]s)"},
 	"argmin":           {2, 2, "substr(min(printf('%%-40s%%020d', %[2]s, stored) || %[1]s), 61)"}, // of a tie the one stored first
 	"argmax":           {2, 2, "substr(max(printf('%%-40s%%020d', %[2]s, 1000000000000000 - stored) || %[1]s), 61)"},
+	"argminif":         {3, 3, "coalesce(substr(min(CASE WHEN %[3]s THEN printf('%%-40s%%020d', %[2]s, stored) || %[1]s END), 61), '')"},
 	"todate":           {1, 2, "substr(rybbit_bucket(%[1]s || CASE WHEN length(%[1]s) = 10 THEN ' 00:00:00' ELSE '' END, %[2]s, 'day'), 1, 10)"},
 	"todatetime":       {1, 1, "substr(%[1]s || ' 00:00:00', 1, 19)"},
 	"tostartofday":     {1, 2, "rybbit_bucket(%[1]s, %[2]s, 'day')"},

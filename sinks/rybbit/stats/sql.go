@@ -3,6 +3,7 @@ package stats
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"hopper/pipeline/recount"
@@ -21,38 +22,108 @@ func (s *showing) bySQL(ctx context.Context) error {
 	if err := s.daysBySQL(ctx); err != nil {
 		return err
 	}
-	type table struct {
-		index, column int
-		inner         string
+	if err := s.pagesBySQL(ctx); err != nil {
+		return err
 	}
 	where := " from scoped_events where " + s.where()
-	perSession := func(value, has string) string {
-		return "select " + value + " as v" + where + has + " group by session_id"
-	}
-	tables := []table{
-		{recount.DashboardPages, recount.PageEvents, "select pathname as v" + where},
-		{recount.DashboardPages, recount.PageSessions, "select distinct pathname as v, session_id" + where},
-		{recount.DashboardEntries, 0, perSession("argMin(pathname, timestamp)", "")},
-		{recount.DashboardExits, 0, perSession("argMax(pathname, timestamp)", "")},
-		{recount.DashboardNames, 0, "select event_name as v" + where + " and type = 'custom_event'"},
-	}
-	for i, field := range recount.DashboardFields {
-		column := field
-		if strings.HasPrefix(field, "utm_") {
-			column = "url_parameters['" + field + "']"
-		}
-		value := "argMin(" + column + ", timestamp)"
-		if field == "referrer" {
-			value = "domainWithoutWWW(" + value + ")"
-		}
-		tables = append(tables, table{recount.DashboardDimensions + i, 0, perSession(value, " and "+column+" != ''")})
-	}
-	for _, t := range tables {
-		if err := s.tableBySQL(ctx, t.index, t.column, t.inner); err != nil {
+	for _, t := range []struct {
+		table int
+		inner string
+	}{
+		{recount.DashboardEntries, "select argMin(pathname, timestamp) as v" + where + " group by session_id"},
+		{recount.DashboardExits, "select argMax(pathname, timestamp) as v" + where + " group by session_id"},
+		{recount.DashboardTitles, "select page_title as v" + where + " and type = 'pageview'"},
+	} {
+		if err := s.tablesBySQL(ctx, []int{t.table}, t.inner); err != nil {
 			return err
 		}
 	}
+	for _, fields := range together {
+		tables, values := make([]int, len(fields)), make([]string, len(fields))
+		for i, field := range fields {
+			tables[i] = recount.DashboardDimensions + slices.Index(recount.DashboardFields[:], field)
+			values[i] = firstOf(field)
+		}
+		inner := "select " + strings.Join(values, " || "+quote(between)+" || ") + " as v" + where + " group by session_id"
+		if err := s.tablesBySQL(ctx, tables, inner); err != nil {
+			return err
+		}
+	}
+	if err := s.channelsBySQL(ctx); err != nil {
+		return err
+	}
 	return s.detailsBySQL(ctx)
+}
+
+// together are the fields that are asked for in one query, as few combinations of
+// their values occur.
+var together = [][]string{
+	{"referrer"},
+	{"hostname", "language"},
+	{"country", "region", "city"},
+	{"device_type", "operating_system", "operating_system_version", "browser"},
+	{"browser_version"},
+	{"utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"},
+}
+
+// between stands between the values of fields that are asked for together.
+const between = "\x1f"
+
+// firstOf is a session's first value of a field.
+func firstOf(field string) string {
+	column, value := field, field
+	switch name, isVersion := strings.CutSuffix(field, "_version"); {
+	case isVersion:
+		column, value = name, "concat("+name+", ' ', "+field+")"
+	case strings.HasPrefix(field, "utm_"):
+		column = "url_parameters['" + field + "']"
+		value = column
+	}
+	first := "argMinIf(" + value + ", timestamp, " + column + " != '')"
+	if field == "referrer" {
+		return "domainWithoutWWW(" + first + ")"
+	}
+	return first
+}
+
+// channelsBySQL notes what channels the server shows.
+func (s *showing) channelsBySQL(ctx context.Context) error {
+	var rows []channel
+	from := "select argMin(channel, timestamp) as v from scoped_events where " + s.where() + " and channel not in ('', 'Direct', 'Internal') group by session_id"
+	err := s.query(ctx, "select v as value, count() as count from ("+from+") group by v order by count desc limit 100", &rows)
+	if err == nil {
+		s.noteChannels(rows)
+	}
+	return err
+}
+
+// columnOf returns what holds a field of an event.
+func columnOf(field string) string {
+	if strings.HasPrefix(field, "utm_") {
+		return "url_parameters['" + field + "']"
+	}
+	return field
+}
+
+// presentBySQL returns the fields that any event has: only those are asked for.
+func (s *showing) presentBySQL(ctx context.Context) (map[string]bool, error) {
+	counts := make([]string, len(recount.DashboardFields))
+	for i, field := range recount.DashboardFields {
+		counts[i] = fmt.Sprintf("countIf(%s != '') as %s", columnOf(field), field)
+	}
+	var rows []map[string]number
+	if err := s.query(ctx, "select "+strings.Join(counts, ", ")+" from scoped_events where "+s.where(), &rows); err != nil {
+		return nil, err
+	}
+	present := map[string]bool{}
+	for _, row := range rows {
+		for field, n := range row {
+			present[field] = n > 0
+		}
+	}
+	// A version is shown with its name, also where it is unknown.
+	present["browser_version"], present["operating_system_version"] = present["browser"], present["operating_system"]
+	return present, nil
 }
 
 // where limits a query to the imports, or to the days.
@@ -142,23 +213,66 @@ func (s *showing) showDay(day recount.Day, columns map[int]number) error {
 	return nil
 }
 
-// tableBySQL counts the values of a query, in pages of their order.
-func (s *showing) tableBySQL(ctx context.Context, table, column int, inner string) error {
-	after := ""
-	var all []struct {
-		V text
-		N number
+// pagesBySQL asks for the events and sessions of each page.
+func (s *showing) pagesBySQL(ctx context.Context) error {
+	complete, err := s.valuesBySQL(ctx, "pages", "select pathname as v, session_id from scoped_events where "+s.where(), ", uniqExact(session_id) as m", func(r *valueRow) error {
+		row := recount.DashboardRow(string(r.V))
+		if err := s.show(recount.AllDays, recount.DashboardPages, recount.PageEvents, row, int64(r.N)); err != nil {
+			return err
+		}
+		return s.show(recount.AllDays, recount.DashboardPages, recount.PageSessions, row, int64(r.M))
+	})
+	if complete {
+		s.tell(recount.DashboardPages, recount.PageSessions, recount.PageEvents)
 	}
+	return err
+}
+
+// tablesBySQL counts the values of a query, which holds one for each of some tables.
+func (s *showing) tablesBySQL(ctx context.Context, tables []int, inner string) error {
+	var names []string
+	for _, table := range tables {
+		names = append(names, recount.Dashboard(nil).Tables[table].Name)
+	}
+	complete, err := s.valuesBySQL(ctx, strings.Join(names, ", "), inner, "", func(r *valueRow) error {
+		for i, value := range strings.SplitN(string(r.V), between, len(tables)) {
+			if value == "" {
+				continue
+			}
+			if err := s.show(recount.AllDays, tables[i], 0, s.row(tables[i], value), int64(r.N)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if complete {
+		for _, table := range tables {
+			s.tell(table, 0)
+		}
+	}
+	return err
+}
+
+// valueRow is a value and how often it occurs.
+type valueRow struct {
+	V    text
+	N, M number
+}
+
+// valuesBySQL counts the values of a query in pages of their order, and reports
+// whether that are all.
+func (s *showing) valuesBySQL(ctx context.Context, what, inner, columns string, each func(*valueRow) error) (complete bool, err error) {
+	after := ""
+	var all []valueRow
 	for page := 0; ; page++ {
 		if page == sqlPages {
-			s.Notes = append(s.Notes, fmt.Sprintf("%s has more than %d rows on the server, and is not compared.",
-				recount.Dashboard(nil).Tables[table].Name, sqlPages*sqlRows))
-			return nil
+			s.Notes = append(s.Notes, fmt.Sprintf("The server has more than %d rows of %s, which are not compared.", sqlPages*sqlRows, what))
+			return false, nil
 		}
 		rows := all[:0:0]
-		query := fmt.Sprintf("select v, count() as n from (%s) where v > %s group by v order by v limit %d", inner, quote(after), sqlRows)
+		query := fmt.Sprintf("select v, count() as n%s from (%s) where v > %s group by v order by v limit %d", columns, inner, quote(after), sqlRows)
 		if err := s.query(ctx, query, &rows); err != nil {
-			return err
+			return false, err
 		}
 		all = append(all, rows...)
 		if len(rows) < sqlRows {
@@ -166,18 +280,28 @@ func (s *showing) tableBySQL(ctx context.Context, table, column int, inner strin
 		}
 		after = string(rows[len(rows)-1].V)
 	}
-	for _, r := range all {
-		if err := s.show(recount.AllDays, table, column, recount.DashboardRow(string(r.V)), int64(r.N)); err != nil {
-			return err
+	for i := range all {
+		if err := each(&all[i]); err != nil {
+			return false, err
 		}
 	}
-	s.tell(table, column)
-	return nil
+	return true, nil
 }
 
 // detailsBySQL asks for what only the statistics have, where no other events are
 // in them.
 func (s *showing) detailsBySQL(ctx context.Context) error {
+	var names []named
+	complete, err := s.valuesBySQL(ctx, "custom events", "select event_name as v from scoped_events where "+s.where()+" and type = 'custom_event'", "", func(r *valueRow) error {
+		names = append(names, named{r.V, r.N})
+		return nil
+	})
+	if err == nil && complete {
+		err = s.showNames(names)
+	}
+	if err != nil {
+		return err
+	}
 	var others []struct{ N number }
 	query := fmt.Sprintf("select count() as n from scoped_events where toDate(timestamp, %[1]s) >= %[2]s and toDate(timestamp, %[1]s) <= %[3]s",
 		quote(s.zone()), quote(s.first.String()), quote(s.last.String()))
@@ -191,7 +315,7 @@ func (s *showing) detailsBySQL(ctx context.Context) error {
 		s.Notes = append(s.Notes, fmt.Sprintf("The site holds %d other events on these days: properties and outbound links, which the server does not show by import, are not compared.", int64(others[0].N)))
 		return nil
 	}
-	return s.details(ctx)
+	return s.details(ctx, names)
 }
 
 func (s *showing) query(ctx context.Context, query string, rows any) error {

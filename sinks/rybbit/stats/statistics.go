@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/url"
 	"regexp"
+	"strings"
 
 	"hopper/pipeline/recount"
 )
@@ -31,22 +32,36 @@ func (s *showing) byStatistics(ctx context.Context) error {
 	if err := s.metric(ctx, "exit_page", recount.DashboardExits, false); err != nil {
 		return err
 	}
+	var unsent []string
 	for i, field := range recount.DashboardFields {
+		if table := recount.DashboardDimensions + i; !s.sums.Has(recount.Sent, table) {
+			unsent = append(unsent, recount.Dashboard(nil).Tables[table].Name)
+			continue
+		}
 		if err := s.metric(ctx, field, recount.DashboardDimensions+i, false); err != nil {
 			return err
 		}
 	}
+	if len(unsent) > 0 {
+		s.Notes = append(s.Notes, "Nothing was sent of "+strings.Join(unsent, ", ")+", for which the server was not asked.")
+	}
 	var names struct{ Data []named }
-	if err := s.get(ctx, "ask for custom events", []string{"events", "names"}, s.span(), &names); err != nil {
+	err := s.get(ctx, "ask for custom events", []string{"events", "names"}, s.span(), &names)
+	if err == nil {
+		err = s.showNames(names.Data)
+	}
+	if err != nil {
 		return err
 	}
-	for _, n := range names.Data {
-		if err := s.show(recount.AllDays, recount.DashboardNames, 0, recount.DashboardRow(string(n.EventName)), int64(n.Count)); err != nil {
-			return err
-		}
+	if err := s.titles(ctx); err != nil {
+		return err
 	}
-	s.tell(recount.DashboardNames, 0)
-	return s.details(ctx)
+	var channels struct{ Data struct{ Data []channel } }
+	if err := s.get(ctx, "ask for the channels", []string{"metric"}, s.of("channel"), &channels); err != nil {
+		return err
+	}
+	s.noteChannels(channels.Data.Data)
+	return s.details(ctx, names.Data)
 }
 
 type named struct {
@@ -54,9 +69,28 @@ type named struct {
 	Count     number
 }
 
+// showNames counts custom events.
+func (s *showing) showNames(names []named) error {
+	for _, n := range names {
+		if err := s.show(recount.AllDays, recount.DashboardNames, 0, recount.DashboardRow(string(n.EventName)), int64(n.Count)); err != nil {
+			return err
+		}
+	}
+	s.tell(recount.DashboardNames, 0)
+	return nil
+}
+
 // span are the days, as all routes take them.
 func (s *showing) span() url.Values {
 	return url.Values{"start_date": {s.first.String()}, "end_date": {s.last.String()}, "time_zone": {s.zone()}}
+}
+
+// of asks for all rows by a parameter.
+func (s *showing) of(parameter string) url.Values {
+	query := s.span()
+	query.Set("parameter", parameter)
+	query.Set("limit", everything)
+	return query
 }
 
 func (s *showing) timeSeries(ctx context.Context) error {
@@ -95,9 +129,6 @@ var placed = regexp.MustCompile(`^(?:[A-Z]{2}-[0-9A-Z]{1,3}|)-`)
 
 // metric asks for a table by a parameter. That of pages has events, too.
 func (s *showing) metric(ctx context.Context, parameter string, table int, events bool) error {
-	query := s.span()
-	query.Set("parameter", parameter)
-	query.Set("limit", everything)
 	var answer struct {
 		Data struct {
 			Data []struct {
@@ -106,7 +137,7 @@ func (s *showing) metric(ctx context.Context, parameter string, table int, event
 			}
 		}
 	}
-	if err := s.get(ctx, "ask for the "+parameter+"s", []string{"metric"}, query, &answer); err != nil {
+	if err := s.get(ctx, "ask for the "+parameter+"s", []string{"metric"}, s.of(parameter), &answer); err != nil {
 		return err
 	}
 	for _, r := range answer.Data.Data {
@@ -117,7 +148,7 @@ func (s *showing) metric(ctx context.Context, parameter string, table int, event
 		if value == "" {
 			continue // no city
 		}
-		row := recount.DashboardRow(value)
+		row := s.row(table, value)
 		if err := s.show(recount.AllDays, table, recount.PageSessions, row, int64(r.Count)); err != nil {
 			return err
 		}
@@ -134,8 +165,38 @@ func (s *showing) metric(ctx context.Context, parameter string, table int, event
 	return nil
 }
 
-// details asks for properties and outbound links.
-func (s *showing) details(ctx context.Context) error {
+// titles asks for the pageviews of each title.
+func (s *showing) titles(ctx context.Context) error {
+	query := s.span()
+	query.Set("limit", everything)
+	query.Set("page", "1")
+	var answer struct {
+		Data struct {
+			Data []struct {
+				Value     text
+				Pageviews number
+			}
+			TotalCount number
+		}
+	}
+	if err := s.get(ctx, "ask for the titles", []string{"page-titles"}, query, &answer); err != nil {
+		return err
+	}
+	if n := len(answer.Data.Data); n < int(answer.Data.TotalCount) {
+		s.Notes = append(s.Notes, fmt.Sprintf("The server shows %d of %d titles, and they are not compared.", n, int(answer.Data.TotalCount)))
+		return nil
+	}
+	for _, r := range answer.Data.Data {
+		if err := s.show(recount.AllDays, recount.DashboardTitles, 0, s.row(recount.DashboardTitles, string(r.Value)), int64(r.Pageviews)); err != nil {
+			return err
+		}
+	}
+	s.tell(recount.DashboardTitles, 0)
+	return nil
+}
+
+// details asks for outbound links and for the properties of custom events.
+func (s *showing) details(ctx context.Context, names []named) error {
 	var links struct {
 		Data []struct {
 			URL   text
@@ -151,15 +212,11 @@ func (s *showing) details(ctx context.Context) error {
 		}
 	}
 	s.tell(recount.DashboardLinks, 0)
-	var names struct{ Data []named }
-	if err := s.get(ctx, "ask for custom events", []string{"events", "names"}, s.span(), &names); err != nil {
-		return err
-	}
-	if len(names.Data) > mostNames {
-		s.Notes = append(s.Notes, fmt.Sprintf("The properties of %d custom events would take a request each, and are not compared.", len(names.Data)))
+	if len(names) > mostNames {
+		s.Notes = append(s.Notes, fmt.Sprintf("The properties of %d custom events would take a request each, and are not compared.", len(names)))
 		return nil
 	}
-	for _, n := range names.Data {
+	for _, n := range names {
 		if err := s.properties(ctx, string(n.EventName)); err != nil {
 			return err
 		}

@@ -64,6 +64,7 @@ func (s *Server) Show(ctx context.Context, sums *recount.Sums, first, last recou
 	run := &showing{Server: s, sums: sums, first: first, last: last}
 	err := run.get(ctx, "look up the site", nil, nil, &run.site)
 	if err == nil {
+		run.explainImports(ctx)
 		err = run.bySQL(ctx)
 	}
 	if err == nil {
@@ -146,6 +147,18 @@ func inPlainWords(err error) error {
 		}
 	}
 	return err
+}
+
+// row returns a value's row of a table.
+func (s *showing) row(table int, value string) string {
+	if i := table - recount.DashboardDimensions; i >= 0 && strings.HasSuffix(recount.DashboardFields[i], "_version") {
+		at := strings.LastIndexByte(value, ' ')
+		if at < 0 {
+			at = len(value)
+		}
+		value = recount.VersionOf(value[:at], strings.TrimSpace(value[at:]))
+	}
+	return recount.DashboardRow(value)
 }
 
 // show adds an amount.

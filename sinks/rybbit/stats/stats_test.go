@@ -3,6 +3,7 @@ package stats
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -34,7 +35,9 @@ func (f *fake) Get(_ context.Context, _ string, path []string, query url.Values,
 	switch path[len(path)-1] {
 	case "7":
 		content = `{"siteId":7,"organizationId":"org"}`
-	case "metric":
+	case "imports":
+		content = `{"data":[{"importId":"one","skippedEvents":12,"invalidEvents":"1"},{"importId":"other","skippedEvents":99}]}`
+	case "metric", "page-titles":
 		content = `{"data":{"data":[{"value":5,"count":"3","pageviews":4},{"value":"-","count":1}],"totalCount":2}}`
 	case "time-series":
 		content = `{"data":[{"time":"2024-05-01 00:00:00","sessions":4,"users":3,"pageviews":9,"bounce_rate":25,"session_duration":10.5},{"time":"2024-05-02 00:00:00","bounce_rate":null}]}`
@@ -132,5 +135,44 @@ func TestValues(t *testing.T) {
 		if got := placed.ReplaceAllString(in, ""); got != want {
 			t.Errorf("%q: got %q", in, got)
 		}
+	}
+}
+
+// TestExplain says what the pattern of the days' differences looks like.
+func TestExplain(t *testing.T) {
+	for name, c := range map[string]struct {
+		sent, shown []int64
+		want        string
+	}{
+		"equal":   {[]int64{3, 4}, []int64{3, 4}, ""},
+		"shifted": {[]int64{3, 4}, []int64{2, 5}, "those of Europe/Vienna"},
+		"twice":   {[]int64{3, 4}, []int64{6, 8}, "twice what was sent on each of 2 days"},
+		"window":  {[]int64{3, 4, 5}, []int64{0, 0, 5}, "nothing on 2 of 3 days, 2024-05-01 to 2024-05-02"},
+		"beside":  {[]int64{3, 4, 5}, []int64{3, 5, 9}, "more than was sent on 2 of 3 days, 2024-05-02 to 2024-05-03"},
+		"mixed":   {[]int64{3, 4, 5}, []int64{2, 4, 9}, ""},
+	} {
+		out := new(recount.Comparison)
+		for i := range c.sent {
+			out.Days = append(out.Days, recount.DayLines{Date: fmt.Sprintf("2024-05-%02d", i+1), Lines: []recount.Line{
+				{Table: "days", Measure: "pageviews", Sent: c.sent[i], Shown: &c.shown[i]},
+			}})
+		}
+		Explain(out, "Europe/Vienna")
+		got := strings.Join(out.Notes, " ")
+		if !strings.Contains(got, c.want) || c.want == "" && got != "" {
+			t.Errorf("%s: got %q", name, got)
+		}
+	}
+}
+
+// TestSkippedEventsAreTold reads the counters of the imports.
+func TestSkippedEventsAreTold(t *testing.T) {
+	f := new(fake)
+	s := &Server{Asker: f, Imports: []string{"one"}}
+	if err := ask(t, s); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(s.Notes, " "); !strings.Contains(got, "skipped 12 events") || !strings.Contains(got, "found 1 event ") {
+		t.Errorf("got %q", got)
 	}
 }

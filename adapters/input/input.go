@@ -9,6 +9,7 @@ package input
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -159,23 +160,30 @@ func (in *Input) Text(ctx context.Context) (io.ReadCloser, error) {
 }
 
 // Head returns the beginning of the content as Open gives it, at most 64 KiB.
-// Where it has to be read again and cannot be, it is empty; Open tells why.
+// Where it has to be read again and cannot be, it is empty; Open tells why. It is
+// empty too when the inputs' context has ended, so that whoever looks at a million
+// heads ends soon.
 func (in *Input) Head() []byte {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if in.shared.ctx.Err() != nil {
+		return nil
+	}
 	if in.head != nil || in.contents == nil {
 		return in.head
 	}
 	if latest := in.shared.latest.Load(); latest != nil && latest.of == in {
 		return latest.head
 	}
-	head := make([]byte, headSize)
-	n, err := in.readHead(in.shared.ctx, head)
+	buffer := heads.Get().(*[headSize]byte)
+	defer heads.Put(buffer)
+	n, err := in.readHead(in.shared.ctx, buffer[:])
 	if err != nil {
 		return nil
 	}
-	in.shared.latest.Store(&keptHead{in, head[:n]})
-	return head[:n]
+	head := bytes.Clone(buffer[:n])
+	in.shared.latest.Store(&keptHead{in, head})
+	return head
 }
 
 // TextHead is Head as Text gives it.

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -71,6 +72,25 @@ type shared struct {
 	// latest is the head that was read again last: whoever looks at an input
 	// asks for its head several times.
 	latest atomic.Pointer[keptHead]
+
+	mu    sync.Mutex
+	lists map[string][]string // see Share
+}
+
+// Share returns list, or an equal one that was given before for an input of the same
+// command: thousands of files have the same columns. Neither may be changed.
+func (in *Input) Share(list []string) []string {
+	in.shared.mu.Lock()
+	defer in.shared.mu.Unlock()
+	key := strings.Join(list, "\x00")
+	if known, ok := in.shared.lists[key]; ok {
+		return known
+	}
+	if in.shared.lists == nil {
+		in.shared.lists = map[string][]string{}
+	}
+	in.shared.lists[key] = list
+	return list
 }
 
 // keptHead is the beginning of an input's content.

@@ -20,7 +20,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"unique"
 
 	"hopper/adapters/input"
 	"hopper/adapters/input/rows/record"
@@ -134,13 +133,12 @@ func declared(ctx context.Context, t *text.Table, inputs []*input.Input) (*text.
 }
 
 func newTable(in *input.Input, header []string) *Table {
-	t := &Table{Input: in, Header: header, late: new(late)}
-	t.Columns = make([]string, len(header))
+	columns := make([]string, len(header))
 	table := commonTable(header)
 	for i, name := range header {
-		t.Columns[i] = unique.Make(Name(name[len(table):])).Value()
+		columns[i] = Name(name[len(table):])
 	}
-	return t
+	return &Table{Input: in, Header: header, Columns: in.Share(columns), late: new(late)}
 }
 
 // commonTable returns the name of a table that stands before each of several columns,

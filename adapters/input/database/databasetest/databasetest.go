@@ -88,8 +88,9 @@ func MariaDB(t *testing.T) *Database {
 	dir, port := t.TempDir(), freePort(t)
 	s := &server{t: t, dir: dir}
 	s.own()
-	s.run(install, "--no-defaults", "--datadir="+filepath.Join(dir, "data"), "--auth-root-authentication-method=normal", "--skip-test-db")
-	s.start(daemon, "--no-defaults", "--datadir="+filepath.Join(dir, "data"), "--socket="+filepath.Join(dir, "s"), "--pid-file="+filepath.Join(dir, "pid"),
+	// Two servers in one temporary directory take each other's files away.
+	s.run(install, "--no-defaults", "--datadir="+filepath.Join(dir, "data"), "--tmpdir="+dir, "--auth-root-authentication-method=normal", "--skip-test-db")
+	s.start(daemon, "--no-defaults", "--datadir="+filepath.Join(dir, "data"), "--tmpdir="+dir, "--socket="+filepath.Join(dir, "s"), "--pid-file="+filepath.Join(dir, "pid"),
 		"--bind-address=127.0.0.1", "--port="+strconv.Itoa(port), "--innodb-flush-log-at-trx-commit=0", "--default-time-zone=-05:00")
 	at := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	admin := open(t, "mysql", "root@tcp("+at+")/")

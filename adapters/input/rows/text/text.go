@@ -22,7 +22,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"unique"
 
 	"hopper/adapters/input"
 )
@@ -105,6 +104,7 @@ func Find(ctx context.Context, in *input.Input) ([]*Table, error) {
 	for i, name := range t.Columns {
 		t.Columns[i] = t.encoding.decode(name)
 	}
+	t.Columns = in.Share(t.Columns)
 	return []*Table{t}, nil
 }
 
@@ -137,9 +137,7 @@ func sniff(head string) (*Table, error) {
 		t.Dialect.Quoted, t.Dialect.Escaped = d.conventions(header, rest)
 	}
 	for _, name := range row.Cells {
-		// Thousands of inputs have the same header, and none of them needs to keep
-		// the head that it was found in.
-		t.Columns = append(t.Columns, unique.Make(strings.TrimSpace(name)).Value())
+		t.Columns = append(t.Columns, strings.Clone(strings.TrimSpace(name))) // not to keep the head
 	}
 	return t, nil
 }

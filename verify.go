@@ -66,6 +66,10 @@ type ShownVerification struct {
 	Requests int  `json:"requests"`
 }
 
+// shownFor is how long a server may be away that is asked what it shows. Budgets of
+// requests a minute are waited for, those of a day are not.
+const shownFor = 2 * time.Minute
+
 // VerifyShown asks the server what it shows of the export and compares that with
 // what was sent. Where the export's own rows can be counted, they stand beside.
 func (e *Export) VerifyShown(ctx context.Context, where Shown) (*ShownVerification, error) {
@@ -85,7 +89,10 @@ func (e *Export) VerifyShown(ctx context.Context, where Shown) (*ShownVerificati
 			return fidelity > wire.Derived
 		}
 	}
-	server := &stats.Server{Asker: where.Client, Zone: zone, Imports: where.Imports}
+	server := &stats.Server{
+		Asker: where.Client, Zone: zone, Imports: where.Imports,
+		Patience: rybbit.Options{RetryFor: shownFor, Log: e.options.Log},
+	}
 	v, err := e.verify(ctx, where.Wire, func(ctx context.Context, reading *adapters.Reading, opt adapters.Options, t pipeline.Translation) (*recount.Comparison, error) {
 		export := recount.Export{Facts: reading.Facts, Source: reading.Source, Progress: e.came, Scratch: opt.Scratch()}
 		return recount.CompareShown(ctx, export, t, recount.Server{Zone: zone, Show: server.Show, Changes: changes})

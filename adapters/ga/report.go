@@ -240,7 +240,7 @@ func (v rowValues) has(f field) bool { _, ok := v[f]; return ok }
 func (v rowValues) key(fields []field) string {
 	values := make([]string, len(fields))
 	for i, f := range fields {
-		values[i] = v[f]
+		values[i] = strings.ReplaceAll(v[f], separator, "")
 	}
 	return strings.Join(values, separator)
 }

@@ -64,6 +64,14 @@ func (r *dayRows) add(key string, line uint64, s reconstruct.Sums) (added, summe
 	return true, ok
 }
 
+// keyOf joins the cells of the key columns; a NUL in one of them is no part of it.
+func keyOf(cells []string) string {
+	for i, cell := range cells {
+		cells[i] = strings.ReplaceAll(cell, "\x00", "")
+	}
+	return strings.Join(cells, "\x00")
+}
+
 // cells takes a key apart.
 func cells(key string) []string { return strings.Split(key, "\x00") }
 
@@ -169,7 +177,7 @@ func (d *day) add(s *sumsTable, r *sumsRow) {
 			t.has |= 1 << m
 		}
 	}
-	added, summed := t.add(strings.Join(parts, "\x00"), r.hash(), reconstruct.Sums{Visits: n[0], Bounces: n[1], Visitors: n[2], Pageviews: n[3], Duration: n[4]})
+	added, summed := t.add(keyOf(parts), r.hash(), reconstruct.Sums{Visits: n[0], Bounces: n[1], Visitors: n[2], Pageviews: n[3], Duration: n[4]})
 	switch {
 	case !added:
 		d.omits = append(d.omits, reject{at: at, reason: OmitRow})

@@ -217,7 +217,7 @@ func (v *verifier) readTable(ctx context.Context, t *sumsTable) error {
 				keys[i] = ""
 			}
 		}
-		return v.addRow(day, k, canonical(k, strings.Join(keys, "\x00")), n, columns)
+		return v.addRow(day, k, canonical(k, keyOf(keys)), n, columns)
 	})
 }
 

@@ -57,7 +57,7 @@ func visitorTable(ctx context.Context, sessions []*rows.Table, opt adapters.Opti
 	return sortedTables(ctx, sessions, opt, func(cell func(...string) string) (id, value string) {
 		cells := make([]string, len(ofVisitor))
 		for i, column := range ofVisitor {
-			cells[i] = cell(column)
+			cells[i] = strings.ReplaceAll(cell(column), "\x00", "") // which parts them
 		}
 		return cell("session_id"), strings.Join(cells, "\x00")
 	})

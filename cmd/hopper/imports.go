@@ -136,9 +136,9 @@ func printImports(out io.Writer, rows []importRow) error {
 			case r.Ledger.Stored != r.Total() && !r.Gone && !r.Unlisted:
 				settled += " (differs)"
 			}
-			inputs = strings.Join(r.Ledger.Inputs, " ")
+			inputs = printable(strings.Join(r.Ledger.Inputs, " "))
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Platform, r.Started, status,
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, printable(r.Platform), printable(r.Started), status,
 			humanize.Comma(r.Imported), humanize.Comma(r.Skipped), humanize.Comma(r.Invalid), settled, inputs)
 	}
 	if err := table.Flush(); err != nil || len(rows) < rybbit.ListedImports {
@@ -251,7 +251,7 @@ their events twice.`,
 			}
 			removed, err := ledger.Clean(state, time.Now().Add(-days))
 			for _, path := range removed {
-				fmt.Fprintln(cmd.OutOrStdout(), path)
+				fmt.Fprintln(cmd.OutOrStdout(), printable(path))
 			}
 			if !g.quiet && err == nil {
 				fmt.Fprintf(cmd.ErrOrStderr(), "removed %s of migrations that were complete before %s\n",

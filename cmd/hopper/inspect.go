@@ -74,15 +74,21 @@ type inspection hopper.Inspection
 func (r *inspection) print(out io.Writer) error {
 	var b strings.Builder
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "source\t%s\nshape\t%s\nschema\t%s\n", r.Source, r.Shape, r.Schema)
-	fmt.Fprintf(table, "inputs\t%s\n", strings.Join(r.Inputs, "\n\t"))
+	fmt.Fprintf(table, "source\t%s\nshape\t%s\nschema\t%s\n", r.Source, printable(r.Shape), printable(r.Schema))
+	for i, name := range r.Inputs {
+		label := "inputs"
+		if i > 0 {
+			label = ""
+		}
+		fmt.Fprintf(table, "%s\t%s\n", label, printable(name))
+	}
 	fmt.Fprintf(table, "rows\t%s\nevents\t%s\n", humanize.Comma(r.Rows), humanize.Comma(r.Events))
 	if r.Events > 0 {
 		fmt.Fprintf(table, "from\t%s\nto\t%s\n", r.Earliest, r.Latest)
 	}
 	table.Flush()
 	for _, note := range r.Notes {
-		fmt.Fprintf(&b, "\nnote: %s\n", note)
+		fmt.Fprintf(&b, "\nnote: %s\n", printable(note))
 	}
 	for _, part := range []struct {
 		title string
@@ -97,7 +103,7 @@ func (r *inspection) print(out io.Writer) error {
 		table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 		for _, kind := range part.tally.Kinds() {
 			o := part.tally[kind]
-			fmt.Fprintf(table, "  %s\t%s\tfirst: %s\n", humanize.Comma(o.Count), kind, o.First())
+			fmt.Fprintf(table, "  %s\t%s\tfirst: %s\n", humanize.Comma(o.Count), printable(kind), printable(fmt.Sprint(o.First())))
 		}
 		table.Flush()
 	}

@@ -79,7 +79,7 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 	results := make([]siteResult, len(entries))
 	for i, e := range entries {
 		if !f.quiet && f.logFormat == "text" {
-			fmt.Fprintf(screen, "site %s (%d of %d)\n", e.name, i+1, len(entries))
+			fmt.Fprintf(screen, "site %s (%d of %d)\n", printable(e.name), i+1, len(entries))
 		}
 		result, err := f.importSite(cmd, e)
 		code := exitCode(err)

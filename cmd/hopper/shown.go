@@ -94,7 +94,7 @@ func printShown(out io.Writer, v *hopper.ShownVerification) error {
 	}
 	table.Flush()
 	for _, note := range v.Notes {
-		fmt.Fprintf(&b, "\nnote: %s\n", note)
+		fmt.Fprintf(&b, "\nnote: %s\n", printable(note))
 	}
 	printWorst(&b, v.Worst)
 	b.WriteByte('\n')

@@ -161,7 +161,7 @@ type verification hopper.Verification
 func (v *verification) print(out io.Writer) error {
 	var b strings.Builder
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "source\t%s\nschema\t%s\n", v.Shape, v.Schema)
+	fmt.Fprintf(table, "source\t%s\nschema\t%s\n", printable(v.Shape), printable(v.Schema))
 	fmt.Fprintf(table, "rows\t%s\nevents\t%s in the wire format %s\n", humanize.Comma(v.Rows), humanize.Comma(v.Events), v.Wire)
 	if n := len(v.Days); n > 0 {
 		fmt.Fprintf(table, "days\t%d, %s to %s\n", n, v.Days[0].Date, v.Days[n-1].Date)
@@ -184,7 +184,7 @@ func (v *verification) print(out io.Writer) error {
 	}
 	table.Flush()
 	for _, note := range v.Notes {
-		fmt.Fprintf(&b, "\nnote: %s\n", note)
+		fmt.Fprintf(&b, "\nnote: %s\n", printable(note))
 	}
 	if len(v.Rejected)+len(v.Omitted) > 0 {
 		b.WriteByte('\n')

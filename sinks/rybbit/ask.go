@@ -10,7 +10,13 @@ import (
 // Patiently makes a request that changes nothing until it is answered, or until
 // the patience of opt is at its end, which is an [AwayError].
 func (c *Client) Patiently(ctx context.Context, opt Options, request func(context.Context) error) error {
-	retry := opt.filled().patience(c.working.Load)
+	return opt.Patiently(ctx, c.working.Load, request)
+}
+
+// Patiently is [Client.Patiently] for requests of others; working reports whether
+// the server has accepted the key.
+func (o Options) Patiently(ctx context.Context, working func() bool, request func(context.Context) error) error {
+	retry := o.filled().patience(working)
 	for {
 		err := request(ctx)
 		if err == nil {

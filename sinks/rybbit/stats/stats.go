@@ -36,6 +36,8 @@ type Server struct {
 	Zone *time.Location
 	// Imports are those to count; none are all events of the site.
 	Imports []string
+	// Patience says how long the server is waited for.
+	Patience rybbit.Options
 
 	// BySQL says, after [Server.Show], that the server was asked in SQL.
 	BySQL bool
@@ -43,6 +45,8 @@ type Server struct {
 	Notes []string
 	// Requests counts the calls.
 	Requests int
+
+	answered bool
 }
 
 // showing is one run of [Server.Show].
@@ -109,33 +113,16 @@ func (s *showing) get(ctx context.Context, call string, route []string, query ur
 	})
 }
 
-// How long a server is waited for that has had too many requests.
-const (
-	firstWait = 5 * time.Second
-	mostWait  = 65 * time.Second
-	mostTries = 8
-)
-
-// patiently waits and asks again where the server has had too many requests.
+// patiently waits and asks again where the server is away or has had too many
+// requests.
 func (s *Server) patiently(ctx context.Context, ask func() error) error {
-	wait := firstWait
-	for try := 1; ; try++ {
+	err := s.Patience.Patiently(ctx, func() bool { return s.answered }, func(context.Context) error {
 		s.Requests++
 		err := ask()
-		var status *rybbit.StatusError
-		if !errors.As(err, &status) || status.Status != http.StatusTooManyRequests || try == mostTries {
-			return inPlainWords(err)
-		}
-		if status.RetryAfter > 0 {
-			wait = status.RetryAfter
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(wait):
-		}
-		wait = min(2*wait, mostWait)
-	}
+		s.answered = s.answered || err == nil
+		return err
+	})
+	return inPlainWords(err)
 }
 
 // inPlainWords adds which scope a key needs.

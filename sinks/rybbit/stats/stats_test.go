@@ -83,7 +83,7 @@ func TestImportsAreNamedInSQL(t *testing.T) {
 
 func TestWithoutSQL(t *testing.T) {
 	for _, refusal := range []*rybbit.StatusError{
-		{Status: http.StatusNotFound}, {Status: http.StatusForbidden, Message: "Insufficient scope (required: sql:read)"},
+		{Status: http.StatusNotFound, RetryAfter: -1}, {Status: http.StatusForbidden, Message: "Insufficient scope (required: sql:read)"},
 	} {
 		f := &fake{noSQL: refusal}
 		s := &Server{Asker: f}

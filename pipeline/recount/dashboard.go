@@ -164,12 +164,15 @@ func shownFact(f *Fact) *Hit {
 	h.At = wholeSeconds(h.At)
 	own := h.Rows
 	h.Rows = make([]string, len(DashboardFields))
-	for i, from := range map[int]int{0: referrers, 2: countries, 6: systems, 7: devices} {
+	for i, from := range map[int]int{0: referrers, 1: hosts, 2: countries, 3: regions, 4: cities, 6: systems, 7: devices, 8: languages, 9: utmSources} {
 		if value := own[from]; value != None {
 			h.Rows[i] = DashboardRow(strings.TrimPrefix(value, "www."))
 		}
 	}
 	h.Name = DashboardRow(h.Name)
+	if f.Kind == pipeline.Pageview && own[titles] != None {
+		h.Title = DashboardRow(own[titles])
+	}
 	if h.Page == "" && f.Page != "" {
 		h.Page = Clip(pageOf(f.Page))
 	}

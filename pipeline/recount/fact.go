@@ -95,13 +95,13 @@ func (f *Fact) dimensions() []string {
 	var version, osVersion string
 	vocabulary.Normalize(&browser, &version, &os, &osVersion, &device)
 	if f.Browser != "" {
-		d[browsers] = orNone(family(browser))
+		d[browsers] = orNone(clientName(family(browser)))
 	}
 	if f.OS != "" {
-		d[systems] = orNone(os)
+		d[systems] = orNone(clientName(os))
 	}
 	if f.Device != "" {
-		d[devices] = orNone(device)
+		d[devices] = orNone(clientName(device))
 	}
 	code, _ := places.Country(f.Country)
 	if f.Country != "" {
@@ -112,7 +112,7 @@ func (f *Fact) dimensions() []string {
 		d[regions] = orNone(region)
 	}
 	if f.City != "" {
-		d[cities] = Clip(f.City)
+		d[cities] = cityName(f.City)
 	}
 	if f.Source != "" {
 		d[utmSources] = Clip(f.Source)
@@ -197,6 +197,13 @@ const keyUnits = 200
 
 // Clip returns the part of a text that distinguishes rows.
 func Clip(s string) string { return pipeline.Cut(strings.ToValidUTF8(s, "\uFFFD"), keyUnits) }
+
+// clientName returns the part of a browser's, system's or device's name that every
+// wire format has a place for.
+func clientName(s string) string { return pipeline.Cut(strings.ToValidUTF8(s, "\uFFFD"), 20) }
+
+// cityName is clientName for a city.
+func cityName(s string) string { return pipeline.Cut(strings.ToValidUTF8(s, "\uFFFD"), 60) }
 
 // pageOf returns a path as a browser tells it.
 func pageOf(path string) string {

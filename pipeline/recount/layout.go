@@ -153,7 +153,7 @@ var events = Layout{
 			h.Name = Clip(ev.Name)
 		}
 		for i, word := range [eventDimensions]string{
-			hostOf(ev.Referrer), family(ev.Browser), ev.OS, ev.Device, ev.Country, ev.Region, Clip(ev.City), sourceOf(ev.Query),
+			hostOf(ev.Referrer), clientName(family(ev.Browser)), clientName(ev.OS), clientName(ev.Device), ev.Country, ev.Region, cityName(ev.City), sourceOf(ev.Query),
 			Clip(ev.Hostname), queryRow(ev.Query), Clip(ev.Title), ev.Language, screenOf(ev), propertiesOf(ev),
 		} {
 			h.Rows[i] = orNone(word)

@@ -262,7 +262,13 @@ func TestLongTexts(t *testing.T) {
 	long := strings.Repeat("ü/", 2000)
 	facts[1].Page, events[1].Path = "/"+long, "/"+long
 	facts[2].Name, events[2].Name = long, long
-	c := compareFor(t, facts, events, pipeline.Translation{Target: pipeline.Target{Limits: pipeline.Limits{Path: 2048, Name: 255}}})
+	for i := range facts {
+		f, ev := &facts[i], &events[i]
+		f.Browser, f.OS, f.Device, f.City = "Browser"+long, "System"+long, "Device"+long, "City"+long
+		ev.Browser, ev.OS, ev.Device, ev.City = f.Browser, f.OS, f.Device, f.City
+	}
+	limits := pipeline.Limits{Path: 2048, Name: 255, Browser: 30, OS: 25, Device: 20, City: 60}
+	c := compareFor(t, facts, events, pipeline.Translation{Target: pipeline.Target{Limits: limits}})
 	if !c.Holds() || len(c.Stats.Repaired) == 0 {
 		t.Errorf("got %+v, repaired %v", c.Worst, c.Stats.Repaired)
 	}

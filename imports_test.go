@@ -10,9 +10,10 @@ import (
 )
 
 // importsOfModule returns, for each package of the module, those that it imports.
+// All begin with "hopper", whatever path the module was given.
 func importsOfModule(t *testing.T) map[string][]string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "./...")
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,Module", "./...")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
@@ -22,6 +23,7 @@ func importsOfModule(t *testing.T) map[string][]string {
 		var p struct {
 			ImportPath string
 			Imports    []string
+			Module     struct{ Path string }
 		}
 		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
 			return found
@@ -29,8 +31,9 @@ func importsOfModule(t *testing.T) map[string][]string {
 			t.Fatal(err)
 		}
 		for _, imported := range p.Imports {
-			if imported == "hopper" || strings.HasPrefix(imported, "hopper/") {
-				found[p.ImportPath] = append(found[p.ImportPath], imported)
+			if under, ok := strings.CutPrefix(imported+"/", p.Module.Path+"/"); ok {
+				importer := "hopper" + strings.TrimPrefix(p.ImportPath, p.Module.Path)
+				found[importer] = append(found[importer], strings.TrimSuffix("hopper/"+under, "/"))
 			}
 		}
 	}

@@ -1,7 +1,11 @@
 package plausible
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -139,11 +143,102 @@ func tellRow(f *recount.Fact, t *rows.Table, row *rows.Row) {
 	case referrer == "" && source == "":
 		f.Referrer = recount.None
 	}
+	f.BrowserVersion, f.OSVersion = cell("browser_version"), cell("operating_system_version", "os_version")
+	if !strings.Contains(f.Page, "?") {
+		f.Query = campaign(cell)
+	}
 	if f.Name = cell("name", "event_name"); f.Name != "pageview" {
 		f.Kind = pipeline.Custom
 	}
-	if f.Name == "Outbound Link: Click" && strings.Contains(cell("meta.key"), "url") && strings.Contains(cell("meta.value"), "://") {
-		f.Kind = pipeline.Outbound
+	f.Values = propertiesOf(t, row)
+	earned(f, cell)
+	if f.Name != "Outbound Link: Click" {
+		return
+	}
+	for i, p := range f.Values {
+		if p.Key == "url" && strings.Contains(p.Value, "://") {
+			f.Kind, f.Link, f.Values = pipeline.Outbound, p.Value, slices.Delete(f.Values, i, i+1)
+			return
+		}
+	}
+}
+
+// campaign returns the UTM values as a query.
+func campaign(cell func(...string) string) string {
+	var query []string
+	for _, name := range [...]string{"utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term"} {
+		if value := cell(name); value != "" {
+			query = append(query, name+"="+url.QueryEscape(value))
+		}
+	}
+	return cmp.Or(strings.Join(query, "&"), recount.None)
+}
+
+// propertiesOf returns the custom properties of a row, or nil where they are
+// written in a way that is for the translation alone.
+func propertiesOf(t *rows.Table, row *rows.Row) []pipeline.Property {
+	out := []pipeline.Property{}
+	if i := t.Column("meta", "props", "properties", "custom_props", "custom_properties"); i >= 0 {
+		var members map[string]string
+		if cell := row.Literal(i); cell != "" && json.Unmarshal([]byte(cell), &members) != nil {
+			return nil
+		}
+		for key, value := range members {
+			out = append(out, pipeline.Property{Key: key, Value: value})
+		}
+	}
+	k, v := t.Column("meta.key"), t.Column("meta.value")
+	if k < 0 || v < 0 {
+		return out
+	}
+	keys, ok := between(row.Literal(k))
+	values, fine := between(row.Literal(v))
+	if !ok || !fine || len(keys) != len(values) {
+		return nil
+	}
+	for i := range keys {
+		out = append(out, pipeline.Property{Key: keys[i], Value: values[i]})
+	}
+	return out
+}
+
+// between returns what stands between an array's quotes, and reports whether no
+// quote is within.
+func between(array string) ([]string, bool) {
+	array = strings.TrimSpace(array)
+	if array == "" || array == "[]" {
+		return nil, true
+	}
+	if len(array) < 4 || strings.Contains(array, `\`) {
+		return nil, false
+	}
+	parts := strings.Split(array[1:len(array)-1], array[1:2])
+	var out []string
+	for i, part := range parts {
+		switch within := strings.Trim(part, ", ") == ""; {
+		case i%2 == 1:
+			out = append(out, part)
+		case !within, part == "" && i > 0 && i < len(parts)-1:
+			return nil, false
+		}
+	}
+	return out, len(parts)%2 == 1
+}
+
+// earned adds the revenue to the properties.
+func earned(f *recount.Fact, cell func(...string) string) {
+	amount, currency := cell("revenue_source_amount", "revenue_reporting_amount"), strings.Trim(cell("revenue_source_currency", "revenue_reporting_currency"), "\x00 ")
+	n, err := strconv.ParseFloat(amount, 64)
+	if amount == "" || f.Values == nil || n == 0 && currency == "" {
+		return
+	}
+	if err != nil || strings.ContainsAny(currency, `\`) {
+		f.Values = nil
+		return
+	}
+	f.Values = append(f.Values, pipeline.Property{Key: "revenue", Value: strconv.FormatFloat(n, 'f', -1, 64)})
+	if currency != "" {
+		f.Values = append(f.Values, pipeline.Property{Key: "currency", Value: currency})
 	}
 }
 

@@ -227,7 +227,31 @@ func (v *verifier) day(t *sumsTable, cell string) (string, bool) {
 		_, err := recount.ParseDay(cell)
 		return cell, err == nil
 	}
+	if day := dayWithin(cell, t.Input.Base); day != "" {
+		return day, true
+	}
 	return t.dates.day(cell)
+}
+
+// dayWithin reads 3/1/2024 and 01.03.2024 where but one order of day and month
+// is among the days of the file's name.
+func dayWithin(cell, base string) string {
+	days := namedDays.FindStringSubmatch(base)
+	numbers := strings.FieldsFunc(cell, func(r rune) bool { return strings.ContainsRune("/.-", r) })
+	if days == nil || len(numbers) != 3 || len(numbers[2]) != 4 {
+		return ""
+	}
+	var found []string
+	for _, order := range [...][2]string{{numbers[0], numbers[1]}, {numbers[1], numbers[0]}} {
+		at, err := time.Parse("2006-1-2", numbers[2]+"-"+order[0]+"-"+order[1])
+		if compact := at.Format("20060102"); err == nil && compact >= days[1] && compact <= days[2] {
+			found = append(found, at.Format(time.DateOnly))
+		}
+	}
+	if len(found) == 1 || len(found) == 2 && found[0] == found[1] {
+		return found[0]
+	}
+	return ""
 }
 
 // amount reads a number by itself where it is written plainly.

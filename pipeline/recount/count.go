@@ -44,7 +44,7 @@ type Count struct {
 }
 
 // untoldSet are bits for what a row does not tell, one for each dimension above.
-type untoldSet uint16
+type untoldSet uint32
 
 const (
 	noSession untoldSet = 1 << iota

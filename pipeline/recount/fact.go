@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"net/url"
 	"slices"
 	"strings"
@@ -44,6 +45,12 @@ type Fact struct {
 	// Title and Properties, the names of all with spaces between, are [None] where
 	// the row says that there is none.
 	Query, Title, Language, Screen, Properties string
+	// BrowserVersion and OSVersion stand beside Browser and OS. Link is where an
+	// outbound click leads.
+	BrowserVersion, OSVersion, Link string
+	// Values are all properties; nil is not told, and empty is none. Properties
+	// need not be told beside it.
+	Values []pipeline.Property
 	// Fate says whether the export's own rules make an event of the row.
 	Fate Fate
 }
@@ -92,7 +99,7 @@ func (f *Fact) dimensions() []string {
 		d[referrers] = orNone(hostOf(f.Referrer))
 	}
 	browser, os, device := f.Browser, f.OS, f.Device
-	var version, osVersion string
+	version, osVersion := f.BrowserVersion, f.OSVersion
 	vocabulary.Normalize(&browser, &version, &os, &osVersion, &device)
 	if f.Browser != "" {
 		d[browsers] = orNone(clientName(family(browser)))
@@ -119,6 +126,12 @@ func (f *Fact) dimensions() []string {
 	}
 	if f.Host != "" && !strings.ContainsFunc(f.Host, notOfName) { // else it is not shown as it is
 		d[hosts] = orNone(strings.TrimRight(Clip(strings.ToLower(f.Host)), "."))
+	}
+	if f.BrowserVersion != "" {
+		d[browserVersions] = orNone(version)
+	}
+	if f.OSVersion != "" {
+		d[osVersions] = orNone(osVersion)
 	}
 	f.describe(d)
 	return d
@@ -147,6 +160,34 @@ func (f *Fact) describe(d []string) {
 			d[properties] = namesRow(strings.Fields(f.Properties))
 		}
 	}
+	if f.Values != nil && !slices.ContainsFunc(f.Values, isLong) {
+		d[values] = valuesRow(f.Values)
+	}
+	if f.Link != "" {
+		d[links] = orNone(hostOf(f.Link))
+	}
+}
+
+// isLong reports whether a wire format may shorten a property.
+func isLong(p pipeline.Property) bool { return len(p.Key)+len(p.Value) > keyUnits }
+
+// valuesRow is the row of an event's properties: their names, and a digit for
+// their values.
+func valuesRow(properties []pipeline.Property) string {
+	if len(properties) == 0 {
+		return None
+	}
+	digest := uint32(0)
+	var names []string
+	for _, p := range properties { // in any order
+		one := fnv.New32a()
+		for _, text := range [...]string{p.Key, NoValue, p.Value} {
+			io.WriteString(one, text)
+		}
+		digest += one.Sum32()
+		names = append(names, p.Key)
+	}
+	return namesRow(names) + fmt.Sprintf(" (values %x)", digest&0xf)
 }
 
 // longAddress is the length, in bytes, from which wire formats may shorten a query.

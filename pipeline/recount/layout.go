@@ -117,6 +117,10 @@ const (
 	languages
 	screens
 	properties
+	browserVersions
+	osVersions
+	values
+	links
 	eventDimensions
 )
 
@@ -143,6 +147,10 @@ var events = Layout{
 		dimensionOfEvents("languages", languages),
 		dimensionOfEvents("screens", screens),
 		{Name: "properties", By: ByDimension, Dimension: properties, Columns: []Column{{Events, "events", 0}}},
+		dimensionOfEvents("browser versions", browserVersions),
+		dimensionOfEvents("system versions", osVersions),
+		{Name: "property values", By: ByDimension, Dimension: values, Columns: []Column{{Events, "events", 0}}},
+		{Name: "outbound links", By: ByDimension, Dimension: links, Columns: []Column{{Events, "events", 0}}},
 		{Name: "custom events", By: ByName, Columns: []Column{{Events, "events", 0}}},
 	},
 	Hit: func(ev *pipeline.Event, h *Hit) {
@@ -155,6 +163,7 @@ var events = Layout{
 		for i, word := range [eventDimensions]string{
 			hostOf(ev.Referrer), clientName(family(ev.Browser)), clientName(ev.OS), clientName(ev.Device), ev.Country, ev.Region, cityName(ev.City), sourceOf(ev.Query),
 			Clip(ev.Hostname), queryRow(ev.Query), Clip(ev.Title), ev.Language, screenOf(ev), propertiesOf(ev),
+			ev.BrowserVersion, ev.OSVersion, valuesRow(ev.Properties), hostOf(ev.Target),
 		} {
 			h.Rows[i] = orNone(word)
 		}

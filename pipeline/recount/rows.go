@@ -26,7 +26,7 @@ func Compare(ctx context.Context, e Export, t pipeline.Translation) (*Comparison
 // compareWithin is Compare with sorters that take this much memory.
 func compareWithin(ctx context.Context, e Export, t pipeline.Translation, memory int) (_ *Comparison, err error) {
 	r := &rows{Count: newCount(&events, e.Scratch, memory), rules: &t.Normalizer, hitOf: (*Fact).hit}
-	r.untoldBy = func(input uint16, row int64) untoldSet { return r.flags[input][row].untold }
+	r.untoldBy = func(input uint16, row int64) untoldSet { return untoldSet(r.flags[input][row]) & allUntold }
 	defer func() { err = errors.Join(err, r.Close()) }()
 	stats, err := translate(ctx, t, e.Source, r.Hits, e.Progress, r.sent)
 	if err != nil {
@@ -95,17 +95,15 @@ func (f *fates) count(own Fate, became bool) {
 // secondsOf counts from 2017, so that the seconds of very many events can be added.
 func secondsOf(t pipeline.Micros) int64 { return int64(t)/1e6 - 1.5e9 }
 
-// rowFlags are what is known of a row.
-type rowFlags struct {
-	became became
-	untold untoldSet
-}
-
-type became uint8
+// rowFlags are what is known of a row: what became of it, and what it does not
+// tell. There is one for each row of the inputs.
+type rowFlags uint32
 
 const (
-	anEvent became = 1 << iota
+	anEvent rowFlags = 1 << (31 - iota)
 	aReject
+
+	allUntold = untoldSet(aReject - 1)
 )
 
 // row returns the flags of a row, until the next call.
@@ -124,11 +122,11 @@ func (r *rows) row(at pipeline.Origin) *rowFlags {
 // sent counts what came of a chunk.
 func (r *rows) sent(chunk *pipeline.Collected[[]Hit]) error {
 	for i := range chunk.Value {
-		r.row(chunk.Value[i].Origin).became |= anEvent
+		*r.row(chunk.Value[i].Origin) |= anEvent
 		r.times[1] += secondsOf(chunk.Value[i].At)
 	}
 	for _, rejected := range chunk.Rejects {
-		r.row(pipeline.Origin{Input: rejected.Input, Row: rejected.Row}).became |= aReject
+		*r.row(pipeline.Origin{Input: rejected.Input, Row: rejected.Row}) |= aReject
 	}
 	return r.Sent(chunk.Value)
 }
@@ -146,15 +144,15 @@ func (r *rows) source(f *Fact) error {
 	flags := r.row(f.Origin)
 	shown := f.At != 0 && (f.Kind != pipeline.Custom || f.Name != "") && (f.Kind != pipeline.Pageview || f.Page != "" || f.Host != "" || r.rules.Hostname != "")
 	asked := f.At >= r.rules.Since && (r.rules.Until == 0 || f.At < r.rules.Until)
-	kept := shown && asked && flags.became&anEvent != 0
-	if shown && asked && flags.became&aReject == 0 {
-		r.left.count(f.Fate, flags.became&anEvent != 0)
+	kept := shown && asked && *flags&anEvent != 0
+	if shown && asked && *flags&aReject == 0 {
+		r.left.count(f.Fate, *flags&anEvent != 0)
 	}
 	switch {
 	case kept:
 		r.kept++
 		r.times[0] += secondsOf(f.At)
-	case flags.became&aReject != 0 && (asked || f.At == 0):
+	case *flags&aReject != 0 && (asked || f.At == 0):
 		r.rejected++
 	default:
 		r.omitted++
@@ -164,7 +162,7 @@ func (r *rows) source(f *Fact) error {
 	}
 	for i, s := range [...]string{f.Session, f.Visitor} {
 		if s == "" && !(i == 0 && f.Paused && f.Visitor != "") {
-			flags.untold |= noSession << i
+			*flags |= rowFlags(noSession << i)
 			if kept {
 				r.untold[i]++
 			}
@@ -173,7 +171,7 @@ func (r *rows) source(f *Fact) error {
 	h := r.hitOf(f)
 	for i, text := range h.Rows {
 		if text == "" && r.untoldBy != nil {
-			flags.untold |= noDimension << i
+			*flags |= rowFlags(noDimension << i)
 		}
 	}
 	on := only(Source)

@@ -18,17 +18,58 @@ func (e *Export) Report(ctx context.Context, w io.Writer, sent *Verification, sh
 	if err != nil {
 		return err
 	}
-	page := &report.Page{
-		Source: sent.Source, Shape: sent.Shape, Schema: sent.Schema, Inputs: sent.Inputs, Wire: sent.Wire, Made: time.Now(),
-		Rows: sent.Rows, Events: sent.Events, Sent: sent.Comparison,
-		Rejected: countsOf(sent.Stats.Rejected), Omitted: countsOf(sent.Stats.Omitted), Repaired: countsOf(sent.Stats.Repaired),
-		Losses: lossesOf(inspection, sent.Wire),
-	}
+	page := pageOf(inspection, sent)
 	if shown != nil {
 		page.Server, page.Site, page.Zone, page.Imports = shown.Server, shown.Site, shown.Zone, shown.Imports
 		page.Shown = shown.Comparison
 	}
 	return report.Write(w, page)
+}
+
+// InspectReport is [Export.Inspect], and writes what it finds as one HTML page:
+// what the export holds, per day too, what each wire format makes of it, and what
+// would be left out. The export is read twice more.
+func (e *Export) InspectReport(ctx context.Context, w io.Writer) (*Inspection, error) {
+	for _, in := range e.inputs.Files {
+		if err := in.Spool(ctx); err != nil { // it is read several times
+			return nil, err
+		}
+	}
+	inspection, err := e.Inspect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sent, err := e.Verify(ctx, inspection.Wires[0].Wire)
+	if err != nil {
+		return nil, err
+	}
+	page := pageOf(inspection, sent)
+	page.Before = true
+	return inspection, report.Write(w, page)
+}
+
+// pageOf returns what a page says of an export and of what is sent of it.
+func pageOf(i *Inspection, sent *Verification) *report.Page {
+	page := &report.Page{
+		Source: sent.Source, Shape: sent.Shape, Schema: sent.Schema, Inputs: sent.Inputs, Wire: sent.Wire, Made: time.Now(),
+		Rows: sent.Rows, Events: sent.Events, Earliest: i.Earliest, Latest: i.Latest, Notes: i.Notes, Sent: sent.Comparison,
+		Rejected: countsOf(sent.Stats.Rejected), Omitted: countsOf(sent.Stats.Omitted), Repaired: countsOf(sent.Stats.Repaired),
+		Losses: lossesOf(i, sent.Wire),
+	}
+	for _, w := range i.Wires {
+		page.Wires = append(page.Wires, report.Wire{
+			Name: w.Wire, Refused: w.Refused, Needs: time.Duration(max(w.Seconds, 1) * float64(time.Second)).Round(time.Second).String(),
+		})
+	}
+	for _, f := range i.Fields {
+		field := report.Field{Name: f.Field, Events: f.Events, Share: f.Share}
+		for _, w := range i.Wires {
+			v := f.Wires[w.Wire]
+			field.Verdicts = append(field.Verdicts, report.Verdict{Worst: v.Verdict, Kept: float64(v.Kept+v.Derived) / float64(max(f.Events, 1))})
+		}
+		page.Fields = append(page.Fields, field)
+	}
+	return page
 }
 
 // countsOf lists what was counted, the most frequent first, each with where it was

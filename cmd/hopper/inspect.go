@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 
 	"hopper"
 	"hopper/pipeline"
+	"hopper/sinks/file"
 	"hopper/sinks/rybbit/wire"
 )
 
@@ -20,7 +22,8 @@ import (
 type inspectFlags struct {
 	*global
 	readFlags
-	json bool
+	report string
+	json   bool
 }
 
 func newInspect(g *global) *cobra.Command {
@@ -34,7 +37,9 @@ repaired, left out or rejected, each with the first row of its kind.
 
 In the table, a field is kept, derived (it arrives in another form that says
 the same), shortened, or lost; refused are events that a format cannot carry
-at all, such as web vitals in most.`,
+at all, such as web vitals in most.
+
+--report writes all of it as one page, with what each day holds.`,
 		Example: "  hopper inspect export.zip",
 		Args:    inputs(),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
@@ -51,7 +56,7 @@ at all, such as web vitals in most.`,
 			}
 			defer func() { err = errors.Join(err, export.Close()) }()
 			stop := (&progress{screen: screen, log: log, verb: "read", now: f.now.Load}).start()
-			result, err := export.Inspect(cmd.Context())
+			result, err := f.inspect(cmd.Context(), export)
 			stop()
 			if err != nil {
 				return err
@@ -63,9 +68,25 @@ at all, such as web vitals in most.`,
 		},
 	}
 	f.register(cmd)
+	cmd.Flags().StringVar(&f.report, "report", "", "write what was found as a page into `FILE`.html")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
-	group(cmd.Flags(), outputFlags, "json")
+	group(cmd.Flags(), outputFlags, "report", "json")
 	return cmd
+}
+
+// inspect inspects the export and writes a page into a file, if any.
+func (f *inspectFlags) inspect(ctx context.Context, export *hopper.Export) (result *hopper.Inspection, err error) {
+	if f.report == "" {
+		return export.Inspect(ctx)
+	}
+	err = file.Replace(f.report, func(w io.Writer) error {
+		result, err = export.InspectReport(ctx, w)
+		return err
+	})
+	if err != nil {
+		err = fmt.Errorf("--report: %w", err)
+	}
+	return result, err
 }
 
 // inspection is an inspection that can be printed.

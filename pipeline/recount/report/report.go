@@ -27,6 +27,15 @@ type Page struct {
 	Inputs                []string
 	// Wire is the wire format.
 	Wire string
+	// Before says that nothing was moved yet.
+	Before bool
+	// Earliest and Latest are the first and the last time of an event.
+	Earliest, Latest string
+	// Notes say what is to be known of the export.
+	Notes []string
+	// Wires are the wire formats, and Fields what each makes of a field.
+	Wires  []Wire
+	Fields []Field
 	// Server, Site, Zone and Imports say where it went; empty where no server was asked.
 	Server, Site, Zone string
 	Imports            []string
@@ -43,6 +52,50 @@ type Page struct {
 	Sent, Shown *recount.Comparison
 }
 
+// Wire is what a wire format does to an export as a whole.
+type Wire struct {
+	Name string
+	// Refused is how many events it cannot carry.
+	Refused int64
+	// Needs is about how long a server takes.
+	Needs string
+}
+
+// Field is how many events fill a field, and what each of the page's wire formats
+// makes of them.
+type Field struct {
+	Name     string
+	Events   int64
+	Share    float64 // of all events
+	Verdicts []Verdict
+}
+
+// Verdict is what a wire format makes of a field: the worst that occurs, and the
+// share of the field's events in which it arrives as it is or says the same.
+type Verdict struct {
+	Worst string
+	Kept  float64
+}
+
+// Text says how much of the field arrives.
+func (v Verdict) Text() string {
+	if v.Kept > 0 && v.Kept < 1 {
+		return v.Worst + " in " + percent(1-v.Kept)
+	}
+	return v.Worst
+}
+
+// Class is how the verdict looks.
+func (v Verdict) Class() string {
+	switch {
+	case v.Kept == 1:
+		return "good"
+	case v.Kept == 0:
+		return "bad"
+	}
+	return "some"
+}
+
 // Count is how often something happened.
 type Count struct {
 	What string
@@ -55,7 +108,7 @@ type Count struct {
 var source string
 
 var page = template.Must(template.New("report").Funcs(template.FuncMap{
-	"count": count, "percent": percent, "signed": signed, "guarantees": guarantees, "holds": holds, "charts": charts, "lines": lines, "day": day, "limit": limit, "compared": compared,
+	"count": count, "percent": percent, "signed": signed, "guarantees": guarantees, "holds": holds, "charts": charts, "lines": lines, "day": day, "limit": limit, "compared": compared, "width": func(share float64) string { return fmt.Sprintf("%.2f", 100*share) },
 	"made": func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 MST") },
 }).Parse(source))
 

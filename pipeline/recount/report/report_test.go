@@ -31,6 +31,12 @@ func example() *report.Page {
 		Rejected: []report.Count{{What: "no time", N: 5, Example: "first a&b.csv: row 7"}},
 		Omitted:  []report.Count{{What: "before --since", N: 340}},
 		Losses:   []string{"title: lost in 3 of 12000 events"},
+		Earliest: "2024-05-01T00:00:00Z", Latest: "2024-05-02T23:00:00Z", Notes: []string{"The column \"x\" is not read."},
+		Wires: []report.Wire{{Name: "posthog", Needs: "8s"}, {Name: "umami", Refused: 3, Needs: "1s"}},
+		Fields: []report.Field{
+			{Name: "title", Events: 6000, Share: 0.5, Verdicts: []report.Verdict{{Worst: "lost", Kept: 0.999}, {Worst: "kept", Kept: 1}}},
+			{Name: "properties", Events: 60, Share: 0.005, Verdicts: []report.Verdict{{Worst: "kept", Kept: 1}, {Worst: "lost"}}},
+		},
 		Sent: &recount.Comparison{
 			Days: []recount.DayLines{
 				{Date: "2024-05-01", Lines: []recount.Line{line("days", "sessions", 40, 0, 40, nil, 0), line("days", "pageviews", 90, 2, 88, nil, 0)}},
@@ -85,6 +91,18 @@ func TestPage(t *testing.T) {
 	for _, part := range []string{"<script", "src=", "href=", "@import", "url(", "<export>", "ZgotmplZ"} {
 		if strings.Contains(got, part) {
 			t.Errorf("holds %q", part)
+		}
+	}
+}
+
+// TestPageBefore is a page of an export that was not moved yet.
+func TestPageBefore(t *testing.T) {
+	p := example()
+	p.Before, p.Shown, p.Server = true, nil, ""
+	got := write(t, p)
+	for _, part := range []string{"and what would become of it", "<h2>What it holds</h2>", "would not carry", `<td class="some">lost in 0.10 %</td>`, `<td class="bad">lost</td>`, "The column &#34;x&#34; is not read."} {
+		if !strings.Contains(got, part) {
+			t.Errorf("%q is missing", part)
 		}
 	}
 }

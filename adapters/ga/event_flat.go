@@ -164,7 +164,7 @@ func groupOr(column string, set setter) setter {
 		case !ok:
 			set(r, s)
 		case v.Kind == record.Object && !needless[column]:
-			r.group(column, v)
+			r.group(&layout{group: column}, v)
 		}
 	}
 }

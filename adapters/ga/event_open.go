@@ -154,7 +154,7 @@ func (g *ga4) inputs(r recognized) []sourceInput {
 			if err != nil {
 				return nil, err
 			}
-			return &paramReader{rows: &recordParams{records, r.in, settersByName(r.fields)}, ga4: g, index: index, property: property}, nil
+			return &paramReader{rows: &recordParams{records, r.in, layout{flat: settersByName(r.fields)}}, ga4: g, index: index, property: property}, nil
 		}}}
 	case r.tables == nil:
 		return []sourceInput{{r.in.Name, func(ctx context.Context, index int) (reader, error) {
@@ -184,11 +184,12 @@ func (g *ga4) record(index int, property string, fields []string) func() transla
 		var (
 			r  row
 			ev pipeline.Event
+			l  = layout{flat: flat}
 		)
 		return func(rec *record.Record, at pipeline.Origin, out sink, seen *seen) {
 			r.reset()
 			r.at, r.input, r.raw, r.property = at, index, rec.Text(), property
-			r.record(rec.Root, flat)
+			r.record(rec.Root, &l)
 			g.emit(&r, &ev, out, seen)
 		}
 	}

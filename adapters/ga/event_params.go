@@ -213,8 +213,8 @@ func (t *tableParams) next(ctx context.Context, yield func(param)) error {
 // members are its key and value.
 type recordParams struct {
 	record.Reader
-	in   *input.Input
-	flat map[string]setter
+	in     *input.Input
+	layout layout
 }
 
 func (r *recordParams) next(ctx context.Context, yield func(param)) error {
@@ -251,7 +251,7 @@ func (r *recordParams) next(ctx context.Context, yield func(param)) error {
 				base.Kids = append(base.Kids, kid.Clone())
 			}
 		}
-		p.event.record(&base, r.flat)
+		p.event.record(&base, &r.layout)
 		yield(p)
 	})
 }

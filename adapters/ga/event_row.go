@@ -161,21 +161,89 @@ func (r *row) fact(key, text string, isNumber bool) {
 	r.facts = append(r.facts, property(key, text, isNumber))
 }
 
-// record fills r from a record: of the BigQuery schema or flat, with setters
-// by name.
-func (r *row) record(root *record.Value, flat map[string]setter) {
+// A layout remembers what the members of records are, which are mostly the same
+// in the same order. It is for one goroutine.
+type layout struct {
+	flat  map[string]setter // columns that are not the schema's, by name
+	group string            // path of the group whose members these are, or ""
+	known map[string]*place
+	first *place // the member that probably comes first
+}
+
+// A place is where a member's value belongs.
+type place struct {
+	key     string  // as written
+	column  string  // as the schema has it
+	isGroup bool    // a record or a list in the schema
+	skipped bool    // a group that says nothing
+	set     setter  // of text; may be nil within a group
+	members *layout // of a group
+	next    *place  // the member that probably follows
+}
+
+// maxPlaces bounds what a layout remembers: names can be data.
+const maxPlaces = 1000
+
+// find returns the place of a member that stands behind another, or first where
+// after is nil.
+func (l *layout) find(after *place, key string) *place {
+	guess := &l.first
+	if after != nil {
+		guess = &after.next
+	}
+	if p := *guess; p != nil && p.key == key {
+		return p
+	}
+	p := l.known[key]
+	if p == nil {
+		if p = l.place(strings.Clone(key)); len(l.known) < maxPlaces {
+			if l.known == nil {
+				l.known = make(map[string]*place)
+			}
+			l.known[p.key] = p
+		}
+	}
+	*guess = p
+	return p
+}
+
+// place finds out what a member of that name is.
+func (l *layout) place(key string) *place {
+	p := &place{key: key, column: key}
+	if l.group != "" {
+		p.column = columnOf(key)
+		p.members = &layout{group: l.group + "." + p.column}
+		if p.set = nested[l.group][key]; p.set == nil {
+			p.set = nested[l.group][p.column]
+		}
+		return p
+	}
+	if _, known := l.flat[key]; !known || strings.ContainsAny(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
+		p.column = columnOf(key) // as the schema has it: Snowflake and Redshift write capitals
+	}
+	p.isGroup, p.skipped = isGroup(p.column), needless[p.column]
+	p.members = &layout{group: p.column}
+	if p.set = columns[p.column]; p.set == nil {
+		p.set = l.flat[key]
+	}
+	if p.set == nil { // not in the first record
+		p.set = setterOf(p.column)
+	}
+	return p
+}
+
+// record fills r from a record of the BigQuery schema, or a flat one.
+func (r *row) record(root *record.Value, l *layout) {
+	var p *place
 	for i := range root.Kids {
 		field := &root.Kids[i]
-		key := field.Key
-		if _, known := flat[key]; !known || strings.ContainsAny(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
-			key = columnOf(key) // as the schema has it: Snowflake and Redshift write capitals
-		}
-		if field.Kind == record.Text && isGroup(key) {
+		p = l.find(p, field.Key)
+		if field.Kind == record.Text && p.isGroup {
 			if v, ok := parseNested(field.Text); ok {
 				field = v
 			}
 		}
-		switch {
+		switch key := p.column; {
 		case key == "event_params", (key == "params" || key == "parameters" || key == "event_parameters") && field.Kind != record.Text:
 			r.eachParam(field, (*row).param)
 		case key == "user_properties":
@@ -183,38 +251,27 @@ func (r *row) record(root *record.Value, flat map[string]setter) {
 		case key == "items":
 			r.setItems(field)
 		case field.Kind == record.Object:
-			if !needless[key] {
-				r.group(key, field)
+			if !p.skipped {
+				r.group(p.members, field)
 			}
 		case field.Kind == record.Bool, field.Kind == record.Number, field.Kind == record.Text:
-			set := columns[key]
-			if set == nil {
-				set = flat[root.Kids[i].Key]
-			}
-			if set == nil { // not in the first record
-				set = setterOf(key)
-			}
 			if field.Text != "" {
-				set(r, field.Text)
+				p.set(r, field.Text)
 			}
 		}
 	}
 }
 
-func (r *row) group(path string, group *record.Value) {
-	setters := nested[path]
+func (r *row) group(l *layout, group *record.Value) {
+	var p *place
 	for i := range group.Kids {
 		field := &group.Kids[i]
-		set := setters[field.Key]
-		if field.Kind == record.Object {
-			r.group(path+"."+columnOf(field.Key), field)
-			continue
-		}
-		if set == nil {
-			set = setters[columnOf(field.Key)]
-		}
-		if set != nil && field.Text != "" {
-			set(r, field.Text)
+		p = l.find(p, field.Key)
+		switch {
+		case field.Kind == record.Object:
+			r.group(p.members, field)
+		case p.set != nil && field.Text != "":
+			p.set(r, field.Text)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package record
 
 import (
 	"fmt"
+	"math/bits"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -9,7 +10,9 @@ import (
 
 // parser turns JSON text into a Value. Strings without escapes are substrings
 // of the text; the nodes live in slabs that are reused for the next record.
+// Members that are not wanted are checked alike, and leave nothing.
 type parser struct {
+	root  *members // of records; nil remembers nothing and wants all
 	s     string
 	i     int
 	stack []Value // members of objects and lists that are still open
@@ -31,7 +34,7 @@ func (e *syntaxError) Error() string {
 func (p *parser) parse(s string) (*Value, error) {
 	p.s, p.i, p.stack = s, 0, p.stack[:0]
 	p.slab = p.spare
-	v, err := p.value(0)
+	v, err := p.value(0, p.root, false)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +57,8 @@ func (p *parser) space() {
 	}
 }
 
-func (p *parser) value(depth int) (v Value, err error) {
+// value reads a value whose members m knows, or only goes past it.
+func (p *parser) value(depth int, m *members, skip bool) (v Value, err error) {
 	if depth > maxDepth {
 		return v, p.fail("nested too deep")
 	}
@@ -69,11 +73,11 @@ func (p *parser) value(depth int) (v Value, err error) {
 		return v, err
 	case c == '{':
 		v.Kind = Object
-		v.Kids, err = p.kids('}', depth)
+		v.Kids, err = p.kids('}', depth, m, skip)
 		return v, err
 	case c == '[':
 		v.Kind = List
-		v.Kids, err = p.kids(']', depth)
+		v.Kids, err = p.kids(']', depth, m, skip)
 		return v, err
 	case c == '-' || '0' <= c && c <= '9':
 		v.Kind = Number
@@ -93,9 +97,10 @@ func (p *parser) value(depth int) (v Value, err error) {
 }
 
 // kids reads the members or elements up to the closing bracket.
-func (p *parser) kids(closing byte, depth int) ([]Value, error) {
+func (p *parser) kids(closing byte, depth int, m *members, skip bool) ([]Value, error) {
 	p.i++
 	base := len(p.stack)
+	var before *member
 	for first := true; ; first = false {
 		p.space()
 		if p.i < len(p.s) && p.s[p.i] == closing {
@@ -109,31 +114,56 @@ func (p *parser) kids(closing byte, depth int) ([]Value, error) {
 			p.i++
 			p.space()
 		}
-		key := ""
+		key, within, skipped := "", m, skip
 		if closing == '}' {
-			if p.i == len(p.s) || p.s[p.i] != '"' {
-				return nil, p.fail("no member's name")
-			}
 			var err error
-			if key, err = p.text(); err != nil {
+			if before, key, err = p.name(m, before); err != nil {
 				return nil, err
 			}
-			p.space()
-			if p.i == len(p.s) || p.s[p.i] != ':' {
-				return nil, p.fail("no colon after a member's name")
+			if within = nil; before != nil {
+				within, skipped = before.within, skip || before.skipped
 			}
-			p.i++
 		}
-		kid, err := p.value(depth + 1)
+		kid, err := p.value(depth+1, within, skipped)
 		if err != nil {
 			return nil, err
 		}
-		kid.Key = key
-		p.stack = append(p.stack, kid)
+		if !skipped {
+			kid.Key = key
+			p.stack = append(p.stack, kid)
+		}
 	}
 	kids := p.keep(p.stack[base:])
 	p.stack = p.stack[:base]
 	return kids, nil
+}
+
+// name reads a member's name and the colon after it. Mostly it is the one that
+// followed in the record before, which is not looked for then.
+func (p *parser) name(m *members, before *member) (is *member, key string, err error) {
+	if p.i == len(p.s) || p.s[p.i] != '"' {
+		return nil, "", p.fail("no member's name")
+	}
+	if guess := m.after(before); guess != nil {
+		if end := p.i + 1 + len(guess.name); end < len(p.s) && p.s[end] == '"' && p.s[p.i+1:end] == guess.name {
+			is, key, p.i = guess, guess.name, end+1
+		}
+	}
+	if is == nil {
+		if key, err = p.text(); err != nil {
+			return nil, "", err
+		}
+		if m != nil {
+			is = m.find(before, key)
+			key = is.name
+		}
+	}
+	p.space()
+	if p.i == len(p.s) || p.s[p.i] != ':' {
+		return nil, "", p.fail("no colon after a member's name")
+	}
+	p.i++
+	return is, key, nil
 }
 
 // keep copies finished nodes to where they stay until the next record.
@@ -196,22 +226,40 @@ var special = func() (t [256]bool) {
 // text reads a string, whose opening quote is at p.i.
 func (p *parser) text() (string, error) {
 	start := p.i + 1
-	for i := start; i < len(p.s); i++ {
-		if !special[p.s[i]] {
-			continue
-		}
-		p.i = i
-		switch p.s[i] {
-		case '"':
-			p.i++
-			return p.s[start:i], nil
-		case '\\':
-			return p.escaped(start)
-		}
-		return "", p.fail("a control character in a string")
+	p.i = start + run(p.s[start:])
+	if p.i == len(p.s) {
+		return "", p.fail("a string that does not end")
 	}
-	p.i = len(p.s)
-	return "", p.fail("a string that does not end")
+	switch p.s[p.i] {
+	case '"':
+		p.i++
+		return p.s[start : p.i-1], nil
+	case '\\':
+		return p.escaped(start)
+	}
+	return "", p.fail("a control character in a string")
+}
+
+// run returns how many characters stand before the first special one. It looks
+// at eight bytes at a time: with the high bits taken out, a byte minus n has its
+// high bit set where it was less than n. A byte that is told wrongly, by a
+// borrow, stands behind one that is told rightly.
+func run(s string) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		b := s[i : i+8]
+		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+		quote, backslash := w^('"'*ones), w^('\\'*ones)
+		if found := ((w-' '*ones)&^w | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for i < len(s) && !special[s[i]] {
+		i++
+	}
+	return i
 }
 
 // escaped reads on in a string that begins at start and holds a backslash at p.i.
@@ -226,11 +274,9 @@ func (p *parser) escaped(start int) (string, error) {
 		case c < ' ':
 			return "", p.fail("a control character in a string")
 		case c != '\\':
-			run := p.i
-			for p.i < len(p.s) && !special[p.s[p.i]] {
-				p.i++
-			}
-			b = append(b, p.s[run:p.i]...)
+			n := run(p.s[p.i:])
+			b = append(b, p.s[p.i:p.i+n]...)
+			p.i += n
 			continue
 		}
 		if p.i++; p.i == len(p.s) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"hopper/adapters/input"
 )
@@ -124,7 +125,7 @@ func wrapperOf(text []byte) (l layout, ok bool) {
 				l.member, l.lists, found = key, true, true
 			}
 		}
-		v, err := p.value(1)
+		v, err := p.value(1, nil, false)
 		if err != nil {
 			break
 		}
@@ -147,7 +148,7 @@ func wrapperOf(text []byte) (l layout, ok bool) {
 // object, as DBeaver writes a table under its name, as far as the text goes.
 func isOnly(text string, i int) bool {
 	p := parser{s: text, i: i}
-	if _, err := p.value(1); err != nil {
+	if _, err := p.value(1, nil, false); err != nil {
 		return true // it goes on behind the text
 	}
 	rest := strings.TrimSpace(p.s[p.i:])
@@ -271,14 +272,29 @@ type jsonReader struct {
 	scan   scanner
 
 	chunk, limit int // chunkSize and MaxRecord
+
+	wanted  func(path string) bool // nil is all
+	parsers sync.Pool              // of chunks that have been read
 }
 
-func openJSON(ctx context.Context, in *input.Input, l layout) (Reader, error) {
+// parser returns one for a chunk, which gives it back.
+func (j *jsonReader) parser() *parser {
+	if p, ok := j.parsers.Get().(*parser); ok {
+		return p
+	}
+	wanted := j.wanted
+	if wanted == nil {
+		wanted = func(string) bool { return true }
+	}
+	return &parser{root: newMembers(wanted)}
+}
+
+func openJSON(ctx context.Context, in *input.Input, l layout, wanted func(path string) bool) (Reader, error) {
 	r, err := in.Text(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &jsonReader{in: in.Name, r: r, layout: l, chunk: chunkSize, limit: MaxRecord}, nil
+	return &jsonReader{in: in.Name, r: r, layout: l, chunk: chunkSize, limit: MaxRecord, wanted: wanted}, nil
 }
 
 func (j *jsonReader) Close() error { return j.r.Close() }
@@ -291,7 +307,7 @@ func (j *jsonReader) Next(ctx context.Context) (Chunk, error) {
 		if err := j.fill(); err != nil {
 			return nil, err
 		}
-		c := &jsonChunk{row: j.row, layout: &j.layout}
+		c := &jsonChunk{reader: j, row: j.row, layout: &j.layout}
 		end := j.cut(c)
 		if c.records == 0 && !j.eof {
 			if len(j.rest)-end > j.limit {
@@ -384,6 +400,7 @@ func (j *jsonReader) last(c *jsonChunk) bool {
 }
 
 type jsonChunk struct {
+	reader  *jsonReader // of which parsers alone are used
 	text    string
 	row     int64
 	records int64 // or lines
@@ -396,7 +413,8 @@ type jsonChunk struct {
 func (c *jsonChunk) Span() (first, end int64) { return c.row + 1, c.row + 1 + c.records }
 
 func (c *jsonChunk) Read(yield func(*Record)) error {
-	r := jsonRecords{chunk: c, yield: yield, rec: Record{Row: c.row}}
+	r := jsonRecords{parser: c.reader.parser(), chunk: c, yield: yield, rec: Record{Row: c.row}}
+	defer c.reader.parsers.Put(r.parser)
 	if !c.layout.lines {
 		for _, at := range c.spans {
 			one := c.text[at.start:at.end]
@@ -420,7 +438,7 @@ func (c *jsonChunk) Read(yield func(*Record)) error {
 
 // jsonRecords parses a chunk's records.
 type jsonRecords struct {
-	parser
+	*parser
 	chunk *jsonChunk
 	yield func(*Record)
 	rec   Record

@@ -108,7 +108,7 @@ func (t *Table) Headless(columns []string) *Table {
 // where the container allows to leave them out; see [Open].
 func (t *Table) Open(ctx context.Context, wanted func(path string) bool) (Reader, error) {
 	if t.in.Format() == input.JSON {
-		return openJSON(ctx, t.in, t.layout)
+		return openJSON(ctx, t.in, t.layout, nil) // of others is told that they came late
 	}
 	return Open(ctx, t.in, wanted)
 }
@@ -148,7 +148,7 @@ func Open(ctx context.Context, in *input.Input, wanted func(path string) bool) (
 	}
 	switch in.Format() {
 	case input.JSON:
-		return openJSON(ctx, in, layoutOf(in.TextHead()))
+		return openJSON(ctx, in, layoutOf(in.TextHead()), wanted)
 	case input.Avro:
 		return openAvro(ctx, in, wanted)
 	case input.Parquet:

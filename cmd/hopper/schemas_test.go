@@ -56,7 +56,7 @@ func output(t *testing.T, code int, args ...string) (stdout, stderr []byte) {
 }
 
 // rybbitServer starts a server that the environment names.
-func rybbitServer(t *testing.T) {
+func rybbitServer(t *testing.T) *sandbox.Server {
 	server, err := sandbox.Open(context.Background(), sandbox.Options{Path: filepath.Join(t.TempDir(), "rybbit.db"), Key: "key"})
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +71,7 @@ func rybbitServer(t *testing.T) {
 	t.Setenv("RYBBIT_URL", web.URL)
 	t.Setenv("RYBBIT_SITE", "1")
 	t.Setenv("RYBBIT_API_KEY", "key")
+	return server
 }
 
 // TestSchemasOfImport holds what import, run and imports list print to their schemas,

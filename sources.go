@@ -7,13 +7,14 @@ import (
 	"hopper/adapters/events"
 	"hopper/adapters/ga"
 	"hopper/adapters/plausible"
+	"hopper/adapters/simpleanalytics"
 	"hopper/adapters/umami"
 )
 
 // Sources returns the adapters, in the order in which they are asked whether
 // inputs are theirs.
 func Sources() []adapters.Adapter {
-	return []adapters.Adapter{umami.Adapter{}, plausible.Adapter{}, ga.Adapter{}, events.Adapter{}}
+	return []adapters.Adapter{umami.Adapter{}, plausible.Adapter{}, ga.Adapter{}, simpleanalytics.Adapter{}, events.Adapter{}}
 }
 
 // SourceNames returns what [Options.From] can be, but for "auto".

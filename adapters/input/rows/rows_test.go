@@ -664,3 +664,24 @@ func TestNotes(t *testing.T) {
 		}
 	}
 }
+
+// TestColumnsBesideLists reads answers whose columns' names stand beside the rows.
+func TestColumnsBesideLists(t *testing.T) {
+	ins, err := input.Open(t.Context(), []string{"-"}, strings.NewReader(`{"columns":["id","name"],"results":[[1,"a"],[2,"b"]],"hasMore":false}`), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ins.Close()
+	found, err := rows.Find(t.Context(), ins.Files[0])
+	if err != nil || len(found) != 1 || !slices.Equal(found[0].Columns, []string{"id", "name"}) {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	var cells []string
+	err = found[0].Each(t.Context(), func(row *rows.Row) error {
+		cells = append(cells, row.Cells...)
+		return nil
+	})
+	if err != nil || !slices.Equal(cells, []string{"1", "a", "2", "b"}) {
+		t.Errorf("%q, %v", cells, err)
+	}
+}

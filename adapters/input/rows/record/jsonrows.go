@@ -89,7 +89,7 @@ func layoutOfList(text []byte) layout {
 }
 
 // wrappers are the members in whose list rows stand.
-var wrappers = []string{"data", "rows", "records", "results", "result"}
+var wrappers = []string{"data", "rows", "records", "results", "result", "datapoints"}
 
 // maxWrapped is how many members an object has at most that wraps rows. An
 // object with more is a row that holds a list of its own.
@@ -129,10 +129,8 @@ func wrapperOf(text []byte) (l layout, ok bool) {
 		if err != nil {
 			break
 		}
-		if key == "meta" && v.Kind == List {
-			for i := range v.Kids {
-				l.names = append(l.names, v.Kids[i].Get("name").String())
-			}
+		if v.Kind == List && (key == "meta" || key == "columns") {
+			l.names = namesIn(&v)
 		}
 	}
 	if !found || members > maxWrapped {
@@ -153,6 +151,19 @@ func isOnly(text string, i int) bool {
 	}
 	rest := strings.TrimSpace(p.s[p.i:])
 	return rest == "}" || rest == ""
+}
+
+// namesIn returns the columns' names beside lists: texts, or objects with a name.
+func namesIn(list *Value) []string {
+	names := make([]string, 0, len(list.Kids))
+	for i := range list.Kids {
+		kid := &list.Kids[i]
+		if kid.Kind == Object {
+			kid = kid.Get("name")
+		}
+		names = append(names, kid.String())
+	}
+	return names
 }
 
 // lineDelimited tells a record a line from records that span lines: in the

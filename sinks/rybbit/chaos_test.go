@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,10 +35,30 @@ type storm struct {
 	running   int  // batches being worked on
 	looks     int  // lists since the last batch
 	late      chan struct{}
+	ends      int // interrupts of the client, and restarts of the server
 }
 
+// tally adds up storms, apart by whether the server answers SQL.
+type tally struct{ storms, runs, faults, ends [2]atomic.Int64 }
+
+func (s *tally) add(noSQL bool, runs int, of *storm) {
+	of.mu.Lock()
+	defer of.mu.Unlock()
+	i := 0
+	if noSQL {
+		i = 1
+	}
+	s.storms[i].Add(1)
+	s.runs[i].Add(int64(runs))
+	s.faults[i].Add(int64(allFaults - of.left))
+	s.ends[i].Add(int64(of.ends))
+}
+
+// allFaults is how many faults a storm has at most.
+const allFaults = 20
+
 func newStorm(seed uint64) *storm {
-	s := &storm{rng: rand.New(rand.NewPCG(seed, 5)), left: 20, restart: make(chan struct{}, 1)}
+	s := &storm{rng: rand.New(rand.NewPCG(seed, 5)), left: allFaults, restart: make(chan struct{}, 1)}
 	s.over = sync.NewCond(&s.mu)
 	return s
 }
@@ -112,12 +133,14 @@ func (s *storm) faults(r sandbox.Request) []sandbox.Fault {
 	case 4:
 		return one(sandbox.Fault{Effect: sandbox.Status, Code: 200, HTML: true, After: coin()})
 	case 5, 6:
+		s.ends++
 		s.interrupt()
 		if coin() {
 			return one(sandbox.Fault{Effect: sandbox.Lost})
 		}
 		return nil
 	case 7:
+		s.ends++
 		select {
 		case s.restart <- struct{}{}:
 		default:
@@ -140,6 +163,7 @@ func (s *storm) faults(r sandbox.Request) []sandbox.Fault {
 	case 13:
 		return one(sandbox.Fault{Effect: sandbox.Uncounted})
 	case 14:
+		s.ends++
 		return one(sandbox.Fault{Effect: sandbox.Restart, For: 5 * time.Millisecond, After: coin()})
 	default:
 		if s.late != nil {
@@ -164,7 +188,7 @@ func (s *storm) falseList(empty bool) sandbox.Fault {
 }
 
 // weather runs a migration through a storm until it is complete.
-func weather(t *testing.T, seed uint64) {
+func weather(t *testing.T, seed uint64, sum *tally) {
 	s := newStorm(seed)
 	opt := sandbox.Options{Hook: s.hook, Observe: s.observe}
 	if s.rng.IntN(3) == 0 {
@@ -183,7 +207,8 @@ func weather(t *testing.T, seed uint64) {
 	w.opt.RetryFor = 500 * time.Millisecond
 
 	var summary ledger.Summary
-	for runs := 1; ; runs++ {
+	runs := 1
+	for ; ; runs++ {
 		if runs > 100 {
 			t.Fatal("no end after 100 runs")
 		}
@@ -221,6 +246,7 @@ func weather(t *testing.T, seed uint64) {
 		}
 	}
 	w.exactlyOnce(summary)
+	sum.add(opt.NoSQL, runs, s)
 	if s.shrinks {
 		return // its batches are other ones
 	}
@@ -239,10 +265,17 @@ func weather(t *testing.T, seed uint64) {
 // are, HOPPER_SEED the first one's seed.
 func TestStorms(t *testing.T) {
 	count, first := number(t, "HOPPER_SEEDS", 16), number(t, "HOPPER_SEED", 1)
+	var sum tally
+	t.Cleanup(func() {
+		for i, how := range []string{"with SQL", "without SQL"} {
+			t.Logf("%s: %d storms in %d runs, with %d faults, %d interrupts and restarts", how,
+				sum.storms[i].Load(), sum.runs[i].Load(), sum.faults[i].Load(), sum.ends[i].Load())
+		}
+	})
 	for seed := first; seed < first+count; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			weather(t, uint64(seed))
+			weather(t, uint64(seed), &sum)
 		})
 	}
 }

@@ -252,6 +252,11 @@ func (s *State) apply(step Step, at time.Time) error {
 		if s.find(step.Import) == nil {
 			return errors.New("a batch without its import")
 		}
+		// Events are sent in their order. Lines that are lost, or stand in each other's
+		// place, would have others taken for stored.
+		if missing := s.Missing(); step.Batch.First != missing {
+			return fmt.Errorf("a batch that begins with event %d where event %d is the first that is missing", step.Batch.First+1, missing+1)
+		}
 		step.At = at
 		s.pending = &step
 	case Failed:

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -108,7 +110,7 @@ type Count struct {
 var source string
 
 var page = template.Must(template.New("report").Funcs(template.FuncMap{
-	"count": count, "percent": percent, "signed": signed, "guarantees": guarantees, "holds": holds, "charts": charts, "lines": lines, "day": day, "limit": limit, "compared": compared, "width": func(share float64) string { return fmt.Sprintf("%.2f", 100*share) },
+	"count": count, "percent": percent, "signed": signed, "guarantees": guarantees, "holds": holds, "charts": charts, "lines": lines, "day": day, "limit": limit, "names": names, "compared": compared, "width": func(share float64) string { return fmt.Sprintf("%.2f", 100*share) },
 	"made": func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 MST") },
 }).Parse(source))
 
@@ -148,6 +150,30 @@ func controls(r rune) bool {
 		return true
 	}
 	return unicode.IsControl(r) || 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069
+}
+
+// names returns inputs without the folders that all of them are in, which are of
+// no interest to whoever the page is handed to.
+func names(inputs []string) []string {
+	if len(inputs) == 0 {
+		return nil
+	}
+	common := inputs[0][:strings.LastIndexAny(inputs[0], `/\`)+1]
+	short := make([]string, len(inputs))
+	for i, in := range inputs {
+		for !strings.HasPrefix(in, common) {
+			common = common[:strings.LastIndexAny(common[:len(common)-1], `/\`)+1]
+		}
+		short[i] = in
+	}
+	// A member of an archive keeps the archive's name.
+	if strings.HasSuffix(common, "/") && strings.Contains(path.Base(common), ".") {
+		common = common[:strings.LastIndexAny(common[:len(common)-1], `/\`)+1]
+	}
+	for i := range short {
+		short[i] = short[i][len(common):]
+	}
+	return short
 }
 
 // count writes a number with separators.
@@ -320,16 +346,16 @@ var sides = [3]struct{ name, class string }{{"source", "source"}, {"sent", "sent
 
 // draw brings the days of a measure into the coordinates of its chart.
 func draw(measure string, days map[string]*[3]int64, told [3]bool) chart {
-	dates := make([]string, 0, len(days))
-	for date := range days {
-		dates = append(dates, date)
-	}
-	slices.Sort(dates)
+	dates := allDates(days)
 	c := chart{Measure: measure, First: dates[0], Last: dates[len(dates)-1], Most: 1}
 	from, to := firstTold(told)
 	var off []int64
 	for _, date := range dates {
 		values := days[date]
+		if values == nil {
+			values = new([3]int64) // a day without events
+			days[date] = values
+		}
 		for side, is := range told {
 			if is {
 				c.Most = max(c.Most, values[side])
@@ -360,6 +386,21 @@ func draw(measure string, days map[string]*[3]int64, told [3]bool) chart {
 	c.Differs = sides[from].name + " to " + sides[to].name
 	c.Description = fmt.Sprintf("%s a day from %s to %s, at most %d; the largest difference on a day, %s, is %d", measure, c.First, c.Last, c.Most, c.Differs, c.MostOff)
 	return c
+}
+
+// allDates returns the dates from the first to the last, with those between.
+func allDates(days map[string]*[3]int64) []string {
+	dates := slices.Sorted(maps.Keys(days))
+	first, err1 := time.Parse(time.DateOnly, dates[0])
+	last, err2 := time.Parse(time.DateOnly, dates[len(dates)-1])
+	if err1 != nil || err2 != nil {
+		return dates
+	}
+	all := dates[:0:0]
+	for ; !first.After(last); first = first.AddDate(0, 0, 1) {
+		all = append(all, first.Format(time.DateOnly))
+	}
+	return all
 }
 
 func (c *chart) bars(off []int64) {

@@ -119,6 +119,20 @@ func TestPageWithoutServer(t *testing.T) {
 	}
 }
 
+// TestPageNamesInputs leaves out where the exporter keeps files.
+func TestPageNamesInputs(t *testing.T) {
+	for want, inputs := range map[string][]string{
+		"<dd>export.zip/a.csv, export.zip/b.csv</dd>": {"/home/ann/export.zip/a.csv", "/home/ann/export.zip/b.csv"},
+		"<dd>a.csv</dd>":                {"/home/ann/a.csv"},
+		"<dd>x/a.csv, y/b.csv</dd>":     {"/home/ann/x/a.csv", "/home/ann/y/b.csv"},
+		"<dd>/srv/a.csv, b.csv, -</dd>": {"/srv/a.csv", "b.csv", "-"},
+	} {
+		if got := write(t, &report.Page{Inputs: inputs}); !strings.Contains(got, want) {
+			t.Errorf("%q: %s is missing", inputs, want)
+		}
+	}
+}
+
 // TestPageShowsControls never lets a value control how the page is read.
 func TestPageShowsControls(t *testing.T) {
 	p := example()

@@ -124,6 +124,11 @@ func isUnder(name, arg string) bool {
 	if arg == "-" {
 		return true // there is one standard input, and its name is not "-"
 	}
+	if !strings.Contains(arg, "://") {
+		if name, arg = filepath.Clean(name), filepath.Clean(arg); arg == "." {
+			return filepath.IsLocal(name)
+		}
+	}
 	for {
 		if name == arg || strings.HasPrefix(name, strings.TrimRight(arg, "/")+"/") {
 			return true

@@ -199,7 +199,7 @@ func (t *Times) parseFree(s string) (pipeline.Micros, bool) {
 	if at, isNumber := t.number(s); isNumber {
 		return at, at != 0
 	}
-	d, rest, ok := cutDate(s)
+	d, rest, ok := cutDate(yearBeforeTime(s))
 	if !ok {
 		return 0, false
 	}
@@ -218,6 +218,27 @@ func (t *Times) parseFree(s string) (pipeline.Micros, bool) {
 		return 0, false
 	}
 	return c.at(offset), true
+}
+
+// yearBeforeTime brings "Tue Mar 25 01:05:04 2025 CET", as PostgreSQL's old style
+// and C write it, and "… CET 2025" of the command date into the order of others.
+func yearBeforeTime(s string) string {
+	if s == "" || !isLetter(s[0]) || !strings.Contains(s, ":") {
+		return s
+	}
+	f := strings.Fields(s)
+	if len(f) < 5 || len(f) > 6 || !isWeekday(f[0]) || monthOf(f[1]) == 0 || !strings.Contains(f[3], ":") {
+		return s
+	}
+	year := 4
+	if len(f) == 6 && isDigit(f[5][0]) {
+		year = 5
+	}
+	if len(f[year]) != 4 || strings.Trim(f[year], "0123456789") != "" {
+		return s
+	}
+	zone := f[9-year : min(10-year, len(f))] // what of the last two is not the year
+	return strings.Join(append([]string{f[1], f[2], f[year], f[3]}, zone...), " ")
 }
 
 // plainSpaces replaces the spaces that languages' own formats have: JavaScript

@@ -29,7 +29,7 @@ var toolLayouts = []struct {
 	{"02.01.2006 15:04", AnyOrder}, {"02.01.2006, 15:04:05", AnyOrder}, {"2. 1. 2006", AnyOrder}, {"2.1.06 15:04", AnyOrder},
 	{"January 2, 2006, 3:04 PM", AnyOrder}, {"Jan 2, 2006 15:04", AnyOrder}, {"2 January 2006 15:04", AnyOrder}, {"2 Jan 2006", AnyOrder}, {"02-Jan-06 15:04", AnyOrder},
 	{time.RFC1123, AnyOrder}, {time.RFC1123Z, AnyOrder}, {time.RFC850, AnyOrder}, {"Mon Jan 02 2006 15:04:05 GMT-0700 (MST)", AnyOrder},
-	{"Monday, January 2, 2006, 3:04 pm", AnyOrder}, {time.RFC3339Nano, AnyOrder},
+	{"Monday, January 2, 2006, 3:04 pm", AnyOrder}, {time.RFC3339Nano, AnyOrder}, {time.ANSIC, AnyOrder}, {time.RubyDate, AnyOrder}, {time.ANSIC + " -0700", AnyOrder}, {"Mon Jan 02 15:04:05.000 2006 MST", AnyOrder},
 }
 
 func TestTimesAsPackageTime(t *testing.T) {

@@ -104,7 +104,13 @@ func FindAmong(ctx context.Context, in *input.Input, inputs []*input.Input) ([]*
 		}
 		t := newTable(in, one.Columns)
 		t.Name, t.text = one.Name, one
-		if t.headed = !one.Block(); t.headed {
+		columns, err := schemaBeside(ctx, t, inputs)
+		if err != nil {
+			return nil, err
+		}
+		if columns != nil {
+			t = t.Headless(columns)
+		} else if t.headed = !one.Block(); t.headed {
 			if err := t.findTypes(ctx); err != nil {
 				return nil, err
 			}
@@ -130,6 +136,30 @@ func declared(ctx context.Context, t *text.Table, inputs []*input.Input) (*text.
 	}
 	return nil, input.Errorf(t.Input.Name, "fills %s with INSERT commands that name no columns, and no CREATE TABLE says which they are; "+
 		"give the file with the schema too, or dump with the names (mysqldump --complete-insert)", t.Name)
+}
+
+// schemaBeside returns the columns that a file of the same name, but for .sql,
+// declares for text without a header, as mysqldump --tab writes the two; nil is
+// none.
+func schemaBeside(ctx context.Context, t *Table, inputs []*input.Input) ([]string, error) {
+	stem := func(in *input.Input) string { return strings.TrimSuffix(in.Name, path.Ext(in.Name)) }
+	for _, in := range inputs {
+		if in == t.Input || path.Ext(in.Base) != ".sql" || t.text.Block() || stem(in) != stem(t.Input) || !IsSQL(in) {
+			continue
+		}
+		declared, err := text.Declared(ctx, in, t.Name)
+		if err != nil {
+			return nil, err
+		}
+		columns := make([]string, len(declared))
+		for i, name := range declared {
+			columns[i] = unique.Make(Name(name)).Value()
+		}
+		if len(columns) == len(t.Header) && !slices.Equal(columns, t.Columns) {
+			return columns, nil
+		}
+	}
+	return nil, nil
 }
 
 func newTable(in *input.Input, header []string) *Table {

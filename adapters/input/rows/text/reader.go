@@ -111,9 +111,12 @@ func (r *Reader) Next(ctx context.Context) (*Chunk, error) {
 // cut returns where the last whole record of text ends, and how many end
 // before. At the end of the text an unfinished record counts as whole.
 func (d Dialect) cut(text string, atEnd bool) (end int, records int64) {
-	if d.Quoted {
+	switch {
+	case d.Quoted:
 		end, records = d.cutQuoted(text)
-	} else {
+	case d.Escaped && strings.Contains(text, "\\\n"):
+		end, records = cutEscaped(text)
+	default:
 		end = strings.LastIndexByte(text, '\n') + 1
 		records = int64(strings.Count(text[:end], "\n"))
 	}
@@ -121,6 +124,21 @@ func (d Dialect) cut(text string, atEnd bool) (end int, records int64) {
 		return len(text), records + 1
 	}
 	return end, records
+}
+
+// cutEscaped passes over line ends that a backslash makes part of a cell, as MySQL
+// writes them.
+func cutEscaped(text string) (end int, records int64) {
+	for at := 0; ; {
+		n := strings.IndexByte(text[at:], '\n')
+		if n < 0 {
+			return end, records
+		}
+		if at += n + 1; !escapedAt(text[end : at-1]) {
+			end = at
+			records++
+		}
+	}
 }
 
 // cutQuoted goes from quoted cell to quoted cell, and counts lines between.

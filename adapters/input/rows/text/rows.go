@@ -155,7 +155,9 @@ func (s *splitter) plain(text string, begin int) (cell string, end int) {
 			break
 		}
 		if c == '\\' {
-			escapes = true
+			if escapes = true; s.Escaped && !s.Quoted && at+1 < len(text) {
+				at++ // a delimiter or a line's end that is escaped is none
+			}
 		}
 	}
 	cell = text[begin:at]
@@ -193,7 +195,7 @@ func (s *splitter) null(cell string) bool {
 
 // escapes are what PostgreSQL, ClickHouse and MySQL write. A backslash before
 // anything else stands for itself.
-var escapes = [256]byte{'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', 'v': '\v', '\\': '\\', '\'': '\'', '"': '"'}
+var escapes = [256]byte{'\n': '\n', '\t': '\t', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', 'v': '\v', '\\': '\\', '\'': '\'', '"': '"'}
 
 func unescape(cell string) string {
 	b := make([]byte, 0, len(cell))

@@ -223,6 +223,9 @@ func (d Dialect) conventions(header, rest string) (quoted, escaped bool) {
 	}
 	wrapped := false
 	for line := range strings.Lines(rest) {
+		if strings.HasSuffix(line, "\\\n") {
+			return false, true
+		}
 		for cell := range strings.SplitSeq(strings.TrimRight(line, "\r\n"), "\t") {
 			switch {
 			case cell == `\N`, strings.Contains(cell, `\\`), strings.Contains(cell, `\n`), strings.Contains(cell, `\t`):

@@ -142,9 +142,12 @@ func declared(ctx context.Context, t *text.Table, inputs []*input.Input) (*text.
 // declares for text without a header, as mysqldump --tab writes the two; nil is
 // none.
 func schemaBeside(ctx context.Context, t *Table, inputs []*input.Input) ([]string, error) {
+	if t.text.Block() || !slices.ContainsFunc(t.Header, isValue) {
+		return nil, nil
+	}
 	stem := func(in *input.Input) string { return strings.TrimSuffix(in.Name, path.Ext(in.Name)) }
 	for _, in := range inputs {
-		if in == t.Input || path.Ext(in.Base) != ".sql" || t.text.Block() || stem(in) != stem(t.Input) || !IsSQL(in) {
+		if in == t.Input || path.Ext(in.Base) != ".sql" || stem(in) != stem(t.Input) || !IsSQL(in) {
 			continue
 		}
 		declared, err := text.Declared(ctx, in, t.Name)
@@ -153,7 +156,7 @@ func schemaBeside(ctx context.Context, t *Table, inputs []*input.Input) ([]strin
 		}
 		columns := make([]string, len(declared))
 		for i, name := range declared {
-			columns[i] = unique.Make(Name(name)).Value()
+			columns[i] = Name(name)
 		}
 		if len(columns) == len(t.Header) && !slices.Equal(columns, t.Columns) {
 			return columns, nil
@@ -161,6 +164,9 @@ func schemaBeside(ctx context.Context, t *Table, inputs []*input.Input) ([]strin
 	}
 	return nil, nil
 }
+
+// isValue reports whether a cell can name no column.
+func isValue(cell string) bool { return cell == "" || cell == `\N` || '0' <= cell[0] && cell[0] <= '9' }
 
 func newTable(in *input.Input, header []string) *Table {
 	columns := make([]string, len(header))

@@ -152,12 +152,13 @@ func printImports(out io.Writer, rows []importRow) error {
 func newImportsClose(g *global) *cobra.Command {
 	return newImportsAction(g, "close", "Close open imports, keeping their events", "closed",
 		func(ctx context.Context, client *rybbit.Client, state, id string) error {
-			rows, err := listImports(ctx, client, state)
-			if err != nil {
+			switch presence, err := client.Probe(ctx, id); { // the list is too short for some
+			case err != nil:
 				return err
-			}
-			if slices.ContainsFunc(rows, func(r importRow) bool { return r.ID == id && r.Completed != nil }) {
+			case presence == rybbit.Ended:
 				return errors.New("is complete already; nothing was done")
+			case presence == rybbit.Absent:
+				return errors.New("is unknown to the server; hopper imports list shows those that it knows")
 			}
 			if err := client.Complete(ctx, id); err != nil {
 				return err

@@ -53,13 +53,16 @@ type leaf struct {
 	index int // among the file's columns
 	typ   parquet.Type
 	rep   bool
+	def   uint8 // the level at which there is a value
 	pages parquet.Pages
 	page  parquet.Page
-	read  parquet.ValueReader
-	buf   []parquet.Value // read ahead of the current row
+	read  parquet.ValueReader // of a page whose values are not read by code
+	coded coded
+	buf   []cell // read ahead of the current row
 	at    int
 	words map[string]string // short texts seen, as they repeat
 	cells []cell            // of the current chunk
+	ahead []parquet.Value
 }
 
 // A cell is a value or a gap with its levels.
@@ -177,7 +180,7 @@ func (r *parquetReader) value(c *parquet.Column, path string, wanted func(string
 	}
 	t := &column{name: c.Name(), def: c.MaxDefinitionLevel(), first: len(r.leaves)}
 	if c.Leaf() {
-		r.leaves = append(r.leaves, leaf{index: c.Index(), typ: c.Type(), rep: c.MaxRepetitionLevel() > 0, words: make(map[string]string)})
+		r.leaves = append(r.leaves, leaf{index: c.Index(), typ: c.Type(), rep: c.MaxRepetitionLevel() > 0, def: uint8(c.MaxDefinitionLevel()), words: make(map[string]string)})
 	}
 	for _, kid := range c.Columns() {
 		if at := join(path, kid.Name()); wanted(at) {
@@ -321,17 +324,12 @@ func (l *leaf) nextRow() (size int, err error) {
 				return size, err
 			}
 		}
-		v := &l.buf[l.at]
-		if n > 0 && v.RepetitionLevel() == 0 {
+		c := &l.buf[l.at]
+		if n > 0 && c.rep == 0 {
 			return size, nil
 		}
 		l.at++
-		c := cell{rep: uint8(v.RepetitionLevel()), def: uint8(v.DefinitionLevel())}
-		if !v.IsNull() {
-			s := l.scalar(v)
-			c.kind, c.time, c.text = s.Kind, s.Time, s.Text
-		}
-		l.cells = append(l.cells, c)
+		l.cells = append(l.cells, *c)
 		if size += 8 + len(c.text); size > MaxRecord {
 			return size, errTooLong
 		}
@@ -341,29 +339,80 @@ func (l *leaf) nextRow() (size int, err error) {
 	}
 }
 
+// readAhead is how many values of a column are read at once.
+const readAhead = 256
+
 // fill reads the next values, from the next page where there are none left.
 func (l *leaf) fill() error {
-	if cap(l.buf) == 0 {
-		l.buf = make([]parquet.Value, 0, 256)
+	if l.buf == nil {
+		l.buf, l.ahead = make([]cell, 0, readAhead), make([]parquet.Value, readAhead)
 	}
-	for {
-		if l.read != nil {
-			n, err := l.read.ReadValues(l.buf[:cap(l.buf)])
-			l.buf, l.at = l.buf[:n], 0
-			if err != nil && !errors.Is(err, io.EOF) {
-				return err
-			}
-			if n > 0 {
-				return nil
-			}
-			l.release()
-		}
+	for l.buf, l.at = l.buf[:0], 0; ; {
 		var err error
+		switch {
+		case l.read != nil:
+			err = l.readValues()
+		case l.page != nil:
+			err = l.readCodes()
+		}
+		if err != nil || len(l.buf) > 0 {
+			return err
+		}
+		l.release()
 		if l.page, err = l.pages.ReadPage(); err != nil {
 			return err
 		}
-		l.read = l.page.Values()
+		if !l.coded.open(l.page, l.def) {
+			l.read = l.page.Values()
+		}
 	}
+}
+
+// readValues reads on in a page of values.
+func (l *leaf) readValues() error {
+	n, err := l.read.ReadValues(l.ahead)
+	for i := range n {
+		v := &l.ahead[i]
+		c := cell{rep: uint8(v.RepetitionLevel()), def: uint8(v.DefinitionLevel())}
+		if !v.IsNull() {
+			s := l.scalar(v)
+			c.kind, c.time, c.text = s.Kind, s.Time, s.Text
+		}
+		l.buf = append(l.buf, c)
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// readCodes reads on in a page of codes of a dictionary.
+func (l *leaf) readCodes() error {
+	d := &l.coded
+	for ; d.at < d.count && len(l.buf) < cap(l.buf); d.at++ {
+		c := cell{def: l.def}
+		if d.defs != nil {
+			c.def = d.defs[d.at]
+		}
+		if d.reps != nil {
+			c.rep = d.reps[d.at]
+		}
+		if c.def == l.def {
+			if len(d.codes) == 0 || uint32(d.codes[0]) >= uint32(len(d.words)) {
+				return errContradiction
+			}
+			word := &d.words[d.codes[0]]
+			if word.kind == Null {
+				v := d.dictionary.Index(d.codes[0])
+				s := l.scalar(&v)
+				word.kind, word.time, word.text = s.Kind, s.Time, s.Text
+			}
+			c.kind, c.time, c.text = word.kind, word.time, word.text
+			d.codes = d.codes[1:]
+		}
+		l.buf = append(l.buf, c)
+	}
+	return nil
 }
 
 func (l *leaf) release() {
@@ -371,6 +420,35 @@ func (l *leaf) release() {
 		parquet.Release(l.page)
 	}
 	l.page, l.read = nil, nil
+}
+
+// coded is a page whose values are codes of its dictionary's words, each of
+// which becomes text once.
+type coded struct {
+	dictionary parquet.Dictionary
+	words      []cell // of a dictionary, which is Null where it has not come up
+	defs, reps []byte
+	codes      []int32 // of the values that are still to be read
+	at, count  int
+}
+
+// maxDictionary is how many words of a dictionary are kept as text. A longer one
+// does not repeat itself enough.
+const maxDictionary = 1 << 16
+
+// open begins a page, and reports whether it is one of codes. A value is there at
+// the level def.
+func (d *coded) open(page parquet.Page, def uint8) bool {
+	dictionary := page.Dictionary()
+	if dictionary == nil || dictionary.Len() > maxDictionary {
+		return false
+	}
+	if dictionary != d.dictionary {
+		d.dictionary, d.words = dictionary, make([]cell, dictionary.Len())
+	}
+	data := page.Data()
+	d.defs, d.reps, d.codes, d.at, d.count = page.DefinitionLevels(), page.RepetitionLevels(), data.Int32(), 0, int(page.NumValues())
+	return (len(d.defs) == d.count || len(d.defs) == 0 && def == 0) && (len(d.reps) == d.count || len(d.reps) == 0)
 }
 
 // maxWords bounds how many texts a leaf remembers.
@@ -514,9 +592,10 @@ func (c *parquetChunk) Read(yield func(*Record)) error {
 	rec := Record{Row: c.row}
 	for range c.count {
 		rec.Row++
-		root := Value{Kind: Object, Kids: make([]Value, 0, len(c.reader.root.kids))}
-		for _, kid := range c.reader.root.kids {
-			root.Kids = append(root.Kids, a.value(kid))
+		a.slab = a.spare
+		root := Value{Kind: Object, Kids: a.take(len(c.reader.root.kids))}
+		for i, kid := range c.reader.root.kids {
+			a.value(kid, &root.Kids[i])
 		}
 		if a.torn {
 			return damaged(c.reader.in, input.Parquet, rec.Row, errors.New("its columns do not fit together"))
@@ -529,65 +608,88 @@ func (c *parquetChunk) Read(yield func(*Record)) error {
 
 // assembler puts the columns' cells together again, as Google's Dremel paper
 // describes: definition levels say how much of a path is there, repetition
-// levels where a list goes on.
+// levels where a list goes on. Its nodes live in slabs that are reused for the
+// next record.
 type assembler struct {
 	columns [][]cell
 	at      []int
-	torn    bool // the columns disagree
+	torn    bool    // the columns disagree
+	slab    []Value // used up from the front
+	spare   []Value // the slab in full
+}
+
+// take returns n nodes to be filled.
+func (a *assembler) take(n int) []Value {
+	if len(a.slab) < n {
+		// The old slab stays alive through the values that point into it.
+		a.spare = make([]Value, max(2*len(a.spare), n, 64))
+		a.slab = a.spare
+	}
+	taken := a.slab[:n:n]
+	a.slab = a.slab[n:]
+	return taken
 }
 
 // peek returns the next cell of the column's first leaf.
-func (a *assembler) peek(c *column) cell {
+func (a *assembler) peek(c *column) *cell {
 	cells := a.columns[c.first]
 	if at := a.at[c.first]; at < len(cells) {
-		return cells[at]
+		return &cells[at]
 	}
 	a.torn = true
-	return cell{}
+	return new(cell)
 }
 
-func (a *assembler) value(c *column) Value {
-	v := Value{Key: c.name}
-	def := int(a.peek(c).def)
-	there := def >= c.def
+// value puts the next value of c into v.
+func (a *assembler) value(c *column, v *Value) {
+	*v = Value{Key: c.name}
+	next := a.peek(c)
+	there := int(next.def) >= c.def
 	switch {
 	case c.element != nil:
-		v.Kind = List
-		for there && !a.torn {
-			e := a.value(c.element)
-			e.Key = ""
-			v.Kids = append(v.Kids, e)
-			cells, at := a.columns[c.first], a.at[c.first]
-			if at == len(cells) || int(cells[at].rep) != c.rep {
-				return c.mapped(v)
-			}
+		if v.Kind = List; there {
+			a.elements(c, v)
+		} else {
+			a.skip(c)
 		}
-		a.skip(c)
-		if c.isMap && def < c.def-1 { // not even an empty one
+		if c.isMap && int(next.def) < c.def-1 { // not even an empty one
 			v.Kind = Null
-			return v
+			return
 		}
-		return c.mapped(v)
+		c.mapped(v)
 	case !there:
 		a.skip(c)
 	case c.kids == nil:
-		leaf := a.peek(c)
-		v.Kind, v.Time, v.Text = leaf.kind, leaf.time, leaf.text
+		v.Kind, v.Time, v.Text = next.kind, next.time, next.text
 		a.skip(c)
 	default:
-		v.Kind = Object
-		v.Kids = make([]Value, 0, len(c.kids))
-		for _, kid := range c.kids {
-			v.Kids = append(v.Kids, a.value(kid))
+		v.Kind, v.Kids = Object, a.take(len(c.kids))
+		for i, kid := range c.kids {
+			a.value(kid, &v.Kids[i])
 		}
 	}
-	return v
+}
+
+// elements puts the elements of the list c, which has some, into v.
+func (a *assembler) elements(c *column, v *Value) {
+	n := 1
+	cells := a.columns[c.first]
+	for at := a.at[c.first] + 1; at < len(cells) && int(cells[at].rep) >= c.rep; at++ {
+		if int(cells[at].rep) == c.rep {
+			n++
+		}
+	}
+	v.Kids = a.take(n)
+	for i := range v.Kids {
+		a.value(c.element, &v.Kids[i])
+		v.Kids[i].Key = ""
+	}
 }
 
 // mapped makes an object of a list of keys and values, where c is a map.
-func (c *column) mapped(v Value) Value {
+func (c *column) mapped(v *Value) {
 	if !c.isMap {
-		return v
+		return
 	}
 	v.Kind = Object
 	for i, pair := range v.Kids {
@@ -596,7 +698,6 @@ func (c *column) mapped(v Value) Value {
 			v.Kids[i].Key = pair.Kids[0].Text
 		}
 	}
-	return v
 }
 
 // skip goes past one cell of each leaf beneath c.

@@ -1,0 +1,170 @@
+package record
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/parquet-go/parquet-go"
+	"pgregory.net/rapid"
+)
+
+// The same rows with and without dictionaries.
+type (
+	plainRow struct {
+		ID     int64        `parquet:"id"`
+		Name   *string      `parquet:"name,optional"`
+		Params []plainParam `parquet:"params,list"`
+		Group  *plainGroup  `parquet:"group,optional"`
+	}
+	plainParam struct {
+		Key  string   `parquet:"key"`
+		Int  *int64   `parquet:"int,optional"`
+		Tags []string `parquet:"tags,list"`
+	}
+	plainGroup struct {
+		On    *bool    `parquet:"on,optional"`
+		Price *float64 `parquet:"price,optional"`
+		Bare  []int32  `parquet:"bare"`
+	}
+	codedRow struct {
+		ID     int64        `parquet:"id,dict"`
+		Name   *string      `parquet:"name,optional,dict"`
+		Params []codedParam `parquet:"params,list"`
+		Group  *codedGroup  `parquet:"group,optional"`
+	}
+	codedParam struct {
+		Key  string   `parquet:"key,dict"`
+		Int  *int64   `parquet:"int,optional,dict"`
+		Tags []string `parquet:"tags,list"`
+	}
+	codedGroup struct {
+		On    *bool    `parquet:"on,optional"`
+		Price *float64 `parquet:"price,optional,dict"`
+		Bare  []int32  `parquet:"bare,dict"`
+	}
+)
+
+func (r *plainRow) coded() codedRow {
+	c := codedRow{ID: r.ID, Name: r.Name}
+	for _, p := range r.Params {
+		c.Params = append(c.Params, codedParam(p))
+	}
+	if r.Group != nil {
+		g := codedGroup(*r.Group)
+		c.Group = &g
+	}
+	return c
+}
+
+// json is the row as it is to be read.
+func (r *plainRow) json() string {
+	b := fmt.Appendf(nil, `{"id":%d`, r.ID)
+	if r.Name != nil {
+		b = AppendQuoted(append(b, `,"name":`...), *r.Name)
+	}
+	b = append(b, `,"params":[`...)
+	for i, p := range r.Params {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = AppendQuoted(append(b, `{"key":`...), p.Key)
+		if p.Int != nil {
+			b = fmt.Appendf(b, `,"int":%d`, *p.Int)
+		}
+		b = append(b, `,"tags":[`...)
+		for k, tag := range p.Tags {
+			if k > 0 {
+				b = append(b, ',')
+			}
+			b = AppendQuoted(b, tag)
+		}
+		b = append(b, "]}"...)
+	}
+	b = append(b, ']')
+	if g := r.Group; g != nil {
+		b = append(b, `,"group":{`...)
+		if g.On != nil {
+			b = fmt.Appendf(b, `"on":%t,`, *g.On)
+		}
+		if g.Price != nil {
+			b = append(append(b, `"price":`+FormatFloat(*g.Price)...), ',')
+		}
+		b = append(b, `"bare":[`...)
+		for k, n := range g.Bare {
+			if k > 0 {
+				b = append(b, ',')
+			}
+			b = fmt.Appendf(b, "%d", n)
+		}
+		b = append(b, "]}"...)
+	}
+	return string(append(b, '}'))
+}
+
+func drawRow(t *rapid.T) plainRow {
+	word := rapid.SampledFrom([]string{"", "a", "page_view", "São Paulo", `with "quotes"`, "a text that is longer than sixty-four bytes, so that it is not remembered"})
+	r := plainRow{ID: rapid.Int64Range(-3, 3).Draw(t, "id"), Name: rapid.Ptr(word, true).Draw(t, "name")}
+	for range rapid.IntRange(0, 3).Draw(t, "params") {
+		r.Params = append(r.Params, plainParam{
+			Key:  word.Draw(t, "key"),
+			Int:  rapid.Ptr(rapid.Int64(), true).Draw(t, "int"),
+			Tags: rapid.SliceOfN(word, 0, 3).Draw(t, "tags"),
+		})
+	}
+	if rapid.Bool().Draw(t, "grouped") {
+		r.Group = &plainGroup{
+			On:    rapid.Ptr(rapid.Bool(), true).Draw(t, "on"),
+			Price: rapid.Ptr(rapid.Float64Range(-1e9, 1e9), true).Draw(t, "price"),
+			Bare:  rapid.SliceOfN(rapid.Int32(), 0, 3).Draw(t, "bare"),
+		}
+	}
+	return r
+}
+
+func writeRows[T any](t *rapid.T, rows []T, pageSize int) []byte {
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[T](&b, parquet.PageBufferSize(pageSize))
+	for i := range rows {
+		if i == len(rows)/2 && i > 0 {
+			if err := w.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := w.Write(rows[i : i+1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// Values that are read by their codes, over pages and row groups, are those that
+// were written, as are values that are read one by one.
+func TestParquetCodes(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		rows := rapid.SliceOfN(rapid.Custom(drawRow), 1, 20).Draw(rt, "rows")
+		for range rapid.IntRange(0, 6).Draw(rt, "doublings") { // beyond a chunk and what is read ahead
+			rows = append(rows, rows...)
+		}
+		coded := make([]codedRow, len(rows))
+		want := make([]line, len(rows))
+		for i := range rows {
+			coded[i] = rows[i].coded()
+			want[i] = line{int64(i) + 1, rows[i].json()}
+		}
+		pageSize := rapid.SampledFrom([]int{64, 1000, 1 << 20}).Draw(rt, "page")
+		for name, content := range map[string][]byte{"plain": writeRows(rt, rows, pageSize), "coded": writeRows(rt, coded, pageSize)} {
+			got, err := readAll(t, content, nil)
+			if err != nil {
+				rt.Fatalf("%s: %v", name, err)
+			}
+			if diff := cmp.Diff(want, got, cmp.AllowUnexported(line{})); diff != "" {
+				rt.Fatalf("%s (-written +read):\n%s", name, diff)
+			}
+		}
+	})
+}

@@ -180,15 +180,9 @@ func (f *tables) add(ctx context.Context, t *rows.Table, r role) error {
 	return nil
 }
 
-const aggregatesAdvice = "is the export of a dashboard: sums without dates, from which no events can be made. " +
+var aggregatesAdvice = "is the export of a dashboard: sums without dates, from which no events can be made. " +
 	"Export the events instead: on Umami Cloud the data export of the settings, which has a website_event.csv; " +
 	"self-hosted give the database's address (postgres://USER@HOST/umami, mysql://…, clickhouse://…), or the tables themselves: " + howToExport
-
-// howToExport says how to get the tables of a self-hosted Umami.
-const howToExport = `of PostgreSQL with psql -c "\copy website_event to 'website_event.csv' csv header", and session and event_data likewise; ` +
-	"of MySQL with mysqldump umami website_event session event_data > umami.sql; " +
-	`of ClickHouse with clickhouse-client -q "select * from umami.website_event format CSVWithNames" > website_event.csv, and event_data likewise ` +
-	"(version 1: pageview, event and session)"
 
 func (f *tables) count() int {
 	return len(f.events) + len(f.sessions) + len(f.eventData) + len(f.sessionData)
@@ -334,7 +328,7 @@ func (f *tables) notes() []string {
 	wide := !slices.ContainsFunc(f.events, func(e *eventTable) bool { return !e.wide() })
 	if len(f.sessions) == 0 && !wide {
 		notes = append(notes, "The session table is missing, so browser, system, device, screen, language and country stay empty. "+
-			`Export it too and give both files: of PostgreSQL with psql -c "\copy session to 'session.csv' csv header", of MySQL with mysqldump umami session > session.sql`)
+			"Export it too and give both files: "+f.database().export([]string{"session"}))
 	}
 	if f.derived {
 		notes = append(notes, "Visits are not in the export (visit_id came with version 2.11): a pause of 30 minutes or more begins a new one.")

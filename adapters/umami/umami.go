@@ -159,7 +159,7 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 		return tell(ctx, found, src.website, opt, yield)
 	}
 	return &adapters.Reading{
-		Source: src, Shape: found.shape(), Schema: found.schema(), Notes: found.notes(), Remarks: found.remarks, Facts: facts, Verify: adapters.VerifyRows(src, opt, facts),
+		Source: src, Shape: found.shape(), Schema: found.schema(), Notes: found.notes(), Advice: found.advice(), Remarks: found.remarks, Facts: facts, Verify: adapters.VerifyRows(src, opt, facts),
 	}, nil
 }
 

@@ -22,22 +22,19 @@ func (s *showing) bySQL(ctx context.Context) error {
 	if err := s.daysBySQL(ctx); err != nil {
 		return err
 	}
-	if err := s.pagesBySQL(ctx); err != nil {
+	others, err := s.others(ctx)
+	if err != nil {
+		return err
+	}
+	// A site can have many pages, and the statistics give them in one request.
+	pages := s.pages
+	if others > 0 {
+		pages = s.pagesBySQL
+	}
+	if err := pages(ctx); err != nil {
 		return err
 	}
 	where := " from scoped_events where " + s.where()
-	for _, t := range []struct {
-		table int
-		inner string
-	}{
-		{recount.DashboardEntries, "select argMin(pathname, timestamp) as v" + where + " group by session_id"},
-		{recount.DashboardExits, "select argMax(pathname, timestamp) as v" + where + " group by session_id"},
-		{recount.DashboardTitles, "select page_title as v" + where + " and type = 'pageview'"},
-	} {
-		if err := s.tablesBySQL(ctx, []int{t.table}, t.inner); err != nil {
-			return err
-		}
-	}
 	for _, fields := range together {
 		tables, values := make([]int, len(fields)), make([]string, len(fields))
 		for i, field := range fields {
@@ -52,7 +49,7 @@ func (s *showing) bySQL(ctx context.Context) error {
 	if err := s.channelsBySQL(ctx); err != nil {
 		return err
 	}
-	return s.detailsBySQL(ctx)
+	return s.detailsBySQL(ctx, others)
 }
 
 // together are the fields that are asked for in one query, as few combinations of
@@ -213,7 +210,7 @@ func (s *showing) showDay(day recount.Day, columns map[int]number) error {
 	return nil
 }
 
-// pagesBySQL asks for the events and sessions of each page.
+// pagesBySQL asks for pages, entry and exit pages, and titles.
 func (s *showing) pagesBySQL(ctx context.Context) error {
 	complete, err := s.valuesBySQL(ctx, "pages", "select pathname as v, session_id from scoped_events where "+s.where(), ", uniqExact(session_id) as m", func(r *valueRow) error {
 		row := recount.DashboardRow(string(r.V))
@@ -222,10 +219,26 @@ func (s *showing) pagesBySQL(ctx context.Context) error {
 		}
 		return s.show(recount.AllDays, recount.DashboardPages, recount.PageSessions, row, int64(r.M))
 	})
+	if err != nil {
+		return err
+	}
 	if complete {
 		s.tell(recount.DashboardPages, recount.PageSessions, recount.PageEvents)
 	}
-	return err
+	where := " from scoped_events where " + s.where()
+	for _, t := range []struct {
+		table int
+		inner string
+	}{
+		{recount.DashboardEntries, "select argMin(pathname, timestamp) as v" + where + " group by session_id"},
+		{recount.DashboardExits, "select argMax(pathname, timestamp) as v" + where + " group by session_id"},
+		{recount.DashboardTitles, "select page_title as v" + where + " and type = 'pageview'"},
+	} {
+		if err := s.tablesBySQL(ctx, []int{t.table}, t.inner); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tablesBySQL counts the values of a query, which holds one for each of some tables.
@@ -288,9 +301,23 @@ func (s *showing) valuesBySQL(ctx context.Context, what, inner, columns string, 
 	return true, nil
 }
 
-// detailsBySQL asks for what only the statistics have, where no other events are
-// in them.
-func (s *showing) detailsBySQL(ctx context.Context) error {
+// others returns how many other events the server has on the days that are asked for.
+func (s *showing) others(ctx context.Context) (int64, error) {
+	if len(s.Imports) == 0 {
+		return 0, nil
+	}
+	var others []struct{ N number }
+	err := s.query(ctx, fmt.Sprintf("select count() as n from scoped_events where toDate(timestamp, %[1]s) >= %[2]s and toDate(timestamp, %[1]s) <= %[3]s and import_id not in (%[4]s)",
+		quote(s.zone()), quote(s.first.String()), quote(s.last.String()), s.imports()), &others)
+	if err != nil || len(others) == 0 {
+		return 0, err
+	}
+	return int64(others[0].N), nil
+}
+
+// detailsBySQL asks for custom events and, where no other events are in the
+// statistics, for what only these have.
+func (s *showing) detailsBySQL(ctx context.Context, others int64) error {
 	var names []named
 	complete, err := s.valuesBySQL(ctx, "custom events", "select event_name as v from scoped_events where "+s.where()+" and type = 'custom_event'", "", func(r *valueRow) error {
 		names = append(names, named{r.V, r.N})
@@ -302,17 +329,8 @@ func (s *showing) detailsBySQL(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var others []struct{ N number }
-	query := fmt.Sprintf("select count() as n from scoped_events where toDate(timestamp, %[1]s) >= %[2]s and toDate(timestamp, %[1]s) <= %[3]s",
-		quote(s.zone()), quote(s.first.String()), quote(s.last.String()))
-	if len(s.Imports) > 0 {
-		query += " and import_id not in (" + s.imports() + ")"
-		if err := s.query(ctx, query, &others); err != nil {
-			return err
-		}
-	}
-	if len(others) > 0 && others[0].N > 0 {
-		s.Notes = append(s.Notes, fmt.Sprintf("The site holds %d other events on these days: properties and outbound links, which the server does not show by import, are not compared.", int64(others[0].N)))
+	if others > 0 {
+		s.Notes = append(s.Notes, fmt.Sprintf("The site holds %d other events on these days: properties and outbound links, which the server does not show by import, are not compared.", others))
 		return nil
 	}
 	return s.details(ctx, names)

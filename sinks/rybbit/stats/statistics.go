@@ -23,13 +23,7 @@ func (s *showing) byStatistics(ctx context.Context) error {
 	if err := s.timeSeries(ctx); err != nil {
 		return err
 	}
-	if err := s.metric(ctx, "pathname", recount.DashboardPages, true); err != nil {
-		return err
-	}
-	if err := s.metric(ctx, "entry_page", recount.DashboardEntries, false); err != nil {
-		return err
-	}
-	if err := s.metric(ctx, "exit_page", recount.DashboardExits, false); err != nil {
+	if err := s.pages(ctx); err != nil {
 		return err
 	}
 	var unsent []string
@@ -53,15 +47,26 @@ func (s *showing) byStatistics(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.titles(ctx); err != nil {
-		return err
-	}
 	var channels struct{ Data struct{ Data []channel } }
 	if err := s.get(ctx, "ask for the channels", []string{"metric"}, s.of("channel"), &channels); err != nil {
 		return err
 	}
 	s.noteChannels(channels.Data.Data)
 	return s.details(ctx, names.Data)
+}
+
+// pages asks for pages, entry and exit pages, and titles.
+func (s *showing) pages(ctx context.Context) error {
+	if err := s.metric(ctx, "pathname", recount.DashboardPages, true); err != nil {
+		return err
+	}
+	if err := s.metric(ctx, "entry_page", recount.DashboardEntries, false); err != nil {
+		return err
+	}
+	if err := s.metric(ctx, "exit_page", recount.DashboardExits, false); err != nil {
+		return err
+	}
+	return s.titles(ctx)
 }
 
 type named struct {

@@ -233,13 +233,16 @@ func (v *verifier) day(t *sumsTable, cell string) (string, bool) {
 	return t.dates.day(cell)
 }
 
-// dayWithin reads 3/1/2024 and 01.03.2024 where but one order of day and month
+// dayWithin reads 3/1/2024, 3/1/24 and 01.03.2024 where but one order of day and month
 // is among the days of the file's name.
 func dayWithin(cell, base string) string {
 	days := namedDays.FindStringSubmatch(base)
 	numbers := strings.FieldsFunc(cell, func(r rune) bool { return strings.ContainsRune("/.-", r) })
-	if days == nil || len(numbers) != 3 || len(numbers[2]) != 4 {
+	if days == nil || len(numbers) != 3 {
 		return ""
+	}
+	if len(numbers[2]) == 2 {
+		numbers[2] = "20" + numbers[2]
 	}
 	var found []string
 	for _, order := range [...][2]string{{numbers[0], numbers[1]}, {numbers[1], numbers[0]}} {

@@ -281,6 +281,9 @@ func (b *builder) margins(t *Table) dim {
 		visits = apportion(want.Visits, visits, nil)
 	}
 	bounces = b.splitBounces(visits, bounces, t.Has&Bounces != 0, b.engaged())
+	if t.Has&Bounces == 0 && t.Has&Pageviews != 0 && !scaled && b.eventOnly == 0 {
+		bounces = fitBounces(visits, bounces, t.Rows)
+	}
 	d := dim{perVisitor: t.PerVisitor, bounces: append(bounces, 0), engaged: make([]int, n+1)}
 	for i := range visits {
 		d.engaged[i] = visits[i] - bounces[i]
@@ -326,6 +329,34 @@ func (b *builder) splitBounces(visits, told []int, known bool, engaged int) []in
 		}
 	}
 	return bounces
+}
+
+// fitBounces moves bounces that no row tells between rows such that each row's
+// pageviews can be those it tells: one for a bounce, and two or more for others.
+func fitBounces(visits, bounces []int, rows []Row) []int {
+	more, less := make([]int, len(rows)), make([]int, len(rows))
+	fit, off := make([]int, len(rows)), 0
+	for i, r := range rows {
+		views, most := clip(r.Pageviews), visits[i]
+		if views > visits[i] {
+			most = max(0, most-1)
+		}
+		least := min(max(0, 2*visits[i]-views), most)
+		fit[i] = min(max(bounces[i], least), most)
+		more[i], less[i] = most-fit[i], fit[i]-least
+		off += fit[i] - bounces[i]
+	}
+	room, sign := less, -1
+	if off < 0 {
+		room, sign, off = more, 1, -off
+	}
+	if sum(room) < off {
+		return bounces // no day has such rows
+	}
+	for i, n := range apportion(off, room, room) {
+		fit[i] += sign * n
+	}
+	return fit
 }
 
 // repeats sets how many of each row's visits are not the first of their

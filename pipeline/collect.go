@@ -99,7 +99,7 @@ type Beginning struct {
 
 // Source returns a source of the beginning alone. It may be read several times,
 // one after the other.
-func (b *Beginning) Source() Source { return &replayed{ahead: b.chunks} }
+func (b *Beginning) Source() Source { return &replayed{ahead: slices.Clone(b.chunks)} }
 
 // Peek reads the first chunks of src and returns them, together with a source
 // that yields all that src would have yielded, in the same chunks. Closing it
@@ -124,7 +124,7 @@ func Peek(ctx context.Context, src Source, most Sample) (*Beginning, Source, err
 		events += len(c.events)
 		bytes += c.size()
 	}
-	return b, &replayed{ahead: b.chunks, rest: src}, nil
+	return b, &replayed{ahead: slices.Clone(b.chunks), rest: src}, nil
 }
 
 // size is how many bytes the collected events and rejects take, about.
@@ -157,6 +157,7 @@ type replayed struct {
 func (s *replayed) Next(ctx context.Context) (Chunk, error) {
 	if len(s.ahead) > 0 {
 		chunk := s.ahead[0]
+		s.ahead[0] = nil // it may be large
 		s.ahead = s.ahead[1:]
 		return chunk, nil
 	}

@@ -108,6 +108,6 @@
 // to few parts, because visitors with several visits are within a part.
 //
 // Every step is linear in visits plus rows but for the sorting; the search has
-// a budget in proportion. Memory is that of the parts being made, some 30 MB
+// a budget in proportion. Memory is that of the parts being made, 10 to 30 MB
 // each, and of the day's rows. Randomness is a PCG seeded by the day.
 package reconstruct

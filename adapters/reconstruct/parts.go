@@ -6,8 +6,14 @@ import (
 	"slices"
 )
 
-// partHits is how many pageviews and events a part of a day has, more or less.
-const partHits = 30_000
+// partHits is how many pageviews and events a part of a day has, more or less,
+// and partOfMany how many it has where the day has many: several parts are in
+// memory at once, with what is written of them.
+const (
+	partHits   = 30_000
+	many       = 300_000
+	partOfMany = 8_000
+)
 
 // clump is how many visits of a row a part gets at least, where the row has
 // them: visitors with several visits are within a part.
@@ -29,7 +35,11 @@ func (p part) share(u float64) float64 { return (float64(p.index) + u) / float64
 
 // countParts returns how many parts the day is made in. Each has visitors.
 func (b *builder) countParts() int {
-	n := 1 + (b.pageviews+b.numEvents)/partHits
+	hits, size := b.pageviews+b.numEvents, partHits
+	if hits > many {
+		size = partOfMany
+	}
+	n := 1 + hits/size
 	return max(1, min(n, b.persons/2))
 }
 

@@ -520,3 +520,49 @@ func TestLoyalVisitors(t *testing.T) {
 		}
 	}
 }
+
+// TestViewsWithoutBounces has a table that tells rows' visits and pageviews, and
+// which of them are bounces only by these.
+func TestViewsWithoutBounces(t *testing.T) {
+	d := &Day{
+		Start: firstDay, End: firstDay.AddDate(0, 0, 1),
+		Has: Visits | Bounces | Visitors | Pageviews, Totals: Sums{Visits: 40, Bounces: 14, Visitors: 40, Pageviews: 110},
+		Tables: []Table{{Name: "countries", Has: Visits | Pageviews, PerVisitor: true, Rows: []Row{
+			{Key: "DE", Sums: Sums{Visits: 30, Pageviews: 95}},
+			{Key: "HK", Sums: Sums{Visits: 4, Pageviews: 4}},
+			{Key: "TR", Sums: Sums{Visits: 5, Pageviews: 6}},
+			{Key: "CI", Sums: Sums{Visits: 1, Pageviews: 5}},
+		}}},
+	}
+	res, err := reconstruct(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, d, res)
+	views, bounces := make([]int, 4), 0
+	for _, v := range res.Visits {
+		views[v.Rows[0]] += len(v.Hits)
+		if len(v.Hits) == 1 {
+			bounces++
+		}
+	}
+	if want := []int{95, 4, 6, 5}; !reflect.DeepEqual(views, want) || bounces != 14 {
+		t.Errorf("got views %v and %d bounces, want %v and 14", views, bounces, want)
+	}
+}
+
+// TestManyParts has a day of many hits, which is made in small parts.
+func TestManyParts(t *testing.T) {
+	d := &Day{
+		Start: firstDay, End: firstDay.AddDate(0, 0, 1),
+		Has: Visits | Bounces | Visitors | Pageviews, Totals: Sums{Visits: 150_000, Bounces: 50_000, Visitors: 120_000, Pageviews: 350_000},
+	}
+	n, _, err := CountParts(d)
+	if err != nil || n != 1+350_000/partOfMany {
+		t.Errorf("got %d parts and %v", n, err)
+	}
+	d.Totals.Pageviews = many
+	if n, _, err = CountParts(d); err != nil || n != 1+many/partHits {
+		t.Errorf("got %d parts and %v", n, err)
+	}
+}

@@ -53,6 +53,8 @@ type sumsTable struct {
 	nulls   bool // a word such as NULL stands for what is empty
 	hosts   map[string]bool
 
+	addresses bool // some pages stand with their hosts
+
 	// While reading.
 	reader *rows.Reader
 	sorter *spill.Sorter
@@ -112,10 +114,13 @@ func newSumsTable(t *rows.Table, k kind) *sumsTable {
 	return s
 }
 
+// manyHosts is how many hosts of a table are known at most: anybody can send a
+// site events of any host.
+const manyHosts = 1000
+
 // look looks at the table's rows for what must be known of all tables before
 // any is read: whose sites they are, the hosts, and the form of dates.
 func (s *sumsTable) look(ctx context.Context, of *sites) error {
-	const manyHosts = 1000 // anybody can send a site events of any host
 	previous, empty := "", false
 	s.hosts = map[string]bool{}
 	err := s.Each(ctx, func(row *rows.Row) error {
@@ -137,6 +142,7 @@ func (s *sumsTable) look(ctx context.Context, of *sites) error {
 		if s.extra >= 0 {
 			host = row.Cells[s.extra]
 		}
+		s.addresses = s.addresses || s.kind == pagesTable && strings.Contains(row.Cells[s.keys[0]], "://")
 		if s.site >= 0 {
 			of.add(adapters.Integer(row.Cells[s.site]), host)
 		}

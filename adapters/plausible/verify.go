@@ -23,7 +23,7 @@ import (
 // tables, day by day. It reads src to its end and does not close it. Days that t
 // leaves out are not compared.
 func verify(ctx context.Context, src *days, t pipeline.Translation, progress func(int64)) (_ *recount.Comparison, err error) {
-	layout := layoutOf(src)
+	layout := layoutOf(src, t.Normalizer.Hostname)
 	count := recount.NewCount(layout, src.opt.Scratch())
 	defer func() {
 		if closed := count.Close(); err == nil {
@@ -59,10 +59,19 @@ var measures = [5]string{"visits", "bounces", "visitors", "pageviews", "duration
 
 var counted = [5]recount.Measure{recount.Sessions, recount.Bounces, recount.Users, recount.Pageviews, recount.Seconds}
 
+// strangeHosts is the table of the hosts that no page of the export has.
+const strangeHosts = kinds
+
 // layoutOf lays the export's tables out as events are counted, in the order of
-// their kinds.
-func layoutOf(src *days) *recount.Layout {
-	l := &recount.Layout{Zone: src.opt.Location(), Dimensions: len(dimensions), Hit: countEvent}
+// their kinds, and then the hosts that no page has.
+func layoutOf(src *days, hostname string) *recount.Layout {
+	known := src.knownHosts(hostname)
+	l := &recount.Layout{Zone: src.opt.Location(), Dimensions: len(dimensions) + 1, Hit: func(ev *pipeline.Event, h *recount.Hit) {
+		countEvent(ev, h)
+		if known != nil && !known[ev.Hostname] {
+			h.Rows[len(dimensions)] = rowOf(ev.Hostname)
+		}
+	}}
 	for k := range kind(kinds) {
 		t := recount.Table{Name: k.String(), By: subjects[k], Partial: partly(k)}
 		for i, d := range dimensions {
@@ -79,7 +88,27 @@ func layoutOf(src *days) *recount.Layout {
 		}
 		l.Tables = append(l.Tables, t)
 	}
+	l.Tables = append(l.Tables, recount.Table{Name: "hosts of no page", By: recount.ByDimension, Dimension: len(dimensions),
+		Columns: []recount.Column{{Measure: recount.Events, Name: "events"}}})
 	return l
+}
+
+// knownHosts returns the hosts that the pages and the user name, or nil where
+// these are too many or stand within pages.
+func (d *days) knownHosts(hostname string) map[string]bool {
+	known := map[string]bool{"": true, strings.ToLower(hostname): true}
+	for _, t := range d.tables {
+		if t.kind != pagesTable {
+			continue
+		}
+		if len(t.hosts) >= manyHosts || t.addresses {
+			return nil
+		}
+		for host := range t.hosts {
+			known[strings.TrimRight(strings.ToLower(host), ".")] = true
+		}
+	}
+	return known
 }
 
 var subjects = [kinds]recount.Subject{
@@ -169,6 +198,8 @@ func (v *verifier) read(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		v.sums.Tell(day, strangeHosts, 0)
+		v.sums.Promise(day, strangeHosts)
 		for k, promised := range v.promises(totals, v.agreed[date]) {
 			if promised {
 				v.sums.Promise(day, k)

@@ -48,15 +48,18 @@ func visits() (facts told, events []pipeline.Event) {
 		f := recount.Fact{
 			Origin: pipeline.Origin{Input: "export", Row: int64(i + 2)}, At: noon + e.at, Name: e.name, Visitor: e.visitor, Session: e.session,
 			Page: e.page, Referrer: "www.Google.com", Browser: "chrome", OS: "Windows 10", Device: "laptop", Country: "United States",
+			BrowserVersion: "120.0", OSVersion: "10", Values: []pipeline.Property{},
 		}
 		if e.name != "" {
-			f.Kind = pipeline.Custom
+			f.Kind, f.Values = pipeline.Custom, []pipeline.Property{{Key: "size", Value: "5"}, {Key: "plan", Value: "pro"}}
 		}
 		facts = append(facts, f)
 		events = append(events, pipeline.Event{
 			Origin: f.Origin, Time: f.At, Kind: f.Kind, Name: f.Name, Visitor: f.Visitor, Session: f.Session, Path: f.Page,
 			Referrer: "https://www.google.com/search", Browser: f.Browser, OS: f.OS, Device: f.Device, Country: "us",
+			BrowserVersion: f.BrowserVersion, OSVersion: f.OSVersion, Properties: slices.Clone(f.Values),
 		})
+		slices.Reverse(events[i].Properties) // in any order
 	}
 	return facts, events
 }
@@ -174,6 +177,22 @@ func TestFindsErrors(t *testing.T) {
 		"another system": {
 			func(e []pipeline.Event) []pipeline.Event { e[0].OS = "Linux"; return e },
 			[]string{"systems sessions"},
+		},
+		"no browser version": {
+			func(e []pipeline.Event) []pipeline.Event { e[0].BrowserVersion = ""; return e },
+			[]string{"browser versions sessions", "browser versions events"},
+		},
+		"another system version": {
+			func(e []pipeline.Event) []pipeline.Event { e[3].OSVersion = "8"; return e },
+			[]string{"system versions sessions"},
+		},
+		"another value": {
+			func(e []pipeline.Event) []pipeline.Event { e[2].Properties[1].Value = "6"; return e },
+			[]string{"property values events"},
+		},
+		"no properties": {
+			func(e []pipeline.Event) []pipeline.Event { e[2].Properties = nil; return e },
+			[]string{"property values events"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

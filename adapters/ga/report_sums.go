@@ -198,12 +198,22 @@ func (r *toldReports) add(t *reportTable) {
 		}
 		if !row.span.isOneDay() {
 			long++
+			r.spread(row.span)
 			continue
 		}
 		r.addRow(t, row.cells, table, row.span.from, summed)
 	}
 	if long > 0 {
 		r.notes = append(r.notes, fmt.Sprintf("%s: %d rows are of more than a day, whose numbers are spread over the days; they are not compared.", t.in.Name, long))
+	}
+}
+
+// spread notes the days of a longer span, of which a row tells no number.
+func (r *toldReports) spread(s span) {
+	for at := s.from; !s.isZero() && s.includes(at); at = at.AddDate(0, 0, 1) {
+		if day := recount.DayOf(at.Date()); !r.days[day] {
+			r.days[day] = r.asked(at)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package ga
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -116,5 +117,32 @@ func TestWholeSetOfReports(t *testing.T) {
 	}
 	if l := lineOf(c, "pages", "sessions"); l.Source != 30129 || len(c.Days) != 31 {
 		t.Errorf("got %+v on %d days", l, len(c.Days))
+	}
+}
+
+// TestVerifyComparesWhatIsTold has reports of which not every column or row says
+// something of a single day.
+func TestVerifyComparesWhatIsTold(t *testing.T) {
+	for name, c := range map[string]struct {
+		content  string
+		lines    int
+		sessions int64
+	}{
+		"null.jsonl": {`{"date": "20240311", "sessions": 27, "totalUsers": null, "screenPageViews": 47, "engagedSessions": 15}
+{"date": "20240312", "sessions": 35, "totalUsers": null, "screenPageViews": 56, "engagedSessions": 13}
+`, 3, 62},
+		"blank.csv": {"Date,Sessions,Users,Views\n20240311,27,,47\n20240312,35,,56\n", 2, 62},
+		"weeks.csv": {"# All Web Site Data\n# 20240311-20240324\n\nWeek Index,Sessions\n0,100\n1,70\n2,10\n,180\n", 1, 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), name)
+			if err := os.WriteFile(path, []byte(c.content), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			got := verifyPaths(t, pipeline.Translation{}, path)
+			if l := lineOf(got, "days", "sessions"); !got.Holds() || len(got.Total) != c.lines || l.Source != c.sessions || l.Sent != c.sessions {
+				t.Errorf("got %+v, want %d lines and %d sessions", got.Total, c.lines, c.sessions)
+			}
+		})
 	}
 }

@@ -210,6 +210,9 @@ func (t *reportTable) daysOfMonth() {
 func (t *reportTable) guessFields() {
 	measured := false
 	for i, f := range t.fields {
+		if f.isMetric() && t.isEmpty(i) { // it says nothing, not zero
+			f, t.fields[i] = unknownMetric, unknownMetric
+		}
 		if f != "" {
 			measured = measured || f.isMetric()
 			if f == unknownMetric || f == byMoment || f == byPart {
@@ -228,6 +231,18 @@ func (t *reportTable) guessFields() {
 			t.fields[i] = unknownDimension
 		}
 	}
+}
+
+// isEmpty reports whether there are rows and none has anything in the column.
+func (t *reportTable) isEmpty(column int) bool {
+	for _, row := range t.rows {
+		switch strings.ToLower(cell(row.cells, column)) {
+		case "", "null", "none", "nan", "<na>":
+		default:
+			return false
+		}
+	}
+	return len(t.rows) > 0
 }
 
 func (t *reportTable) isConstant(column int) bool {

@@ -13,7 +13,6 @@ import (
 	"io"
 	"math"
 	"math/big"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -345,6 +344,7 @@ func (c *avroChunk) Read(yield func(*Record)) error {
 		rec.Row++
 		var root Value
 		d.nodes = 0
+		d.slab.reset()
 		if err := d.value(c.reader.schema, &root, 0); err != nil {
 			return damaged(c.reader.in, input.Avro, rec.Row, err)
 		}
@@ -401,7 +401,9 @@ func readLimited(r io.Reader) ([]byte, error) {
 // avroDecoder reads values from the front of s.
 type avroDecoder struct {
 	s     string
-	nodes int // made for the current record
+	nodes int     // made for the current record
+	stack []Value // elements of lists that are still open
+	slab  slab
 }
 
 var errShort = errors.New("a block ends amid a record")
@@ -542,16 +544,20 @@ func setText(t *avroType, v *Value, s string) {
 // record decodes all of a record's fields, and keeps those that are wanted.
 func (d *avroDecoder) record(t *avroType, v *Value, depth int) error {
 	v.Kind = Object
-	v.Kids = make([]Value, 0, len(t.of))
+	kids, n := d.slab.take(len(t.of)), 0
 	for i, of := range t.of {
-		kid := Value{Key: t.names[i]}
-		if err := d.value(of, &kid, depth+1); err != nil {
+		var left Value
+		kid := &left
+		if t.wanted[i] {
+			kid = &kids[n]
+			n++
+		}
+		*kid = Value{Key: t.names[i]}
+		if err := d.value(of, kid, depth+1); err != nil {
 			return err
 		}
-		if t.wanted[i] {
-			v.Kids = append(v.Kids, kid)
-		}
 	}
+	v.Kids = kids[:n:n]
 	return nil
 }
 
@@ -561,6 +567,7 @@ func (d *avroDecoder) blocks(t *avroType, v *Value, depth int) error {
 	if t.kind == "map" {
 		v.Kind = Object
 	}
+	base := len(d.stack)
 	for {
 		n, err := d.long()
 		if err != nil {
@@ -573,9 +580,10 @@ func (d *avroDecoder) blocks(t *avroType, v *Value, depth int) error {
 			}
 		}
 		if n == 0 {
+			v.Kids = d.slab.keep(d.stack[base:])
+			d.stack = d.stack[:base]
 			return nil
 		}
-		v.Kids = slices.Grow(v.Kids, int(min(max(n, 0), 64)))
 		for ; n != 0; n-- {
 			var kid Value
 			if v.Kind == Object {
@@ -586,7 +594,7 @@ func (d *avroDecoder) blocks(t *avroType, v *Value, depth int) error {
 			if err := d.value(t.of[0], &kid, depth+1); err != nil {
 				return err
 			}
-			v.Kids = append(v.Kids, kid)
+			d.stack = append(d.stack, kid)
 		}
 	}
 }

@@ -16,8 +16,7 @@ type parser struct {
 	s     string
 	i     int
 	stack []Value // members of objects and lists that are still open
-	slab  []Value // where finished ones are moved; used up from the front
-	spare []Value // the slab in full, for the next record
+	slab          // where finished ones are moved
 }
 
 // syntaxError says what is wrong with JSON and where, in bytes from 1.
@@ -33,7 +32,7 @@ func (e *syntaxError) Error() string {
 // parse returns the value that s is. It is valid until the next parse.
 func (p *parser) parse(s string) (*Value, error) {
 	p.s, p.i, p.stack = s, 0, p.stack[:0]
-	p.slab = p.spare
+	p.reset()
 	v, err := p.value(0, p.root, false)
 	if err != nil {
 		return nil, err
@@ -164,22 +163,6 @@ func (p *parser) name(m *members, before *member) (is *member, key string, err e
 	}
 	p.i++
 	return is, key, nil
-}
-
-// keep copies finished nodes to where they stay until the next record.
-func (p *parser) keep(kids []Value) []Value {
-	if len(kids) == 0 {
-		return nil
-	}
-	if len(p.slab) < len(kids) {
-		// The old slab stays alive through the values that point into it.
-		p.spare = make([]Value, max(2*len(p.spare), len(kids), 16))
-		p.slab = p.spare
-	}
-	n := copy(p.slab, kids)
-	kept := p.slab[:n:n]
-	p.slab = p.slab[n:]
-	return kept
 }
 
 func (p *parser) number() (string, error) {

@@ -592,7 +592,7 @@ func (c *parquetChunk) Read(yield func(*Record)) error {
 	rec := Record{Row: c.row}
 	for range c.count {
 		rec.Row++
-		a.slab = a.spare
+		a.reset()
 		root := Value{Kind: Object, Kids: a.take(len(c.reader.root.kids))}
 		for i, kid := range c.reader.root.kids {
 			a.value(kid, &root.Kids[i])
@@ -608,26 +608,12 @@ func (c *parquetChunk) Read(yield func(*Record)) error {
 
 // assembler puts the columns' cells together again, as Google's Dremel paper
 // describes: definition levels say how much of a path is there, repetition
-// levels where a list goes on. Its nodes live in slabs that are reused for the
-// next record.
+// levels where a list goes on.
 type assembler struct {
 	columns [][]cell
 	at      []int
-	torn    bool    // the columns disagree
-	slab    []Value // used up from the front
-	spare   []Value // the slab in full
-}
-
-// take returns n nodes to be filled.
-func (a *assembler) take(n int) []Value {
-	if len(a.slab) < n {
-		// The old slab stays alive through the values that point into it.
-		a.spare = make([]Value, max(2*len(a.spare), n, 64))
-		a.slab = a.spare
-	}
-	taken := a.slab[:n:n]
-	a.slab = a.slab[n:]
-	return taken
+	torn    bool // the columns disagree
+	slab
 }
 
 // peek returns the next cell of the column's first leaf.

@@ -245,7 +245,7 @@ func unread(t *rows.Table, read []string) []string {
 
 func (f *tables) passed(notes []string) []string {
 	if len(f.passedOver) > 0 {
-		notes = append(notes, "Passed over, since no table that is needed is in it: "+strings.Join(f.passedOver, ", ")+".")
+		notes = append(notes, "Passed over, since no table that is needed is in it: "+strings.Join(adapters.Few(f.passedOver, 3), ", ")+".")
 	}
 	return notes
 }

@@ -274,7 +274,7 @@ func (f *tables) shape() string {
 	switch {
 	case e.kind != modern:
 		return "Umami version 1, tables pageview and event"
-	case e.wide() && strings.Contains(e.Input.Name, ".zip/"):
+	case e.wide() && (strings.Contains(e.Input.Name, ".zip/") || strings.HasPrefix(e.Input.Name, "standard input/")):
 		return "Umami Cloud export"
 	case e.wide():
 		return "Umami, ClickHouse table website_event"
@@ -344,7 +344,7 @@ func (f *tables) notes() []string {
 		notes = append(notes, t.Notes()...)
 	}
 	if len(f.passedOver) > 0 {
-		notes = append(notes, "Passed over, since no table of Umami's is in it: "+strings.Join(f.passedOver, ", ")+".")
+		notes = append(notes, "Passed over, since no table of Umami's is in it: "+strings.Join(adapters.Few(f.passedOver, 3), ", ")+".")
 	}
 	return notes
 }

@@ -61,6 +61,16 @@ func (c *connectionFlags) client(log *slog.Logger) (*rybbit.Client, error) {
 	return client, nil
 }
 
+// checkAddress refuses what can be no server's address, where none is asked.
+func checkAddress(address string) error {
+	client, err := rybbit.NewClient(address, "1", "unused", rybbit.ClientOptions{})
+	if err != nil {
+		return usagef("%w", err)
+	}
+	client.Close()
+	return nil
+}
+
 func (c *connectionFlags) key() (rybbit.Key, error) {
 	if c.secret != "" {
 		return c.secret, nil

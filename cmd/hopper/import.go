@@ -211,6 +211,8 @@ func (f *importFlags) target(ctx context.Context) (to hopper.Import, sandboxed *
 			return to, nil, err
 		}
 		to.Client, to.Server = sandboxed.client, "sandbox:"+sandboxed.server.Instance()
+	case f.dryRun && f.url != "" && !f.onlyNew && f.options.Until != hopper.Live:
+		err = checkAddress(f.url)
 	case !f.dryRun, f.onlyNew, f.options.Until == hopper.Live:
 		to.Client, err = f.client(f.options.Log)
 	}

@@ -221,7 +221,7 @@ func newImportsAction(
 			defer client.Close()
 			for _, id := range ids {
 				if err := act(cmd.Context(), client, state, id); err != nil {
-					return fmt.Errorf("import %s: %w", id, err)
+					return fmt.Errorf("import %s: %w", id, explainID(err))
 				}
 				log.Info(past, "event", "import_"+past, "import", id)
 			}
@@ -232,8 +232,24 @@ func newImportsAction(
 	return cmd
 }
 
+// explainID says of a refused id what the server means: it checks an id's form first,
+// and then whether the site has it.
+func explainID(err error) error {
+	var refused *rybbit.StatusError
+	switch {
+	case !errors.As(err, &refused) || refused.Foreign:
+		return err
+	case refused.Status == http.StatusBadRequest:
+		return fmt.Errorf("is no import's id; hopper imports list shows them (%w)", err)
+	case refused.Status == http.StatusNotFound:
+		return fmt.Errorf("there is no such import at the site: it is deleted already, or --url or --site is another one's (%w)", err)
+	}
+	return err
+}
+
 func newImportsClean(g *global) *cobra.Command {
 	var age string
+	var try bool
 	cmd := &cobra.Command{
 		Use:   "clean",
 		Short: "Remove the ledgers of migrations that were complete long ago",
@@ -250,17 +266,22 @@ their events twice.`,
 			if err != nil {
 				return err
 			}
-			removed, err := ledger.Clean(state, time.Now().Add(-days))
+			removed, bytes, err := ledger.Clean(state, time.Now().Add(-days), try)
 			for _, path := range removed {
 				fmt.Fprintln(cmd.OutOrStdout(), printable(path))
 			}
 			if !g.quiet && err == nil {
-				fmt.Fprintf(cmd.ErrOrStderr(), "removed %s of migrations that were complete before %s\n",
-					plural(int64(len(removed)), "ledger", "ledgers"), time.Now().Add(-days).Format(time.DateOnly))
+				did := "removed"
+				if try {
+					did = "would remove"
+				}
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s %s (%s) of migrations that were complete before %s\n",
+					did, plural(int64(len(removed)), "ledger", "ledgers"), humanize.Bytes(uint64(bytes)), time.Now().Add(-days).Format(time.DateOnly))
 			}
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&try, "dry-run", false, "say what would be removed, remove nothing")
 	cmd.Flags().StringVar(&age, "older-than", "90d", "`AGE` in days (90d) or hours (12h)")
 	return cmd
 }

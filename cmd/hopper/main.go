@@ -97,13 +97,28 @@ func say(g *global, stderr io.Writer, level slog.Level, message string, attrs ..
 
 // complain says why the program ends, and what to do.
 func complain(root *cobra.Command, g *global, args []string, stderr io.Writer, code int, err error) {
-	say(g, stderr, slog.LevelError, err.Error(), "event", "failed", "exit", code)
+	for _, e := range joinedErrors(err) {
+		say(g, stderr, slog.LevelError, e.Error(), "event", "failed", "exit", code)
+	}
 	switch code {
 	case exitAway, exitInterrupted:
 		say(g, stderr, slog.LevelInfo, "nothing is lost; run the same command again to go on", "event", "advice")
 	case exitUsage:
 		say(g, stderr, slog.LevelInfo, "see "+commandPath(root, args)+" --help", "event", "advice")
 	}
+}
+
+// joinedErrors returns the errors that were joined, each to be told in a line.
+func joinedErrors(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok || len(joined.Unwrap()) == 0 || errors.Join(joined.Unwrap()...).Error() != err.Error() {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, joinedErrors(e)...)
+	}
+	return all
 }
 
 // interrupted returns errInterrupted for an error that a signal caused, and err
@@ -117,7 +132,7 @@ func interrupted(ctx context.Context, err error) error {
 
 func commandPath(root *cobra.Command, args []string) string {
 	cmd, _, err := root.Find(args)
-	if err != nil {
+	if err != nil || cmd.Name() == "help" {
 		return root.CommandPath()
 	}
 	return cmd.CommandPath()

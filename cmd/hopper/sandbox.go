@@ -64,6 +64,11 @@ uncounted, lag, empty or restart.`,
 				opt.Faults = append(opt.Faults, more...)
 			}
 			opt.MaxBody = int64(maxBody)
+			if folder := filepath.Dir(opt.Path); opt.Path != "" {
+				if _, err := os.Stat(folder); err != nil {
+					return fmt.Errorf("--db: the folder %s does not exist", folder)
+				}
+			}
 			server, err := sandbox.Open(cmd.Context(), opt)
 			if err != nil {
 				return usagef("%w", err)

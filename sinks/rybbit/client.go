@@ -83,6 +83,8 @@ func NewClient(base, site string, key Key, opt ClientOptions) (*Client, error) {
 		return nil, fmt.Errorf("the server's address must have no query or fragment: %q", redactURL(base, key))
 	case u.Hostname() == "":
 		return nil, fmt.Errorf("the server's address names no host: %q", redactURL(base, key))
+	case site == "" && key == "":
+		return nil, errors.New("no site and no API key given: use --site or RYBBIT_SITE (the number or the identifier in the site's settings), and set RYBBIT_API_KEY or use --api-key-file")
 	case site == "":
 		return nil, errors.New("no site given: use --site or RYBBIT_SITE (the number or the identifier in the site's settings)")
 	case strings.ContainsFunc(site, notInSite):

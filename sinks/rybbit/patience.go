@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -37,10 +38,35 @@ func (p *patience) wait(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	if unknownName(err) && !p.working() {
+		return p.await(ctx, err)
+	}
 	if !p.passing(err) && !(isForbidden(err) && p.tries < forbiddenTries) {
 		return err
 	}
 	return p.pause(ctx, err)
+}
+
+// nameWait is how long a name that nobody knows is asked for again, since names are
+// often unknown for some seconds in a pod that has just started.
+const nameWait = 30 * time.Second
+
+func unknownName(err error) bool {
+	var name *net.DNSError
+	return lost(err) != nil && errors.As(err, &name) && name.IsNotFound
+}
+
+// await is pause for a server whose name is not known (yet).
+func (p *patience) await(ctx context.Context, err error) error {
+	limited := *p
+	limited.limit = min(p.limit, nameWait)
+	waited := limited.pause(ctx, err)
+	p.since, p.tries = limited.since, limited.tries
+	var away *AwayError
+	if errors.As(waited, &away) {
+		return fmt.Errorf("%w; check --url", err)
+	}
+	return waited
 }
 
 // forbiddenTries is how often a bare 403 is tried again at first contact: some

@@ -662,7 +662,7 @@ func (u *Upload) opened(made Created, platform string) error {
 	delete(u.memory.Unknown, platform)
 	u.memory.works(u.client.identity())
 	u.remember()
-	u.log.Info("import opened", "event", "import_opened", "import", made.ID, "wire", platform, "earliest", made.Allowed.Earliest, "latest", made.Allowed.Latest)
+	u.log.Info("import opened", "event", "import_opened", "import", made.ID, "wire", platform, slog.Group("", "earliest", made.Allowed.Earliest, "latest", made.Allowed.Latest))
 	return u.ledger.Add(ledger.Created{Import: made.ID, Platform: platform})
 }
 

@@ -203,18 +203,21 @@ func TestClean(t *testing.T) {
 		paths[name] = l.Path()
 		l.Close()
 	}
-	if removed, err := Clean(dir, started); err != nil || len(removed) != 0 {
+	if removed, _, err := Clean(dir, started, false); err != nil || len(removed) != 0 {
 		t.Fatalf("too young: %v, %v", removed, err)
 	}
-	removed, err := Clean(dir, started.Add(time.Second))
-	if err != nil || !slices.Equal(removed, []string{paths["complete"]}) {
+	if removed, bytes, err := Clean(dir, started.Add(time.Second), true); err != nil || len(removed) != 1 || bytes <= int64(len("{}\n")) {
+		t.Fatalf("would remove %v, %d bytes, %v", removed, bytes, err)
+	}
+	removed, bytes, err := Clean(dir, started.Add(time.Second), false)
+	if err != nil || !slices.Equal(removed, []string{paths["complete"]}) || bytes <= int64(len("{}\n")) {
 		t.Fatalf("removed %v, %v", removed, err)
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "migrations", "*"))
 	if err != nil || len(left) != 2 || !slices.Contains(left, paths["open"]) {
 		t.Errorf("left are %v, %v", left, err)
 	}
-	if removed, err := Clean(filepath.Join(dir, "none"), started); err != nil || removed != nil {
+	if removed, _, err := Clean(filepath.Join(dir, "none"), started, false); err != nil || removed != nil {
 		t.Errorf("without a state directory: %v, %v", removed, err)
 	}
 }

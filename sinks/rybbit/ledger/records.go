@@ -81,10 +81,10 @@ func note(dir, server, site, id string, step Step) error {
 
 // Clean removes the ledgers, and the rejects, of migrations that were complete
 // before a time. Importing their inputs again would then store them twice. It
-// returns the ledgers removed.
-func Clean(dir string, before time.Time) ([]string, error) {
-	var removed []string
-	err := each(dir, func(path string, l *Ledger) error {
+// returns the ledgers removed and how many bytes that frees; with try, it removes
+// nothing.
+func Clean(dir string, before time.Time, try bool) (removed []string, bytes int64, err error) {
+	err = each(dir, func(path string, l *Ledger) error {
 		if l.end == nil || !l.end.At.Before(before) {
 			return nil
 		}
@@ -92,14 +92,22 @@ func Clean(dir string, before time.Time) ([]string, error) {
 		if err != nil {
 			return err
 		}
-		err = os.Remove(strings.TrimSuffix(path, journalSuffix) + rejectsSuffix)
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
+		for _, file := range []string{strings.TrimSuffix(path, journalSuffix) + rejectsSuffix, path} {
+			info, statErr := os.Stat(file)
+			if errors.Is(statErr, fs.ErrNotExist) {
+				continue
+			}
+			if statErr == nil {
+				bytes += info.Size()
+			}
+			if err = errors.Join(err, statErr); !try {
+				err = errors.Join(err, os.Remove(file))
+			}
 		}
 		removed = append(removed, path)
-		return errors.Join(err, os.Remove(path), l.Close())
+		return errors.Join(err, l.Close())
 	})
-	return removed, err
+	return removed, bytes, err
 }
 
 // each calls fn with each ledger in the state directory, as it stands on the

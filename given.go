@@ -144,7 +144,7 @@ func overlap(a period, as pipeline.Periods, b period, bs pipeline.Periods) (firs
 
 // count reads the export through once for what it holds.
 func (r *importRun) count(ctx context.Context, rules pipeline.Normalizer, began time.Time) (_ pipeline.Stats, _ pipeline.Periods, err error) {
-	reading, err := r.match.Open(ctx, r.reading(began))
+	reading, err := r.open(ctx, r.reading(began))
 	if err != nil {
 		return pipeline.Stats{}, nil, err
 	}

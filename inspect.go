@@ -66,7 +66,7 @@ type FieldVerdict struct {
 // left out or rejected, and what each wire format would lose. It uploads nothing.
 func (e *Export) Inspect(ctx context.Context) (_ *Inspection, err error) {
 	now := time.Now()
-	reading, err := e.match.Open(ctx, e.reading(now))
+	reading, err := e.open(ctx, e.reading(now))
 	if err != nil {
 		return nil, err
 	}

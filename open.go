@@ -51,8 +51,8 @@ type Options struct {
 
 // Progress is how far reading has come.
 type Progress struct {
-	// Stage is what is being done: "checking" while inputs are identified, and
-	// else empty.
+	// Stage is what is being done: "checking" while inputs are identified,
+	// "surveying" while they are read for what to know before events, and else empty.
 	Stage string
 	// Read is how many bytes of the inputs, as stored, were read, and Size how
 	// many there are; -1 is unknown.
@@ -223,21 +223,30 @@ func (e *Export) normalizer(site string, now time.Time) pipeline.Normalizer {
 	}
 }
 
-// checking reports progress from time to time while do reads.
-func (e *Export) checking(do func() error) error {
+// open opens what the inputs were recognized as, which may read all of them.
+func (e *Export) open(ctx context.Context, opt adapters.Options) (reading *adapters.Reading, err error) {
+	err = e.during("surveying", func() (err error) {
+		reading, err = e.match.Open(ctx, opt)
+		return err
+	})
+	return reading, err
+}
+
+// during reports progress at once, and from time to time, while do reads.
+func (e *Export) during(stage string, do func() error) error {
 	if e.options.Progress == nil {
 		return do()
 	}
 	done := make(chan error, 1)
 	go func() { done <- do() }()
-	tick := time.NewTicker(200 * time.Millisecond)
+	tick := time.NewTicker(progressEvery)
 	defer tick.Stop()
 	for {
+		e.options.Progress(Progress{Stage: stage, Read: e.inputs.BytesRead(), Size: e.inputs.Size()})
 		select {
 		case err := <-done:
 			return err
 		case <-tick.C:
-			e.options.Progress(Progress{Stage: "checking", Read: e.inputs.BytesRead(), Size: e.inputs.Size()})
 		}
 	}
 }

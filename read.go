@@ -27,7 +27,7 @@ func (r *reader) open(ctx context.Context) (pipeline.Source, error) {
 		r.opened = nil
 		return src, nil
 	}
-	reading, err := r.export.match.Open(ctx, r.export.reading(r.now))
+	reading, err := r.export.open(ctx, r.export.reading(r.now))
 	if err != nil {
 		return nil, err
 	}

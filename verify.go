@@ -124,7 +124,7 @@ func (e *Export) verify(
 	}
 	now := time.Now()
 	options := e.reading(now)
-	reading, err := e.match.Open(ctx, options)
+	reading, err := e.open(ctx, options)
 	if err != nil {
 		return nil, err
 	}

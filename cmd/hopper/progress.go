@@ -39,7 +39,7 @@ const rateOver = 30 * time.Second
 func (p *progress) start() (stop func()) {
 	every, show, clear := rateOver, func(now *hopper.Progress) { p.log.Info(p.line(now, 0), "event", "progress", p.numbers(now)) }, func() {}
 	if p.screen.isTerminal() {
-		every = 200 * time.Millisecond
+		every = 100 * time.Millisecond
 		show = func(now *hopper.Progress) { p.screen.show(p.line(now, p.screen.width()-1)) }
 		clear = func() { p.screen.show("") }
 	}

@@ -67,3 +67,21 @@ func TestInsertsIntoAnyName(t *testing.T) {
 		t.Errorf("got %+v", m)
 	}
 }
+
+// A table's name before a column, and quotes around it, change nothing.
+func TestQualifiedColumns(t *testing.T) {
+	for _, header := range []string{
+		"e.session_id,e.visit_id,e.created_at,e.url_path,e.url_query,e.page_title,e.event_type,s.browser,s.country",
+		"public.website_event.session_id,public.website_event.visit_id,public.website_event.created_at,public.website_event.url_path,public.website_event.url_query,public.website_event.page_title,public.website_event.event_type,public.session.browser,public.session.country",
+		"`session_id`,`visit_id`,`created_at`,`url_path`,`url_query`,`page_title`,`event_type`,`browser`,`country`",
+	} {
+		r, err := translate(t, strings.NewReader(header+"\ns,v,2024-05-01 10:00:00,/menu,,,1,chrome,DE\n"), adapters.Options{}, "-")
+		if err != nil || len(r.events) != 1 {
+			t.Errorf("%s: got %d events, %v", header, len(r.events), err)
+			continue
+		}
+		if ev := &r.events[0]; ev.Visitor != "s" || ev.Path != "/menu" || ev.Browser != "chrome" || ev.Country != "DE" {
+			t.Errorf("%s: got %+v", header, ev)
+		}
+	}
+}

@@ -172,9 +172,17 @@ func newTable(in *input.Input, header []string) *Table {
 	columns := make([]string, len(header))
 	table := commonTable(header)
 	for i, name := range header {
-		columns[i] = Name(name[len(table):])
+		columns[i] = Name(unquoted(name[len(table):]))
 	}
 	return &Table{Input: in, Header: header, Columns: in.Share(columns), late: new(late)}
+}
+
+// unquoted takes the quotes of SQL off a column's name.
+func unquoted(name string) string {
+	if n := len(name); n > 2 && (name[0] == '`' && name[n-1] == '`' || name[0] == '\'' && name[n-1] == '\'' || name[0] == '[' && name[n-1] == ']') {
+		return name[1 : n-1]
+	}
+	return name
 }
 
 // commonTable returns the name of a table that stands before each of several columns,

@@ -135,6 +135,7 @@ func sniff(head string) (*Table, error) {
 		t.firstRow++
 	} else {
 		t.Dialect.Quoted, t.Dialect.Escaped = d.conventions(header, rest)
+		t.Dialect.Aligned = t.Dialect.isPadded(rest, len(row.Cells))
 	}
 	for _, name := range row.Cells {
 		t.Columns = append(t.Columns, strings.Clone(strings.TrimSpace(name))) // not to keep the head
@@ -239,6 +240,29 @@ func (d Dialect) conventions(header, rest string) (quoted, escaped bool) {
 	plain, quotes := Dialect{Delimiter: '\t'}.misfits(rest, cells), d.misfits(rest, cells)
 	quoted = quotes < plain || quotes == plain && wrapped
 	return quoted, !quoted
+}
+
+// isPadded reports whether a space stands before each cell but the first of the
+// first records, as where people write ", " between them.
+func (d Dialect) isPadded(text string, cells int) bool {
+	const records = 20
+	var row Row
+	padded := 0
+	for s, n := (splitter{Dialect: d}), 0; text != "" && n < records; n++ {
+		size := s.split(&row, text)
+		if text = text[size:]; text == "" && n > 0 || len(row.Cells) != cells {
+			break // it may be cut off
+		}
+		for _, cell := range row.Cells[1:] {
+			if cell != "" && cell[0] != ' ' {
+				return false
+			}
+			if cell != "" {
+				padded++
+			}
+		}
+	}
+	return padded > 2
 }
 
 // misfits counts the records of text that have another number of cells.

@@ -132,7 +132,7 @@ func TestVerifyComparesWhatIsTold(t *testing.T) {
 {"date": "20240312", "sessions": 35, "totalUsers": null, "screenPageViews": 56, "engagedSessions": 13}
 `, 3, 62},
 		"blank.csv": {"Date,Sessions,Users,Views\n20240311,27,,47\n20240312,35,,56\n", 2, 62},
-		"weeks.csv": {"# All Web Site Data\n# 20240311-20240324\n\nWeek Index,Sessions\n0,100\n1,70\n2,10\n,180\n", 1, 10},
+		"weeks.csv": {"# ----------------------------------------\n# All Web Site Data\n# Overview\n# 20240311-20240324\n# ----------------------------------------\n\nWeek Index,Sessions\n0,100\n1,70\n2,10\n,180\n", 1, 10},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), name)

@@ -244,8 +244,15 @@ func (s *survey) addRepeat(table int, e *eventTable, row *rows.Row) error {
 		second = strconv.FormatInt(int64(at), 10)
 	}
 	key := second
-	for _, column := range []int{e.name, e.site, e.userID, e.sessionID, e.hostname, e.pathname, e.metaValue, e.meta} {
+	for _, column := range []int{e.name, e.site, e.userID, e.sessionID, e.hostname, e.pathname, e.meta} {
 		key += "\x00" + cellAt(row, column)
+	}
+	if e.metaValue >= 0 { // dialects quote them differently
+		text := row.Literal(e.metaValue)
+		if values, ok := parseArray(text, nil); ok {
+			text = strings.Join(values, "\x00")
+		}
+		key += "\x00" + text
 	}
 	s.equal[key]++
 	return s.repeats.Add(adapters.IDOf(key+"\x00"+strconv.Itoa(s.equal[key])), table, row.Number)

@@ -49,11 +49,10 @@ func repeatedRows(ctx context.Context, tables []*eventTable, dir string) (*adapt
 				columns = append(columns, c)
 			}
 		}
-		for _, c := range []int{e.Column("meta.value"), e.meta} {
-			if c >= 0 {
-				columns = append(columns, c)
-			}
+		if e.meta >= 0 {
+			columns = append(columns, e.meta)
 		}
+		values := e.Column("meta.value")
 		at, kind := e.Column("timestamp", "time", "event_timestamp"), e.Column("name", "event_name")
 		together, before := map[string]int{}, ""
 		err := e.Each(ctx, func(row *rows.Row) error {
@@ -71,6 +70,9 @@ func repeatedRows(ctx context.Context, tables []*eventTable, dir string) (*adapt
 			for _, c := range columns {
 				key += "\x1f" + row.Cells[c]
 			}
+			if values >= 0 {
+				key += "\x1f" + strings.Map(withoutQuotes, row.Literal(values))
+			}
 			together[key]++
 			return finder.Add(adapters.IDOf(key+"\x1f"+strconv.Itoa(together[key])), i, row.Number)
 		})
@@ -79,6 +81,14 @@ func repeatedRows(ctx context.Context, tables []*eventTable, dir string) (*adapt
 		}
 	}
 	return finder.Find(ctx)
+}
+
+// withoutQuotes leaves out what dialects write differently in arrays.
+func withoutQuotes(r rune) rune {
+	if strings.ContainsRune("'\"\\ ", r) {
+		return -1
+	}
+	return r
 }
 
 // heartbeat is the name of events that Plausible sends for itself.

@@ -32,22 +32,19 @@ func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Re
 		look := *e.Table
 		look.Only(e.websiteID, e.eventID, e.sessionID, e.visitID, e.createdAt, e.kindColumn, e.name)
 		hours := hourFinder{times: &e.times}
-		err := each(ctx, &look, nil, func(row *rows.Row) error {
-			get := cells(row.Cells)
-			if err := e.whole(row); err != nil {
-				return err
+		err := rows.Look(ctx, &look, func(c *rows.Chunk) (*glimpse, error) { return e.glimpse(c, find) }, func(g *glimpse) error {
+			hours.merge(&g.hours)
+			for _, date := range g.dates {
+				orders[ordinal].Add(date)
 			}
-			hours.add(get.at(e.createdAt))
-			if find {
-				orders[ordinal].Add(get.at(e.createdAt))
+			rowsRead[e.Input] += g.rows
+			for _, id := range g.siteOrder {
+				f.countSite(id, g.sites[id])
 			}
-			rowsRead[e.Input]++
-			if _, ok := e.times.Parse(get.at(e.createdAt)); !ok && !e.dated {
-				return nil // a line of totals, or a row that will be rejected: no event that others could repeat
-			}
-			f.countSite(e, get)
-			if id := e.identity(get); id != "" {
-				return finder.Add(adapters.IDOf(id), ordinal, row.Number)
+			for _, event := range g.events {
+				if err := finder.Add(event.id, ordinal, event.row); err != nil {
+					return err
+				}
 			}
 			return nil
 		})
@@ -67,6 +64,55 @@ func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Re
 		return nil, err
 	}
 	return finder.Find(ctx)
+}
+
+// glimpse is what the survey keeps of a chunk's rows.
+type glimpse struct {
+	rows      int64
+	hours     hourFinder
+	dates     []string // of spreadsheets whose days and months could change places
+	events    []identified
+	sites     map[string]int64
+	siteOrder []string // as they come up
+}
+
+// identified is an event's identifier and its row.
+type identified struct {
+	id  adapters.ID
+	row int64
+}
+
+// glimpse looks at a chunk's rows; those that cannot be read are passed over.
+func (e *eventTable) glimpse(c *rows.Chunk, dates bool) (*glimpse, error) {
+	g := &glimpse{hours: hourFinder{times: &e.times}, sites: make(map[string]int64), events: make([]identified, 0, min(c.EndRow-c.FirstRow, 4096))}
+	for row := range c.Rows() {
+		if row.Err != nil {
+			continue
+		}
+		if err := e.whole(row); err != nil {
+			return nil, err
+		}
+		get := cells(row.Cells)
+		created := get.at(e.createdAt)
+		g.hours.add(created)
+		if dates {
+			g.dates = append(g.dates, created)
+		}
+		g.rows++
+		if _, ok := e.times.Parse(created); !ok && !e.dated {
+			continue // a line of totals, or a row that will be rejected: no event that others could repeat
+		}
+		if site := e.site(get); site != "" {
+			if g.sites[site] == 0 {
+				g.siteOrder = append(g.siteOrder, site)
+			}
+			g.sites[site]++
+		}
+		if id := e.identity(get); id != "" {
+			g.events = append(g.events, identified{adapters.IDOf(id), row.Number})
+		}
+	}
+	return g, nil
 }
 
 // whole refuses a row whose visitor's or visit's id a spreadsheet has rounded.
@@ -99,6 +145,14 @@ func (h *hourFinder) add(s string) {
 	if h.found = !adapters.IsDay(s); !h.found && h.day == "" {
 		h.day = strings.Clone(s)
 	}
+}
+
+// merge adds what another found in later rows.
+func (h *hourFinder) merge(later *hourFinder) {
+	if h.day == "" {
+		h.day = later.day
+	}
+	h.found = h.found || later.found
 }
 
 func (h *hourFinder) missing() bool { return !h.found && h.day != "" }
@@ -149,16 +203,17 @@ func (f *tables) orderDates(orders []adapters.OrderFinder) error {
 	return nil
 }
 
-// countSite counts an event for its website. Umami gives each short link and pixel
-// a website_id too.
-func (f *tables) countSite(e *eventTable, get cells) {
-	id := get.at(e.websiteID)
-	if id == "" {
-		return
-	}
+// site returns the website that an event counts for, or "". Umami gives each
+// short link and pixel a website_id too.
+func (e *eventTable) site(get cells) string {
 	if kind := adapters.Integer(get.at(e.kindColumn)); e.kind == modern && (kind == "3" || kind == "4") {
-		return
+		return ""
 	}
+	return get.at(e.websiteID)
+}
+
+// countSite counts n events for a website.
+func (f *tables) countSite(id string, n int64) {
 	if f.sites == nil {
 		f.sites = map[string]int64{}
 	}
@@ -169,7 +224,7 @@ func (f *tables) countSite(e *eventTable, get cells) {
 		}
 		id = strings.ToLower(strings.Clone(id))
 	}
-	f.sites[id]++
+	f.sites[id] += n
 }
 
 // maxSites is of how many websites events are counted.

@@ -92,9 +92,6 @@ func (f *translateFlags) check() error {
 		if _, err := wire.For(f.to); err != nil {
 			return usagef("--to: %w, beside events", err)
 		}
-		if file.Format(f.format) != file.NDJSON {
-			return usagef("--to %s is written as ndjson, not as %s", f.to, f.format)
-		}
 	}
 	isPrefix := strings.Contains(f.out, "://") && strings.HasSuffix(f.out, "/")
 	if info, err := os.Stat(f.out); f.partSize > 0 && !isPrefix && (err != nil || !info.IsDir()) {

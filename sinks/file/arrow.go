@@ -112,11 +112,12 @@ func appendArrow(to array.Builder, ev *pipeline.Event, text []byte) {
 	}
 }
 
-// arrowWriter writes Arrow's stream format, which can be piped.
+// arrowWriter writes Arrow's stream format, which can be piped. It is not
+// compressed: some readers, that of JavaScript among them, read no compression.
 type arrowWriter struct{ w *ipc.Writer }
 
 func newArrow(w io.Writer) (writer[arrow.Record], error) {
-	return &arrowWriter{ipc.NewWriter(w, ipc.WithSchema(arrowSchema), ipc.WithZstd())}, nil
+	return &arrowWriter{ipc.NewWriter(w, ipc.WithSchema(arrowSchema))}, nil
 }
 
 func (a *arrowWriter) write(record arrow.Record) error {

@@ -1,6 +1,7 @@
 // Package file writes events to files: as the table of the common model
 // ([pipeline.Columns]), as NDJSON, CSV, Parquet or Arrow, or as the records of a wire
-// format, as NDJSON. The table is read back by --from events.
+// format in any of these, where each field is a column of text. The table is read
+// back by --from events.
 package file
 
 import (
@@ -49,7 +50,7 @@ type Output interface {
 type Job struct {
 	Format Format
 	// Wire, if set, appends an event's record in a wire format, which is
-	// written instead of the table, as NDJSON.
+	// written instead of the table.
 	Wire func(dst []byte, ev *pipeline.Event) []byte
 	// Create begins part number n, counting from 0, and returns its name.
 	Create func(n int) (name string, out Output, err error)
@@ -66,10 +67,14 @@ type Job struct {
 // that is not complete.
 func (j *Job) Write(ctx context.Context, t *pipeline.Translation, src pipeline.Source) (pipeline.Stats, []Part, error) {
 	if j.Wire != nil {
-		if j.Format != NDJSON {
-			return pipeline.Stats{}, nil, fmt.Errorf("records of a wire format are written as %s, not as %s", NDJSON, j.Format)
+		if j.Format == NDJSON {
+			return write(ctx, j, t, src, pipeline.Encode(j.Wire), newLines)
 		}
-		return write(ctx, j, t, src, pipeline.Encode(j.Wire), newLines)
+		table, err := newWireTable(j.Wire)
+		if err != nil {
+			return pipeline.Stats{}, nil, err
+		}
+		return table.write(ctx, j, t, src)
 	}
 	switch j.Format {
 	case NDJSON:

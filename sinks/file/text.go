@@ -19,9 +19,11 @@ func newLines(w io.Writer) (writer[*pipeline.Records], error) {
 }
 
 // newCSV returns lines behind a header.
-func newCSV(w io.Writer) (writer[*pipeline.Records], error) {
+func newCSV(w io.Writer) (writer[*pipeline.Records], error) { return newLinesBehind(w, header()) }
+
+func newLinesBehind(w io.Writer, header string) (writer[*pipeline.Records], error) {
 	out := &lines{bufio.NewWriterSize(w, 256<<10)}
-	_, err := out.w.WriteString(header())
+	_, err := out.w.WriteString(header)
 	return out, err
 }
 
@@ -97,11 +99,16 @@ func appendCSV(dst []byte, ev *pipeline.Event) []byte {
 			dst = append(dst, ',')
 		}
 		value := len(dst)
-		dst = columns[i].Append(dst, ev)
-		if bytes.ContainsAny(dst[value:], ",\"\r\n\\") || bytes.HasPrefix(dst[value:], []byte(" ")) {
-			text := strings.ReplaceAll(string(dst[value:]), `"`, `""`)
-			dst = append(append(append(dst[:value], '"'), text...), '"')
-		}
+		dst = quoteCell(columns[i].Append(dst, ev), value)
 	}
 	return dst
+}
+
+// quoteCell puts what stands in dst from an index on in quotes where it needs them.
+func quoteCell(dst []byte, from int) []byte {
+	if !bytes.ContainsAny(dst[from:], ",\"\r\n\\") && !bytes.HasPrefix(dst[from:], []byte(" ")) {
+		return dst
+	}
+	text := strings.ReplaceAll(string(dst[from:]), `"`, `""`)
+	return append(append(append(dst[:from], '"'), text...), '"')
 }

@@ -6,6 +6,7 @@ import (
 	"hopper/adapters"
 	"hopper/adapters/events"
 	"hopper/adapters/ga"
+	"hopper/adapters/matomo"
 	"hopper/adapters/plausible"
 	"hopper/adapters/simpleanalytics"
 	"hopper/adapters/umami"
@@ -14,7 +15,7 @@ import (
 // Sources returns the adapters, in the order in which they are asked whether
 // inputs are theirs.
 func Sources() []adapters.Adapter {
-	return []adapters.Adapter{umami.Adapter{}, plausible.Adapter{}, ga.Adapter{}, simpleanalytics.Adapter{}, events.Adapter{}}
+	return []adapters.Adapter{umami.Adapter{}, plausible.Adapter{}, ga.Adapter{}, matomo.Adapter{}, simpleanalytics.Adapter{}, events.Adapter{}}
 }
 
 // SourceNames returns what [Options.From] can be, but for "auto".

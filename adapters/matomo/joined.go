@@ -1,0 +1,281 @@
+package matomo
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"hopper/adapters"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows"
+	"hopper/adapters/input/spill"
+)
+
+// visitColumns are those of log_visit that are looked up, in the order of visit's
+// fields.
+var visitColumns = []string{
+	"idsite", "idvisitor", "user_id", "visit_first_action_time", "visit_entry_idaction_url", "visit_entry_idaction_name",
+	"referer_type", "referer_name", "referer_keyword", "referer_url", "location_browser_lang", "location_country", "location_region", "location_city",
+	"config_browser_name", "config_browser_version", "config_os", "config_os_version", "config_device_type", "config_resolution",
+	"campaign_source", "campaign_medium", "campaign_name", "campaign_content", "campaign_keyword",
+}
+
+// visit is what log_visit says.
+type visit struct {
+	site, visitor, user, first, entryURL, entryName                string
+	refType, refName, refKeyword, refURL                           string
+	language, country, region, city                                string
+	browser, browserVersion, os, osVersion, device, screen         string
+	campaignSource, campaignMedium, campaignName, content, keyword string
+}
+
+func (v *visit) fields() []*string {
+	return []*string{
+		&v.site, &v.visitor, &v.user, &v.first, &v.entryURL, &v.entryName,
+		&v.refType, &v.refName, &v.refKeyword, &v.refURL, &v.language, &v.country, &v.region, &v.city,
+		&v.browser, &v.browserVersion, &v.os, &v.osVersion, &v.device, &v.screen,
+		&v.campaignSource, &v.campaignMedium, &v.campaignName, &v.content, &v.keyword,
+	}
+}
+
+// key sorts by the number that an identifier is.
+func key(id string) ([]byte, bool) {
+	n, err := strconv.ParseUint(id, 10, 64)
+	return binary.BigEndian.AppendUint64(nil, n), err == nil
+}
+
+// packed joins cells, each after its length.
+func packed(b []byte, cells []string) []byte {
+	for _, cell := range cells {
+		b = append(binary.AppendUvarint(b, uint64(len(cell))), cell...)
+	}
+	return b
+}
+
+// unpack sets fields to what packed has joined.
+func unpack(b []byte, fields []*string) {
+	for _, field := range fields {
+		size, n := binary.Uvarint(b)
+		*field = string(b[n : n+int(size)])
+		b = b[n+int(size):]
+	}
+}
+
+// indexed sorts the rows of tables by an identifier, with their cells in columns.
+func indexed(ctx context.Context, tables []*rows.Table, opt adapters.Options, id string, columns []string, each func(row *rows.Row, at []int, cells []string)) (*spill.Index, error) {
+	sorter := &spill.Sorter{Dir: opt.TempDir}
+	defer sorter.Close()
+	for _, t := range tables {
+		at := make([]int, len(columns))
+		for i, column := range columns {
+			at[i] = t.Column(column)
+		}
+		look := *t
+		look.Only(append([]int{t.Column(id)}, at...)...)
+		cells := make([]string, len(columns))
+		err := look.Each(ctx, func(row *rows.Row) error {
+			if row.Err != nil {
+				return &input.Error{Input: t.Input.Name, Row: row.Number, Err: row.Err, Hint: "export the table again"}
+			}
+			k, ok := key(row.Cells[t.Column(id)])
+			if !ok {
+				return input.Errorf(t.Input.Name, "has %q for %s in row %d, and a number was expected", row.Cells[t.Column(id)], id, row.Number)
+			}
+			for i, column := range at {
+				cells[i] = cellOf(row, column)
+			}
+			each(row, at, cells)
+			return sorter.Add(k, packed(nil, cells))
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	ix, err := spill.NewIndex(ctx, sorter)
+	if err != nil && ctx.Err() == nil {
+		return nil, fmt.Errorf("sorting %s on disk: %w", tables[0].Input.Name, err)
+	}
+	return ix, err
+}
+
+func cellOf(row *rows.Row, column int) string {
+	if column < 0 {
+		return ""
+	}
+	return row.Cells[column]
+}
+
+// indexVisits sorts the visits, and counts them by site.
+func indexVisits(ctx context.Context, tables []*rows.Table, opt adapters.Options, s *sites) (*spill.Index, error) {
+	return indexed(ctx, tables, opt, "idvisit", visitColumns, func(row *rows.Row, at []int, cells []string) {
+		whole := false
+		if cells[1], whole = visitorOf(cells[1], row.Raw, at[1]); !whole {
+			s.destroyed++
+		}
+		s.count(cells[0])
+	})
+}
+
+func indexNames(ctx context.Context, tables []*rows.Table, opt adapters.Options) (*spill.Index, error) {
+	return indexed(ctx, tables, opt, "idaction", []string{"name", "type", "url_prefix"}, func(*rows.Row, []int, []string) {})
+}
+
+// visitorOf returns the 16 hexadecimal digits of an idvisitor, which exports write as
+// digits or as its 8 bytes. Where these are no text, they stand in the row as it was
+// read. It reports whether they are there.
+func visitorOf(cell, raw string, column int) (id string, whole bool) {
+	digits := strings.ToLower(strings.TrimPrefix(cell, "0x"))
+	if _, err := hex.DecodeString(digits); err == nil && len(digits) == 16 {
+		return digits, true
+	}
+	if strings.Contains(cell, "\uFFFD") {
+		cell = rawCell(raw, column)
+	}
+	if len(cell) != 8 {
+		return "", false
+	}
+	return hex.EncodeToString([]byte(cell)), true
+}
+
+// rawCell returns the bytes of a column in a row of an INSERT command.
+func rawCell(row string, column int) string {
+	var b []byte
+	at, quoted := 0, false
+	for i := 0; i < len(row); i++ {
+		switch c := row[i]; {
+		case quoted && c == '\\' && i+1 < len(row):
+			i++
+			if at == column {
+				b = append(b, unescaped(row[i]))
+			}
+		case c == '\'' && quoted && i+1 < len(row) && row[i+1] == '\'':
+			i++
+			if at == column {
+				b = append(b, '\'')
+			}
+		case c == '\'':
+			quoted = !quoted
+		case !quoted && c == ',':
+			if at == column {
+				return string(b)
+			}
+			at++
+		case quoted && at == column:
+			b = append(b, c)
+		}
+	}
+	return string(b)
+}
+
+func unescaped(c byte) byte {
+	switch c {
+	case '0':
+		return 0
+	case 'n':
+		return '\n'
+	case 'r':
+		return '\r'
+	case 't':
+		return '\t'
+	case 'b':
+		return '\b'
+	case 'Z':
+		return 26
+	}
+	return c
+}
+
+// findRepeats reads the actions through for those that stand twice.
+func findRepeats(ctx context.Context, tables []*rows.Table, opt adapters.Options) (*adapters.Repeats, error) {
+	finder := adapters.RepeatFinder{Dir: opt.TempDir}
+	defer finder.Close()
+	for ordinal, t := range tables {
+		id := t.Column("idlink_va")
+		look := *t
+		look.Only(id)
+		err := look.Each(ctx, func(row *rows.Row) error {
+			if row.Err != nil || row.Cells[id] == "" {
+				return nil
+			}
+			return finder.Add(adapters.IDOf(row.Cells[id]), ordinal, row.Number)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return finder.Find(ctx)
+}
+
+// maxSites is how many sites are told apart.
+const maxSites = 10_000
+
+// sites are those of a database.
+type sites struct {
+	known     map[string]site
+	visits    map[string]int64
+	destroyed int64 // visits whose idvisitor cannot be read
+}
+
+type site struct{ name, address string }
+
+func readSites(ctx context.Context, tables []*rows.Table) (*sites, error) {
+	s := &sites{known: map[string]site{}, visits: map[string]int64{}}
+	for _, t := range tables {
+		id, name, address := t.Column("idsite"), t.Column("name"), t.Column("main_url")
+		err := t.Each(ctx, func(row *rows.Row) error {
+			if row.Err == nil && len(s.known) < maxSites {
+				s.known[strings.Clone(row.Cells[id])] = site{strings.Clone(cellOf(row, name)), strings.Clone(cellOf(row, address))}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *sites) count(id string) {
+	if _, known := s.visits[id]; known || len(s.visits) < maxSites {
+		s.visits[strings.Clone(id)]++
+	}
+}
+
+func (s *sites) host(id string) string {
+	if u, err := url.Parse(s.known[id].address); err == nil {
+		return u.Host
+	}
+	return ""
+}
+
+// choose returns the id of the site to read.
+func (s *sites) choose(in, asked string) (string, error) {
+	ids := slices.SortedFunc(maps.Keys(s.visits), func(a, b string) int {
+		return cmp.Or(cmp.Compare(s.visits[b], s.visits[a]), cmp.Compare(a, b))
+	})
+	var meant, list []string
+	for _, id := range ids {
+		known := s.known[id]
+		if asked == "" || asked == id || strings.EqualFold(asked, known.name) || asked == known.address || adapters.SameHost(asked, s.host(id)) {
+			meant = append(meant, id)
+		}
+		list = append(list, strings.TrimSpace(fmt.Sprintf("%s %s %s", id, known.name, known.address))+fmt.Sprintf(" (%d visits)", s.visits[id]))
+	}
+	all := strings.Join(adapters.Few(list, 20), "; ")
+	switch {
+	case len(meant) == 1:
+		return meant[0], nil
+	case len(ids) == 0:
+		return "", input.Errorf(in, "holds no visits; Matomo may have purged its raw data, of which only reports are left that hold no events")
+	case len(meant) > 1:
+		return "", input.Errorf(in, "holds the visits of several websites: %s. Choose one with --website, by its id, name or address, and import each into its own site", all)
+	}
+	return "", input.Errorf(in, "holds no visits of a website with the id, name or address %q; there are: %s", asked, all)
+}

@@ -1,0 +1,253 @@
+// Package matomo reads the database of a self-hosted Matomo, or Piwik: live, as a dump,
+// or its tables in any container that package rows reads.
+//
+// # Tables
+//
+// Tables are recognized by their columns, whatever their prefix.
+//
+//   - log_link_visit_action, one row an action, is what events are made of.
+//   - log_visit has each visit's visitor, browser, place and how it was come to.
+//   - log_action has the addresses, titles and names that actions point to.
+//   - site has the names and addresses of the sites, which a user can choose by.
+//
+// The last three are sorted on disk and looked up, so that memory does not grow
+// with them. Actions stream in the order of the input. Columns come by Matomo's
+// plugins; those that are absent are empty.
+//
+// # Meaning
+//
+// A visit is Rybbit's session, and idvisitor its user; user_id identifies the user.
+// Times are UTC. A row with an event category is a custom event, named by the
+// category, with action, name and value as properties; one of a search is the
+// custom event "Site Search", named and counted so; a link away and a download are
+// outbound clicks; the others are page views. What is no page view is on the page
+// that was viewed before, else on the visit's first. A page view without an
+// address is on "/(not set)" of the site. Views of content and clicks on it, goals
+// and orders are left out: what triggered them is there.
+//
+// The referrer is a visit's, and stands at its first second; there a campaign goes
+// back into the query, from which Matomo takes it. Titles and names hold entities of
+// HTML, which are decoded once. Fragments of addresses are left out, as Rybbit's own
+// script does. IP addresses and coordinates of visitors are not read.
+//
+// The same idlink_va is the same action: of rows with it the first counts.
+package matomo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"hopper/adapters"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows"
+	"hopper/pipeline/recount"
+)
+
+// Adapter is the [adapters.Adapter] for Matomo. Its zero value is ready.
+type Adapter struct{}
+
+// Name is "matomo".
+func (Adapter) Name() string { return "matomo" }
+
+// Title is "Matomo".
+func (Adapter) Title() string { return "Matomo" }
+
+// Options are the choices that these exports offer.
+func (Adapter) Options() []adapters.Option { return []adapters.Option{adapters.Website} }
+
+// Relations are the tables that are read of a live database, under any prefix.
+func (Adapter) Relations() []input.Relation {
+	named := func(table string) *regexp.Regexp { return regexp.MustCompile(`(?:\w+_)?` + table) }
+	return []input.Relation{
+		{Table: named("log_link_visit_action"), Needs: []string{"idlink_va", "idvisit"}, Columns: actionColumns, Time: "server_time", Key: []string{"idlink_va"}},
+		{Table: named("log_visit"), Needs: []string{"idvisit", "idvisitor"}, Columns: append([]string{"idvisit"}, visitColumns...), Time: "visit_first_action_time", Key: []string{"idvisit"}},
+		{Table: named("log_action"), Needs: []string{"idaction", "name"}, Columns: []string{"idaction", "name", "type", "url_prefix"}, Key: []string{"idaction"}},
+		{Table: named("site"), Needs: []string{"idsite", "main_url"}, Columns: []string{"idsite", "name", "main_url"}, Key: []string{"idsite"}},
+	}
+}
+
+// howToExport says how to give a Matomo's database.
+const howToExport = "give the database's address (mysql://USER@HOST/matomo), or the tables log_visit, log_link_visit_action, log_action and site: " +
+	"mysqldump --hex-blob matomo matomo_log_visit matomo_log_link_visit_action matomo_log_action matomo_site > matomo.sql"
+
+// dumped finds a dump of Matomo's by the first of its tables.
+var dumped = regexp.MustCompile("(?i)(?:table|tables|into)\\s+(?:if\\s+(?:not\\s+)?exists\\s+)?[\\w.`\"]*(?:log_action|log_visit|log_link_visit_action|archive_blob_\\d{4}_\\d\\d|archive_invalidations|matomo_access|piwik_access)[`\" ]")
+
+// Match looks for Matomo's tables among the inputs.
+func (Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Match {
+	m := adapters.Match{Open: func(ctx context.Context, opt adapters.Options) (*adapters.Reading, error) {
+		return open(ctx, inputs, opt)
+	}}
+	for _, in := range inputs {
+		switch {
+		case rows.IsSQL(in):
+			if dumped.Match(in.TextHead()) {
+				m.Own = append(m.Own, in)
+			}
+		case rows.IsTable(in):
+			found, err := rows.FindAmong(ctx, in, inputs)
+			if err != nil || len(found) != 1 {
+				continue
+			}
+			switch role := roleOf(found[0]); {
+			case role != other:
+				m.Own = append(m.Own, in)
+				if role != actionsRole {
+					m.Joined = append(m.Joined, in)
+				}
+			case isVisitsLog(found[0]):
+				m.Fit, m.Err = adapters.Near, input.Errorf(in.Name, "is an export of Matomo's visits log, which is not read; %s", howToExport)
+			}
+		}
+	}
+	if len(m.Own) == 0 {
+		return m
+	}
+	m.Fit, m.Err = adapters.Fits, nil
+	events := slices.DeleteFunc(slices.Clone(m.Own), func(in *input.Input) bool { return slices.Contains(m.Joined, in) })
+	m.Units = adapters.EachAlone(events)
+	return m
+}
+
+// isVisitsLog recognizes Live.getLastVisitsDetails.
+func isVisitsLog(t *rows.Table) bool {
+	return t.Column("id_visit", "visitor_id") >= 0 && t.Column("last_action_timestamp", "action_details", "server_timestamp", "action_details_0_type") >= 0
+}
+
+// role is what a table is to Matomo.
+type role uint8
+
+const (
+	other role = iota
+	actionsRole
+	visitsRole
+	namesRole
+	sitesRole
+)
+
+func roleOf(t *rows.Table) role {
+	has := func(names ...string) bool {
+		return !slices.ContainsFunc(names, func(name string) bool { return t.Column(name) < 0 })
+	}
+	switch {
+	case has("idlink_va", "idvisit", "server_time", "idaction_url") && !has("idgoal"):
+		return actionsRole
+	case has("idvisit", "idvisitor", "visit_first_action_time"):
+		return visitsRole
+	case has("idaction", "name", "type"):
+		return namesRole
+	case has("idsite", "main_url"):
+		return sitesRole
+	}
+	return other
+}
+
+// tables are those of an export, by role.
+type tables struct{ actions, visits, names, sites []*rows.Table }
+
+func find(ctx context.Context, inputs []*input.Input) (*tables, error) {
+	f := new(tables)
+	for _, in := range inputs {
+		all, err := rows.FindAmong(ctx, in, inputs)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range all {
+			t.NullWord = true
+			switch roleOf(t) {
+			case actionsRole:
+				f.actions = append(f.actions, t)
+			case visitsRole:
+				f.visits = append(f.visits, t)
+			case namesRole:
+				f.names = append(f.names, t)
+			case sitesRole:
+				f.sites = append(f.sites, t)
+			case other:
+				if isVisitsLog(t) {
+					return nil, input.Errorf(in.Name, "is an export of Matomo's visits log, which is not read; %s", howToExport)
+				}
+			}
+		}
+	}
+	var missing []string
+	for name, of := range map[string][]*rows.Table{"log_link_visit_action": f.actions, "log_visit": f.visits, "log_action": f.names} {
+		if len(of) == 0 {
+			missing = append(missing, name)
+		}
+	}
+	if slices.Sort(missing); len(missing) > 0 {
+		if len(inputs) == 0 {
+			return nil, errors.New("there are no tables of Matomo's; " + howToExport)
+		}
+		return nil, input.Errorf(inputs[0].Name, "lacks Matomo's %s, without which actions have no page or no visit; %s", strings.Join(missing, " and "), howToExport)
+	}
+	return f, nil
+}
+
+func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *adapters.Reading, err error) {
+	found, err := find(ctx, inputs)
+	if err != nil {
+		return nil, err
+	}
+	src := &source{}
+	src.loop.List = found.actions
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, src.Close())
+		}
+	}()
+	for _, t := range found.actions {
+		src.tables = append(src.tables, newActions(t))
+	}
+	for _, t := range slices.Concat(found.actions, found.visits, found.names) {
+		if err := t.Input.Spool(ctx); err != nil {
+			return nil, err
+		}
+	}
+	sites, err := readSites(ctx, found.sites)
+	if err != nil {
+		return nil, err
+	}
+	if src.visits, err = indexVisits(ctx, found.visits, opt, sites); err != nil {
+		return nil, err
+	}
+	if src.site, err = sites.choose(found.visits[0].Input.Name, opt.Get(adapters.Website)); err != nil {
+		return nil, err
+	}
+	src.sites = sites
+	if src.names, err = indexNames(ctx, found.names, opt); err != nil {
+		return nil, err
+	}
+	if src.repeats, err = findRepeats(ctx, found.actions, opt); err != nil {
+		return nil, err
+	}
+	facts := func(ctx context.Context, yield func(*recount.Fact) error) error {
+		return tell(ctx, found, src.site, opt, yield)
+	}
+	return &adapters.Reading{
+		Source: src, Shape: "Matomo database", Schema: fmt.Sprintf("log_link_visit_action with %d columns, log_visit with %d", len(found.actions[0].Columns), len(found.visits[0].Columns)),
+		Notes: src.notes(), Facts: facts, Verify: adapters.VerifyRows(src, opt, facts),
+	}, nil
+}
+
+func (s *source) notes() []string {
+	var notes []string
+	if n := s.sites.destroyed; n > 0 {
+		notes = append(notes, fmt.Sprintf("%d visits have an idvisitor whose bytes did not survive the export: each is a visitor of its own; dump with --hex-blob.", n))
+	}
+	var unread []string
+	for _, column := range s.tables[0].Columns {
+		if strings.HasPrefix(column, "custom_dimension") || strings.HasPrefix(column, "custom_var") {
+			unread = append(unread, column)
+		}
+	}
+	if len(unread) > 0 {
+		notes = append(notes, "not read: "+strings.Join(unread, ", ")+".")
+	}
+	return notes
+}

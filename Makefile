@@ -17,7 +17,7 @@ GORELEASER ?= $(GO) run github.com/goreleaser/goreleaser/v2@v2.12.7
 CERTIFICATES ?= /etc/ssl/certs/ca-certificates.crt
 IMAGE ?= hopper:$(VERSION)
 
-.PHONY: build test lint bench fuzz demo cities places pages snapshot image module
+.PHONY: build test lint bench microbench fuzz demo cities places pages snapshot image module
 
 build:
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/hopper
@@ -32,7 +32,14 @@ lint:
 	$(GO) vet $(PACKAGES)
 	$(GO) tool staticcheck $(PACKAGES)
 
-bench:
+# Measures hopper beside other programs, and writes BENCHMARKS.md: SIZE=-full
+# with inputs of hundreds of megabytes (an hour), else with small ones.
+SIZE ?=
+bench: build
+	cd cmd/bench && $(GO) build -o ../../bin/bench . && ../../bin/bench -hopper ../../$(BIN) $(SIZE) -o ../../BENCHMARKS.md
+
+# The micro-benchmarks of each stage, with bytes and allocations.
+microbench:
 	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
 
 # Every fuzz target for $(FUZZTIME), one after the other.

@@ -1,0 +1,96 @@
+// Command bench measures hopper beside other programs that could do a part of
+// its work, and writes what it finds as a table.
+//
+// It makes its inputs, the same ones for the same size, and runs every program
+// on them in turn, as whole processes: round after round, so that a machine
+// that others use too slows all of them alike. What it prints are medians.
+//
+//	go run . -hopper ../../bin/hopper            # small inputs, some seconds
+//	go run . -hopper ../../bin/hopper -full      # the sizes of BENCHMARKS.md
+//
+// It is a module of its own, so that the rivals are no dependencies of hopper.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+)
+
+func main() {
+	if len(os.Args) == 3 && os.Args[1] == "duckdb" {
+		exit(runDuckDB(os.Args[2]))
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	exit(run(ctx))
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// sizes are how many rows the inputs have.
+type sizes struct{ umami, ga, plausibleDays int }
+
+func run(ctx context.Context) (err error) {
+	hopper := flag.String("hopper", "", "hopper's `FILE`")
+	full := flag.Bool("full", false, "measure with inputs of hundreds of megabytes")
+	rounds := flag.Int("rounds", 5, "`N` rounds are measured, after one that is not")
+	only := flag.String("only", "", "measure only the `INPUT` of this name: umami, ndjson, parquet or plausible")
+	dir := flag.String("dir", "", "`DIR` for the inputs, which are kept there (default: a temporary one)")
+	out := flag.String("o", "", "`FILE` to write the table to, as Markdown")
+	flag.Parse()
+	if *hopper == "" || flag.NArg() > 0 || *rounds < 1 {
+		return errors.New("name hopper's file with -hopper, and at least one round")
+	}
+	size := sizes{umami: 50_000, ga: 10_000, plausibleDays: 90}
+	if *full {
+		size = sizes{umami: 2_000_000, ga: 534_000, plausibleDays: 1500}
+	}
+	if *dir == "" {
+		if *dir, err = os.MkdirTemp("", "hopper-bench"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(*dir)) }()
+	}
+	if *hopper, err = filepath.Abs(*hopper); err != nil {
+		return err
+	}
+	server, err := startDiscarding()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.close()) }()
+	set := &setting{hopper: *hopper, dir: *dir, server: server, rounds: *rounds}
+	if err := set.findRivals(ctx); err != nil {
+		return err
+	}
+	inputs, err := makeInputs(ctx, set, size, *only)
+	if err != nil {
+		return err
+	}
+	r := &report{full: *full, missing: set.missing, rounds: *rounds}
+	r.describe(ctx, *hopper)
+	for _, in := range inputs {
+		fmt.Fprintf(os.Stderr, "measuring %s\n", in.title)
+		results, err := set.measure(ctx, in)
+		if err != nil {
+			return err
+		}
+		r.add(in, results)
+	}
+	fmt.Print(r.text())
+	if *out != "" {
+		return os.WriteFile(*out, []byte(r.text()), 0o644)
+	}
+	return nil
+}

@@ -206,7 +206,11 @@ func TestHostileNames(t *testing.T) {
 // elsewhere.
 func TestHostileOptions(t *testing.T) {
 	t.Setenv("RYBBIT_API_KEY", "key")
-	input := "../../fixtures/umami/clickhouse.csv"
+	input, err := filepath.Abs("../../fixtures/umami/clickhouse.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir()) // where files of that name go
 	state := filepath.Join(t.TempDir(), evilName)
 	for _, flag := range []string{
 		"url", "site", "api-key-file", "wire", "from", "since", "until", "timezone", "hostname", "website", "rejects", "metrics-file", "report",

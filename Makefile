@@ -10,14 +10,12 @@ RACE := $(if $(shell command -v $(CC)),-race)
 TAGS := disable_grpc_modules
 # Symbols and what debuggers read are 23 MB more; stack traces need neither.
 LDFLAGS := -s -w -X main.version=$(VERSION)
-
-LDFLAGS := -s -w -X main.version=$(VERSION)
 # The newest that builds with the Go of go.mod.
 GORELEASER ?= $(GO) run github.com/goreleaser/goreleaser/v2@v2.12.7
 CERTIFICATES ?= /etc/ssl/certs/ca-certificates.crt
 IMAGE ?= hopper:$(VERSION)
 
-.PHONY: build test lint bench microbench fuzz demo cities places pages snapshot image module
+.PHONY: build test lint bench beam microbench fuzz demo cities places pages snapshot image module
 
 build:
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/hopper
@@ -37,6 +35,10 @@ lint:
 SIZE ?=
 bench: build
 	cd cmd/bench && $(GO) build -o ../../bin/bench . && ../../bin/bench -hopper ../../$(BIN) $(SIZE) -o ../../BENCHMARKS.md
+
+# Tests the translation on Apache Beam, a module of its own.
+beam:
+	cd cmd/hopper-beam && $(GO) vet . && $(GO) test $(RACE) .
 
 # The micro-benchmarks of each stage, with bytes and allocations.
 microbench:

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"hopper/adapters"
 	"hopper/adapters/events"
@@ -132,7 +131,11 @@ func (e *Export) manifests(ctx context.Context) (map[string]*parts, error) {
 		}
 		p.shards[m.Shard] = true
 		for _, part := range m.Parts {
-			p.listed[strings.TrimPrefix(dir+"/"+part.Name, "/")] = part
+			name := part.Name
+			if dir != "" {
+				name = dir + "/" + name
+			}
+			p.listed[name] = part
 		}
 	}
 	return dirs, nil

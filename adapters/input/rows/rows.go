@@ -191,9 +191,10 @@ func commonTable(header []string) string {
 	if len(header) < 3 {
 		return ""
 	}
-	name, _, found := strings.Cut(strings.TrimSpace(header[0]), ".")
+	name, _, _ := strings.Cut(strings.TrimSpace(header[0]), ".")
 	for _, column := range header {
-		if column, found = strings.CutPrefix(column, name+"."); !found || column == "" {
+		column, found := strings.CutPrefix(column, name+".")
+		if !found || column == "" {
 			return ""
 		}
 	}

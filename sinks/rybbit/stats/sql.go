@@ -94,35 +94,6 @@ func (s *showing) channelsBySQL(ctx context.Context) error {
 	return err
 }
 
-// columnOf returns what holds a field of an event.
-func columnOf(field string) string {
-	if strings.HasPrefix(field, "utm_") {
-		return "url_parameters['" + field + "']"
-	}
-	return field
-}
-
-// presentBySQL returns the fields that any event has: only those are asked for.
-func (s *showing) presentBySQL(ctx context.Context) (map[string]bool, error) {
-	counts := make([]string, len(recount.DashboardFields))
-	for i, field := range recount.DashboardFields {
-		counts[i] = fmt.Sprintf("countIf(%s != '') as %s", columnOf(field), field)
-	}
-	var rows []map[string]number
-	if err := s.query(ctx, "select "+strings.Join(counts, ", ")+" from scoped_events where "+s.where(), &rows); err != nil {
-		return nil, err
-	}
-	present := map[string]bool{}
-	for _, row := range rows {
-		for field, n := range row {
-			present[field] = n > 0
-		}
-	}
-	// A version is shown with its name, also where it is unknown.
-	present["browser_version"], present["operating_system_version"] = present["browser"], present["operating_system"]
-	return present, nil
-}
-
 // where limits a query to the imports, or to the days.
 func (s *showing) where() string {
 	if len(s.Imports) == 0 {

@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -160,36 +158,13 @@ func freePort(t *testing.T) int {
 type server struct {
 	t   *testing.T
 	dir string
-	as  *syscall.Credential
-}
-
-// own gives the directory to nobody where the test is root's, since servers refuse
-// to run as root.
-func (s *server) own() {
-	if os.Geteuid() != 0 {
-		return
-	}
-	nobody, err := user.Lookup("nobody")
-	if err != nil {
-		s.t.Skipf("servers do not run as root, and there is no user nobody: %v", err)
-	}
-	uid, _ := strconv.Atoi(nobody.Uid) // numbers on every Unix
-	gid, _ := strconv.Atoi(nobody.Gid)
-	s.as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	if err := os.Chown(s.dir, uid, gid); err != nil {
-		s.t.Fatal(err)
-	}
-	for dir := filepath.Dir(s.dir); len(dir) > len(os.TempDir()); dir = filepath.Dir(dir) {
-		if err := os.Chmod(dir, 0o755); err != nil {
-			s.t.Fatal(err)
-		}
-	}
+	as  *syscall.SysProcAttr // nil where the test is not root's
 }
 
 func (s *server) command(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, args...)
 	cmd.Dir = s.dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as}
+	cmd.SysProcAttr = s.as
 	return cmd
 }
 

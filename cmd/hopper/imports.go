@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"hopper/adapters"
 	"hopper/sinks/rybbit"
 	"hopper/sinks/rybbit/ledger"
 )
@@ -228,8 +230,36 @@ func newImportsAction(
 			return nil
 		},
 	}
+	cmd.ValidArgsFunction = func(_ *cobra.Command, given []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return completeImports(g, &conn, given), cobra.ShellCompDirectiveNoFileComp
+	}
 	conn.register(cmd)
 	return cmd
+}
+
+// completeImports returns the imports that the ledgers know of the site, or of all sites
+// where a shell does not know which is meant. The server is not asked.
+func completeImports(g *global, conn *connectionFlags, given []string) []cobra.Completion {
+	state, err := g.stateDir()
+	if err != nil {
+		return nil
+	}
+	server, site := "", ""
+	if client, err := conn.client(slog.New(slog.DiscardHandler)); err == nil {
+		server, site = client.Server(), client.Site()
+		client.Close()
+	}
+	records, err := ledger.Records(state, server, site)
+	if err != nil {
+		return nil
+	}
+	var ids []cobra.Completion
+	for _, r := range records {
+		if !slices.Contains(given, r.Import) {
+			ids = append(ids, cobra.CompletionWithDesc(r.Import, printable(fmt.Sprintf("%s, %s", strings.Join(adapters.Few(r.Inputs, 3), ", "), plural(r.Stored, "event", "events")))))
+		}
+	}
+	return ids
 }
 
 // explainID says of a refused id what the server means: it checks an id's form first,

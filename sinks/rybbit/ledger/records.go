@@ -29,11 +29,11 @@ type Record struct {
 }
 
 // Records returns what the ledgers in dir know of a site's imports. An empty site
-// stands for every site of the server.
+// stands for every site of the server, and an empty server for every server.
 func Records(dir, server, site string) ([]Record, error) {
 	var records []Record
 	err := each(dir, func(path string, l *Ledger) error {
-		if l.migration.Server != server || site != "" && l.migration.Site != site {
+		if server != "" && l.migration.Server != server || site != "" && l.migration.Site != site {
 			return nil
 		}
 		for _, imp := range l.imports {
@@ -68,7 +68,7 @@ func NoteDeleted(dir, server, site, id string) error {
 
 func note(dir, server, site, id string, step Step) error {
 	return each(dir, func(path string, l *Ledger) error {
-		if l.migration.Server != server || l.migration.Site != site || l.find(id) == nil {
+		if server != "" && l.migration.Server != server || l.migration.Site != site || l.find(id) == nil {
 			return nil
 		}
 		l, err := open(path, nil)

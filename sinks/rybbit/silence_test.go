@@ -341,7 +341,7 @@ func TestRestartIsNoSize(t *testing.T) {
 				w.pad, w.opt.MaxBatchBytes = 1000, 1<<20
 				s := w.complete()
 				w.exactlyOnce(s)
-				if s.Batches > 6 {
+				if s.Batches > 8 { // 4 to 6; one or two more where slow answers make batches smaller
 					t.Errorf("%d batches, so the size was blamed", s.Batches)
 				}
 			})

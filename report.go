@@ -30,10 +30,8 @@ func (e *Export) Report(ctx context.Context, w io.Writer, sent *Verification, sh
 // what the export holds, per day too, what each wire format makes of it, and what
 // would be left out. The export is read twice more.
 func (e *Export) InspectReport(ctx context.Context, w io.Writer) (*Inspection, error) {
-	for _, in := range e.inputs.Files {
-		if err := in.Spool(ctx); err != nil { // it is read several times
-			return nil, err
-		}
+	if err := e.inputs.Spool(ctx); err != nil { // they are read several times
+		return nil, err
 	}
 	inspection, err := e.Inspect(ctx)
 	if err != nil {

@@ -117,10 +117,8 @@ func (e *Export) verify(
 	if err != nil {
 		return nil, err
 	}
-	for _, in := range e.inputs.Files {
-		if err := in.Spool(ctx); err != nil { // it is read twice
-			return nil, err
-		}
+	if err := e.inputs.Spool(ctx); err != nil { // they are read twice
+		return nil, err
 	}
 	now := time.Now()
 	options := e.reading(now)

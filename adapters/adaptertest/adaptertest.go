@@ -6,6 +6,7 @@ package adaptertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,6 +39,23 @@ func Exports(t testing.TB, dir string) []string {
 		}
 	}
 	return paths
+}
+
+// Translate returns the events of what args name, among which "-" is stdin.
+func Translate(t testing.TB, a adapters.Adapter, stdin string, opt adapters.Options, args ...string) ([]pipeline.Event, pipeline.Stats, error) {
+	t.Helper()
+	opt.TempDir = t.TempDir()
+	ins, err := input.Open(t.Context(), args, strings.NewReader(stdin), opt.TempDir)
+	if err != nil {
+		return nil, pipeline.Stats{}, err
+	}
+	defer ins.Close()
+	reading, err := a.Match(t.Context(), ins.Files).Open(t.Context(), opt)
+	if err != nil {
+		return nil, pipeline.Stats{}, err
+	}
+	events, stats, _, err := pipeline.Collect(t.Context(), reading.Source)
+	return events, stats, errors.Join(err, reading.Source.Close())
 }
 
 // Run has the adapter pass the suite with each of the exports, which are its

@@ -305,6 +305,16 @@ func (ins *Inputs) Size() int64 {
 	return n
 }
 
+// Spool makes sure that all inputs can be opened more than once, see [Input.Spool].
+func (ins *Inputs) Spool(ctx context.Context) error {
+	for _, in := range ins.Files {
+		if err := in.Spool(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Only returns some of the files as inputs of their own, in the order of Files.
 // They are read through ins, which is the one to close.
 func (ins *Inputs) Only(files []*Input) *Inputs {

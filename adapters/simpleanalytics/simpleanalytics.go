@@ -77,7 +77,7 @@ func (Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Match 
 		switch t := found[0]; {
 		case isDatapoints(t):
 			m.Own = append(m.Own, in)
-		case slices.Equal(t.Columns, []string{"date", "events", "referrer"}):
+		case isSums(t):
 			m.Fit, m.Err = adapters.Near, sumsError(in)
 		}
 	}
@@ -86,6 +86,11 @@ func (Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Match 
 		m.Tied = "Simple Analytics does not say which page views are one visit, so that visits follow from all of them together"
 	}
 	return m
+}
+
+// isSums reports whether a table is of days and names of events.
+func isSums(t *rows.Table) bool {
+	return slices.Equal(t.Columns, []string{"date", "events", "referrer"})
 }
 
 func sumsError(in *input.Input) error {
@@ -106,7 +111,7 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 			return nil, err
 		}
 		for _, t := range found {
-			if slices.Equal(t.Columns, []string{"date", "events", "referrer"}) {
+			if isSums(t) {
 				return nil, sumsError(in)
 			}
 			if !isDatapoints(t) {

@@ -1,7 +1,6 @@
 package simpleanalytics_test
 
 import (
-	"context"
 	"encoding/csv"
 	"errors"
 	"flag"
@@ -14,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"hopper/adapters"
+	"hopper/adapters/adaptertest"
 	"hopper/adapters/input"
 	"hopper/adapters/simpleanalytics"
 	"hopper/pipeline"
@@ -25,18 +25,7 @@ const fixtures = "../../fixtures/simpleanalytics/"
 
 func translate(t testing.TB, stdin string, opt adapters.Options, args ...string) ([]pipeline.Event, pipeline.Stats, error) {
 	t.Helper()
-	opt.TempDir = t.TempDir()
-	ins, err := input.Open(t.Context(), args, strings.NewReader(stdin), opt.TempDir)
-	if err != nil {
-		return nil, pipeline.Stats{}, err
-	}
-	defer ins.Close()
-	reading, err := simpleanalytics.Adapter{}.Match(t.Context(), ins.Files).Open(t.Context(), opt)
-	if err != nil {
-		return nil, pipeline.Stats{}, err
-	}
-	events, stats, _, err := pipeline.Collect(context.Background(), reading.Source)
-	return events, stats, errors.Join(err, reading.Source.Close())
+	return adaptertest.Translate(t, simpleanalytics.Adapter{}, stdin, opt, args...)
 }
 
 // TestGolden holds what the fixtures become, in words.

@@ -27,9 +27,6 @@ func tablesOf(ctx context.Context, in *input.Input, inputs []*input.Input) ([]*r
 	return all, err
 }
 
-// ofVisitors are the columns that a table of events does not have in every database.
-var ofVisitors = []string{"browser", "os", "device", "screen", "language", "country", "region", "subdivision1", "city", "distinct_id"}
-
 // unqualify takes the table's name off columns that have it, as joins by hand and
 // nested records do: e.url_path, public.website_event.url_path, session.browser.
 func unqualify(t *rows.Table) {
@@ -39,7 +36,7 @@ func unqualify(t *rows.Table) {
 	plain := slices.Clone(t.Columns)
 	for i, name := range t.Columns {
 		last := name[strings.LastIndexByte(name, '.')+1:]
-		qualified := last != name && (slices.Contains(columnsRead, last) || slices.Contains(ofVisitors, last))
+		qualified := last != name && (slices.Contains(columnsRead, last) || last == "subdivision1")
 		if qualified && !slices.Contains(t.Columns, last) {
 			plain[i] = last
 		}

@@ -23,11 +23,15 @@ import (
 type wireTable struct {
 	encode func(dst []byte, ev *pipeline.Event) []byte
 	names  []string
+	sorted []int // which names come first, second, … in their order
 }
 
 func newWireTable(encode func(dst []byte, ev *pipeline.Event) []byte) (*wireTable, error) {
 	t := &wireTable{encode: encode}
 	err := eachField(encode(nil, &pipeline.Event{}), func(name, _ string) { t.names = append(t.names, name) })
+	for _, name := range slices.Sorted(slices.Values(t.names)) {
+		t.sorted = append(t.sorted, slices.Index(t.names, name))
+	}
 	return t, err
 }
 
@@ -119,9 +123,8 @@ func (r *wireRows) Begin() { r.rows = r.rows[:0] }
 func (r *wireRows) Add(ev *pipeline.Event) {
 	cells := r.table.cells(ev)
 	row := make(parquet.Row, len(cells))
-	for column, name := range slices.Sorted(slices.Values(r.table.names)) { // as a group orders them
-		cell := cells[slices.Index(r.table.names, name)]
-		row[column] = parquet.ByteArrayValue([]byte(cell)).Level(0, 0, column)
+	for column, i := range r.table.sorted { // as a group orders them
+		row[column] = parquet.ByteArrayValue([]byte(cells[i])).Level(0, 0, column)
 	}
 	r.rows = append(r.rows, row)
 }

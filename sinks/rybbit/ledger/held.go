@@ -34,13 +34,18 @@ type Held struct {
 func HeldBy(dir, server, site string) ([]Held, error) {
 	var all []Held
 	err := each(dir, func(path string, l *Ledger) error {
-		if server != "" && l.migration.Server != server || site != "" && l.migration.Site != site {
+		if !l.migration.isOf(server, site) {
 			return nil
 		}
 		all = append(all, l.summed(path))
 		return nil
 	})
 	return all, err
+}
+
+// isOf reports whether the migration is to a site of a server; empty is any.
+func (m *Migration) isOf(server, site string) bool {
+	return (server == "" || m.Server == server) && (site == "" || m.Site == site)
 }
 
 func (l *Ledger) summed(path string) Held {

@@ -33,7 +33,7 @@ type Record struct {
 func Records(dir, server, site string) ([]Record, error) {
 	var records []Record
 	err := each(dir, func(path string, l *Ledger) error {
-		if server != "" && l.migration.Server != server || site != "" && l.migration.Site != site {
+		if !l.migration.isOf(server, site) {
 			return nil
 		}
 		for _, imp := range l.imports {
@@ -68,7 +68,7 @@ func NoteDeleted(dir, server, site, id string) error {
 
 func note(dir, server, site, id string, step Step) error {
 	return each(dir, func(path string, l *Ledger) error {
-		if server != "" && l.migration.Server != server || l.migration.Site != site || l.find(id) == nil {
+		if l.migration.Server != server || l.migration.Site != site || l.find(id) == nil {
 			return nil
 		}
 		l, err := open(path, nil)

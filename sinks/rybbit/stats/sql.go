@@ -214,9 +214,9 @@ func (s *showing) pagesBySQL(ctx context.Context) error {
 
 // tablesBySQL counts the values of a query, which holds one for each of some tables.
 func (s *showing) tablesBySQL(ctx context.Context, tables []int, inner string) error {
-	var names []string
+	names, layout := []string(nil), recount.Dashboard(nil)
 	for _, table := range tables {
-		names = append(names, recount.Dashboard(nil).Tables[table].Name)
+		names = append(names, layout.Tables[table].Name)
 	}
 	complete, err := s.valuesBySQL(ctx, strings.Join(names, ", "), inner, "", func(r *valueRow) error {
 		for i, value := range strings.SplitN(string(r.V), between, len(tables)) {

@@ -27,12 +27,14 @@ func (s *showing) byStatistics(ctx context.Context) error {
 		return err
 	}
 	var unsent []string
+	layout := recount.Dashboard(nil)
 	for i, field := range recount.DashboardFields {
-		if table := recount.DashboardDimensions + i; !s.sums.Has(recount.Sent, table) {
-			unsent = append(unsent, recount.Dashboard(nil).Tables[table].Name)
+		table := recount.DashboardDimensions + i
+		if !s.sums.Has(recount.Sent, table) {
+			unsent = append(unsent, layout.Tables[table].Name)
 			continue
 		}
-		if err := s.metric(ctx, field, recount.DashboardDimensions+i, false); err != nil {
+		if err := s.metric(ctx, field, table, false); err != nil {
 			return err
 		}
 	}

@@ -336,16 +336,26 @@ func TestRestartIsNoSize(t *testing.T) {
 		} {
 			t.Run(strings.ReplaceAll(spec, "/", "every "), func(t *testing.T) {
 				t.Parallel()
-				w := newWorld(t, 3000, opt)
+				w := newWorld(t, 3000*slowestBytes>>20, opt)
 				w.faults(spec)
-				w.pad, w.opt.MaxBatchBytes = 1000, 1<<20
+				w.pad, w.opt.MaxBatchBytes = 1000, slowestBytes // which no slow answer makes smaller
 				s := w.complete()
 				w.exactlyOnce(s)
-				if s.Batches > 8 { // 4 to 6; one or two more where slow answers make batches smaller
+				if s.Batches > 6 {
 					t.Errorf("%d batches, so the size was blamed", s.Batches)
 				}
 			})
 		}
+	})
+}
+
+// TestCompletionIsNoSize has a proxy answer 413 to the request that ends an import,
+// which has no events that could be too many.
+func TestCompletionIsNoSize(t *testing.T) {
+	bothWays(t, func(t *testing.T, opt sandbox.Options) {
+		w := newWorld(t, 10, opt)
+		w.faults("events@2=413,html")
+		w.exactlyOnce(w.complete())
 	})
 }
 

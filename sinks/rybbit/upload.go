@@ -701,8 +701,12 @@ func (u *Upload) complete(ctx context.Context, imp ledger.Import) error {
 			code == http.StatusNotFound && !refusal(err).Foreign:
 			// What became of it, comparing tells.
 			return u.ledger.Add(ledger.Closed{Import: imp.ID, Reason: err.Error()})
+		case code == http.StatusRequestEntityTooLarge: // a proxy's whim: no event is in the request
+			err = retry.pause(ctx, err)
+		default:
+			err = retry.wait(ctx, err)
 		}
-		if err := retry.wait(ctx, err); err != nil {
+		if err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -144,8 +145,7 @@ func distance(a, b string) int {
 func completeValues(root *cobra.Command) {
 	values := map[string][]string{
 		"from": append([]string{"auto"}, hopper.SourceNames()...), "log-format": {"text", "json"},
-		"timezone": {"UTC", "Europe/Berlin", "Europe/London", "America/New_York", "America/Los_Angeles", "Asia/Tokyo", "Australia/Sydney"},
-		"release":  {"2.7"},
+		"release": {"2.7"},
 	}
 	for _, f := range wire.Formats() {
 		values["platforms"] = append(values["platforms"], f.Platform())
@@ -161,6 +161,8 @@ func completeValues(root *cobra.Command) {
 				check(cmd.MarkPersistentFlagDirname("state"))
 			case strings.HasSuffix(f.Name, "file"), f.Name == "rejects", f.Name == "db":
 				check(cmd.MarkFlagFilename(f.Name))
+			case f.Name == "timezone":
+				check(cmd.RegisterFlagCompletionFunc(f.Name, completeZones))
 			case values[f.Name] != nil:
 				check(cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(slices.Clone(values[f.Name]), cobra.ShellCompDirectiveNoFileComp)))
 			}
@@ -170,6 +172,24 @@ func completeValues(root *cobra.Command) {
 			cmd.PersistentFlags().VisitAll(complete)
 		}
 	})
+}
+
+// completeZones offers the zones of the machine's zone database, and some of
+// them where it has none: the one inside the binary does not list its names.
+func completeZones(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	zones := []string{"UTC"}
+	table, err := os.ReadFile("/usr/share/zoneinfo/zone.tab")
+	if err != nil {
+		zones = append(zones, "Europe/Berlin", "Europe/London", "America/New_York", "America/Los_Angeles", "Asia/Tokyo", "Australia/Sydney")
+	}
+	// Country, coordinates, zone and a remark, by tabs: zone.tab's own header.
+	for line := range strings.Lines(string(table)) {
+		if fields := strings.Split(strings.TrimSpace(line), "\t"); len(fields) > 2 && !strings.HasPrefix(line, "#") {
+			zones = append(zones, fields[2])
+		}
+	}
+	slices.Sort(zones)
+	return zones, cobra.ShellCompDirectiveNoFileComp
 }
 
 func visit(cmd *cobra.Command, do func(*cobra.Command)) {

@@ -46,7 +46,7 @@ func (e *Export) choose(ctx context.Context, all []candidate) (candidate, error)
 	if from := e.options.From; from != "" && from != "auto" {
 		named := all[slices.IndexFunc(all, func(c candidate) bool { return c.adapter.Name() == from })]
 		if named.match.Fit == adapters.NoFit && len(fit) > 0 {
-			return named, optionErrorf("from", "%s is an export of %s; leave out --from %s", strings.Join(fewOf(e.Inputs()), ", "), fit[0].adapter.Title(), from)
+			return named, optionErrorf("from", "%s: an export of %s; leave out --from %s", strings.Join(fewOf(e.inputs.StoredNames()), ", "), fit[0].adapter.Title(), from)
 		}
 		return named, nil
 	}

@@ -62,6 +62,20 @@ func (ins *Inputs) Identify(ctx context.Context) (*Identity, error) {
 	return whole, nil
 }
 
+// StoredNames returns the names of the inputs as they are stored: that of an
+// archive once, instead of its members'.
+func (ins *Inputs) StoredNames() []string {
+	var names []string
+	for _, files := range ins.groups() {
+		name := files[0].Name
+		if a := files[0].archive; a != nil {
+			name = a.name
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
 // groups returns the inputs with those of one archive together.
 func (ins *Inputs) groups() [][]*Input {
 	var groups [][]*Input

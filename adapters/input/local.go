@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -25,7 +26,9 @@ func (Files) Schemes() []string { return nil }
 // Find finds a path, the paths that a glob matches, or all files beneath a directory.
 func (s Files) Find(ctx context.Context, path string, found func(Object) error, passed func(PassedOver)) error {
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(path, "*?[") {
+	// Windows calls a name with * or ? invalid, not missing.
+	missing := errors.Is(err, fs.ErrNotExist) || err != nil && runtime.GOOS == "windows"
+	if missing && strings.ContainsAny(path, "*?[") {
 		return s.glob(ctx, path, found, passed)
 	}
 	switch {

@@ -21,8 +21,8 @@ import (
 // that a user can read what happened, and needs no more than this because one
 // process writes it, from start to end, and reads it once.
 //
-// An advisory lock on the file keeps a second process out; the system drops it
-// when the process ends, however it ends.
+// A lock keeps a second process out; the system drops it when the process
+// ends, however it ends.
 type journal struct {
 	file File
 	lock *flock.Flock
@@ -58,7 +58,7 @@ func openJournal(path string, replay func(record []byte) error) (_ *journal, err
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
-	j := &journal{path: path, lock: flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))}
+	j := &journal{path: path, lock: flock.New(lockName(path), flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))}
 	defer func() {
 		if err != nil {
 			j.close()
@@ -71,7 +71,7 @@ func openJournal(path string, replay func(record []byte) error) (_ *journal, err
 	if !locked {
 		return nil, fmt.Errorf("%w (ledger %s)", ErrLocked, path)
 	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}
@@ -81,7 +81,7 @@ func openJournal(path string, replay func(record []byte) error) (_ *journal, err
 	if err != nil {
 		return nil, fmt.Errorf("lock the ledger %s: %w", path, err)
 	}
-	if there, err := j.file.Stat(); err != nil || !os.SameFile(mine, there) {
+	if there, err := j.file.Stat(); err != nil || lockName(path) == path && !os.SameFile(mine, there) {
 		return nil, errors.Join(err, fmt.Errorf("%w (ledger %s)", ErrLocked, path))
 	}
 	end, err := readJournal(j.file, replay)
@@ -164,12 +164,34 @@ func sealed(record []byte) []byte {
 	return fmt.Appendf(nil, "%08x %s\n", crc32.Checksum(record, castagnoli), record)
 }
 
-func (j *journal) close() error {
+func (j *journal) close() error { return j.leave(func() error { return nil }) }
+
+// leave closes the journal and calls then while it is still locked, as Windows
+// neither renames nor removes a file that is open.
+func (j *journal) leave(then func() error) error {
 	var err error
 	if j.file != nil {
 		err = j.file.Close()
 	}
-	return errors.Join(err, j.lock.Close())
+	if err == nil {
+		err = then()
+	}
+	err = errors.Join(err, j.lock.Close())
+	if name := lockName(j.path); name != j.path {
+		// Where another process has it open by now, Windows keeps it.
+		_ = os.Remove(name)
+	}
+	return err
+}
+
+// lockName returns the file that is locked while the journal at path is open:
+// the journal itself. On Windows it is one beside it, since a lock there keeps
+// every other handle from reading, those of the same process too.
+func lockName(path string) string {
+	if runtime.GOOS == "windows" {
+		return path + ".lock"
+	}
+	return path
 }
 
 // syncDir makes a new file's name durable.

@@ -88,7 +88,7 @@ func Open(m Migration, opt Options) (*Ledger, error) {
 	}
 	if !opt.Again && !opt.Chosen {
 		if err := files.overlap(m); err != nil {
-			return nil, errors.Join(err, os.Remove(path), l.Close())
+			return nil, errors.Join(err, l.remove())
 		}
 	}
 	begin := Begin{Migration: m, Version: opt.Version, Again: opt.Again}
@@ -116,7 +116,7 @@ func (l *Ledger) opened() bool { return len(l.imports) > 0 || l.creating != nil 
 // replace puts a complete ledger aside and opens an empty one at path.
 func (l *Ledger) replace(path string, opt Options) (*Ledger, error) {
 	old := strings.TrimSuffix(l.Path(), journalSuffix) + "." + l.started.Format(archiveTime) + journalSuffix
-	if err := errors.Join(os.Rename(l.Path(), old), l.Close()); err != nil {
+	if err := l.journal.leave(func() error { return os.Rename(l.Path(), old) }); err != nil {
 		return nil, fmt.Errorf("put the old ledger aside: %w", err)
 	}
 	return open(path, opt.Disk)
@@ -126,7 +126,7 @@ func (l *Ledger) replace(path string, opt Options) (*Ledger, error) {
 // replaced, or an empty one.
 func (l *Ledger) withdraw(files files, opt Options) (*Ledger, error) {
 	path := l.Path()
-	if err := errors.Join(os.Remove(path), l.Close()); err != nil {
+	if err := l.remove(); err != nil {
 		return nil, fmt.Errorf("take back a ledger of --again that opened no import: %w", err)
 	}
 	path, err := files.current()
@@ -158,6 +158,11 @@ func (l *Ledger) add(step Step, at time.Time) error {
 
 // Close releases the ledger and its lock.
 func (l *Ledger) Close() error { return l.journal.close() }
+
+// remove takes the ledger off the disk.
+func (l *Ledger) remove() error {
+	return l.journal.leave(func() error { return os.Remove(l.Path()) })
+}
 
 // Path is where the ledger lies.
 func (l *Ledger) Path() string { return l.journal.path }

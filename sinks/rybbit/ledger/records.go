@@ -92,7 +92,7 @@ func Clean(dir string, before time.Time, try bool) (removed []string, bytes int6
 		if err != nil {
 			return err
 		}
-		for _, file := range []string{strings.TrimSuffix(path, journalSuffix) + rejectsSuffix, path} {
+		for _, file := range []string{l.Rejects(), path} {
 			info, statErr := os.Stat(file)
 			if errors.Is(statErr, fs.ErrNotExist) {
 				continue
@@ -100,12 +100,16 @@ func Clean(dir string, before time.Time, try bool) (removed []string, bytes int6
 			if statErr == nil {
 				bytes += info.Size()
 			}
-			if err = errors.Join(err, statErr); !try {
-				err = errors.Join(err, os.Remove(file))
-			}
+			err = errors.Join(err, statErr)
 		}
 		removed = append(removed, path)
-		return errors.Join(err, l.Close())
+		if try || err != nil {
+			return errors.Join(err, l.Close())
+		}
+		if rm := os.Remove(l.Rejects()); !errors.Is(rm, fs.ErrNotExist) {
+			err = rm
+		}
+		return errors.Join(err, l.remove())
 	})
 	return removed, bytes, err
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -93,8 +94,9 @@ func (s Server) find(t *testing.T) {
 		}
 		var got []string
 		for _, in := range ins.Files {
-			got = append(got, strings.TrimPrefix(in.Name, input.Printable(s.Address(""))))
-			if in.Base != strings.ToLower(path.Base(in.Name)) {
+			name := filepath.ToSlash(in.Name) // on Windows, of a file
+			got = append(got, strings.TrimPrefix(name, filepath.ToSlash(input.Printable(s.Address("")))))
+			if in.Base != strings.ToLower(path.Base(name)) {
 				t.Errorf("%s has the base %s", in.Name, in.Base)
 			}
 		}

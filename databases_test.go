@@ -163,7 +163,7 @@ func TestDatabaseWithoutKnownTables(t *testing.T) {
 	exec(t, db, "CREATE TABLE customers (id TEXT)")
 	exec(t, db, "CREATE TABLE session (id TEXT, data BLOB)") // another product's
 	_, err := hopper.Open(t.Context(), []string{db.Address}, hopper.Options{})
-	const want = "/umami.db: holds no tables that are known; found customers, session; give the database, and the schema, that the product writes to"
+	const want = "umami.db: holds no tables that are known; found customers, session; give the database, and the schema, that the product writes to"
 	if err == nil || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("got %v", err)
 	}

@@ -90,7 +90,7 @@ func (ins *Inputs) storeOf(arg string) (Store, error) {
 // bucket, the query, which holds the signature of a presigned address.
 func Printable(arg string) string {
 	scheme, rest, ok := strings.Cut(arg, "://")
-	if !ok {
+	if !ok || strings.EqualFold(scheme, "sqlite") { // a file, whose name may hold any character
 		return arg
 	}
 	bucket := strings.EqualFold(scheme, "s3") || strings.EqualFold(scheme, "gs")

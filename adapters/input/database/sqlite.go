@@ -32,7 +32,7 @@ func (e *sqliteFile) connect(ctx context.Context) (session, error) {
 	if err != nil {
 		return nil, err
 	}
-	file := url.URL{Scheme: "file", Path: path, RawQuery: "mode=ro&_pragma=query_only(1)&_pragma=busy_timeout(10000)"}
+	file := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: "mode=ro&_pragma=query_only(1)&_pragma=busy_timeout(10000)"}
 	db, err := sql.Open("sqlite", file.String())
 	if err != nil {
 		return nil, err

@@ -47,7 +47,7 @@ func question(int) string { return "?" }
 func SQLite(t *testing.T) *Database {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "umami.db")
-	file := url.URL{Scheme: "file", Path: path, RawQuery: "_pragma=journal_mode(WAL)&_pragma=synchronous(0)&_pragma=busy_timeout(10000)"}
+	file := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: "_pragma=journal_mode(WAL)&_pragma=synchronous(0)&_pragma=busy_timeout(10000)"}
 	db := open(t, "sqlite", file.String())
 	return &Database{Address: path, SQL: db, Mark: question, Kind: func(string) string { return "TEXT" }}
 }

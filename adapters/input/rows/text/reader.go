@@ -87,12 +87,15 @@ func (r *Reader) Next(ctx context.Context) (*Chunk, error) {
 			}
 		}
 		text := string(buf)
-		end, records := r.table.Dialect.cut(text, r.done)
+		layout, end, records := r.table.Dialect.lay(text, r.done)
+		if layout == nil {
+			end, records = r.table.Dialect.cut(text, r.done)
+		}
 		if end > 0 {
 			if r.encoding == unsure {
 				r.encoding = encodingOf(text[:end])
 			}
-			c := &Chunk{Table: r.table, FirstRow: r.row, EndRow: r.row + records, text: text[:end], encoding: r.encoding}
+			c := &Chunk{Table: r.table, FirstRow: r.row, EndRow: r.row + records, text: text[:end], layout: layout, encoding: r.encoding}
 			r.row += records
 			r.rest = append(r.rest, text[end:]...)
 			return c, nil

@@ -3,6 +3,7 @@ package text
 import (
 	"errors"
 	"iter"
+	"math/bits"
 	"strings"
 	"unicode/utf8"
 )
@@ -15,6 +16,7 @@ type Chunk struct {
 	FirstRow, EndRow int64
 
 	text     string
+	layout   *layout // where cells end; nil where that is to be found out
 	encoding encoding
 	tuples   []span // of rows in INSERT commands
 }
@@ -53,33 +55,42 @@ func (c *Chunk) Rows() iter.Seq[*Row] {
 	return func(yield func(*Row) bool) {
 		columns := len(c.Table.Columns)
 		text := c.encoding.decode(c.text)
-		valid := utf8.ValidString(text)
 		s := splitter{Dialect: c.Table.Dialect, nullWord: c.Table.NullWord && !c.Table.block}
+		if len(text) == len(c.text) { // else it was decoded, and cells end elsewhere
+			s.layout = c.layout
+		}
+		valid := s.layout != nil && s.layout.ascii || utf8.ValidString(text)
 		row := Row{Number: c.FirstRow - 1, Cells: make([]string, 0, columns+1)}
-		for rest := text; rest != ""; {
+		for at := 0; at < len(text); {
 			row.Number++
-			n := s.split(&row, rest)
-			row.Raw = strings.TrimSuffix(strings.TrimSuffix(rest[:n], "\n"), "\r")
-			rest = rest[n:]
+			end := s.record(&row, text, at)
+			row.Raw = strings.TrimSuffix(strings.TrimSuffix(text[at:end], "\n"), "\r")
+			at = end
 			if row.Raw == "" || len(row.Cells) == 1 && columns > 1 && isNone(row.Raw) {
 				continue
 			}
-			switch {
-			case row.Err != nil:
-			case len(row.Cells) < columns:
-				row.Err = ErrFewCells
-			case len(row.Cells) > columns:
-				row.Err = ErrManyCells
-			}
-			row.Replaced = !valid && !utf8.ValidString(row.Raw)
-			if row.Replaced {
-				for i, cell := range row.Cells {
-					row.Cells[i] = strings.ToValidUTF8(cell, "\uFFFD")
-				}
-			}
+			row.check(columns, valid)
 			if !yield(&row) {
 				return
 			}
+		}
+	}
+}
+
+// check says what is wrong with a row that was taken apart. That all text is valid
+// UTF-8 can be known.
+func (r *Row) check(columns int, valid bool) {
+	switch {
+	case r.Err != nil:
+	case len(r.Cells) < columns:
+		r.Err = ErrFewCells
+	case len(r.Cells) > columns:
+		r.Err = ErrManyCells
+	}
+	r.Replaced = !valid && !utf8.ValidString(r.Raw)
+	if r.Replaced {
+		for i, cell := range r.Cells {
+			r.Cells[i] = strings.ToValidUTF8(cell, "\uFFFD")
 		}
 	}
 }
@@ -107,6 +118,72 @@ func isNone(raw string) bool {
 type splitter struct {
 	Dialect
 	nullWord bool
+	layout   *layout // of the text; nil where it has none
+	cursor   cursor
+}
+
+// record sets row's Cells and Err to what the record at begin holds, and returns
+// where the next one begins. With a layout, the records are to be taken in order.
+func (s *splitter) record(row *Row, text string, begin int) int {
+	if s.layout == nil {
+		return begin + s.split(row, text[begin:])
+	}
+	row.Cells, row.Err = row.Cells[:0], nil
+	for at := begin; ; {
+		end := s.cursor.next(s.layout, len(text))
+		cell := text[at:end]
+		last := end == len(text) || text[end] == '\n'
+		if last {
+			cell = strings.TrimSuffix(cell, "\r")
+		}
+		if cell != "" && cell[0] == '"' {
+			cell = s.quoted(cell[1:len(cell)-1], s.cursor.doubledBefore(s.layout, end))
+		} else {
+			if s.Aligned {
+				cell = strings.TrimSpace(cell)
+			}
+			if s.null(cell) {
+				cell = ""
+			}
+		}
+		row.Cells = append(row.Cells, cell)
+		at = min(end+1, len(text))
+		if last {
+			s.unbox(row)
+			return at
+		}
+	}
+}
+
+// cursor is a place in a layout.
+type cursor struct {
+	ends    uint64 // that remain of the block before block
+	block   int
+	doubled int
+}
+
+// next returns where the next cell ends.
+func (c *cursor) next(l *layout, length int) int {
+	for c.ends == 0 {
+		if c.block == len(l.ends) {
+			return length
+		}
+		c.ends = l.ends[c.block]
+		c.block++
+	}
+	at := (c.block-1)*blockSize + bits.TrailingZeros64(c.ends)
+	c.ends &= c.ends - 1
+	return at
+}
+
+// doubledBefore reports whether quotes are doubled between the last cell and end.
+func (c *cursor) doubledBefore(l *layout, end int) bool {
+	found := false
+	for c.doubled < len(l.doubled) && l.doubled[c.doubled] < end {
+		c.doubled++
+		found = true
+	}
+	return found
 }
 
 // split sets row's Cells and Err to what text's first record holds, and

@@ -1,0 +1,108 @@
+package text
+
+import (
+	"encoding/csv"
+	"reflect"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// cellsWritten are pieces of text, well-formed or not, that blocks of 64 bytes
+// cut in all places.
+var cellsWritten = []string{
+	"", `""`, "plain", "a longer plain cell, no", `"quoted"`, `"a ""b"" c"`, `""""`, `"""x"""`, "\"line\nline\"", "\"crlf\r\n\"", `"a,b;c"`,
+	`"0123456789012345678901234567890123456789012345678901234567890123"`, "é", `"日本"`, `\N`, "NULL",
+	`a"b`, `"a"b`, `"a" `, ` "a"`, `"open`, "a\rb", "\"a\"\rb", `\"`, "a\\\nb", "\xff",
+}
+
+var wellFormed = cellsWritten[:16]
+
+func drawText(rt *rapid.T) string {
+	pieces := wellFormed
+	if rapid.Bool().Draw(rt, "malformed") {
+		pieces = cellsWritten
+	}
+	ends := []string{",", ",", ",", ";", "\n", "\n", "\r\n"}
+	var text strings.Builder
+	for range rapid.IntRange(1, 40).Draw(rt, "cells") {
+		text.WriteString(rapid.SampledFrom(pieces).Draw(rt, "cell"))
+		text.WriteString(rapid.SampledFrom(ends).Draw(rt, "end"))
+	}
+	s := text.String()
+	return s[:rapid.IntRange(0, len(s)).Draw(rt, "length")]
+}
+
+// Where text has a layout, it is cut and taken apart as without.
+func TestLayoutIsWhatSplitFinds(t *testing.T) {
+	laid := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		table := &Table{Dialect: rapid.SampledFrom(dialects).Draw(rt, "dialect"), Columns: []string{"a", "b"}}
+		table.Dialect.Aligned = rapid.Bool().Draw(rt, "aligned")
+		text, atEnd := drawText(rt), rapid.Bool().Draw(rt, "at end")
+		layout, end, records := table.Dialect.lay(text, atEnd)
+		if layout == nil {
+			return
+		}
+		laid++
+		wantEnd, wantRecords := table.Dialect.cut(text, atEnd)
+		if end != wantEnd || records != wantRecords {
+			rt.Fatalf("%q: %d records end at %d, want %d at %d", text, records, end, wantRecords, wantEnd)
+		}
+		got := rowsOf(&Chunk{Table: table, FirstRow: 2, text: text[:end], layout: layout})
+		want := rowsOf(&Chunk{Table: table, FirstRow: 2, text: text[:end]})
+		if !reflect.DeepEqual(got, want) {
+			rt.Fatalf("%q\ngot  %+v\nwant %+v", text, got, want)
+		}
+	})
+	if laid == 0 {
+		t.Error("no text had a layout")
+	}
+}
+
+// Whatever encoding/csv writes has a layout.
+func TestWellFormedTextHasALayout(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		var text strings.Builder
+		w := csv.NewWriter(&text)
+		w.UseCRLF = rapid.Bool().Draw(rt, "crlf")
+		records := rapid.SliceOfN(rapid.SliceOfN(rapid.String(), 2, 6), 1, 20).Draw(rt, "records")
+		if err := w.WriteAll(records); err != nil {
+			rt.Fatal(err)
+		}
+		if l, end, n := (Dialect{Delimiter: ',', Quoted: true}).lay(text.String(), true); l == nil || end != text.Len() || n != int64(len(records)) {
+			rt.Fatalf("%q: layout %v, %d records, end %d", text.String(), l, n, end)
+		}
+	})
+}
+
+func TestMarksAreTheSameOnAnyProcessor(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		text := rapid.SliceOfN(rapid.OneOf(rapid.Byte(), rapid.SampledFrom([]byte("\",;\n\r\\"))), blockSize, 8*blockSize).Draw(rt, "text")
+		blocks := len(text) / blockSize
+		got, want := make([]marks, blocks), make([]marks, blocks)
+		seenHere := markBlocks(got, &text[0], ',')
+		seenAnywhere := markPortable(want, &text[0], ',')
+		if seenHere != seenAnywhere || !reflect.DeepEqual(got, want) {
+			rt.Fatalf("%q\ngot  %+v %x\nwant %+v %x", text, seenHere, got, seenAnywhere, want)
+		}
+		for i, c := range text[:blocks*blockSize] {
+			m, bit := want[i/blockSize], uint64(1)<<(i%blockSize)
+			if (m.quote&bit != 0) != (c == '"') || (m.delimiter&bit != 0) != (c == ',') || (m.newline&bit != 0) != (c == '\n') || (m.cr&bit != 0) != (c == '\r') {
+				rt.Fatalf("%q at %d: %x", text, i, m)
+			}
+		}
+	})
+}
+
+func BenchmarkLay(b *testing.B) {
+	text := strings.Repeat(`"7f3c9a52-0000-4000-8000-000000000001","example.com","chrome","/articles/1","An ""article""","1","2024-05-01 10:00:00"`+"\n", 4000)
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, end, _ := dialects[0].lay(text, false); end != len(text) {
+			b.Fatal(end)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package hopper
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -36,6 +37,42 @@ func TestTranslationsReadBackTheSame(t *testing.T) {
 					t.Errorf("%s as %s gives %s, itself %s", path, container, got, want)
 				}
 			}
+		}
+	}
+}
+
+// TestPropertiesReadBack holds that what a property is, text or JSON, comes back from
+// every container.
+func TestPropertiesReadBack(t *testing.T) {
+	dir := t.TempDir()
+	given := filepath.Join(dir, "given.ndjson")
+	row := `{"time":"2025-03-01T09:02:00.000000Z","kind":"custom_event","name":"a","visitor":"8e61b53c-0d6a-531b-b219-4781b9ca216e",` +
+		`"session":"fb834348-f803-5cee-a3a1-321f959dfe87","hostname":"shop.example","path":"/tea",`
+	rows := row + `"properties":{"text":"7","true":"true","quoted":"\"7\"","":"","number":12.50,"big":12345678901234567890123,"exponent":1e3,"null":"null",` +
+		`"none":null,"flag":false,"list":[1,"2",{"a":"b"}],"object":"{\"a\":1}","key \"of\" é":"ü\u000a"},"user_properties":{"plan":"pro","seats":3}}` + "\n" +
+		row + `"user_properties":{"seats":"3"}}` + "\n"
+	if err := os.WriteFile(given, []byte(rows), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, container := range file.Formats() {
+		out, back := filepath.Join(dir, "out."+string(container)), filepath.Join(dir, string(container)+".ndjson")
+		for _, step := range []struct {
+			in string
+			to Translation
+		}{{given, Translation{Format: container, Out: out}}, {out, Translation{Out: back}}} {
+			e, err := Open(t.Context(), []string{step.in}, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := e.Translate(t.Context(), step.to); err != nil {
+				t.Fatal(err)
+			}
+			if err := e.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if got, err := os.ReadFile(back); err != nil || string(got) != rows {
+			t.Errorf("%s gives back %v\n%s\nof\n%s", container, err, got, rows)
 		}
 	}
 }

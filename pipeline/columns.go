@@ -8,7 +8,7 @@ import (
 
 // TableVersion is the version of the table that [Columns] describes. It grows
 // when a column changes its meaning; a new column does not change it.
-const TableVersion = 1
+const TableVersion = 2
 
 // ColumnType says what a column of the common model's table holds.
 type ColumnType uint8
@@ -19,7 +19,7 @@ const (
 	IntegerColumn            // whole numbers
 	NumberColumn             // floating point
 	FlagColumn               // true or false
-	ObjectColumn             // a JSON object of names and values
+	ObjectColumn             // names and values: a JSON object as text, a map of texts where the container has maps
 )
 
 // A Column is one column of the common model's table: how events look as rows.
@@ -32,7 +32,13 @@ type Column struct {
 	// Set reads the value from text that is not empty. It is nil for time and
 	// objects, which are read by whoever knows the container.
 	Set func(ev *Event, text string) error
+	// Object returns where ev has the names and values of an ObjectColumn; nil for others.
+	Object func(ev *Event) *[]Property
 }
+
+// JSONKeys is the name of the column that stands beside an ObjectColumn that is a
+// map: it lists the keys whose values are JSON (see [Property]), and not text.
+func (c *Column) JSONKeys() string { return "json_" + c.Name }
 
 // Columns returns the columns of the common model's table, in order. The table
 // is what hopper translate writes and --from events reads: one row an event.
@@ -65,9 +71,16 @@ func Columns() []Column {
 		measureColumn("fcp", func(ev *Event) *Measure { return &ev.Vitals.FCP }),
 		measureColumn("ttfb", func(ev *Event) *Measure { return &ev.Vitals.TTFB }),
 		measureColumn("cls", func(ev *Event) *Measure { return &ev.Vitals.CLS }),
-		Column{Name: "properties", Type: ObjectColumn, Append: func(dst []byte, ev *Event) []byte { return AppendObject(dst, ev.Properties) }},
-		Column{Name: "user_properties", Type: ObjectColumn, Append: func(dst []byte, ev *Event) []byte { return AppendObject(dst, ev.UserProperties) }},
+		objectColumn("properties", func(ev *Event) *[]Property { return &ev.Properties }),
+		objectColumn("user_properties", func(ev *Event) *[]Property { return &ev.UserProperties }),
 	)
+}
+
+func objectColumn(name string, at func(*Event) *[]Property) Column {
+	return Column{
+		Name: name, Type: ObjectColumn, Object: at,
+		Append: func(dst []byte, ev *Event) []byte { return AppendObject(dst, *at(ev)) },
+	}
 }
 
 func textColumn(f Field) Column {

@@ -14,8 +14,10 @@
 //     without one is a custom event where it has a name, else a pageview.
 //   - name: of a custom event, or an error's type.
 //   - visitor, session: who came and in which visit. What is no UUID becomes one.
-//   - properties, user_properties: a JSON object, as text or as a nested value
-//     of the container.
+//   - properties, user_properties: a JSON object as text, or a map or a nested
+//     value of the container. In Parquet and Arrow, hopper writes maps of texts.
+//   - json_properties, json_user_properties: the keys of such a map whose values
+//     are JSON, as the number 12.5, and not text. Without it, all are text.
 //
 // The others hold what their names say. The table's version is
 // [pipeline.TableVersion]; a column that is not known is named in a note.
@@ -82,7 +84,7 @@ func IsManifest(in *input.Input) bool { return manifest.MatchString(in.Base) }
 func isEvents(t *rows.Table) bool {
 	known := 0
 	for _, name := range t.Columns {
-		if slices.ContainsFunc(columns, func(c pipeline.Column) bool { return c.Name == name }) {
+		if isColumn(name) {
 			known++
 		}
 	}
@@ -121,10 +123,16 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*ad
 	}, nil
 }
 
+func isColumn(name string) bool {
+	return slices.ContainsFunc(columns, func(c pipeline.Column) bool {
+		return c.Name == name || c.Object != nil && c.JSONKeys() == name
+	})
+}
+
 func unknownOf(t *rows.Table) []string {
 	var unknown []string
 	for _, name := range t.Columns {
-		if !slices.ContainsFunc(columns, func(c pipeline.Column) bool { return c.Name == name }) {
+		if !isColumn(name) {
 			unknown = append(unknown, name)
 		}
 	}

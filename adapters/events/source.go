@@ -2,6 +2,8 @@ package events
 
 import (
 	"context"
+	"encoding/json"
+	"slices"
 
 	"hopper/adapters"
 	"hopper/adapters/input/rows"
@@ -33,9 +35,9 @@ func (s *source) Next(ctx context.Context) (pipeline.Chunk, error) {
 
 // places are where a table has what an event is made of; -1 is nowhere.
 type places struct {
-	time, kind, name           int
-	properties, userProperties int
-	set                        []place
+	time, kind, name int
+	set              []place
+	objects          []object
 }
 
 type place struct {
@@ -43,14 +45,21 @@ type place struct {
 	pipeline.Column
 }
 
+// object is where the properties are, and the list of those that are JSON.
+type object struct {
+	place
+	json int
+}
+
 func placesOf(t *rows.Table) places {
-	p := places{
-		time: t.Column("time"), kind: t.Column("kind"), name: t.Column("name"),
-		properties: t.Column("properties"), userProperties: t.Column("user_properties"),
-	}
+	p := places{time: t.Column("time"), kind: t.Column("kind"), name: t.Column("name")}
 	for _, c := range columns {
-		if i := t.Column(c.Name); i >= 0 && c.Set != nil {
+		switch i := t.Column(c.Name); {
+		case i < 0:
+		case c.Set != nil:
 			p.set = append(p.set, place{i, c})
+		case c.Object != nil:
+			p.objects = append(p.objects, object{place{i, c}, t.Column(c.JSONKeys())})
 		}
 	}
 	return p
@@ -101,30 +110,36 @@ func (c *chunk) fill(ev *pipeline.Event, row *rows.Row) (reject string) {
 	if (p.kind < 0 || row.Cells[p.kind] == "") && ev.Name != "" {
 		ev.Kind = pipeline.Custom
 	}
-	if ev.Properties, ok = propertiesOf(row, p.properties); !ok {
-		return RejectProperties
-	}
-	if ev.UserProperties, ok = propertiesOf(row, p.userProperties); !ok {
-		return RejectProperties
+	for i := range p.objects {
+		o := &p.objects[i]
+		ps, ok := propertiesOf(row, o)
+		if !ok {
+			return RejectProperties
+		}
+		*o.Object(ev) = ps
 	}
 	return ""
 }
 
 // propertiesOf returns the members of an object in their order.
-func propertiesOf(row *rows.Row, column int) ([]pipeline.Property, bool) {
-	v := row.Value(column)
+func propertiesOf(row *rows.Row, o *object) ([]pipeline.Property, bool) {
+	v := row.Value(o.column)
 	if v == nil {
 		return nil, true
 	}
 	if v.Kind != record.Object {
 		return nil, false
 	}
+	isJSON := row.Value(o.json).Elements()
 	ps := make([]pipeline.Property, 0, len(v.Kids))
 	for i := range v.Kids {
 		kid := &v.Kids[i]
 		p := pipeline.Property{Key: kid.Key, Value: kid.Text}
-		if kid.Kind != record.Text {
+		switch {
+		case kid.Kind != record.Text:
 			p.Value, p.Literal = string(kid.AppendJSON(nil)), true
+		case slices.ContainsFunc(isJSON, func(key record.Value) bool { return key.Text == kid.Key }):
+			p.Literal = json.Valid([]byte(kid.Text))
 		}
 		ps = append(ps, p)
 	}

@@ -14,36 +14,40 @@ import (
 
 // arrowSchema is the table of events in Arrow: times are timestamps in
 // microseconds, UTC; texts that repeat themselves are dictionaries, one for each
-// batch; properties are JSON, which they are marked as (arrow.json), since a map
-// has values of one type.
+// batch; properties are maps of texts, each with a list of those that are JSON
+// beside it.
 var arrowSchema = newArrowSchema()
 
 func newArrowSchema() *arrow.Schema {
-	fields := make([]arrow.Field, len(columns))
-	for i, c := range columns {
-		var t arrow.DataType
-		switch c.Type {
-		case pipeline.TimeColumn:
-			t = &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}
-		case pipeline.IntegerColumn:
-			t = arrow.PrimitiveTypes.Int32
-		case pipeline.NumberColumn:
-			t = arrow.PrimitiveTypes.Float64
-		case pipeline.FlagColumn:
-			t = arrow.FixedWidthTypes.Boolean
-		default:
-			t = arrow.BinaryTypes.String
-			if c.Type == pipeline.TextColumn && repeats(c.Name) {
-				t = &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}
-			}
-		}
-		fields[i] = arrow.Field{Name: c.Name, Type: t, Nullable: c.Name != "time" && c.Name != "kind"}
+	fields := make([]arrow.Field, 0, len(columns)+2)
+	for i := range columns {
+		c := &columns[i]
+		fields = append(fields, arrow.Field{Name: c.Name, Type: arrowType(c), Nullable: isOptional(c)})
 		if c.Type == pipeline.ObjectColumn {
-			fields[i].Metadata = arrow.NewMetadata([]string{"ARROW:extension:name", "ARROW:extension:metadata"}, []string{"arrow.json", ""})
+			fields = append(fields, arrow.Field{Name: c.JSONKeys(), Type: arrow.ListOfNonNullable(arrow.BinaryTypes.String), Nullable: true})
 		}
 	}
 	version := arrow.NewMetadata([]string{"hopper.table"}, []string{strconv.Itoa(pipeline.TableVersion)})
 	return arrow.NewSchema(fields, &version)
+}
+
+func arrowType(c *pipeline.Column) arrow.DataType {
+	switch c.Type {
+	case pipeline.TimeColumn:
+		return &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}
+	case pipeline.IntegerColumn:
+		return arrow.PrimitiveTypes.Int32
+	case pipeline.NumberColumn:
+		return arrow.PrimitiveTypes.Float64
+	case pipeline.FlagColumn:
+		return arrow.FixedWidthTypes.Boolean
+	case pipeline.ObjectColumn:
+		return arrow.MapOf(arrow.BinaryTypes.String, arrow.BinaryTypes.String)
+	}
+	if repeats(c.Name) {
+		return &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}
+	}
+	return arrow.BinaryTypes.String
 }
 
 // repeats reports whether a column's values occur often in a batch. Those of the
@@ -69,9 +73,17 @@ func collectRecordBatch() pipeline.Collector[arrow.Record] {
 func (b *recordBatch) Begin() {}
 
 func (b *recordBatch) Add(ev *pipeline.Event) {
+	at := 0
 	for i := range columns {
+		if object := columns[i].Object; object != nil {
+			appendMap(b.builder.Field(at).(*array.MapBuilder), *object(ev))
+			appendList(b.builder.Field(at+1).(*array.ListBuilder), jsonOf(*object(ev)))
+			at += 2
+			continue
+		}
 		b.text = columns[i].Append(b.text[:0], ev)
-		appendArrow(b.builder.Field(i), ev, b.text)
+		appendArrow(b.builder.Field(at), ev, b.text)
+		at++
 	}
 }
 
@@ -109,6 +121,36 @@ func appendArrow(to array.Builder, ev *pipeline.Event, text []byte) {
 		if err := to.AppendString(string(text)); err != nil {
 			panic(err) // an index of 32 bits is enough for a batch
 		}
+	}
+}
+
+func appendMap(to *array.MapBuilder, ps []pipeline.Property) {
+	if len(ps) == 0 {
+		to.AppendNull()
+		return
+	}
+	to.Append(true)
+	keys, values := to.KeyBuilder().(*array.StringBuilder), to.ItemBuilder().(*array.StringBuilder)
+	for i := range ps {
+		keys.Append(ps[i].Key)
+		if isNull(&ps[i]) {
+			values.AppendNull()
+			continue
+		}
+		values.Append(ps[i].Value)
+	}
+}
+
+// appendList appends the keys of properties.
+func appendList(to *array.ListBuilder, ps []pipeline.Property) {
+	if len(ps) == 0 {
+		to.AppendNull()
+		return
+	}
+	to.Append(true)
+	keys := to.ValueBuilder().(*array.StringBuilder)
+	for i := range ps {
+		keys.Append(ps[i].Key)
 	}
 }
 

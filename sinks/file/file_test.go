@@ -75,7 +75,7 @@ func sample(n int) []pipeline.Event {
 		}
 		if i%2 == 1 {
 			events[i].Kind, events[i].Name = pipeline.Custom, "buy"
-			events[i].Properties = []pipeline.Property{{Key: "price", Value: "12.5", Literal: true}, {Key: "size", Value: "7"}}
+			events[i].Properties = []pipeline.Property{{Key: "note", Value: "null", Literal: true}, {Key: "price", Value: "12.5", Literal: true}, {Key: "size", Value: "7"}}
 			events[i].Latitude, events[i].Longitude = pipeline.Known(52.5), pipeline.Known(13.4)
 		}
 	}
@@ -230,9 +230,9 @@ func readParquet(t *testing.T, part []byte) (rows []map[string]string) {
 	}
 	for name, want := range map[string]string{
 		"time": "TIMESTAMP(isAdjustedToUTC=true,unit=MICROS)", "path": "STRING", "screen_width": "INT(32,true)", "latitude": "DOUBLE",
-		"client_apart": "BOOLEAN", "properties": "JSON",
+		"client_apart": "BOOLEAN", "properties.key_value.key": "STRING", "properties.key_value.value": "STRING", "json_properties.list.element": "STRING",
 	} {
-		column, _ := f.Schema().Lookup(name)
+		column, _ := f.Schema().Lookup(strings.Split(name, ".")...)
 		if got := column.Node.Type().String(); got != want {
 			t.Errorf("column %s is of type %s, not %s", name, got, want)
 		}
@@ -259,9 +259,9 @@ func ofParquet(row map[string]any) map[string]string {
 		case nil:
 		case []byte:
 			texts[name] = string(value)
-		case map[string]any: // the library knows what JSON is
-			object, _ := json.Marshal(value)
-			texts[name] = string(object)
+		case map[string]any:
+			texts[name] = mapOfParquet(value, row["json_"+name])
+		case []any: // beside a map
 		default:
 			texts[name] = fmt.Sprint(value)
 		}
@@ -275,6 +275,37 @@ func ofParquet(row map[string]any) map[string]string {
 	return texts
 }
 
+func mapOfParquet(entries map[string]any, keys any) string {
+	values := map[string]*string{}
+	for key, value := range entries {
+		values[key] = nil
+		if text, is := value.(*[]byte); is && text != nil {
+			s := string(*text)
+			values[key] = &s
+		}
+	}
+	list, _ := keys.([]any)
+	areJSON := make([]string, len(list))
+	for i := range list {
+		areJSON[i], _ = list[i].(string)
+	}
+	return object(values, areJSON)
+}
+
+// object writes a map as the JSON object that it stands for. Its keys are in the
+// order of the alphabet.
+func object(of map[string]*string, areJSON []string) string {
+	values := map[string]any{}
+	for key, value := range of {
+		values[key] = value
+		if value != nil && slices.Contains(areJSON, key) {
+			values[key] = json.RawMessage(*value)
+		}
+	}
+	text, _ := json.Marshal(values)
+	return string(text)
+}
+
 func readArrow(t *testing.T, part []byte) (rows []map[string]string) {
 	t.Helper()
 	reader, err := ipc.NewReader(bytes.NewReader(part))
@@ -286,14 +317,12 @@ func readArrow(t *testing.T, part []byte) (rows []map[string]string) {
 		"time": &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}, "visitor": arrow.BinaryTypes.String,
 		"path":         &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String},
 		"screen_width": arrow.PrimitiveTypes.Int32, "latitude": arrow.PrimitiveTypes.Float64, "client_apart": arrow.FixedWidthTypes.Boolean,
+		"properties": arrow.MapOf(arrow.BinaryTypes.String, arrow.BinaryTypes.String), "json_properties": arrow.ListOfNonNullable(arrow.BinaryTypes.String),
 	} {
 		fields, _ := reader.Schema().FieldsByName(name)
 		if !arrow.TypeEqual(fields[0].Type, want) {
 			t.Errorf("column %s is of type %s, not %s", name, fields[0].Type, want)
 		}
-	}
-	if properties, _ := reader.Schema().FieldsByName("properties"); !slices.Contains(properties[0].Metadata.Values(), "arrow.json") {
-		t.Errorf("properties are not said to be JSON: %v", properties[0].Metadata)
 	}
 	for reader.Next() {
 		record := reader.Record()
@@ -305,6 +334,10 @@ func readArrow(t *testing.T, part []byte) (rows []map[string]string) {
 				}
 				value := column.ValueStr(i)
 				switch column := column.(type) {
+				case *array.List: // beside a map
+					continue
+				case *array.Map:
+					value = mapOfArrow(column, record.Column(c+1).(*array.List), i)
 				case *array.Timestamp:
 					value = time.UnixMicro(int64(column.Value(i))).UTC().Format("2006-01-02T15:04:05.000000Z07:00")
 				case *array.Dictionary:
@@ -321,6 +354,25 @@ func readArrow(t *testing.T, part []byte) (rows []map[string]string) {
 		t.Fatal(err)
 	}
 	return rows
+}
+
+func mapOfArrow(entries *array.Map, keys *array.List, row int) string {
+	values := map[string]*string{}
+	from, to := entries.ValueOffsets(row)
+	for i := int(from); i < int(to); i++ {
+		key := entries.Keys().ValueStr(i)
+		values[key] = nil
+		if items := entries.Items().(*array.String); items.IsValid(i) {
+			s := items.Value(i)
+			values[key] = &s
+		}
+	}
+	var areJSON []string
+	from, to = keys.ValueOffsets(row)
+	for i := int(from); i < int(to); i++ {
+		areJSON = append(areJSON, keys.ListValues().ValueStr(i))
+	}
+	return object(values, areJSON)
 }
 
 // full is a disk that is full after some bytes.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -11,50 +12,61 @@ import (
 )
 
 // schema is the table of events in Parquet: times are timestamps in
-// microseconds, texts that repeat themselves are dictionaries, properties are
-// JSON.
+// microseconds, texts that repeat themselves are dictionaries, properties are maps
+// of texts, each with a list of those that are JSON beside it.
 var schema, leaves = parquetSchema()
 
 func parquetSchema() (*parquet.Schema, []leaf) {
 	group := parquet.Group{}
-	for _, c := range columns {
-		var node parquet.Node
-		switch c.Type {
-		case pipeline.TimeColumn:
-			node = parquet.Timestamp(parquet.Microsecond)
-		case pipeline.IntegerColumn:
-			node = parquet.Int(32)
-		case pipeline.NumberColumn:
-			node = parquet.Leaf(parquet.DoubleType)
-		case pipeline.FlagColumn:
-			node = parquet.Leaf(parquet.BooleanType)
-		case pipeline.ObjectColumn:
-			node = parquet.JSON()
-		default:
-			node = parquet.Encoded(parquet.String(), &parquet.RLEDictionary)
+	leaves := make(map[string]leaf)
+	text := parquet.Compressed(parquet.Encoded(parquet.String(), &parquet.RLEDictionary), &parquet.Zstd)
+	for i := range columns {
+		c := &columns[i]
+		if c.Type == pipeline.ObjectColumn {
+			group[c.Name] = parquet.Optional(parquet.Map(text, parquet.Optional(text)))
+			group[c.JSONKeys()] = parquet.Optional(parquet.List(text))
+			leaves[c.Name+".key_value.key"] = leaf{c, appendKeys}
+			leaves[c.Name+".key_value.value"] = leaf{c, appendMapped}
+			leaves[c.JSONKeys()+".list.element"] = leaf{c, appendJSONKeys}
+			continue
 		}
-		if c.Type != pipeline.TimeColumn && c.Name != "kind" {
-			node = parquet.Optional(node)
+		node, add := parquetNode(c), appendValue
+		if isOptional(c) {
+			node, add = parquet.Optional(node), appendOptional
 		}
 		group[c.Name] = parquet.Compressed(node, &parquet.Zstd)
+		leaves[c.Name] = leaf{c, add}
 	}
 	s := parquet.NewSchema(fmt.Sprintf("hopper_events_v%d", pipeline.TableVersion), group)
 	// A group orders its columns by name.
-	all := make([]leaf, 0, len(columns))
+	all := make([]leaf, 0, len(leaves))
 	for _, path := range s.Columns() {
-		for i := range columns {
-			if columns[i].Name == path[0] {
-				all = append(all, leaf{Column: &columns[i], optional: columns[i].Type != pipeline.TimeColumn && columns[i].Name != "kind"})
-			}
-		}
+		all = append(all, leaves[strings.Join(path, ".")])
 	}
 	return s, all
 }
 
-// leaf is a column of the schema, in its order.
+func parquetNode(c *pipeline.Column) parquet.Node {
+	switch c.Type {
+	case pipeline.TimeColumn:
+		return parquet.Timestamp(parquet.Microsecond)
+	case pipeline.IntegerColumn:
+		return parquet.Int(32)
+	case pipeline.NumberColumn:
+		return parquet.Leaf(parquet.DoubleType)
+	case pipeline.FlagColumn:
+		return parquet.Leaf(parquet.BooleanType)
+	}
+	return parquet.Encoded(parquet.String(), &parquet.RLEDictionary)
+}
+
+func isOptional(c *pipeline.Column) bool { return c.Name != "time" && c.Name != "kind" }
+
+// leaf is a column of values, in the order of the schema.
 type leaf struct {
 	*pipeline.Column
-	optional bool
+	// add appends what an event has there. Text is memory to write into.
+	add func(row parquet.Row, at int, c *pipeline.Column, ev *pipeline.Event, text []byte) parquet.Row
 }
 
 // tableRows collects a chunk's events as rows.
@@ -63,28 +75,78 @@ type tableRows struct {
 	text []byte
 }
 
-func collectRows() pipeline.Collector[[]parquet.Row] { return new(tableRows) }
+func collectRows() pipeline.Collector[[]parquet.Row] { return &tableRows{text: make([]byte, 0, 1<<10)} }
 
 func (g *tableRows) Begin() { g.rows = g.rows[:0] }
 
-func (g *tableRows) Add(ev *pipeline.Event) { g.rows = append(g.rows, g.row(ev)) }
+func (g *tableRows) Add(ev *pipeline.Event) {
+	row := make(parquet.Row, 0, len(leaves)+2*len(ev.Properties))
+	for i, l := range leaves {
+		row = l.add(row, i, l.Column, ev, g.text)
+	}
+	g.rows = append(g.rows, row)
+}
 
 func (g *tableRows) Done() []parquet.Row { return g.rows }
 
-func (g *tableRows) row(ev *pipeline.Event) parquet.Row {
-	row := make(parquet.Row, len(leaves))
-	for i, l := range leaves {
-		g.text = l.Append(g.text[:0], ev)
-		value, level := parquet.Value{}, 0
-		if len(g.text) > 0 {
-			value = valueOf(l.Column, ev, g.text)
-			if l.optional {
-				level = 1
-			}
+func appendValue(row parquet.Row, at int, c *pipeline.Column, ev *pipeline.Event, text []byte) parquet.Row {
+	return append(row, valueOf(c, ev, c.Append(text, ev)).Level(0, 0, at))
+}
+
+func appendOptional(row parquet.Row, at int, c *pipeline.Column, ev *pipeline.Event, text []byte) parquet.Row {
+	if text = c.Append(text, ev); len(text) == 0 {
+		return append(row, parquet.Value{}.Level(0, 0, at))
+	}
+	return append(row, valueOf(c, ev, text).Level(0, 1, at))
+}
+
+// The levels of maps and lists: 0 is no map, 1 an empty one, which is not written,
+// 2 an entry, and 3 an entry's value that is not null.
+
+func appendKeys(row parquet.Row, at int, c *pipeline.Column, ev *pipeline.Event, _ []byte) parquet.Row {
+	return appendEntries(row, at, *c.Object(ev), func(p *pipeline.Property) parquet.Value {
+		return parquet.ByteArrayValue([]byte(p.Key)).Level(0, 2, at)
+	})
+}
+
+func appendMapped(row parquet.Row, at int, c *pipeline.Column, ev *pipeline.Event, _ []byte) parquet.Row {
+	return appendEntries(row, at, *c.Object(ev), func(p *pipeline.Property) parquet.Value {
+		if isNull(p) {
+			return parquet.Value{}.Level(0, 2, at)
 		}
-		row[i] = value.Level(0, level, i)
+		return parquet.ByteArrayValue([]byte(p.Value)).Level(0, 3, at)
+	})
+}
+
+func appendJSONKeys(row parquet.Row, at int, c *pipeline.Column, ev *pipeline.Event, _ []byte) parquet.Row {
+	return appendEntries(row, at, jsonOf(*c.Object(ev)), func(p *pipeline.Property) parquet.Value {
+		return parquet.ByteArrayValue([]byte(p.Key)).Level(0, 2, at)
+	})
+}
+
+func appendEntries(row parquet.Row, at int, ps []pipeline.Property, value func(*pipeline.Property) parquet.Value) parquet.Row {
+	if len(ps) == 0 {
+		return append(row, parquet.Value{}.Level(0, 0, at))
+	}
+	for i := range ps {
+		v := value(&ps[i])
+		row = append(row, v.Level(min(i, 1), v.DefinitionLevel(), at))
 	}
 	return row
+}
+
+// isNull reports whether a property's value is JSON's null, which maps have, too.
+func isNull(p *pipeline.Property) bool { return p.Literal && p.Value == "null" }
+
+// jsonOf returns the properties whose text in a map is JSON.
+func jsonOf(ps []pipeline.Property) []pipeline.Property {
+	var all []pipeline.Property
+	for i := range ps {
+		if ps[i].Literal && !isNull(&ps[i]) {
+			all = append(all, ps[i])
+		}
+	}
+	return all
 }
 
 func valueOf(c *pipeline.Column, ev *pipeline.Event, text []byte) parquet.Value {

@@ -328,7 +328,7 @@ func (e *Export) part(ctx context.Context, units []unit) *Export {
 	for _, u := range units {
 		files = append(files, u.Inputs...)
 	}
-	p := &Export{options: e.options, days: e.days, zone: e.zone, live: e.live, adapter: e.adapter, inputs: e.inputs.Only(files)}
+	p := &Export{options: e.options, args: e.args, days: e.days, zone: e.zone, live: e.live, adapter: e.adapter, inputs: e.inputs.Only(files)}
 	p.match = e.adapter.Match(ctx, p.inputs.Files)
 	names := make(map[string]bool)
 	for _, in := range p.inputs.Files {

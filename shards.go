@@ -45,7 +45,7 @@ func (r *importRun) translateShard(ctx context.Context, to *Translation) error {
 	}
 	r.result.Inputs, r.result.Status, r.result.Wire = []string{}, Complete, cmp.Or(to.To, "events")
 	to.Format, to.To = cmp.Or(to.Format, file.NDJSON), r.result.Wire
-	r.Export = &Export{options: r.options, adapter: r.adapter, identity: new(input.Identity)}
+	r.Export = &Export{options: r.options, args: r.args, adapter: r.adapter, identity: new(input.Identity)}
 	return r.writeManifest(ctx, to, pipeline.Stats{}, []file.Part{})
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -179,14 +180,16 @@ func (r *importRun) create(ctx context.Context, to *Translation, name string) (f
 func (r *importRun) writeManifest(ctx context.Context, to *Translation, stats pipeline.Stats, parts []file.Part) error {
 	m := Manifest{
 		Table: pipeline.TableVersion, Version: to.Version, Source: r.Source(), To: to.To, Format: to.Format, Site: to.Site,
-		Since: r.options.Since, Until: r.options.Until, Shard: to.Shard, Shards: to.Shards, Options: r.options.Chosen, Stats: stats, Parts: parts,
+		Since: r.options.Since, Until: r.options.Until, Shard: to.Shard, Shards: to.Shards, Options: r.options.Chosen, Parts: parts,
 	}
+	portable := r.portable()
+	m.Stats = portableStats(stats, portable)
 	identity, err := r.identify(ctx)
 	if err != nil {
 		return err
 	}
 	for _, c := range identity.Contents {
-		m.Inputs = append(m.Inputs, ManifestInput{c.Name, c.Size, c.SHA256})
+		m.Inputs = append(m.Inputs, ManifestInput{portable(c.Name), c.Size, c.SHA256})
 	}
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
@@ -200,4 +203,49 @@ func (r *importRun) writeManifest(ctx context.Context, to *Translation, stats pi
 		return errors.Join(err, out.Abandon())
 	}
 	return out.Commit()
+}
+
+// portable returns what a manifest calls an input: a local file as seen from the
+// directory that holds all that was given, since a translation is read elsewhere.
+func (e *Export) portable() func(name string) string {
+	base := ""
+	for _, arg := range e.args {
+		at, err := filepath.Abs(arg)
+		if strings.Contains(arg, "://") || arg == "-" || err != nil {
+			continue
+		}
+		if glob := strings.IndexAny(at, "*?["); glob >= 0 {
+			at = at[:glob] + "."
+		}
+		at = filepath.Dir(at)
+		if base == "" {
+			base = at
+		}
+		for !isUnder(filepath.ToSlash(at), filepath.ToSlash(base)) && base != filepath.Dir(base) {
+			base = filepath.Dir(base)
+		}
+	}
+	return func(name string) string {
+		at, err := filepath.Abs(name)
+		if base == "" || strings.Contains(name, "://") || err != nil {
+			return name
+		}
+		seen, err := filepath.Rel(base, at)
+		if seen = filepath.ToSlash(seen); err != nil || strings.HasPrefix(seen, "../") {
+			return name
+		}
+		return seen
+	}
+}
+
+// portableStats returns stats that call inputs by other names.
+func portableStats(stats pipeline.Stats, portable func(string) string) pipeline.Stats {
+	for _, tally := range []*pipeline.Tally{&stats.Repaired, &stats.Rejected, &stats.Omitted} {
+		*tally = maps.Clone(*tally)
+		for kind, o := range *tally {
+			o.Input = portable(o.Input)
+			(*tally)[kind] = o
+		}
+	}
+	return stats
 }

@@ -1,6 +1,7 @@
 package hopper
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -74,6 +75,35 @@ func TestPropertiesReadBack(t *testing.T) {
 		if got, err := os.ReadFile(back); err != nil || string(got) != rows {
 			t.Errorf("%s gives back %v\n%s\nof\n%s", container, err, got, rows)
 		}
+	}
+}
+
+// TestTranslationsMove holds that a directory of parts says nothing of where it was
+// made, and is read wherever it is moved to.
+func TestTranslationsMove(t *testing.T) {
+	given, err := filepath.Abs("fixtures/umami/postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := Open(t.Context(), []string{given}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	made, moved := t.TempDir(), filepath.Join(t.TempDir(), "moved")
+	if _, err := e.Translate(t.Context(), Translation{Format: file.Parquet, Site: "1", Out: made}); err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := os.ReadFile(filepath.Join(made, "manifest.json"))
+	if err != nil || !bytes.Contains(manifest, []byte(`"postgres/website_event.csv"`)) || bytes.Contains(manifest, []byte(filepath.Dir(given))) || bytes.Contains(manifest, []byte(made)) {
+		t.Errorf("%v: the manifest names places:\n%s", err, manifest)
+	}
+	if err := os.Rename(made, moved); err != nil {
+		t.Fatal(err)
+	}
+	format := wire.Formats()[0]
+	if got, want := digest(t, moved, format), digest(t, given, format); bytesOf(got) != bytesOf(want) {
+		t.Errorf("what was moved gives %s, the export %s", got, want)
 	}
 }
 

@@ -19,7 +19,7 @@ func TestColumnsCarryEvents(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		ev := anyEvent(t)
-		if new(Normalizer).normalize(&ev, new(Limits), new(Tally)) != (outcome{}) {
+		if new(Normalizer).normalize(&ev, new(Limits), new(Tally), nil) != (outcome{}) {
 			return
 		}
 		for _, m := range []*Measure{&ev.Latitude, &ev.Longitude, &ev.Vitals.LCP, &ev.Vitals.INP, &ev.Vitals.FCP, &ev.Vitals.TTFB, &ev.Vitals.CLS} {

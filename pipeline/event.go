@@ -133,6 +133,10 @@ type Event struct {
 
 	Vitals WebVitals
 
+	// ValidUTF8 says that all texts but properties are known to be valid UTF-8, as
+	// the cells of package rows are, and what is cut from them at characters.
+	ValidUTF8 bool
+
 	Origin Origin
 	// Raw is the record as read, for the rejects file. It may be empty.
 	Raw string

@@ -13,7 +13,6 @@ import (
 	"golang.org/x/net/idna"
 
 	"hopper/pipeline/places"
-	"hopper/pipeline/vocabulary"
 )
 
 // A Normalizer brings events into the forms that [Event] names, so that
@@ -71,8 +70,8 @@ const (
 // outcome is what normalization decides of an event; all empty is "keep".
 type outcome struct{ reject, omit string }
 
-// normalize brings ev into form and cuts it to l.
-func (n *Normalizer) normalize(ev *Event, l *Limits, repaired *Tally) outcome {
+// normalize brings ev into form and cuts it to l. What known holds is not worked out anew.
+func (n *Normalizer) normalize(ev *Event, l *Limits, repaired *Tally, known clients) outcome {
 	repair := func(kind string) { repaired.add(kind, ev.Origin) }
 
 	switch {
@@ -118,7 +117,7 @@ func (n *Normalizer) normalize(ev *Event, l *Limits, repaired *Tally) outcome {
 		}
 	}
 	n.identity(ev, repair)
-	n.client(ev, repair)
+	n.client(ev, repair, known)
 	n.place(ev, repair)
 	n.Privacy.apply(ev, repair)
 	shorten(ev, l, repair)
@@ -126,7 +125,7 @@ func (n *Normalizer) normalize(ev *Event, l *Limits, repaired *Tally) outcome {
 }
 
 func (n *Normalizer) validText(ev *Event, repair func(string)) {
-	if ev.isValidText() {
+	if ev.ValidUTF8 && areValid(ev.Properties) && areValid(ev.UserProperties) || ev.isValidText() {
 		return
 	}
 	replace := func(s *string) { *s = strings.ToValidUTF8(*s, "\uFFFD") }
@@ -336,43 +335,42 @@ func isUUID(s string) (valid, lower bool) {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return false, false
 	}
-	var seen uint8
-	for i := range len(s) {
-		seen |= hexDigits[s[i]]
+	// Eight bytes at once, with the dashes made zeros; the last four twice.
+	const dash = uint64('-' ^ '0')
+	ok, small := hexDigits(word(s, 0))
+	for _, w := range [...]uint64{
+		word(s, 8) ^ dash ^ dash<<40, word(s, 16) ^ dash<<16 ^ dash<<56, word(s, 24), word(s, 28),
+	} {
+		hex, lower := hexDigits(w)
+		ok, small = ok && hex, small && lower
 	}
-	// A fifth dash would stand in a digit's place.
-	valid = seen&notHex == 0 && strings.Count(s, "-") == 4
-	return valid, valid && seen&upperHex == 0
+	return ok, small
 }
 
-const (
-	notHex = 1 << iota
-	upperHex
-)
+// word returns the eight bytes of s from i on, the first lowest.
+func word(s string, i int) uint64 {
+	s = s[i : i+8]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
 
-// hexDigits has notHex for each byte that is neither a dash nor a hexadecimal
-// digit, and upperHex for the digits A to F.
-var hexDigits = func() (set [256]uint8) {
-	for c := range set {
-		switch {
-		case c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'f':
-		case 'A' <= c && c <= 'F':
-			set[c] = upperHex
-		default:
-			set[c] = notHex
-		}
+// hexDigits reports whether all bytes of w are hexadecimal digits, and whether
+// none is in upper case.
+func hexDigits(w uint64) (ok, lower bool) {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	// within has the highest bit of each byte set that lies between two characters.
+	within := func(w uint64, first, last byte) uint64 {
+		return (w + ones*uint64(0x80-first)) &^ (w + ones*uint64(0x7F-last)) & highs
 	}
-	return set
-}()
+	if w&highs != 0 { // so that no sum carries
+		return false, false
+	}
+	small := within(w, '0', '9') | within(w, 'a', 'f')
+	return small|within(w, 'A', 'F') == highs, small == highs
+}
 
-func (n *Normalizer) client(ev *Event, repair func(string)) {
-	if ev.ClientApart {
-		var none string
-		vocabulary.Normalize(&ev.Browser, &ev.BrowserVersion, &none, &none, &ev.Device)
-		vocabulary.Normalize(&none, &none, &ev.OS, &ev.OSVersion, &none)
-	} else {
-		vocabulary.Normalize(&ev.Browser, &ev.BrowserVersion, &ev.OS, &ev.OSVersion, &ev.Device)
-	}
+func (n *Normalizer) client(ev *Event, repair func(string), known clients) {
+	known.normalize(ev)
 	if ev.ScreenWidth|ev.ScreenHeight != 0 && (!isScreenSide(ev.ScreenWidth) || !isScreenSide(ev.ScreenHeight)) {
 		ev.ScreenWidth, ev.ScreenHeight = 0, 0
 		repair(RepairScreen)
@@ -430,6 +428,9 @@ func (n *Normalizer) vitals(ev *Event, repair func(string)) {
 }
 
 func shorten(ev *Event, l *Limits, repair func(string)) {
+	if ev.fits(l) {
+		return
+	}
 	for f := range limited {
 		d := &limited[f]
 		cutField(d.text(ev), d.limit(l), d, repair)
@@ -443,6 +444,20 @@ func shorten(ev *Event, l *Limits, repair func(string)) {
 			repair(RepairProperties)
 		}
 	}
+}
+
+// fits reports whether ev is short enough for l for sure: no text has more units
+// than bytes. It is written out because it is asked of every event.
+func (ev *Event) fits(l *Limits) bool {
+	within := func(s string, limit int) bool { return limit == 0 || len(s) <= limit }
+	return within(ev.Name, l.Name) && within(ev.Identified, l.Identified) && within(ev.Hostname, l.Hostname) &&
+		within(ev.Path, l.Path) && within(ev.Query, l.Query) && within(ev.Title, l.Title) && within(ev.Referrer, l.Referrer) &&
+		within(ev.Browser, l.Browser) && within(ev.BrowserVersion, l.BrowserVersion) &&
+		within(ev.OS, l.OS) && within(ev.OSVersion, l.OSVersion) && within(ev.Device, l.Device) &&
+		within(ev.Language, l.Language) && within(ev.City, l.City) &&
+		within(ev.Target, l.Target) && within(ev.TargetText, l.TargetText) && within(ev.Message, l.Message) &&
+		(l.URL == 0 || len("https://?")+len(ev.Hostname)+len(ev.Path)+len(ev.Query) < l.URL) &&
+		(l.Properties == 0 || len(ev.Properties) == 0)
 }
 
 // limited are the fields that a wire format can bound.

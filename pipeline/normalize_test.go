@@ -135,7 +135,7 @@ func TestNormalize(t *testing.T) {
 		ev := anyEvent(t)
 		before := ev.Clone()
 		var repaired Tally
-		if n.normalize(&ev, &tight, &repaired) != (outcome{}) {
+		if n.normalize(&ev, &tight, &repaired, nil) != (outcome{}) {
 			return
 		}
 		if faults := wrong(n, &ev); faults != nil {
@@ -146,15 +146,23 @@ func TestNormalize(t *testing.T) {
 		}
 		once := ev.Clone()
 		var again Tally
-		if got := n.normalize(&ev, &tight, &again); got != (outcome{}) {
+		if got := n.normalize(&ev, &tight, &again, nil); got != (outcome{}) {
 			t.Fatalf("kept once, then %v:\n%+v\nmade of\n%+v", got, once, before)
 		}
 		if !same(ev, once) || again.Total() != 0 {
 			t.Fatalf("once\n%+v\ntwice\n%+v\nrepairs %v\nmade of\n%+v", once, ev, again, before)
 		}
-		// The same event always gives the same.
-		if n.normalize(&before, &tight, new(Tally)); !same(before, once) {
-			t.Fatalf("once\n%+v\nanother time\n%+v", once, before)
+		// The same event always gives the same, and the same repairs, also where a
+		// like one was met before, and where its texts are known to be valid.
+		known := clients{}
+		for range 2 {
+			another := before.Clone()
+			another.ValidUTF8 = before.isValidText()
+			var counted Tally
+			n.normalize(&another, &tight, &counted, known)
+			if another.ValidUTF8 = false; !same(another, once) || !reflect.DeepEqual(counted, repaired) {
+				t.Fatalf("once\n%+v %v\nanother time\n%+v %v", once, repaired, another, counted)
+			}
 		}
 	})
 }
@@ -198,7 +206,7 @@ func TestNormalizeDecides(t *testing.T) {
 	} {
 		ev := Event{Time: day(7), Visitor: "v", Hostname: "example.com", Path: "/"}
 		tt.change(&ev)
-		if got := n.normalize(&ev, new(Limits), new(Tally)); got != tt.want {
+		if got := n.normalize(&ev, new(Limits), new(Tally), nil); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
 		}
 	}
@@ -220,7 +228,7 @@ func TestIdentity(t *testing.T) {
 	n := Normalizer{Namespace: SiteNamespace("umami", "1")}
 	get := func(n Normalizer, visitor, session string, at time.Time) (string, string) {
 		ev := Event{Time: MicrosOf(at), Visitor: visitor, Session: session, Hostname: "a", Path: "/"}
-		if got := n.normalize(&ev, new(Limits), new(Tally)); got != (outcome{}) {
+		if got := n.normalize(&ev, new(Limits), new(Tally), nil); got != (outcome{}) {
 			t.Fatal(got)
 		}
 		return ev.Visitor, ev.Session
@@ -247,4 +255,38 @@ func TestIdentity(t *testing.T) {
 	if v, s := get(n, id, id, day); v != strings.ToLower(id) || s != v {
 		t.Errorf("a UUID becomes %s and %s", v, s)
 	}
+}
+
+// What fits is not shortened, whatever limits there are.
+func TestFitsSaysNothingIsShortened(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := tight
+		l.URL = rapid.SampledFrom([]int{0, 20, 100}).Draw(t, "longest URL")
+		ev := anyEvent(t)
+		if !ev.isValidText() || !ev.fits(&l) {
+			return
+		}
+		for f := range limited {
+			d := &limited[f]
+			cutField(d.text(&ev), d.limit(&l), d, func(kind string) { t.Fatalf("%s of %+v", kind, ev) })
+		}
+		if l.URL > 0 {
+			shortenURL(&ev, l.URL, func(kind string) { t.Fatalf("%s of %+v", kind, ev) })
+		}
+	})
+}
+
+func TestUUIDsAreRecognized(t *testing.T) {
+	form := regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+	rapid.Check(t, func(t *rapid.T) {
+		id := []byte("4e2f0e6a-8a0e-4f0b-9c1d-1234567890ab")
+		for range rapid.IntRange(0, 3).Draw(t, "changes") {
+			id[rapid.IntRange(0, len(id)-1).Draw(t, "at")] = rapid.OneOf(rapid.Byte(), rapid.SampledFrom([]byte("/09:@AFG`afg-"))).Draw(t, "to")
+		}
+		s := string(id[:len(id)-rapid.SampledFrom([]int{0, 0, 0, 1}).Draw(t, "shorter")])
+		valid, lower := isUUID(s)
+		if want := form.MatchString(s); valid != want || lower != (want && s == strings.ToLower(s)) {
+			t.Fatalf("%q: %v %v", s, valid, lower)
+		}
+	})
 }

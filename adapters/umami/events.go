@@ -276,6 +276,7 @@ func (d *decoder) decode(row *rows.Row) error {
 		Country:    get.at(t.country),
 		Region:     get.at(t.region),
 		City:       get.at(t.city),
+		ValidUTF8:  true,
 		Origin:     d.at,
 		Raw:        row.Raw,
 	}

@@ -122,7 +122,7 @@ func stamped(rows [][]string, at []time.Time, form func(time.Time) string) [][]s
 func facts(events []pipeline.Event) []pipeline.Event {
 	out := make([]pipeline.Event, len(events))
 	for i, ev := range events {
-		ev.Origin, ev.Raw = pipeline.Origin{}, ""
+		ev.Origin, ev.Raw, ev.ValidUTF8 = pipeline.Origin{}, "", false
 		ev.Properties, ev.UserProperties = nil, nil
 		out[i] = ev
 	}

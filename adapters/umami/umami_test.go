@@ -122,7 +122,7 @@ func golden(r result) []byte {
 	}
 	for i := range r.events {
 		ev := r.events[i]
-		ev.Raw = ""
+		ev.Raw, ev.ValidUTF8 = "", false
 		enc.Encode(compact(reflect.ValueOf(ev)))
 	}
 	return bytes.ReplaceAll(b.Bytes(), []byte(fixtures), nil)
@@ -154,7 +154,7 @@ func TestGolden(t *testing.T) {
 func bare(events []pipeline.Event, properties bool) []pipeline.Event {
 	out := slices.Clone(events)
 	for i := range out {
-		out[i].Origin, out[i].Raw = pipeline.Origin{}, ""
+		out[i].Origin, out[i].Raw, out[i].ValidUTF8 = pipeline.Origin{}, "", false
 		if !properties {
 			out[i].Properties = slices.DeleteFunc(slices.Clone(out[i].Properties), func(p pipeline.Property) bool { return p.Key != "tag" })
 		}

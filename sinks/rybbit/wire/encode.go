@@ -45,6 +45,9 @@ func appendText(dst []byte, s string) []byte { return appendEscaped(dst, s, &esc
 func appendNested(dst []byte, s string) []byte { return appendEscaped(dst, s, &nestedEscapes) }
 
 func appendEscaped(dst []byte, s string, table *[utf8.RuneSelf]string) []byte {
+	if isPlain(s) {
+		return append(dst, s...)
+	}
 	done := 0
 	for i := plainPrefix(s); i < len(s); {
 		c := s[i]
@@ -94,6 +97,19 @@ func plainPrefix(s string) int {
 		}
 	}
 	return i
+}
+
+// isPlain reports whether s holds nothing but ASCII that needs no escape.
+func isPlain(s string) bool {
+	if len(s) < 8 {
+		for i := range len(s) {
+			if !plain[s[i]] {
+				return false
+			}
+		}
+		return true
+	}
+	return plainPrefix(s) >= len(s)-7 && plainPrefix(s[len(s)-8:]) == 8
 }
 
 // escapedUnits returns the length of s inside a JSON string, in UTF-16 code units.

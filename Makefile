@@ -15,7 +15,7 @@ GORELEASER ?= $(GO) run github.com/goreleaser/goreleaser/v2@v2.12.7
 CERTIFICATES ?= /etc/ssl/certs/ca-certificates.crt
 IMAGE ?= hopper:$(VERSION)
 
-.PHONY: build test lint bench beam microbench fuzz demo cities places pages snapshot image module
+.PHONY: build test lint bench beam peers microbench fuzz demo cities places pages snapshot image module
 
 build:
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/hopper
@@ -35,6 +35,11 @@ lint:
 SIZE ?=
 bench: build
 	cd cmd/bench && $(GO) build -o ../../bin/bench . && ../../bin/bench -hopper ../../$(BIN) $(SIZE) -o ../../BENCHMARKS.md
+
+# Installs what tests compare with: DuckDB, ClickHouse's engine, Arrow's and
+# Parquet's readers of other languages.
+peers:
+	npm ci --no-audit --no-fund --prefix fixtures/peers
 
 # Tests the translation on Apache Beam, a module of its own.
 beam:

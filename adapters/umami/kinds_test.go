@@ -365,3 +365,11 @@ func TestDatabases(t *testing.T) {
 		ins.Close()
 	}
 }
+
+// TestFewColumns reads a table of which a query asked for the least.
+func TestFewColumns(t *testing.T) {
+	got, err := translate(t, strings.NewReader("session_id,created_at,url_path\ns,2024-01-01 10:00:00,/a\n"), adapters.Options{TempDir: t.TempDir()}, "-")
+	if err != nil || len(got.events) != 1 || got.events[0].Path != "/a" {
+		t.Errorf("got %+v, %v", got.events, err)
+	}
+}

@@ -61,7 +61,7 @@ func roleOf(t *rows.Table) role {
 		return v1PageviewsRole
 	case has("session_id", "url") && either("event_name", "event_value"):
 		return v1EventsRole
-	case specific >= 4:
+	case specific >= 4, has("session_id", "created_at", "url_path"): // some columns of it may be all that was asked for
 		return eventsRole
 	case has("session_id", "browser", "os") && either("screen", "device"):
 		return sessionsRole

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/publicsuffix"
+
 	"hopper/adapters/input"
 )
 
@@ -61,13 +63,17 @@ func (d *days) doubtSites() error {
 	return nil
 }
 
-// domainsOf returns the hosts without their subdomains, roughly: of
-// shop.example.co.uk that is co.uk.
+// domainsOf returns the hosts without their subdomains: of shop.example.co.uk
+// that is example.co.uk.
 func domainsOf(hosts map[string]bool) map[string]bool {
 	domains := map[string]bool{}
 	for host := range hosts {
-		labels := strings.Split(strings.ToLower(host), ".")
-		domains[strings.Join(labels[max(0, len(labels)-2):], ".")] = true
+		host = strings.ToLower(host)
+		domain, err := publicsuffix.EffectiveTLDPlusOne(host)
+		if err != nil { // localhost, an address, or what is registered as a whole
+			domain = host
+		}
+		domains[domain] = true
 	}
 	return domains
 }

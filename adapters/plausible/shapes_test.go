@@ -308,12 +308,15 @@ func TestDoubt(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"weeks":        {map[string]string{"imported_visitors.csv": visitors("2024-01-01", "2024-01-08", "2024-01-15", "2024-01-29", "2024-02-05")}, "one day a week"},
-		"months":       {map[string]string{"imported_visitors.csv": visitors("2024-01-01", "2024-02-01", "2024-03-01")}, "the first of months"},
-		"days":         {map[string]string{"imported_visitors.csv": visitors("2024-01-01", "2024-01-08", "2024-01-15", "2024-01-22", "2024-01-28")}, ""},
-		"two sites":    {map[string]string{"a/imported_pages.csv": pages("2024-01-01", "a.example"), "b/imported_pages.csv": pages("2024-01-02", "b.test")}, "two sites"},
-		"one site":     {map[string]string{"a/imported_pages.csv": pages("2024-01-01", "a.example"), "b/imported_pages.csv": pages("2024-01-02", "www.a.example")}, ""},
-		"without host": {map[string]string{"a/imported_pages.csv": pages("2024-01-01", "a.example"), "b/imported_pages.csv": pages("2024-01-02", "")}, ""},
+		"weeks":                           {map[string]string{"imported_visitors.csv": visitors("2024-01-01", "2024-01-08", "2024-01-15", "2024-01-29", "2024-02-05")}, "one day a week"},
+		"months":                          {map[string]string{"imported_visitors.csv": visitors("2024-01-01", "2024-02-01", "2024-03-01")}, "the first of months"},
+		"days":                            {map[string]string{"imported_visitors.csv": visitors("2024-01-01", "2024-01-08", "2024-01-15", "2024-01-22", "2024-01-28")}, ""},
+		"two sites":                       {map[string]string{"a/imported_pages.csv": pages("2024-01-01", "a.example"), "b/imported_pages.csv": pages("2024-01-02", "b.test")}, "two sites"},
+		"one site":                        {map[string]string{"a/imported_pages.csv": pages("2024-01-01", "a.example"), "b/imported_pages.csv": pages("2024-01-02", "www.a.example")}, ""},
+		"two sites of a country's domain": {map[string]string{"a/imported_pages.csv": pages("2024-01-01", "a.co.uk"), "b/imported_pages.csv": pages("2024-01-02", "b.co.uk")}, "two sites"},
+		"two sites of a host":             {map[string]string{"a/imported_pages.csv": pages("2024-01-01", "a.github.io"), "b/imported_pages.csv": pages("2024-01-02", "b.github.io")}, "two sites"},
+		"subdomains":                      {map[string]string{"a/imported_pages.csv": pages("2024-01-01", "a.co.uk"), "b/imported_pages.csv": pages("2024-01-02", "shop.a.co.uk")}, ""},
+		"without host":                    {map[string]string{"a/imported_pages.csv": pages("2024-01-01", "a.example"), "b/imported_pages.csv": pages("2024-01-02", "")}, ""},
 	} {
 		r, err := open(t, nil, adapters.Options{}, write(t, c.files))
 		if err != nil {

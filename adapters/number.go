@@ -29,11 +29,25 @@ type Numbers struct {
 	// Others, if set, are the numbers of all columns, which decide where this one
 	// does not.
 	Others *Numbers
+	// Of says what the numbers are, where that is known.
+	Of Amounts
 
 	seps  [2]separator // dot and comma
 	short bool         // a number from 1 to 999 without a separator
 	long  bool         // one of 1000 and more
 }
+
+// Amounts say what a column's numbers are.
+type Amounts uint8
+
+const (
+	AnyAmounts Amounts = iota
+	// Counts are whole numbers: a separator that three digits follow parts
+	// thousands.
+	Counts
+	// Means have fractions of any length, and short ones beside them.
+	Means
+)
 
 // separator is how a dot or a comma has been seen.
 type separator struct {
@@ -90,15 +104,15 @@ const (
 func (n *Numbers) meaning(i int) meaning {
 	own, other := n.seps[i], n.seps[1-i]
 	switch {
-	case own.fraction && own.groups:
+	case own.fraction && (own.groups || own.open && n.Of == Counts):
 		return unclear
 	case own.fraction:
 		return beforeFraction
-	case own.groups, other.fraction, n.short && !n.long:
+	case own.groups, other.fraction, n.Of == Counts && own.open, n.Of == AnyAmounts && n.short && !n.long:
 		return partsThousands
 	case n.Others != nil:
 		return n.Others.meaning(i)
-	case n.long && own.open:
+	case n.Of == AnyAmounts && n.long && own.open:
 		return unclear
 	}
 	return beforeFraction // all numbers have three digits behind it

@@ -53,6 +53,37 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// TestNumbersOfKinds reads counts, and means beside them.
+func TestNumbersOfKinds(t *testing.T) {
+	for _, c := range []struct{ counts, means, count, mean string }{
+		{"1.200|1.300", "83,456|83", "1200", "83.456"},
+		{"1,200|7", "1,083|83.5", "1200", "1083"},
+		{"1,200|7", "1,083|1,090", "1200", "1083"},
+		{"7|8", "83.456|83|1083", "7", "83.456"},
+		{"7.0|1200.0", "83.456|83", "7", "83.456"},
+		{"1.200|7.5", "83.456", "", ""},
+	} {
+		counts, means := Numbers{Of: Counts}, Numbers{Of: Means}
+		for s := range strings.SplitSeq(c.counts, "|") {
+			counts.Add(s)
+		}
+		for s := range strings.SplitSeq(c.means, "|") {
+			means.Add(s)
+		}
+		means.Others = &counts
+		for column, of := range map[*Numbers][2]string{&counts: {c.counts, c.count}, &means: {c.means, c.mean}} {
+			first, _, _ := strings.Cut(of[0], "|")
+			got := ""
+			if f, ok := column.Parse(first); ok {
+				got = strconv.FormatFloat(f, 'f', -1, 64)
+			}
+			if got != of[1] {
+				t.Errorf("%q beside %q: %q is %q, want %q", c.counts, c.means, first, got, of[1])
+			}
+		}
+	}
+}
+
 // TestNumbersInAnyForm writes columns of counts in the forms of tools.
 func TestNumbersInAnyForm(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -23,6 +23,8 @@ const (
 	omitNoName     = "row of a report without an event's name"
 	omitComparison = "row of a report that compares a part of the users"
 	omitUnread     = "row of a report by a dimension that is not known"
+	omitRepeat     = "row of a report that stands there twice"
+	omitOlder      = "row of a report that was loaded again later"
 	omitUndated    = "row of a report without dates"
 
 	rejectDate   = "date cannot be read"
@@ -348,7 +350,7 @@ func (r *reports) pageParts(t *reportTable, row *reportRow, values rowValues, of
 	page := r.page(values)
 	p := part{ofPages, []field{byPage}, page, own}.only(reconstruct.Pageviews | reconstruct.Visitors | reconstruct.Visits)
 	if i := t.column(uniqueViews); i >= 0 {
-		p.Visits, _ = wholeNumber(cell(row.cells, i))
+		p.Visits, _ = t.numbers.whole(cell(row.cells, i))
 		p.has |= reconstruct.Visits
 	}
 	if len(ofVisit) > 0 { // who came from two places saw the page once

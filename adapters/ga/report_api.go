@@ -44,7 +44,14 @@ func readAPI(in *input.Input, text string) ([]*reportTable, error) {
 		}
 		r.read(v)
 	}
-	return r.tables, nil
+	return r.completed(), nil
+}
+
+func (r *apiReader) completed() []*reportTable {
+	for _, t := range r.tables {
+		t.complete()
+	}
+	return r.tables
 }
 
 // member returns the first of the members that there is.
@@ -81,13 +88,29 @@ func (r *apiReader) read(v *record.Value) {
 	if t.titles == nil {
 		return
 	}
-	if total > int64(len(t.rows)) {
+	if last := len(r.tables) - 1; last >= 0 && r.tables[last].isContinuedBy(t) {
+		last := r.tables[last] // pages of one answer
+		last.rows, last.warnings = append(last.rows, t.rows...), append(last.warnings, t.warnings...)
+		last.answered = max(last.answered, total)
+		return
+	}
+	t.answered = total
+	r.tables = append(r.tables, t)
+}
+
+// isContinuedBy reports whether other can be a further page of the answer.
+func (t *reportTable) isContinuedBy(other *reportTable) bool {
+	return slices.Equal(t.titles, other.titles) && slices.Equal(t.metrics, other.metrics) && t.within == other.within && t.zone == other.zone
+}
+
+// complete warns of answers that are not whole.
+func (t *reportTable) complete() {
+	if total := t.answered; total > int64(len(t.rows)) {
 		t.warn("holds %d of the answer's %d rows; fetch the others too (offset and limit, or pageToken)", len(t.rows), total)
 	}
 	if slices.ContainsFunc(t.rows, func(row reportRow) bool { return slices.Contains(row.cells, "(other)") }) {
 		t.warn("has rows of (other), %s", otherAdvice)
 	}
-	r.tables = append(r.tables, t)
 }
 
 func (t *reportTable) warn(format string, args ...any) {
@@ -305,7 +328,7 @@ func readProtoText(in *input.Input, text string) ([]*reportTable, error) {
 	}
 	r := &apiReader{in: in}
 	r.read(root)
-	return r.tables, nil
+	return r.completed(), nil
 }
 
 // addField adds a field to a message; those that can be repeated are lists.

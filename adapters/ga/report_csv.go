@@ -21,12 +21,19 @@ func isReport(head []byte) bool {
 	if isSheet(text) || isProtoText(text) || isPythonAnswer(text) {
 		return true
 	}
-	titles := split(firstLine(text))
-	if below := strings.SplitN(text, "\n", 3); len(below) > 1 && isSecondHeader(titles, split(below[1])) {
-		titles = split(below[1])
+	lines := strings.SplitN(text, "\n", maxCaptions+2)
+	for len(lines) > 2 && (strings.Trim(lines[0], ",;\t\r ") == "" || isCaption(split(lines[0]))) {
+		lines = lines[1:]
+	}
+	titles := split(lines[0])
+	if len(lines) > 1 && isSecondHeader(titles, split(lines[1])) {
+		titles = split(lines[1])
 	}
 	return isHeader(titles)
 }
+
+// maxCaptions is how many lines can stand above a table's header.
+const maxCaptions = 8
 
 // isHeader reports whether columns are those of a report of Google's: at least
 // two that are known, and a metric that is not called as in other products.
@@ -38,16 +45,21 @@ func isHeader(titles []string) bool {
 		case f == "" || f == unknownDimension:
 			continue
 		case f.isMetric():
-			switch strings.ToLower(strings.TrimSpace(title)) {
-			case "pageviews", "users", "bounces", "bounce_rate", "views", "events", "entrances", "exits", "visitors", "user", "revenue":
-			default:
-				measured = measured || f != unknownMetric
-			}
+			measured = measured || f != unknownMetric && !isCommonName(title)
 		}
 		measured = measured || isInterfacePage(title)
 		known++
 	}
 	return measured && known >= 2
+}
+
+// isCommonName reports whether other products call a metric the same.
+func isCommonName(title string) bool {
+	switch strings.ToLower(strings.TrimSpace(title)) {
+	case "pageviews", "users", "bounces", "bounce_rate", "views", "events", "entrances", "exits", "visitors", "unique visitors", "unique_visitors", "visits", "user", "revenue":
+		return true
+	}
+	return false
 }
 
 // isInterfacePage reports whether a title is one of GA4's interface for pages,
@@ -151,7 +163,13 @@ func readTables(in *input.Input, text []byte) ([]*reportTable, error) {
 
 // readBlock reads one table, whose header is the line with that number.
 func readBlock(in *input.Input, block []byte, number int64) ([]*reportTable, error) {
-	header, _, _ := bytes.Cut(block, []byte("\n"))
+	header := []byte(firstLine(string(block)))
+	for line := range bytes.Lines(block[:min(len(block), 4096)]) {
+		if isHeader(split(string(line))) {
+			header = line
+			break
+		}
+	}
 	c := csv.NewReader(bytes.NewReader(block))
 	c.FieldsPerRecord, c.LazyQuotes, c.TrimLeadingSpace = -1, true, true
 	for _, delimiter := range delimiters {
@@ -170,13 +188,16 @@ func readBlock(in *input.Input, block []byte, number int64) ([]*reportTable, err
 		if err != nil {
 			return nil, input.Errorf(in.Name, "table at row %d: %w; export the report again", number, err)
 		}
-		if t.titles == nil {
+		if t.titles == nil || len(t.rows) == 0 && above == nil && isCaption(t.titles) && (isCaption(cells) || isHeader(cells)) {
 			t.titles = cells
 			continue
 		}
 		if len(t.rows) == 0 && above == nil && isSecondHeader(t.titles, cells) {
 			above, t.titles = t.titles, cells
 			continue
+		}
+		if slices.Equal(cells, t.titles) {
+			continue // files that were put together
 		}
 		line, _ := c.FieldPos(0)
 		t.rows = append(t.rows, reportRow{number: number + int64(line) - 1, cells: cells})
@@ -188,6 +209,11 @@ func readBlock(in *input.Input, block []byte, number int64) ([]*reportTable, err
 		t.titles = joinHeaders(above, t.titles)
 	}
 	return []*reportTable{t}, nil
+}
+
+// isCaption reports whether a line above a header is a title of its own.
+func isCaption(cells []string) bool {
+	return !slices.ContainsFunc(cells[1:], func(s string) bool { return strings.TrimSpace(s) != "" }) && fieldOf(cells[0]) == ""
 }
 
 // isSecondHeader reports whether the row below a header is the header proper,

@@ -149,6 +149,16 @@ func (f field) isMetric() bool {
 	return is
 }
 
+// isMean reports whether the field's numbers have fractions: shares, means and
+// lengths of time.
+func (f field) isMean() bool {
+	switch f {
+	case bounceRate, engagementRate, averageSession, totalSeconds, engagementPerUser, engagementPerSession, sessionsPerUser, viewsPerSession, viewsPerUser, unknownMetric:
+		return true
+	}
+	return false
+}
+
 // fieldOf returns what a column of that name holds, the empty field where
 // nothing is known of it. The name is that of the Data API, of the Reporting API
 // of Universal Analytics, or what one of the interfaces writes in its language.

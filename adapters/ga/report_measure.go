@@ -41,8 +41,8 @@ type measures struct {
 // count reads the first of the metrics that the table has.
 func (m *measures) count(fields ...field) (n int, told bool) {
 	for _, f := range fields {
-		if i := m.table.column(f); i >= 0 {
-			n, valid := wholeNumber(cell(m.cells, i))
+		if i := m.table.column(f); i >= 0 && !isNothing(cell(m.cells, i)) {
+			n, valid := m.table.numbers.whole(cell(m.cells, i))
 			m.ok = m.ok && valid
 			return n, true
 		}
@@ -50,21 +50,19 @@ func (m *measures) count(fields ...field) (n int, told bool) {
 	return 0, false
 }
 
-// share reads a rate, average a length of time or a mean; below 0 is not told.
-func (m *measures) share(f field) float64 {
-	return m.number(f, rate, 1)
-}
+// share reads a rate, length a length of time, mean a mean; below 0 is not told.
+func (m *measures) share(f field) float64 { return m.number(f, m.table.numbers.share, 1) }
 
-func (m *measures) length(f field) float64 { return m.number(f, seconds, 1e6) }
+func (m *measures) length(f field) float64 { return m.number(f, m.table.numbers.length, 1e6) }
 
-func (m *measures) mean(f field) float64 { return m.number(f, decimalNumber, 1e6) }
+func (m *measures) mean(f field) float64 { return m.number(f, m.table.numbers.mean, 1e6) }
 
-func (m *measures) number(f field, parse func(string) (float64, bool), most float64) float64 {
+func (m *measures) number(f field, parse func(string, int) (float64, bool), most float64) float64 {
 	i := m.table.column(f)
-	if i < 0 || cell(m.cells, i) == "" || cell(m.cells, i) == "-" {
+	if i < 0 || isNothing(cell(m.cells, i)) {
 		return -1
 	}
-	n, valid := parse(cell(m.cells, i))
+	n, valid := parse(cell(m.cells, i), i)
 	if !valid || n < 0 || n > most {
 		m.ok = false
 		return -1
@@ -162,7 +160,7 @@ func (m *measures) lengths(of *measured) {
 		tell(0)
 		return
 	}
-	if all := m.number(totalSeconds, seconds, math.MaxInt32); all >= 0 {
+	if all := m.number(totalSeconds, m.table.numbers.length, math.MaxInt32); all >= 0 {
 		tell(all)
 		return
 	}

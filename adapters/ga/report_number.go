@@ -4,91 +4,122 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"hopper/adapters"
 )
 
-// wholeNumber reads a count, with the thousands separators of any language.
-func wholeNumber(s string) (int, bool) {
+// numbers reads the numbers of a table, which one tool wrote in one form.
+type numbers struct {
+	counts adapters.Numbers   // of all columns of counts
+	means  []adapters.Numbers // by column
+	// percents are the columns of shares that are written as 45.5 for 45.5 %.
+	percents []bool
+}
+
+// learn looks at all numbers of a table. Means are read as the counts beside
+// them are, where nothing else says.
+func (t *reportTable) learn() {
+	n := &t.numbers
+	n.counts.Of = adapters.Counts
+	n.means, n.percents = make([]adapters.Numbers, len(t.fields)), make([]bool, len(t.fields))
+	for i, f := range t.fields {
+		n.means[i].Of = adapters.Means
+		if !f.isMetric() {
+			continue
+		}
+		for k := range t.rows {
+			if s := bareNumber(cell(t.rows[k].cells, i)); f.isMean() {
+				n.means[i].Add(s)
+			} else {
+				n.counts.Add(s)
+			}
+		}
+	}
+	for i, f := range t.fields {
+		n.means[i].Others = &n.counts
+		if f == bounceRate || f == engagementRate {
+			n.percents[i] = t.inPercent(i)
+		}
+	}
+}
+
+// inPercent reports whether a column's shares have no sign of percent and are of
+// 100, as the APIs of Universal Analytics write them.
+func (t *reportTable) inPercent(column int) bool {
+	if title := strings.ToLower(t.titles[column]); strings.HasPrefix(title, "ga:") || strings.HasPrefix(title, "ga_") {
+		return true
+	}
+	for k := range t.rows {
+		s := cell(t.rows[k].cells, column)
+		if f, ok := t.numbers.means[column].Parse(s); ok && f > 1 && f <= 100 {
+			return true
+		}
+	}
+	return false
+}
+
+// bareNumber takes the sign of percent off a number.
+func bareNumber(s string) string { return strings.Trim(strings.TrimSpace(s), "%％ \u00a0\u202f") }
+
+// isNothing reports whether a cell says that there is no number.
+func isNothing(s string) bool {
+	switch strings.ToLower(s) {
+	case "", "-", "–", "—", "--", "null", "none", "nan", "<na>", "n/a", `\n`:
+		return true
+	}
+	return false
+}
+
+// whole reads a count.
+func (n *numbers) whole(s string) (int, bool) {
 	s = strings.TrimSpace(s)
-	if s == "" || s == "-" {
+	if isNothing(s) {
 		return 0, true
 	}
-	f, ok := decimalNumber(s)
-	if grouped(s) { // in a count, separators between groups of three part thousands
-		f, ok = decimalNumber(strings.Map(func(r rune) rune {
-			if r >= '0' && r <= '9' || r == '-' {
-				return r
-			}
-			return -1
-		}, s))
-	}
+	f, ok := n.counts.Parse(s)
 	if !ok || f < 0 || f > math.MaxInt32 {
 		return 0, false
 	}
 	return int(math.Round(f)), true
 }
 
-// grouped tells 1,234 and 1.234.567 from 1234 and 0.25.
-func grouped(s string) bool {
-	digits, groups := 0, 0
-	for _, r := range s {
-		switch {
-		case r >= '0' && r <= '9':
-			digits++
-		case groups == 0 && (digits == 0 || digits > 3), groups > 0 && digits != 3:
-			return false
-		default:
-			digits = 0
-			groups++
-		}
-	}
-	return groups > 0 && digits == 3 && s[0] != '0'
+// mean reads a number of a column that may have a fraction.
+func (n *numbers) mean(s string, column int) (float64, bool) {
+	return n.means[column].Parse(s)
 }
 
-// decimalNumber reads a number with separators; the last one, where it is not
-// repeated, is the decimal point.
-func decimalNumber(s string) (float64, bool) {
-	s = strings.Map(func(r rune) rune {
-		switch r {
-		case ' ', '\u00a0', '\u202f', '\'', '’':
-			return -1
-		}
-		return r
-	}, strings.TrimSpace(s))
-	comma, dot := strings.LastIndexByte(s, ','), strings.LastIndexByte(s, '.')
-	switch {
-	case comma > dot && strings.Count(s, ",") == 1:
-		s = strings.ReplaceAll(s, ".", "")
-		s = strings.Replace(s, ",", ".", 1)
-	case dot >= 0 && strings.Count(s, ".") > 1:
-		s = strings.ReplaceAll(s, ".", "")
-	default:
-		s = strings.ReplaceAll(s, ",", "")
-	}
-	f, err := strconv.ParseFloat(s, 64)
-	return f, err == nil && !math.IsNaN(f) && !math.IsInf(f, 0)
-}
-
-// rate reads a share: 0.45 as the API writes it, 45 %, 45,0 % or %45 as the
+// share reads a share: 0.45 as the APIs write it, 45 %, 45,0 % or %45 as the
 // interfaces do.
-func rate(s string) (float64, bool) {
-	number := strings.Trim(strings.TrimSpace(s), "%％ \u00a0\u202f")
-	f, ok := decimalNumber(number)
-	if strings.ContainsAny(s, "%％") {
+func (n *numbers) share(s string, column int) (float64, bool) {
+	f, ok := n.means[column].Parse(bareNumber(s))
+	if strings.ContainsAny(s, "%％") || n.percents[column] {
 		f /= 100
 	}
 	return f, ok && f >= 0 && f <= 1
 }
 
+// length reads a length of time in seconds.
+func (n *numbers) length(s string, column int) (float64, bool) {
+	return seconds(s, &n.means[column])
+}
+
+// wholeNumber reads a count that stands alone.
+func wholeNumber(s string) (int, bool) {
+	n := numbers{counts: adapters.Numbers{Of: adapters.Counts}}
+	n.counts.Add(strings.TrimSpace(s))
+	return n.whole(s)
+}
+
 // seconds reads a length of time: 83.5, 00:01:23, or 1m 23s in any language.
-func seconds(s string) (float64, bool) {
+func seconds(s string, numbers *adapters.Numbers) (float64, bool) {
 	s = strings.TrimPrefix(strings.TrimSpace(s), "<")
-	if s == "" || s == "-" {
+	if isNothing(s) {
 		return 0, true
 	}
 	if parts := strings.Split(s, ":"); len(parts) > 1 {
 		sum := 0.0
 		for _, part := range parts {
-			f, err := strconv.ParseFloat(part, 64)
+			f, err := strconv.ParseFloat(strings.Replace(part, ",", ".", 1), 64)
 			if err != nil {
 				return 0, false
 			}
@@ -96,37 +127,28 @@ func seconds(s string) (float64, bool) {
 		}
 		return sum, sum >= 0 && sum < 1e9
 	}
-	if f, ok := decimalNumber(s); ok {
+	if f, ok := numbers.Parse(s); ok {
 		return f, f >= 0
 	}
 	return worded(s)
 }
 
-// worded reads numbers with units: "1 Std. 2 Min. 3 Sek.", "1분 23초".
+// worded reads numbers with units: "1 Std. 2 Min. 3,5 Sek.", "1분 23초".
 func worded(s string) (sum float64, ok bool) {
-	rest := spelling(strings.NewReplacer(",", "", ".", "").Replace(s))
-	if fraction := strings.ContainsAny(s, ".,") && len(s) < 8; fraction { // 45.5s
-		number := strings.TrimRightFunc(s, func(r rune) bool { return r < '0' || r > '9' })
-		if f, isNumber := decimalNumber(number); isNumber && secondsOf(spelling(s[len(number):])) == 1 {
-			return f, f >= 0
-		}
-	}
-	for rest != "" {
-		digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
-		if digits == 0 || digits > 9 {
-			return 0, false
-		}
-		n, _ := strconv.Atoi(rest[:digits])
-		rest = rest[digits:]
-		unit := rest[:len(rest)-len(strings.TrimLeftFunc(rest, func(r rune) bool { return r < '0' || r > '9' }))]
+	isDigit := func(r rune) bool { return r >= '0' && r <= '9' }
+	for rest := strings.TrimSpace(s); rest != ""; {
+		number := rest[:len(rest)-len(strings.TrimLeft(rest, "0123456789.,"))]
+		rest = rest[len(number):]
+		n, err := strconv.ParseFloat(strings.Replace(number, ",", ".", 1), 64)
+		unit := rest[:len(rest)-len(strings.TrimLeftFunc(rest, func(r rune) bool { return !isDigit(r) }))]
 		rest = rest[len(unit):]
-		size := secondsOf(unit)
-		if size == 0 {
+		size := secondsOf(spelling(unit))
+		if err != nil || size == 0 {
 			return 0, false
 		}
-		sum += float64(n) * size
+		sum, ok = sum+n*size, true
 	}
-	return sum, true
+	return sum, ok && sum < 1e9
 }
 
 // unitNames are the beginnings of the units' names, and how many seconds they

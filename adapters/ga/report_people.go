@@ -64,7 +64,7 @@ func (p *people) take(t *reportTable) {
 	n, ok := 0, false
 	for _, f := range [...]field{users, activeUsers} {
 		if i := t.column(f); i >= 0 && !ok {
-			n, ok = wholeNumber(cell(t.totals, i))
+			n, ok = t.numbers.whole(cell(t.totals, i))
 		}
 	}
 	var s span

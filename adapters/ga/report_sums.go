@@ -310,8 +310,10 @@ func measuresOf(t *reportTable, cells []string, by recount.Subject) (n toldTotal
 	number := func(to int, columns ...field) {
 		for _, column := range columns {
 			if i := t.column(column); i >= 0 {
-				if count, ok := wholeNumber(cell(cells, i)); ok && n[to] < 0 {
-					n[to] = int64(count)
+				if s := cell(cells, i); !isNothing(s) && n[to] < 0 {
+					if count, ok := t.numbers.whole(s); ok {
+						n[to] = int64(count)
+					}
 				}
 			}
 		}
@@ -335,21 +337,21 @@ func measuresOf(t *reportTable, cells []string, by recount.Subject) (n toldTotal
 	number(toldBounces, "bounces")
 	sessions := n[toldSessions]
 	if i := t.column("bouncerate"); i >= 0 && n[toldBounces] < 0 && sessions >= 0 {
-		if share, ok := rate(cell(cells, i)); ok {
+		if share, ok := t.numbers.share(cell(cells, i), i); ok {
 			n[toldBounces] = int64(math.Round(share * float64(sessions)))
 		}
 	}
 	if i := t.column("engaged"); i >= 0 && n[toldBounces] < 0 && sessions >= 0 {
-		if engaged, ok := wholeNumber(cell(cells, i)); ok {
+		if engaged, ok := t.numbers.whole(cell(cells, i)); ok {
 			n[toldBounces] = max(0, sessions-int64(engaged))
 		}
 	}
 	if i := t.column("average"); i >= 0 && sessions >= 0 {
-		if s, ok := seconds(cell(cells, i)); ok {
+		if s, ok := t.numbers.length(cell(cells, i), i); ok {
 			n[toldSeconds] = int64(math.Round(s * float64(sessions)))
 		}
 	} else if i := t.column("seconds"); i >= 0 {
-		if s, ok := seconds(cell(cells, i)); ok {
+		if s, ok := t.numbers.length(cell(cells, i), i); ok {
 			n[toldSeconds] = int64(math.Round(s))
 		}
 	}

@@ -56,8 +56,12 @@ type reportTable struct {
 	metrics []bool
 	// warnings are what the answer says of itself: that it is partial.
 	warnings []string
+	// answered is how many rows the answer has, where it says.
+	answered int64
 	// totals are the cells of a totals row, if there is one.
 	totals []string
+	// numbers reads those of the rows.
+	numbers numbers
 
 	// unread says why the table is not read; empty where it is.
 	unread string
@@ -178,6 +182,7 @@ func (t *reportTable) prepare() error {
 	}
 	t.daysOfMonth()
 	t.guessFields()
+	t.learn()
 	t.checkCells()
 	t.continueCells()
 	t.findTotals()
@@ -186,6 +191,7 @@ func (t *reportTable) prepare() error {
 		return err
 	}
 	t.keepRange()
+	t.leaveRepeats()
 	t.checkKeys()
 	return nil
 }
@@ -236,9 +242,7 @@ func (t *reportTable) guessFields() {
 // isEmpty reports whether there are rows and none has anything in the column.
 func (t *reportTable) isEmpty(column int) bool {
 	for _, row := range t.rows {
-		switch strings.ToLower(cell(row.cells, column)) {
-		case "", "null", "none", "nan", "<na>":
-		default:
+		if !isNothing(cell(row.cells, column)) {
 			return false
 		}
 	}
@@ -259,10 +263,11 @@ func (t *reportTable) isConstant(column int) bool {
 func (t *reportTable) isNumeric(column int) bool {
 	for _, row := range t.rows {
 		s := strings.Trim(cell(row.cells, column), "$€£¥₩₽% \u00a0")
-		if _, isNumber := decimalNumber(s); s == "" || isNumber {
+		var alone adapters.Numbers
+		if alone.Add(s); s == "" {
 			continue
 		}
-		if _, isLength := seconds(s); !isLength {
+		if _, isLength := seconds(s, &alone); !isLength {
 			return false
 		}
 	}
@@ -355,6 +360,52 @@ func (t *reportTable) findTotals() {
 			}
 		}
 	}
+	if len(dates) > 0 && len(dates) < len(all) {
+		t.findSubtotals(dates, slices.DeleteFunc(all, func(i int) bool { return slices.Contains(dates, i) }))
+	}
+}
+
+// findSubtotals leaves out the rows that add up a day's others: called a total,
+// or without a value and of what the others add up to.
+func (t *reportTable) findSubtotals(dates, others []int) {
+	at := slices.IndexFunc(t.fields, func(f field) bool { return f == sessions || f == views || f == eventCount })
+	sums, rest := make(map[string]int), make(map[string]int) // without the blank rows
+	var called, blank []*reportRow
+	for i := range t.rows {
+		row := &t.rows[i]
+		switch {
+		case row.reject != "" || row.omit != "":
+		case slices.ContainsFunc(others, func(i int) bool { return isTotal(cell(row.cells, i)) && (len(others) == 1 || t.fields[i].perVisitor()) }):
+			called = append(called, row)
+		case at >= 0 && t.isBlank(row, others):
+			blank = append(blank, row)
+		case at >= 0:
+			n, _ := t.numbers.whole(cell(row.cells, at))
+			day := t.rowKey(row, dates)
+			sums[day] += n
+			rest[day]++
+		default:
+			rest[""]++
+		}
+	}
+	if len(rest) > 0 {
+		for _, row := range called {
+			row.omit = omitTotal
+		}
+	}
+	proof := 0 // days of which the blank row adds up several others
+	for _, row := range blank {
+		day := t.rowKey(row, dates)
+		if n, ok := t.numbers.whole(cell(row.cells, at)); !ok || n != sums[day] {
+			return
+		}
+		proof += rest[day] - 1
+	}
+	if proof > 0 {
+		for _, row := range blank {
+			row.omit = omitTotal
+		}
+	}
 }
 
 // isTotal recognizes what interfaces and APIs write in place of a dimension's
@@ -443,6 +494,83 @@ func (t *reportTable) keepRange() {
 	}
 }
 
+// isLoadTime reports whether a connector keeps in a column when it loaded a row.
+func isLoadTime(title string) bool {
+	switch strings.ToLower(title) {
+	case "_airbyte_extracted_at", "_airbyte_emitted_at", "emitted_at", "_sdc_batched_at", "_sdc_extracted_at", "_sdc_received_at", "_fivetran_synced", "_dlt_load_id", "_loaded_at", "loaded_at", "extracted_at", "synced_at", "inserted_at":
+		return true
+	}
+	return false
+}
+
+// leaveRepeats leaves out rows that are there twice, as connectors that fetch days
+// again and files that were put together have them. Of rows with other numbers
+// the one that was loaded last is read; where nothing says which that is, none.
+func (t *reportTable) leaveRepeats() {
+	var dims, counts []int
+	loaded := -1
+	for i, f := range t.fields {
+		switch {
+		case isLoadTime(t.titles[i]):
+			loaded = i
+		case f.isMetric() && f != unknownMetric:
+			counts = append(counts, i)
+		case !f.isMetric() && !strings.HasPrefix(t.titles[i], "_"):
+			dims = append(dims, i)
+		}
+	}
+	kept, times := make(map[string]*reportRow, len(t.rows)), adapters.Times{}
+	after := func(a, b *reportRow) bool {
+		x, y := cell(a.cells, loaded), cell(b.cells, loaded)
+		if p, ok := times.Parse(x); ok {
+			if q, ok := times.Parse(y); ok {
+				return p > q
+			}
+		}
+		return x > y
+	}
+	unclear, rows := 0, 0
+	var first, second *reportRow
+	for i := range t.rows {
+		row := &t.rows[i]
+		if row.omit != "" || row.reject != "" {
+			continue
+		}
+		rows++
+		key := rawKey(row, dims)
+		switch earlier := kept[key]; {
+		case earlier == nil:
+			kept[key] = row
+		case rawKey(earlier, counts) == rawKey(row, counts):
+			row.omit = omitRepeat
+		case loaded < 0:
+			if unclear++; first == nil {
+				first, second = earlier, row
+			}
+		case after(row, earlier):
+			earlier.omit, kept[key] = omitOlder, row
+		default:
+			row.omit = omitOlder
+		}
+	}
+	// Few can be two names that a spreadsheet made one.
+	if unclear*100 > rows {
+		t.unread = fmt.Sprintf("rows %d and %d are of the same days and values and have different numbers, and nothing says which are right: leave one of them out, or export the report again", first.number, second.number)
+	}
+}
+
+// rawKey returns a row's values of some columns, as they stand there.
+func rawKey(row *reportRow, columns []int) string {
+	var b strings.Builder
+	for _, i := range columns {
+		b.WriteString(separator)
+		if i < len(row.cells) {
+			b.WriteString(row.cells[i])
+		}
+	}
+	return b.String()
+}
+
 // rowKey returns a row's days and its values of some columns.
 func (t *reportTable) rowKey(row *reportRow, columns []int) string {
 	var b strings.Builder
@@ -474,7 +602,7 @@ func (t *reportTable) checkKeys() {
 			unknown = append(unknown, fmt.Sprintf("%q", t.titles[i]))
 		}
 	}
-	if unknown != nil && t.repeats(known) {
+	if t.unread == "" && unknown != nil && t.repeats(known) {
 		t.unread = fmt.Sprintf("its rows are also by %s, which hopper does not know: adding them up could count a visit more than once; leave that dimension out of the report", strings.Join(unknown, " and "))
 	}
 	t.overlapping = t.has(byDateHour) || t.repeats(plain) && !t.repeats(known) || len(plain) < len(known) && t.repeats(plain)

@@ -253,6 +253,13 @@ func TestReportRejects(t *testing.T) {
 	expect(t, "rejects", got, []string{"3 " + rejectNumber, "4 " + rejectCells})
 }
 
+// alone returns what reads a number that is its column's only one.
+func alone(s string) *numbers {
+	n := &numbers{means: []adapters.Numbers{{Of: adapters.Means}}, percents: []bool{false}}
+	n.means[0].Add(bareNumber(s))
+	return n
+}
+
 func TestNumbers(t *testing.T) {
 	for s, want := range map[string]int{
 		"": 0, "-": 0, "7": 7, "1,234": 1234, "1.234": 1234, "1.234.567": 1234567, "1 234": 1234, "1\u00a0234": 1234, "1'234": 1234, "12.0": 12, "12,0": 12, "0.5": 1,
@@ -262,19 +269,19 @@ func TestNumbers(t *testing.T) {
 			t.Errorf("wholeNumber(%q) = %d, %t; want %d", s, got, ok, want)
 		}
 	}
-	for _, s := range []string{"x", "-3", "1e99", "NaN", "1,2,3x"} {
+	for _, s := range []string{"x", "-3", "1e99", "1,2,3x"} {
 		if got, ok := wholeNumber(s); ok {
 			t.Errorf("wholeNumber(%q) = %d", s, got)
 		}
 	}
 	for s, want := range map[string]float64{"0.45": .45, "45%": .45, "45,5 %": .455, "100.00%": 1} {
-		if got, ok := rate(s); !ok || math.Abs(got-want) > 1e-9 {
-			t.Errorf("rate(%q) = %f, %t; want %f", s, got, ok, want)
+		if got, ok := alone(s).share(s, 0); !ok || math.Abs(got-want) > 1e-9 {
+			t.Errorf("share(%q) = %f, %t; want %f", s, got, ok, want)
 		}
 	}
 	for s, want := range map[string]float64{"83.5": 83.5, "00:01:23": 83, "1m 23s": 83, "<00:00:01": 1, "": 0, "1,234.5": 1234.5} {
-		if got, ok := seconds(s); !ok || got != want {
-			t.Errorf("seconds(%q) = %f, %t; want %f", s, got, ok, want)
+		if got, ok := alone(s).length(s, 0); !ok || got != want {
+			t.Errorf("length(%q) = %f, %t; want %f", s, got, ok, want)
 		}
 	}
 }
@@ -321,8 +328,8 @@ func FuzzReport(f *testing.F) {
 		check(readTables(in, []byte(content)))
 		check(readAPI(in, content))
 		wholeNumber(content)
-		seconds(content)
-		rate(content)
+		alone(content).length(content, 0)
+		alone(content).share(content, 0)
 	})
 }
 
@@ -415,9 +422,10 @@ func TestDoubt(t *testing.T) {
 func TestLengths(t *testing.T) {
 	for s, want := range map[string]float64{
 		"1 Min. 23 Sek.": 83, "1分23秒": 83, "1분 23초": 83, "1 мин. 23 сек.": 83, "1 dk. 23 sn.": 83, "1h 2m 3s": 3723, "1 saat 2 dk": 3720, "1 Std. 2 Min.": 3720, "45.5s": 45.5,
+		"1m 23.4s": 83.4, "1 min 23,4 s": 83.4, "1 min e 23 s": 83, "1 h y 2 min": 3720,
 	} {
-		if got, ok := seconds(s); !ok || got != want {
-			t.Errorf("seconds(%q) = %f, %t; want %f", s, got, ok, want)
+		if got, ok := alone(s).length(s, 0); !ok || got != want {
+			t.Errorf("length(%q) = %f, %t; want %f", s, got, ok, want)
 		}
 	}
 	for s, want := range map[string]string{

@@ -40,12 +40,12 @@ func momentIn(s string, times *adapters.Times) (_ pipeline.Micros, reject string
 		}
 		s = strconv.FormatFloat(f, 'f', 0, 64)
 	}
-	if strings.Trim(s, "0123456789,") == "" && strings.Contains(s, ",") {
-		if grouped(s) {
-			s = strings.ReplaceAll(s, ",", "") // 1,710,318,000,125,000
-		} else {
-			s = strings.Replace(s, ",", ".", 1) // the serial number of a date
-		}
+	switch commas := strings.Count(s, ","); {
+	case strings.Trim(s, "0123456789,") != "":
+	case commas == 1: // the serial number of a date
+		s = strings.Replace(s, ",", ".", 1)
+	case commas > 1: // 1,710,318,000,125,000
+		s = strings.ReplaceAll(s, ",", "")
 	}
 	at, ok := times.Parse(s)
 	if !ok {

@@ -43,3 +43,18 @@ func TestLineOfTotals(t *testing.T) {
 		t.Errorf("got %d events, %v", len(r.events), err)
 	}
 }
+
+// The API calls an event's identifier id, so that pages of its answers that overlap
+// hold repeats. A visitor's identifier of that name is no event's.
+func TestRepeatsInAnswers(t *testing.T) {
+	const a, b = "a3590978-46c6-5e59-996d-000000000001", "a3590978-46c6-5e59-996d-000000000002"
+	row := func(id string) string { return fmt.Sprintf(answerRow, id) }
+	r, err := translate(t, zipped(t, "1.json", "["+row(a)+","+row(b)+"]", "2.json", "["+row(b)+"]"), adapters.Options{}, "-")
+	if err != nil || len(r.events) != 2 {
+		t.Errorf("got %d events, %v", len(r.events), err)
+	}
+	visitors := strings.ReplaceAll("["+row(a)+","+row(a)+"]", `"sessionId":"s"`, `"sessionId":"`+a+`"`)
+	if r, err = translate(t, strings.NewReader(visitors), adapters.Options{}, "-"); err != nil || len(r.events) != 2 {
+		t.Errorf("got %d events, %v", len(r.events), err)
+	}
+}

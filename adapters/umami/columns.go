@@ -21,27 +21,13 @@ func tablesOf(ctx context.Context, in *input.Input, inputs []*input.Input) ([]*r
 			t = t.Headless(columns)
 			all[i] = t
 		}
-		unqualify(t)
+		if broken := t.Unfold(ctx, columnsRead...); broken != nil && err == nil {
+			err = broken
+		}
+		t.Unqualify(append(columnsRead, "subdivision1")...)
 		resolve(t)
 	}
 	return all, err
-}
-
-// unqualify takes the table's name off columns that have it, as joins by hand and
-// nested records do: e.url_path, public.website_event.url_path, session.browser.
-func unqualify(t *rows.Table) {
-	if !slices.ContainsFunc(t.Columns, func(name string) bool { return strings.Contains(name, ".") }) {
-		return
-	}
-	plain := slices.Clone(t.Columns)
-	for i, name := range t.Columns {
-		last := name[strings.LastIndexByte(name, '.')+1:]
-		qualified := last != name && (slices.Contains(columnsRead, last) || last == "subdivision1")
-		if qualified && !slices.Contains(t.Columns, last) {
-			plain[i] = last
-		}
-	}
-	t.Columns = plain
 }
 
 // ofBoth are columns that the table of events shares with those that people

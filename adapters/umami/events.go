@@ -106,6 +106,9 @@ func newEventTable(t *rows.Table, kind eventsKind) *eventTable {
 	case v1Events:
 		e.scope = "event "
 	}
+	if kind == modern && e.eventID < 0 {
+		e.eventID = at("id") // as Umami's API and its own code call it
+	}
 	for _, parameter := range campaignParameters {
 		if i := at(parameter); i >= 0 {
 			e.campaign = append(e.campaign, campaignColumn{parameter, i})

@@ -110,8 +110,8 @@ func repeatedRows(ctx context.Context, tables []*eventTable, opt adapters.Option
 			if row.Err != nil || timeOf(cell("created_at"), &e.times) == 0 {
 				return nil
 			}
-			id := cell("event_id", "view_id")
-			if strings.Trim(id, "0-") == "" {
+			id := cell("event_id", "view_id", "id")
+			if strings.Trim(id, "0-") == "" || id == cell("session_id") {
 				return nil
 			}
 			if strings.Count(id, "-") != 4 || len(id) != 36 {

@@ -53,8 +53,43 @@ var (
 		},
 		"JSON lines": jsonLines,
 		"INSERT":     inserts,
+		"nested":     func(c []string, r [][]string) string { return nested(c, r, "") },
+		"nested, in a cell": func(c []string, r [][]string) string {
+			return nested(c, r, `"_id":"x","_source":`)
+		},
 	}
 )
+
+// nested writes what the session table has as a record within the event's, as
+// ORMs join them, or all of it within another member.
+func nested(columns []string, rows [][]string, within string) string {
+	var b strings.Builder
+	for _, cells := range rows {
+		event, session := map[string]string{}, map[string]string{"id": cells[1], "created_at": "2020-01-01T00:00:00Z"}
+		for i, column := range columns {
+			switch column {
+			case "browser", "os", "device", "country":
+				session[column] = cells[i]
+			default:
+				event[column] = cells[i]
+			}
+		}
+		one, _ := json.Marshal(event)
+		other, _ := json.Marshal(session)
+		if within != "" {
+			for k, v := range session {
+				if k != "created_at" && k != "id" {
+					event[k] = v
+				}
+			}
+			one, _ = json.Marshal(event)
+			fmt.Fprintf(&b, "{%s%s}\n", within, one)
+			continue
+		}
+		fmt.Fprintf(&b, "{%q:%s,%s\n", "session", other, one[1:])
+	}
+	return b.String()
+}
 
 func delimited(delimiter rune, columns []string, rows [][]string) string {
 	var b strings.Builder

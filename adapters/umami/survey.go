@@ -162,7 +162,7 @@ func (h *hourFinder) missing() bool { return !h.found && h.day != "" }
 // the visitor and the time.
 func (e *eventTable) identity(get cells) string {
 	id := get.at(e.eventID)
-	if noID(id) {
+	if noID(id) || id == get.at(e.sessionID) {
 		return ""
 	}
 	if pipeline.IsUUID(id) {

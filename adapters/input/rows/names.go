@@ -63,6 +63,44 @@ func beginsWord(name []rune, i int) bool {
 	return !plural
 }
 
+// unquoted takes the quotes of SQL off a column's name.
+func unquoted(name string) string {
+	if n := len(name); n > 2 && (name[0] == '`' && name[n-1] == '`' || name[0] == '\'' && name[n-1] == '\'' || name[0] == '[' && name[n-1] == ']') {
+		return name[1 : n-1]
+	}
+	return name
+}
+
+// commonTable returns the name of a table that stands before each of several columns,
+// with its dot, or nothing.
+func commonTable(header []string) string {
+	if len(header) < 3 {
+		return ""
+	}
+	name, _, _ := strings.Cut(strings.TrimSpace(header[0]), ".")
+	for _, column := range header {
+		column, found := strings.CutPrefix(column, name+".")
+		if !found || column == "" {
+			return ""
+		}
+	}
+	return name + "."
+}
+
+// Unqualify takes what stands before the last dot off columns of these names, as
+// joins by hand and nested records have it: e.url_path, public.website_event.url_path,
+// session.browser. A column that has the name by itself keeps it alone.
+func (t *Table) Unqualify(names ...string) {
+	plain := slices.Clone(t.Columns)
+	for i, name := range t.Columns {
+		last := name[strings.LastIndexByte(name, '.')+1:]
+		if last != name && slices.Contains(names, last) && !slices.Contains(t.Columns, last) {
+			plain[i] = last
+		}
+	}
+	t.Columns = plain
+}
+
 // Column returns the index of the first of names that is a column, or -1. Of
 // several columns of that name it is the first; see [Table.Twice].
 func (t *Table) Column(names ...string) int {

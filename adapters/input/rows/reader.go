@@ -153,11 +153,17 @@ func (c *Chunk) Rows() iter.Seq[*Row] {
 func (c *Chunk) textRows(yield func(*Row) bool) {
 	row := Row{table: c.Table}
 	types := c.Table.types
+	var cells []string // of rows with members
 	for r := range c.text.Rows() {
 		if r.Number == types && types > 0 || c.Table.isHeader(r) {
 			continue
 		}
 		row.Number, row.Cells, row.Raw, row.Err, row.Replaced = r.Number, r.Cells, r.Raw, r.Err, r.Replaced
+		if len(c.Table.members) > 0 {
+			row.Cells = append(cells[:0], r.Cells...)
+			c.Table.unfold(&row)
+			cells = row.Cells
+		}
 		if !yield(&row) {
 			return
 		}
@@ -167,7 +173,7 @@ func (c *Chunk) textRows(yield func(*Row) bool) {
 // isHeader reports whether a row is the header once more.
 func (t *Table) isHeader(r *text.Row) bool {
 	return t.headed && r.Err == nil && len(r.Cells) > 1 &&
-		strings.TrimPrefix(r.Cells[0], "\ufeff") == t.Header[0] && slices.Equal(r.Cells[1:], t.Header[1:])
+		strings.TrimPrefix(r.Cells[0], "\ufeff") == t.Header[0] && slices.Equal(r.Cells[1:], t.own()[1:])
 }
 
 func (c *Chunk) recordRows(yield func(*Row) bool) {
@@ -178,6 +184,7 @@ func (c *Chunk) recordRows(yield func(*Row) bool) {
 			return
 		}
 		f.fill(rec)
+		c.Table.unfold(&f.row)
 		stopped = !yield(&f.row)
 	})
 	c.Table.late.add(f.late)

@@ -92,11 +92,12 @@ type filler struct {
 
 func newFiller(t *Table) *filler {
 	f := &filler{lists: t.records.Lists(), byKey: make(map[string][]int, len(t.Header)), byName: make(map[string]int, len(t.Header))}
-	f.row = Row{table: t, Cells: make([]string, len(t.Columns)), values: make([]*record.Value, len(t.Columns))}
-	for i, key := range t.Header {
+	own := t.own()
+	f.row = Row{table: t, Cells: make([]string, len(own), len(t.Columns)), values: make([]*record.Value, len(own))}
+	for i, key := range own {
 		f.byKey[key] = append(f.byKey[key], i)
 	}
-	for i, name := range t.Columns {
+	for i, name := range t.Columns[:len(own)] {
 		if _, found := f.byName[name]; !found {
 			f.byName[name] = i
 		}
@@ -140,7 +141,7 @@ func (f *filler) fill(rec *record.Record) {
 // column returns where a member belongs. Members mostly stand in the columns'
 // order. A name that stands twice in a record has as many columns.
 func (f *filler) column(key string) int {
-	header := f.row.table.Header
+	header := f.row.table.own()
 	if f.next < len(header) && header[f.next] == key && f.row.values[f.next] == nil {
 		return f.next
 	}

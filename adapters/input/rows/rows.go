@@ -45,6 +45,7 @@ type Table struct {
 	records *record.Table // is set
 	types   int64         // number of the row that holds the columns' types, or 0
 	headed  bool          // Header is a line of text
+	members []member      // columns behind the container's own
 	only    []bool        // columns to read; nil is all
 	late    *late
 }
@@ -177,30 +178,6 @@ func newTable(in *input.Input, header []string) *Table {
 	return &Table{Input: in, Header: header, Columns: in.Share(columns), late: new(late)}
 }
 
-// unquoted takes the quotes of SQL off a column's name.
-func unquoted(name string) string {
-	if n := len(name); n > 2 && (name[0] == '`' && name[n-1] == '`' || name[0] == '\'' && name[n-1] == '\'' || name[0] == '[' && name[n-1] == ']') {
-		return name[1 : n-1]
-	}
-	return name
-}
-
-// commonTable returns the name of a table that stands before each of several columns,
-// with its dot, or nothing.
-func commonTable(header []string) string {
-	if len(header) < 3 {
-		return ""
-	}
-	name, _, _ := strings.Cut(strings.TrimSpace(header[0]), ".")
-	for _, column := range header {
-		column, found := strings.CutPrefix(column, name+".")
-		if !found || column == "" {
-			return ""
-		}
-	}
-	return name + "."
-}
-
 func nameOf(in *input.Input) string { return strings.TrimSuffix(in.Base, path.Ext(in.Base)) }
 
 // findTypes looks whether the first row holds the columns' types, as
@@ -277,6 +254,9 @@ func (t *Table) Only(columns ...int) {
 	for _, i := range columns {
 		if i >= 0 {
 			t.only[i] = true
+		}
+		if own := len(t.Header) - len(t.members); i >= own {
+			t.only[t.members[i-own].of] = true
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"hopper"
 	"hopper/adapters/input/database/databasetest"
+	"hopper/fixtures/peers"
 )
 
 // umamiKeys are the tables of a fixture of Umami with the columns by which a
@@ -158,6 +160,72 @@ func TestDatabases(t *testing.T) {
 	})
 }
 
+// TestDatabasesOfSeveralSites holds that of a database the rows of the website that
+// is asked for are read, and no others.
+func TestDatabasesOfSeveralSites(t *testing.T) {
+	const mine, other = "e2dbf597-9d3a-562b-88f1-5ef3d2e4df79", "aaaaaaaa-9d3a-562b-88f1-5ef3d2e4df79"
+	tables := umamiTables(t)
+	for i := range tables {
+		at, key := slices.Index(tables[i].columns, "website_id"), slices.Index(tables[i].columns, umamiKeys[tables[i].name])
+		for n, row := range tables[i].rows {
+			row[at] = mine
+			if n%2 == 0 {
+				foreign := slices.Clone(row)
+				foreign[at], foreign[key] = other, "bbbbbbbb"+row[key][8:]
+				tables[i].rows = append(tables[i].rows, foreign)
+			}
+		}
+	}
+	databasetest.Each(t, func(t *testing.T, db *databasetest.Database) {
+		fill(t, db, tables)
+		exec(t, db, "CREATE TABLE website (website_id VARCHAR(36), name TEXT, domain TEXT)")
+		exec(t, db, "INSERT INTO website VALUES ('"+mine+"', 'Mine', 'shop.example'), ('"+other+"', 'Other', 'other.example')")
+		for _, asked := range []string{mine, "mine", "shop.example"} {
+			selected(t, 87, hopper.Options{Chosen: map[string]string{"website": asked}}, db.Address)
+		}
+	})
+}
+
+// selected expects that so many rows are read, and that each becomes an event.
+func selected(t *testing.T, rows int64, options hopper.Options, inputs ...string) {
+	t.Helper()
+	export, err := hopper.Open(t.Context(), inputs, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer export.Close()
+	got, err := export.Translate(t.Context(), hopper.Translation{Stdout: io.Discard})
+	if err != nil || got.Rows != rows || got.Events != rows || len(got.Omitted) > 0 {
+		t.Errorf("%v: %d rows became %d events, %v left out, %v; want %d", options.Chosen, got.Rows, got.Events, got.Omitted, err, rows)
+	}
+	if v, err := export.Verify(t.Context(), ""); err != nil || !v.Holds {
+		t.Errorf("%v: verify: %+v, %v", options.Chosen, v, err)
+	}
+}
+
+// TestPlausiblesDatabases reads the events of one site from ClickHouse, which the
+// table sites in PostgreSQL has the name of.
+func TestPlausiblesDatabases(t *testing.T) {
+	db := databasetest.PostgreSQL(t)
+	exec(t, db, "CREATE TABLE sites (id bigint PRIMARY KEY, domain text, timezone text, public boolean)")
+	exec(t, db, "INSERT INTO sites VALUES (1, 'shop.example.com', 'Europe/Berlin', false), (2, 'other.example', 'Etc/UTC', true)")
+	rows, err := os.ReadFile("fixtures/plausible/events.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := peers.ClickHouse(t, "plausible_events_db")
+	server.Exec(t, plausibleClickHouse, nil)
+	server.Exec(t, "INSERT INTO events_v2 FORMAT CSVWithNames", rows)
+	server.Exec(t, "INSERT INTO events_v2 SELECT * REPLACE (2 AS site_id) FROM events_v2", nil)
+	both := []string{server.Address, db.Address}
+	want := sorted(translated(t, hopper.Options{}, "fixtures/plausible/events.csv"))
+	for _, asked := range []string{"1", "shop.example.com"} {
+		if got := sorted(translated(t, hopper.Options{Chosen: map[string]string{"website": asked}}, both...)); !slices.Equal(got, want) {
+			t.Errorf("--website %s gives %d events, not %d", asked, len(got), len(want))
+		}
+	}
+}
+
 func TestDatabaseWithoutKnownTables(t *testing.T) {
 	db := databasetest.SQLite(t)
 	exec(t, db, "CREATE TABLE customers (id TEXT)")
@@ -180,4 +248,54 @@ func TestDatabasePasswords(t *testing.T) {
 			t.Errorf("%s: got %v", address, err)
 		}
 	}
+}
+
+// umamiClickHouse and plausibleClickHouse are the tables as the products make them.
+const (
+	umamiClickHouse = `CREATE TABLE website_event (website_id UUID, session_id UUID, visit_id UUID, event_id UUID, hostname LowCardinality(String),
+		browser LowCardinality(String), os LowCardinality(String), device LowCardinality(String), screen LowCardinality(String), language LowCardinality(String),
+		country LowCardinality(String), region LowCardinality(String), city String, url_path String, url_query String, utm_source String, utm_medium String,
+		utm_campaign String, utm_content String, utm_term String, referrer_path String, referrer_query String, referrer_domain String, page_title String,
+		gclid String, fbclid String, msclkid String, ttclid String, li_fat_id String, twclid String, event_type UInt32, event_name String, tag String,
+		distinct_id String, created_at DateTime('UTC'), job_id Nullable(UUID))
+		ENGINE = MergeTree PARTITION BY toYYYYMM(created_at) ORDER BY (toStartOfHour(created_at), website_id, session_id, visit_id, created_at)`
+	plausibleClickHouse = `CREATE TABLE events_v2 (timestamp DateTime CODEC(Delta(4), LZ4), name LowCardinality(String), site_id UInt64, user_id UInt64, session_id UInt64,
+		hostname String, pathname String, referrer String, referrer_source String, country_code FixedString(2), screen_size LowCardinality(String),
+		operating_system LowCardinality(String), browser LowCardinality(String), utm_medium String, utm_source String, utm_campaign String,
+		` + "`meta.key` Array(String), `meta.value` Array(String)" + `, browser_version LowCardinality(String), operating_system_version LowCardinality(String),
+		subdivision1_code LowCardinality(String), subdivision2_code LowCardinality(String), city_geoname_id UInt32, utm_content String, utm_term String,
+		revenue_reporting_amount Nullable(Decimal(18, 3)), revenue_reporting_currency FixedString(3), revenue_source_amount Nullable(Decimal(18, 3)),
+		revenue_source_currency FixedString(3)) ENGINE = MergeTree PARTITION BY toYYYYMM(timestamp) ORDER BY (site_id, toDate(timestamp), name, user_id, timestamp)`
+)
+
+// TestClickHouse reads the tables of Umami and Plausible from ClickHouse's own engine.
+func TestClickHouse(t *testing.T) {
+	for file, create := range map[string]string{"fixtures/umami/clickhouse.csv": umamiClickHouse, "fixtures/plausible/events.csv": plausibleClickHouse} {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			server := peers.ClickHouse(t, "site")
+			rows, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			server.Exec(t, create, nil)
+			table := strings.Fields(create)[2]
+			server.Exec(t, "INSERT INTO "+table+" FORMAT CSVWithNames", rows)
+			got, want := sorted(translated(t, hopper.Options{}, server.Address)), sorted(translated(t, hopper.Options{}, file))
+			if len(got) < 60 || !slices.Equal(got, want) {
+				t.Errorf("the database gives other events than the file:\n%.3000s\nwant\n%.3000s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+			export, err := hopper.Open(t.Context(), []string{server.Address}, hopper.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer export.Close()
+			if v, err := export.Verify(t.Context(), ""); err != nil || !v.Holds || v.Events != int64(len(got)) {
+				t.Errorf("verify: got %+v, %v", v, err)
+			}
+		})
+	}
+}
+
+func sorted(lines string) []string {
+	return slices.Sorted(strings.SplitSeq(strings.TrimSpace(lines), "\n"))
 }

@@ -31,6 +31,20 @@ type Growing interface {
 	AsOf(time.Time)
 }
 
+// Selective are [Contents] of rows that can be given in part.
+type Selective interface {
+	// Select leaves only the rows of which a column has a value, if it can.
+	Select(column, value string)
+}
+
+// Select leaves out, from now on, the rows of which a column has another value,
+// where the input is the table of a database: it need not send what is not read.
+func (in *Input) Select(column, value string) {
+	if s, ok := in.contents.(Selective); ok {
+		s.Select(column, value)
+	}
+}
+
 // Previewer are [Contents] whose beginning costs less than Open, which prepares
 // to return all.
 type Previewer interface {

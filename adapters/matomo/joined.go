@@ -255,6 +255,29 @@ func (s *sites) host(id string) string {
 	return ""
 }
 
+// is reports whether a site is what --website asks for.
+func (s *sites) is(id, asked string) bool {
+	known := s.known[id]
+	return asked == id || strings.EqualFold(asked, known.name) || asked == known.address || adapters.SameHost(asked, s.host(id))
+}
+
+// only returns the id of the one known site that is asked for, or "".
+func (s *sites) only(asked string) (only string) {
+	if asked == "" {
+		return ""
+	}
+	for id := range s.known {
+		switch {
+		case !s.is(id, asked):
+		case only != "":
+			return ""
+		default:
+			only = id
+		}
+	}
+	return only
+}
+
 // choose returns the id of the site to read.
 func (s *sites) choose(in, asked string) (string, error) {
 	ids := slices.SortedFunc(maps.Keys(s.visits), func(a, b string) int {
@@ -263,7 +286,7 @@ func (s *sites) choose(in, asked string) (string, error) {
 	var meant, list []string
 	for _, id := range ids {
 		known := s.known[id]
-		if asked == "" || asked == id || strings.EqualFold(asked, known.name) || asked == known.address || adapters.SameHost(asked, s.host(id)) {
+		if asked == "" || s.is(id, asked) {
 			meant = append(meant, id)
 		}
 		list = append(list, strings.TrimSpace(fmt.Sprintf("%s %s %s", id, known.name, known.address))+fmt.Sprintf(" (%d visits)", s.visits[id]))
@@ -272,6 +295,8 @@ func (s *sites) choose(in, asked string) (string, error) {
 	switch {
 	case len(meant) == 1:
 		return meant[0], nil
+	case len(ids) == 0 && s.only(asked) != "":
+		return "", input.Errorf(in, "holds no visits of the website %q", asked)
 	case len(ids) == 0:
 		return "", input.Errorf(in, "holds no visits; Matomo may have purged its raw data, of which only reports are left that hold no events")
 	case len(meant) > 1:

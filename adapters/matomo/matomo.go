@@ -213,6 +213,11 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 	if err != nil {
 		return nil, err
 	}
+	if id := sites.only(opt.Get(adapters.Website)); id != "" {
+		for _, t := range slices.Concat(found.actions, found.visits) {
+			t.Input.Select("idsite", id)
+		}
+	}
 	if src.visits, err = indexVisits(ctx, found.visits, opt, sites); err != nil {
 		return nil, err
 	}

@@ -161,6 +161,11 @@ func (f *tables) openEvents(ctx context.Context, opt adapters.Options) (*adapter
 func (f *tables) surveyEvents(ctx context.Context, opt adapters.Options) (*adapters.Repeats, error) {
 	s := &survey{sites: sites{what: "events"}, repeats: adapters.RepeatFinder{Dir: opt.TempDir}}
 	defer s.repeats.Close()
+	var err error
+	if s.sites.domains, err = readSites(ctx, f.sites); err != nil {
+		return nil, err
+	}
+	f.selectSite(&s.sites, opt.Get(adapters.Website))
 	for i, e := range f.events {
 		if err := e.Input.Spool(ctx); err != nil {
 			return nil, err
@@ -168,10 +173,6 @@ func (f *tables) surveyEvents(ctx context.Context, opt adapters.Options) (*adapt
 		if err := s.read(ctx, i, e, opt); err != nil {
 			return nil, err
 		}
-	}
-	var err error
-	if s.sites.domains, err = readSites(ctx, f.sites); err != nil {
-		return nil, err
 	}
 	only, err := s.sites.choose(opt.Get(adapters.Website), f.events[0].Input.Name)
 	if err != nil {

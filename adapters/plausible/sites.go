@@ -78,6 +78,9 @@ func (s *sites) choose(asked, in string) (string, error) {
 		return "", input.Errorf(in, "holds several sites: %s", s.list(ids)).
 			Advise("choose one with --website, by its id or name, and import each into its own site")
 	}
+	if len(ids) == 0 && len(s.domains) > 0 {
+		return "", input.Errorf(in, "holds no events of the site %q", asked)
+	}
 	if len(ids) == 0 {
 		return "", input.Errorf(in, "has no column site_id or domain to choose the site %s by", asked).Advise("leave --website out")
 	}
@@ -94,6 +97,23 @@ func (s *sites) choose(asked, in string) (string, error) {
 		return found[0], nil
 	}
 	return "", input.Errorf(in, "holds several sites %q: %s", asked, s.list(found)).Advise("choose one with --website by its id")
+}
+
+// selectSite has a database leave out what is of other sites than the one that is
+// asked for, where the table sites says which that is.
+func (f *tables) selectSite(s *sites, asked string) {
+	var found []string
+	for id, domain := range s.domains {
+		if id == asked || strings.EqualFold(domain, asked) {
+			found = append(found, id)
+		}
+	}
+	if len(found) != 1 {
+		return
+	}
+	for _, e := range f.events {
+		e.Input.Select("site_id", found[0])
+	}
 }
 
 func (s *sites) list(ids []string) string {

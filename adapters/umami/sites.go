@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"hopper/adapters"
 	"hopper/adapters/input"
 	"hopper/adapters/input/rows"
@@ -28,6 +30,35 @@ func (f *tables) loadSites(ctx context.Context, t *rows.Table) error {
 	})
 }
 
+// selectWebsite has databases leave out what is of other websites than the one that
+// is asked for, where that can be known before the events are read.
+func (f *tables) selectWebsite(asked string) {
+	var meant []string
+	for _, s := range f.named {
+		if s.is(asked) {
+			meant = append(meant, s.id)
+		}
+	}
+	if uuid.Validate(asked) == nil && len(f.named) == 0 {
+		meant = []string{strings.ToLower(asked)}
+	}
+	if len(meant) != 1 {
+		return
+	}
+	tables := slices.Concat(f.sessions, f.eventData, f.sessionData)
+	for _, e := range f.events {
+		tables = append(tables, e.Table)
+	}
+	for _, t := range tables {
+		t.Input.Select("website_id", meant[0])
+	}
+}
+
+// is reports whether a site is what --website asks for.
+func (s site) is(asked string) bool {
+	return asked != "" && (strings.EqualFold(asked, s.id) || strings.EqualFold(asked, s.name) || s.domain != "" && adapters.SameHost(asked, s.domain))
+}
+
 // website returns the id of the website whose events to read, empty for all: a
 // dump of a self-hosted Umami holds those of all its websites.
 func (f *tables) website(asked string) (string, error) {
@@ -45,8 +76,7 @@ func (f *tables) website(asked string) (string, error) {
 	}
 	var meant []string
 	for id := range f.sites {
-		s := f.siteOf(id)
-		if strings.EqualFold(asked, id) || s.name != "" && strings.EqualFold(asked, s.name) || s.domain != "" && adapters.SameHost(asked, s.domain) {
+		if f.siteOf(id).is(asked) {
 			meant = append(meant, id)
 		}
 	}
@@ -58,7 +88,7 @@ func (f *tables) website(asked string) (string, error) {
 	case f.moreSites && len(asked) == 36:
 		return strings.ToLower(asked), nil
 	case len(f.sites) == 0:
-		return "", input.Errorf(in, "holds no events of the website %q, nor of any other", asked)
+		return "", input.Errorf(in, "holds no events of the website %q", asked)
 	}
 	return "", input.Errorf(in, "holds no events of a website with the id, name or domain %q; there are: %s", asked, f.listSites())
 }

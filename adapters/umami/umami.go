@@ -125,6 +125,7 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 			err = errors.Join(err, src.Close())
 		}
 	}()
+	found.selectWebsite(opt.Get(adapters.Website))
 	if src.repeats, err = found.survey(ctx, opt); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
@@ -34,6 +35,21 @@ type contents struct {
 	input    string // the table's name for messages
 	table    table
 	relation input.Relation
+	only     string // a condition; empty is all rows
+}
+
+// identifier matches values that need no quoting in any database.
+var identifier = regexp.MustCompile(`^[0-9A-Za-z-]+$`)
+
+// Select limits the rows to those of which a column has a value, see [input.Selective].
+func (c *contents) Select(column, value string) {
+	i := c.table.column(column)
+	if i < 0 || !identifier.MatchString(value) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.only = "t." + c.quote(c.table.columns[i].name) + " = '" + value + "'"
 }
 
 // AsOf leaves out rows that were added later than [Lag] before t.
@@ -105,14 +121,27 @@ func (c *contents) query() string {
 		name = c.quote(c.table.schema) + "." + name
 	}
 	q := "SELECT " + strings.Join(cells, ", ") + " FROM " + name + " AS t"
+	var where []string
+	if only := c.selected(); only != "" {
+		where = append(where, only)
+	}
 	if at >= 0 {
 		col := c.table.columns[at]
-		q += " WHERE (t." + c.quote(col.name) + " IS NULL OR " + c.before(col, c.bound().UTC().Truncate(time.Second)) + ")"
+		where = append(where, "(t."+c.quote(col.name)+" IS NULL OR "+c.before(col, c.bound().UTC().Truncate(time.Second))+")")
+	}
+	if len(where) > 0 {
+		q += " WHERE " + strings.Join(where, " AND ")
 	}
 	if len(order) > 0 {
 		q += " ORDER BY " + strings.Join(order, ", ")
 	}
 	return q
+}
+
+func (c *contents) selected() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.only
 }
 
 // columns returns those that are read.

@@ -1,0 +1,164 @@
+package record
+
+import (
+	"errors"
+
+	"hopper/adapters/input"
+)
+
+type parquetChunk struct {
+	reader *parquetReader // read-only: name and tree
+	row    int64
+	count  int
+	leaves []cells
+}
+
+// Span returns the records' numbers, see [Chunk].
+func (c *parquetChunk) Span() (first, end int64) { return c.row + 1, c.row + 1 + int64(c.count) }
+
+var errTorn = errors.New("its columns do not fit together")
+
+func (c *parquetChunk) Read(yield func(*Record)) error {
+	a := newAssembler(c.leaves)
+	rec := Record{Row: c.row}
+	for range c.count {
+		rec.Row++
+		a.reset()
+		root := Value{Kind: Object, Kids: a.take(len(c.reader.root.Kids))}
+		for i, kid := range c.reader.root.Kids {
+			a.value(kid, &root.Kids[i])
+		}
+		if a.torn {
+			return damaged(c.reader.in, input.Parquet, rec.Row, errTorn)
+		}
+		rec.Root = &root
+		yield(&rec)
+	}
+	return nil
+}
+
+// assembler puts the columns' cells together again, as Google's Dremel paper
+// describes: definition levels say how much of a path is there, repetition
+// levels where a list goes on.
+type assembler struct {
+	leaves []reading
+	torn   bool // the columns disagree
+	slab
+}
+
+// reading is where a leaf's cells have been read to.
+type reading struct {
+	*cells
+	at, value int
+}
+
+func newAssembler(leaves []cells) *assembler {
+	a := &assembler{leaves: make([]reading, len(leaves))}
+	for i := range leaves {
+		a.leaves[i].cells = &leaves[i]
+	}
+	return a
+}
+
+// level returns the definition level of the next cell.
+func (r *reading) level() int {
+	if len(r.defs) == 0 {
+		return int(r.def)
+	}
+	return int(r.defs[r.at])
+}
+
+// word returns the next value.
+func (c *cells) word(value int) *Word {
+	if c.codes != nil {
+		return &c.words[c.codes[value]]
+	}
+	return &c.words[value]
+}
+
+// peek returns the level of the next cell of the column's first leaf.
+func (a *assembler) peek(c *Column) int {
+	if first := &a.leaves[c.first]; first.at < first.count {
+		return first.level()
+	}
+	a.torn = true
+	return -1
+}
+
+// value puts the next value of c into v.
+func (a *assembler) value(c *Column, v *Value) {
+	*v = Value{Key: c.Name}
+	level := a.peek(c)
+	there := level >= c.def
+	switch {
+	case c.Element != nil:
+		if v.Kind = List; there {
+			a.elements(c, v)
+		} else {
+			a.skip(c)
+		}
+		if c.IsMap && level < c.def-1 { // not even an empty one
+			v.Kind = Null
+			return
+		}
+		c.mapped(v)
+	case !there:
+		a.skip(c)
+	case c.Kids == nil:
+		if leaf := &a.leaves[c.first]; level == int(leaf.def) {
+			word := leaf.word(leaf.value)
+			v.Kind, v.Time, v.Text = word.Kind, word.Time, word.Text
+		}
+		a.skip(c)
+	default:
+		v.Kind, v.Kids = Object, a.take(len(c.Kids))
+		for i, kid := range c.Kids {
+			a.value(kid, &v.Kids[i])
+		}
+	}
+}
+
+// elements puts the elements of the list c, which has some, into v.
+func (a *assembler) elements(c *Column, v *Value) {
+	n := 1
+	if first := &a.leaves[c.first]; len(first.reps) > 0 {
+		for _, rep := range first.reps[first.at+1:] {
+			if int(rep) < c.rep {
+				break
+			}
+			if int(rep) == c.rep {
+				n++
+			}
+		}
+	}
+	v.Kids = a.take(n)
+	for i := range v.Kids {
+		a.value(c.Element, &v.Kids[i])
+		v.Kids[i].Key = ""
+	}
+}
+
+// mapped makes an object of a list of keys and values, where c is a map.
+func (c *Column) mapped(v *Value) {
+	if !c.IsMap {
+		return
+	}
+	v.Kind = Object
+	for i, pair := range v.Kids {
+		if len(pair.Kids) == 2 {
+			v.Kids[i] = pair.Kids[1]
+			v.Kids[i].Key = pair.Kids[0].Text
+		}
+	}
+}
+
+// skip goes past one cell of each leaf beneath c.
+func (a *assembler) skip(c *Column) {
+	for i := c.first; i <= c.last; i++ {
+		leaf := &a.leaves[i]
+		if leaf.at < leaf.count && leaf.level() == int(leaf.def) {
+			leaf.value++
+		}
+		leaf.at++
+	}
+}

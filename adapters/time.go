@@ -16,7 +16,11 @@ import (
 //	2024-05-01 08:20   2024-05-01   20240501   20240501082005   2024/5/1 8:20   2024-05-01 10:20 CEST
 //	5/1/2024 8:20   5/1/24, 8:20:05 AM   01.05.2024 08:20   01-05-2024 08:20
 //	May 1, 2024, 8:20 AM   1 May 2024 08:20   Wed, 01 May 2024 08:20:00 GMT
+//	01-MAY-24 08.20.00.000000 AM   2024年5月1日 8:20
 //	1714551600   1714551600.5   1714551600000   1714551600000000   1714551600000000000
+//
+// Quotes around a time, and the apostrophe with which spreadsheets keep a text, are
+// no part of it.
 //
 // A number is a count of seconds, milliseconds, microseconds or nanoseconds
 // since 1970, whichever makes it a time between 1990 and 2100. The zero Times
@@ -45,11 +49,11 @@ func (t *Times) Parse(s string) (pipeline.Micros, bool) {
 // 01.05.2024, May 1, 2024, 20240501, or a spreadsheet's 45413.
 func IsDay(s string) bool {
 	digits, points := 0, 0
-	for _, c := range []byte(s) {
+	for i, c := range []byte(s) {
 		switch {
 		case c == ':':
 			return false
-		case c == '.':
+		case c == '.' || c == ',' && i == 5 && digits == 5: // a serial day's
 			points++
 		case isDigit(c):
 			digits++
@@ -196,6 +200,9 @@ func (t *Times) parseFree(s string) (pipeline.Micros, bool) {
 		return 0, false
 	}
 	s = plainSpaces(s)
+	if s != "" && (s[0] == '\'' || s[0] == '"') {
+		return t.Parse(strings.TrimSuffix(s[1:], s[:1]))
+	}
 	if at, isNumber := t.number(s); isNumber {
 		return at, at != 0
 	}
@@ -242,11 +249,12 @@ func yearBeforeTime(s string) string {
 }
 
 // plainSpaces replaces the spaces that languages' own formats have: JavaScript
-// writes a narrow one before AM and PM.
+// writes a narrow one before AM and PM. The characters that stand behind year,
+// month and day in Chinese and Japanese become hyphens.
 func plainSpaces(s string) string {
 	for i := range len(s) {
 		if s[i] >= 0x80 {
-			s = strings.NewReplacer("\u00a0", " ", "\u202f", " ", "\u2009", " ", "\u200e", "").Replace(s)
+			s = strings.NewReplacer("\u00a0", " ", "\u202f", " ", "\u2009", " ", "\u200e", "", "年", "-", "月", "-", "日", " ").Replace(s)
 			break
 		}
 	}
@@ -263,6 +271,10 @@ var (
 // whether s is written as a number at all. A number that is no time is 0.
 func (t *Times) number(s string) (at pipeline.Micros, isNumber bool) {
 	whole, parts, _ := strings.Cut(s, ".")
+	if t.Serials && len(s) > 6 && s[5] == ',' { // a spreadsheet's decimal comma
+		whole, parts = s[:5], s[6:]
+		s = whole + "." + parts
+	}
 	if whole == "" || strings.Trim(whole, "0123456789") != "" || strings.Trim(parts, "0123456789") != "" {
 		return 0, false
 	}
@@ -488,15 +500,16 @@ func (c *clock) cutTime(s string) (rest string, ok bool) {
 		c.hour, c.minute, c.second = hour/10000, hour/100%100, hour%100
 		return s, true
 	}
-	if digits > 2 || s == "" || s[0] != ':' {
+	if digits > 2 || s == "" || s[0] != ':' && s[0] != '.' { // Oracle and Finns write points
 		return s, false
 	}
+	separator := s[0]
 	minute, digits, s := cutNumber(s[1:])
 	if digits != 2 {
 		return s, false
 	}
 	c.hour, c.minute = hour, minute
-	if s != "" && s[0] == ':' {
+	if s != "" && s[0] == separator {
 		if c.second, digits, s = cutNumber(s[1:]); digits != 2 {
 			return s, false
 		}

@@ -365,6 +365,35 @@ var picky = pipeline.Target{Refuses: func(ev *pipeline.Event) string {
 	return ""
 }}
 
+// TestVerifyFindsStrangeHosts gives visits of a page to a host that no page has.
+func TestVerifyFindsStrangeHosts(t *testing.T) {
+	s := newSite(1, firstDay, 3, 30)
+	moved := pipeline.Target{Adapts: func(ev *pipeline.Event) string {
+		if ev.Path != "/pricing" {
+			return ""
+		}
+		ev.Hostname = "other.example"
+		return "test"
+	}}
+	for _, c := range []struct {
+		target pipeline.Target
+		holds  bool
+	}{{pipeline.Target{}, true}, {moved, false}} {
+		r, err := open(t, bytes.NewReader(s.archive(s.sums())), adapters.Options{}, "-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := r.Verify(t.Context(), pipeline.Translation{Normalizer: normalizer, Target: c.target}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := slices.IndexFunc(v.Guarantees, func(g recount.Guarantee) bool { return g.Table == "hosts of no page" })
+		if at < 0 && !c.holds || at >= 0 && v.Guarantees[at].Holds != c.holds {
+			t.Errorf("hosts of no page: %d of %+v, want %t", at, v.Guarantees, c.holds)
+		}
+	}
+}
+
 // TestSubsets reads parts of an export: the day's totals hold.
 func TestSubsets(t *testing.T) {
 	s := newSite(2, firstDay, 6, 40)

@@ -223,9 +223,18 @@ func (e *Export) normalizer(site string, now time.Time) pipeline.Normalizer {
 	}
 }
 
-// open opens what the inputs were recognized as, which may read all of them.
+// open opens what the inputs were recognized as, which may read all of them. Where
+// JSON turns out to have members that none of the first records had, it is opened
+// again with these.
 func (e *Export) open(ctx context.Context, opt adapters.Options) (reading *adapters.Reading, err error) {
 	err = e.during("surveying", func() (err error) {
+		known := e.inputs.Learned()
+		if reading, err = e.match.Open(ctx, opt); err != nil || e.inputs.Learned() == known {
+			return err
+		}
+		if err := reading.Source.Close(); err != nil {
+			return err
+		}
 		reading, err = e.match.Open(ctx, opt)
 		return err
 	})

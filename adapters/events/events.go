@@ -92,12 +92,28 @@ func isEvents(t *rows.Table) bool {
 		(t.Column("kind") >= 0 || t.Column("path") >= 0 || t.Column("name") >= 0) && known*2 > len(t.Columns)
 }
 
-var columns = pipeline.Columns()
+var (
+	columns = pipeline.Columns()
+	names   = namesOf(columns)
+)
+
+func namesOf(columns []pipeline.Column) []string {
+	var names []string
+	for _, c := range columns {
+		if names = append(names, c.Name); c.Object != nil {
+			names = append(names, c.JSONKeys())
+		}
+	}
+	return names
+}
 
 func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*adapters.Reading, error) {
 	src := &source{times: adapters.Times{Zone: opt.Location()}}
 	var notes []string
 	for _, in := range inputs {
+		if in.Format() == input.JSON { // records at the beginning may lack some
+			in.Learn(names...)
+		}
 		found, err := rows.Find(ctx, in)
 		if err != nil {
 			return nil, err
@@ -118,16 +134,12 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*ad
 	}
 	facts := func(ctx context.Context, yield func(*recount.Fact) error) error { return tell(ctx, inputs, opt, yield) }
 	return &adapters.Reading{
-		Source: src, Shape: "hopper's table of events", Schema: fmt.Sprintf("%d columns, version %d", len(src.List[0].Columns), pipeline.TableVersion),
+		Source: src, Shape: "hopper's table of events", Schema: fmt.Sprintf("version %d", pipeline.TableVersion),
 		Notes: notes, Facts: facts, Verify: adapters.VerifyRows(src, opt, facts),
 	}, nil
 }
 
-func isColumn(name string) bool {
-	return slices.ContainsFunc(columns, func(c pipeline.Column) bool {
-		return c.Name == name || c.Object != nil && c.JSONKeys() == name
-	})
-}
+func isColumn(name string) bool { return slices.Contains(names, name) }
 
 func unknownOf(t *rows.Table) []string {
 	var unknown []string

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -59,7 +60,8 @@ type Input struct {
 	read atomic.Int64 // bytes of the contents read since the latest Open
 
 	mu      sync.Mutex
-	head    []byte // nil where it is not kept
+	members []string // see Learn
+	head    []byte   // nil where it is not kept
 	stream  *stream
 	spooled *spooled
 }
@@ -91,6 +93,32 @@ func (in *Input) Share(list []string) []string {
 	}
 	in.shared.lists[key] = list
 	return list
+}
+
+// maxMembers is how many members are remembered: names can be data.
+const maxMembers = 1000
+
+// Learn remembers names of members that records have and that none at the
+// beginning of the input had.
+func (in *Input) Learn(names ...string) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	all := slices.Clone(in.members)
+	for _, name := range names {
+		if at, known := slices.BinarySearch(all, name); !known && len(all) < maxMembers {
+			all = slices.Insert(all, at, strings.Clone(name))
+		}
+	}
+	if len(all) > len(in.members) {
+		in.members = in.Share(all)
+	}
+}
+
+// Learned returns what was given to Learn, sorted.
+func (in *Input) Learned() []string {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.members
 }
 
 // keptHead is the beginning of an input's content.

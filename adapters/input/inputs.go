@@ -51,6 +51,14 @@ func Open(ctx context.Context, args []string, stdin io.Reader, tempDir string, s
 	return ins, nil
 }
 
+// Learned returns how many members the inputs have learned, see [Input.Learn].
+func (ins *Inputs) Learned() (n int) {
+	for _, in := range ins.Files {
+		n += len(in.Learned())
+	}
+	return n
+}
+
 func (ins *Inputs) add(ctx context.Context, arg string, stdin io.Reader) error {
 	if arg == "-" {
 		return ins.addStdin(ctx, stdin)

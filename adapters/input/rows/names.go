@@ -176,8 +176,10 @@ func (t *Table) Resolve(name string, index int) {
 	t.Columns[index] = name
 }
 
-// late are members of JSON records that none at the beginning had.
+// late are members of JSON records that none at the beginning had. The input
+// remembers them, so that they are columns where its tables are found again.
 type late struct {
+	in    *input.Input
 	mu    sync.Mutex
 	names map[string]int64
 }
@@ -186,6 +188,7 @@ func (l *late) add(names map[string]int64) {
 	if len(names) == 0 {
 		return
 	}
+	l.in.Learn(slices.Collect(maps.Keys(names))...)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.names == nil {

@@ -85,7 +85,7 @@ func FindAmong(ctx context.Context, in *input.Input, inputs []*input.Input) ([]*
 		if err != nil {
 			return nil, err
 		}
-		t := newTable(in, found.Columns)
+		t := newTable(in, withLearned(in, found))
 		t.Name, t.records = nameOf(in), found
 		return []*Table{t}, t.findTypes(ctx)
 	}
@@ -166,6 +166,21 @@ func schemaBeside(ctx context.Context, t *Table, inputs []*input.Input) ([]strin
 	return nil, nil
 }
 
+// withLearned returns a table's columns and those that came up in rows behind the
+// beginning when it was read before.
+func withLearned(in *input.Input, t *record.Table) []string {
+	columns := t.Columns
+	if in.Format() != input.JSON || t.Lists() {
+		return columns
+	}
+	for _, name := range in.Learned() {
+		if !slices.Contains(columns, name) {
+			columns = append(slices.Clip(columns), name)
+		}
+	}
+	return columns
+}
+
 // isValue reports whether a cell can name no column.
 func isValue(cell string) bool { return cell == "" || cell == `\N` || '0' <= cell[0] && cell[0] <= '9' }
 
@@ -175,7 +190,7 @@ func newTable(in *input.Input, header []string) *Table {
 	for i, name := range header {
 		columns[i] = Name(unquoted(name[len(table):]))
 	}
-	return &Table{Input: in, Header: header, Columns: in.Share(columns), late: new(late)}
+	return &Table{Input: in, Header: header, Columns: in.Share(columns), late: &late{in: in}}
 }
 
 func nameOf(in *input.Input) string { return strings.TrimSuffix(in.Base, path.Ext(in.Base)) }

@@ -23,7 +23,7 @@ func mayEnvelop(names []string) bool {
 	has := func(name string) bool {
 		return slices.ContainsFunc(names, func(s string) bool { return strings.EqualFold(s, name) })
 	}
-	return has(airbyteData) || has("type") || len(names) == 1 || has("dimensions") && has("metrics")
+	return has(airbyteData) || has("type") || has("json") || len(names) == 1 || has("dimensions") && has("metrics")
 }
 
 // unwrapped returns the row that a record wraps, with the name of the stream that
@@ -49,6 +49,9 @@ func unwrapped(root *record.Value) (row *record.Value, stream string) {
 	if dimensions, metrics := root.Get("dimensions"), root.Get("metrics"); objectOf(dimensions) != nil && objectOf(metrics) != nil {
 		both := record.Value{Kind: record.Object, Kids: slices.Concat(objectOf(dimensions).Kids, objectOf(metrics).Kids)}
 		return &both, ""
+	}
+	if inner := root.Get("json"); inner != nil && inner.Kind == record.Object { // an item of n8n
+		return inner, ""
 	}
 	if len(root.Kids) == 1 && objectOf(&root.Kids[0]) != nil {
 		return objectOf(&root.Kids[0]), ""

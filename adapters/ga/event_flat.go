@@ -244,9 +244,20 @@ func eventColumns(has func(string) bool) bool {
 func (f *flatTable) fill(r *row, cells []string) {
 	for i, text := range cells {
 		if text != "" {
+			if text[0] == '"' {
+				text = unquoted(text)
+			}
 			f.setters[i](r, text)
 		}
 	}
+}
+
+// unquoted returns text that a warehouse wrote as a string of JSON's.
+func unquoted(text string) string {
+	if v, err := record.Parse(text); err == nil && v.Kind == record.Text {
+		return v.Text
+	}
+	return text
 }
 
 // flatReader reads a table with one row an event.

@@ -25,7 +25,7 @@ var (
 	paramIntegers = []string{"event_params_value_int_value", "value_int_value", "int_value", "param_int_value"}
 	paramFloats   = []string{"event_params_value_float_value", "value_float_value", "float_value", "param_float_value"}
 	paramDoubles  = []string{"event_params_value_double_value", "value_double_value", "double_value", "param_double_value"}
-	paramValues   = []string{"event_params_value", "params_value", "param_value"}
+	paramValues   = []string{"event_params_value", "params_value", "param_value", "value"}
 )
 
 // findParamColumns returns which of the names are a parameter's, or nil where
@@ -166,6 +166,16 @@ func sameEvent(a, b *row) bool {
 	return a.time == b.time && a.name == b.name && a.pseudo == b.pseudo && a.user == b.user && a.bundle == b.bundle && a.index == b.index
 }
 
+// value sets the parameter's value of a cell, in which warehouses that flatten
+// lists write it as JSON.
+func (p *param) value(text string) {
+	if v, ok := parseNested(text); ok && v.Kind == record.Object {
+		p.text, p.isNumber = paramValue(v)
+		return
+	}
+	p.text, p.isNumber = text, text != "" && looksNumber(p.key, text)
+}
+
 // tableParams reads delimited text.
 type tableParams struct {
 	*rows.Reader
@@ -195,9 +205,7 @@ func (t *tableParams) next(ctx context.Context, yield func(param)) error {
 		t.flat.fill(&p.event, rec.Cells)
 		p.key = cell(columns.key)
 		if p.text = cell(columns.text); p.text == "" {
-			if p.text = cell(columns.value); p.text != "" {
-				p.isNumber = looksNumber(p.key, p.text)
-			}
+			p.value(cell(columns.value))
 		}
 		for _, i := range [...]int{columns.integer, columns.float, columns.double} {
 			if p.text == "" {

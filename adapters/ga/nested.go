@@ -108,9 +108,10 @@ func quotePython(b *strings.Builder, s string, i int) int {
 	return i + 1
 }
 
-// fromPresto opens what Presto, Trino and Athena write of rows: [{key=page_title,
-// value={string_value=Menu, int_value=null}}]. Text is not quoted: it ends where
-// the next member, or the record, does.
+// fromPresto opens what Presto, Trino and Athena write of rows, and DuckDB of
+// structs: [{key=page_title, value={string_value=Menu, int_value=null}}] and
+// [{'key': page_title, 'value': {'string_value': Menu, 'int_value': NULL}}]. Text
+// is mostly not quoted: it ends where the next member, or the record, does.
 func fromPresto(s string) (*record.Value, bool) {
 	const deepest = 8
 	p := &prestoReader{text: s}
@@ -121,8 +122,8 @@ func fromPresto(s string) (*record.Value, bool) {
 type prestoReader struct{ text string }
 
 var (
-	prestoMember = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)=`)
-	prestoEnd    = regexp.MustCompile(`, [A-Za-z_][A-Za-z0-9_]*=|}(?:, \{|, [A-Za-z_][A-Za-z0-9_]*=|}|\]|$)|\]$`)
+	prestoMember = regexp.MustCompile(`^'?([A-Za-z_][A-Za-z0-9_]*)(?:=|': )`)
+	prestoEnd    = regexp.MustCompile(`, '?[A-Za-z_][A-Za-z0-9_]*(?:=|': )|}(?:, \{|, '?[A-Za-z_][A-Za-z0-9_]*(?:=|': )|}|\]|$)|\]$`)
 )
 
 func (p *prestoReader) skip(s string) bool {
@@ -170,8 +171,11 @@ func (p *prestoReader) value(deep int) (*record.Value, bool) {
 	}
 	text := p.text[:end[0]]
 	p.text = p.text[end[0]:]
-	if text == "null" {
+	switch {
+	case text == "null", text == "NULL":
 		return &record.Value{Kind: record.Null}, true
+	case len(text) > 1 && text[0] == '\'' && text[len(text)-1] == '\'': // DuckDB quotes text with signs in it
+		text = strings.ReplaceAll(text[1:len(text)-1], `\'`, "'")
 	}
 	return &record.Value{Kind: record.Text, Text: text}, true
 }

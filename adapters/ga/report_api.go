@@ -29,6 +29,7 @@ func isAPI(head []byte) bool {
 type apiReader struct {
 	in     *input.Input
 	number int64
+	within span // of the request that stands beside an answer
 	tables []*reportTable
 }
 
@@ -72,10 +73,12 @@ func (r *apiReader) read(v *record.Value) {
 		return
 	}
 	if inner := member(v, "reports", "pivotReports", "pivot_reports", "response", "result", "body"); inner != nil {
+		r.within = requested(v.Get("request"))
 		r.read(inner)
+		r.within = span{}
 		return
 	}
-	t := &reportTable{in: r.in}
+	t := &reportTable{in: r.in, within: r.within}
 	var total int64
 	switch {
 	case v.Get("columnHeader") != nil:
@@ -96,6 +99,20 @@ func (r *apiReader) read(v *record.Value) {
 	}
 	t.answered = total
 	r.tables = append(r.tables, t)
+}
+
+// requested returns the range that a request asks for, where it is one.
+func requested(request *record.Value) span {
+	ranges := member(request, "dateRanges", "date_ranges").Elements()
+	if len(ranges) != 1 {
+		return span{}
+	}
+	from, err1 := time.Parse(time.DateOnly, member(&ranges[0], "startDate", "start_date").String())
+	to, err2 := time.Parse(time.DateOnly, member(&ranges[0], "endDate", "end_date").String())
+	if err1 != nil || err2 != nil || to.Before(from) {
+		return span{}
+	}
+	return span{from, to}
 }
 
 // isContinuedBy reports whether other can be a further page of the answer.

@@ -2,9 +2,11 @@ package ga
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"hopper/adapters"
 	"hopper/adapters/input"
@@ -44,6 +46,9 @@ func (t *reportTable) spanOf() (func(*reportRow) (span, bool), error) {
 	if find := t.calendar(); find != nil {
 		return find, nil
 	}
+	if t.has(byStart) && t.has(byEnd) {
+		return t.fromStartToEnd, nil
+	}
 	for _, f := range [...]field{byNthDay, byNthWeek, byNthMonth, byNthYear} {
 		if find, ok := t.nth(f); ok {
 			return find, nil
@@ -53,6 +58,30 @@ func (t *reportTable) spanOf() (func(*reportRow) (span, bool), error) {
 		return nil, nil
 	}
 	return func(*reportRow) (span, bool) { return t.within, true }, nil
+}
+
+// fromStartToEnd reads columns of the first and the last day.
+func (t *reportTable) fromStartToEnd(row *reportRow) (span, bool) {
+	var times adapters.Times
+	from, ok1 := dayOf(t.text(row, byStart), &times)
+	to, ok2 := dayOf(t.text(row, byEnd), &times)
+	return span{from, to}, ok1 && ok2 && !to.Before(from)
+}
+
+// findStartAndEnd takes the days of each row from columns of the first and the
+// last, where no other column says them.
+func (t *reportTable) findStartAndEnd() {
+	if slices.ContainsFunc(t.fields, field.ofTime) {
+		return
+	}
+	for i, title := range t.titles {
+		switch spelling(title) {
+		case "startdate", "reportstartdate":
+			t.fields[i] = byStart
+		case "enddate", "reportenddate":
+			t.fields[i] = byEnd
+		}
+	}
 }
 
 // nth reads a column that numbers the days, weeks, months or years of the
@@ -137,25 +166,69 @@ func (t *reportTable) calendar() func(*reportRow) (span, bool) {
 				return r
 			}, t.text(row, f))
 		}
-		year, month, day := digits(byYear), digits(byMonth), digits(byDay)
+		year, day := digits(byYear), digits(byDay)
 		week := digits(byYearWeek)
 		if n, err := strconv.Atoi(week); err == nil && n <= 54 && len(year) == 4 {
 			week = fmt.Sprintf("%s%02d", year, n)
 		}
-		if len(week) == 6 && month == "" {
+		if len(week) == 6 && !t.has(byMonth) {
 			return t.weekSpan(week)
 		}
-		if both := digits(byYearMonth); len(both) == 6 {
-			year, month = both[:4], both[4:]
-		} else if len(month) == 6 {
-			year, month = month[:4], month[4:]
+		month := ""
+		for _, f := range [...]field{byMonth, byYearMonth} {
+			if y, m := monthOf(t.text(row, f)); m != "" {
+				month = m
+				if y != "" {
+					year = y
+				}
+			}
 		}
 		return t.calendarSpan(year, month, day)
 	}
 }
 
 func (t *reportTable) monthsHaveYears() bool {
-	return len(t.rows) > 0 && len(strings.Trim(t.text(&t.rows[0], byMonth), "0123456789")) == 0 && len(t.text(&t.rows[0], byMonth)) == 6
+	for i := range t.rows {
+		if s := t.text(&t.rows[i], byMonth); s != "" && !isTotal(s) {
+			year, _ := monthOf(s)
+			return year != ""
+		}
+	}
+	return false
+}
+
+// monthOf returns the numbers of the year and the month that text names: 202401,
+// 2024-01, 2024|01, 01/2024, 2024-01-01, Jan 2024, 2024年1月, January. Empty is not
+// told.
+func monthOf(s string) (year, month string) {
+	isDigit := func(r rune) bool { return r >= '0' && r <= '9' }
+	var small []string
+	for _, number := range strings.FieldsFunc(s, func(r rune) bool { return !isDigit(r) }) {
+		switch len(number) {
+		case 6, 8:
+			return number[:4], number[4:6]
+		case 4:
+			if year == "" {
+				year = number
+			}
+		case 1, 2:
+			small = append(small, number)
+		}
+	}
+	for _, word := range strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) }) {
+		if name := monthNamed(word); name != "" && !strings.ContainsAny(word, "年月년월") {
+			if at, err := time.Parse("Jan", name); err == nil {
+				return year, strconv.Itoa(int(at.Month()))
+			}
+		}
+	}
+	switch {
+	case len(small) == 0:
+		return year, ""
+	case len(small) > 1 && strings.Trim(small[0], "0") == "1" && strings.HasSuffix(s, year): // 01/02/2024: a month's first day
+		return year, small[1]
+	}
+	return year, small[0]
 }
 
 func (t *reportTable) calendarSpan(year, month, day string) (span, bool) {
@@ -237,8 +310,13 @@ func (t *reportTable) dateColumn(f field) (func(*reportRow) (span, bool), error)
 		t.dateNote = fmt.Sprintf("%s: dates such as %s are read as %s.", t.in.Name, first, map[adapters.DateOrder]string{
 			adapters.MonthFirst: "month/day/year", adapters.DayFirst: "day/month/year"}[times.Order])
 	}
+	later := 0
+	if f == byDate && t.isEvening(column, &times) {
+		later = 1
+	}
 	find := func(row *reportRow) (span, bool) {
 		day, ok := dayOf(cell(row.cells, column), &times)
+		day = day.AddDate(0, 0, later)
 		if !ok && !t.within.isZero() { // Mar 11, without its year
 			for year := t.within.from.Year(); !ok && year <= t.within.to.Year(); year++ {
 				day, ok = dayOf(fmt.Sprintf("%s, %d", cell(row.cells, column), year), &times)
@@ -259,6 +337,29 @@ func (t *reportTable) dateColumn(f field) (func(*reportRow) (span, bool), error)
 			Err: fmt.Errorf("dates such as %q are in no form that is known; expected 20240131 or 2024-01-31", first)}
 	}
 	return find, nil
+}
+
+// isEvening reports whether a column's dates are hours of the evening in UTC: the
+// midnights of a zone to the east, with one hour between summer and winter.
+func (t *reportTable) isEvening(column int, times *adapters.Times) bool {
+	first, last := 24*time.Hour, time.Duration(0)
+	for i := range t.rows {
+		row := &t.rows[i]
+		s := cell(row.cells, column)
+		if row.omit != "" || row.reject != "" || s == "" {
+			continue
+		}
+		at, ok := times.Parse(englishDate(s))
+		if !ok {
+			return false
+		}
+		of := at.Time().UTC().Sub(at.Time().UTC().Truncate(24 * time.Hour))
+		if of < 12*time.Hour || of%(15*time.Minute) != 0 {
+			return false
+		}
+		first, last = min(first, of), max(last, of)
+	}
+	return last > 0 && last-first <= time.Hour
 }
 
 // dayOf reads a date, with or without the time of day, which is in the

@@ -30,6 +30,8 @@ const (
 	byYearMonth field = "yearmonth"
 	byYearWeek  field = "yearweek"
 	byHour      field = "hour"
+	byStart     field = "start"
+	byEnd       field = "end"
 	// Where on the site.
 	byPage     field = "page"
 	byLocation field = "location"
@@ -121,7 +123,7 @@ func (f field) ofVisit() bool {
 // ofTime reports whether the field says when a row's numbers happened.
 func (f field) ofTime() bool {
 	switch f {
-	case byDate, byDateHour, byDayIndex, byNthDay, byNthWeek, byNthMonth, byNthYear, byYear, byMonth, byDay, byYearMonth, byYearWeek:
+	case byDate, byDateHour, byDayIndex, byNthDay, byNthWeek, byNthMonth, byNthYear, byYear, byMonth, byDay, byYearMonth, byYearWeek, byStart, byEnd:
 		return true
 	}
 	return false

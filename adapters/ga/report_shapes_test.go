@@ -1,10 +1,13 @@
 package ga
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
 	"hopper/adapters"
+	"hopper/pipeline"
 )
 
 // shapeCounts are what is counted of a report's events.
@@ -77,5 +80,49 @@ func TestRowsThatContradict(t *testing.T) {
 	err := openError(t, "Date,Sessions,Total users\n20240101,10,8\n20240102,5,5\n20240101,12,9\n")
 	if err == nil || !strings.Contains(err.Error(), "rows 2 and 4") {
 		t.Error(err)
+	}
+}
+
+// TestDatesAsToolsWriteThem reads days, and months of a day each, in the forms
+// that have no zone, no day or no year of their own.
+func TestDatesAsToolsWriteThem(t *testing.T) {
+	for content, want := range map[string]string{
+		"date,sessions,totalUsers\n2024-03-10T23:00:00.000Z,10,8\n2024-03-31T22:00:00.000Z,5,5\n": "2024-03-11 2024-04-01", // midnights in Berlin
+		"date,sessions,totalUsers\n2024-03-11T05:00:00.000Z,10,8\n2024-03-12T04:00:00.000Z,5,5\n": "2024-03-11 2024-03-12", // in New York
+		"date,sessions,totalUsers\n2024-03-11T00:00:00+01:00,10,8\n":                              "2024-03-11",
+		"start_date,end_date,sessions,totalUsers\n2024-03-11,2024-03-11,10,8\n":                   "2024-03-11",
+		"Year & week (ISO),Sessions,Users\n2024|11,7,7\n":                                         "2024-03-11 2024-03-17",
+		"month,sessions,totalUsers\n2024-02,29,29\n":                                              "2024-02-01 2024-02-29",
+		"month,sessions,totalUsers\n2024-02-01,29,29\n":                                           "2024-02-01 2024-02-29",
+		"Month,Sessions,Total users\nFeb 2024,29,29\n":                                            "2024-02-01 2024-02-29",
+		"Year & month,Sessions,Users\n2024|02,29,29\n":                                            "2024-02-01 2024-02-29",
+		"Monat;Sitzungen;Nutzer insgesamt\n02/2024;29;29\n":                                       "2024-02-01 2024-02-29",
+		"月,セッション,総ユーザー数\n2024年2月,29,29\n":                                                         "2024-02-01 2024-02-29",
+		"Year,Month,Sessions,Total users\n2024,February,29,29\n":                                  "2024-02-01 2024-02-29",
+		`[{"json":{"date":"20240311","sessions":"10","totalUsers":"8"},"pairedItem":0}]`:          "2024-03-11",
+		`{"request":{"dateRanges":[{"startDate":"2024-03-11","endDate":"2024-03-20"}]},"response":{"dimensionHeaders":[{"name":"nthDay"}],"metricHeaders":[{"name":"sessions"}],"rows":[{"dimensionValues":[{"value":"0001"}],"metricValues":[{"value":"10"}]}]}}`: "2024-03-12",
+	} {
+		name := "r.csv"
+		if strings.ContainsAny(content[:1], "[{") {
+			name = "r.json"
+		}
+		events, _, _ := read(t, adapters.Options{}, write(t, name, content))
+		days := slices.Sorted(maps.Keys(recountDays(events)))
+		got := strings.Join(slices.Compact([]string{days[0], days[len(days)-1]}), " ")
+		expect(t, content, got, want)
+	}
+}
+
+// TestRecordsAsWarehousesWriteThem opens lists in the notations that are no JSON.
+func TestRecordsAsWarehousesWriteThem(t *testing.T) {
+	for name, content := range map[string]string{
+		"DuckDB":    `event_timestamp,event_name,user_pseudo_id,event_params` + "\n" + `1710318000000000,page_view,7,"[{'key': page_location, 'value': {'string_value': https://bakery.example/a, 'int_value': NULL}}, {'key': page_title, 'value': {'string_value': 'Bread, fresh', 'int_value': NULL}}]"` + "\n",
+		"Snowflake": "EVENT_TIMESTAMP,EVENT_NAME,USER_PSEUDO_ID,KEY,VALUE\n" + `1710318000000000,page_view,7,page_location,"{""string_value"":""https://bakery.example/a""}"` + "\n" + `1710318000000000,page_view,7,page_title,"{""string_value"":""Bread, fresh""}"` + "\n",
+		"variants":  "EVENT_TIMESTAMP,EVENT_NAME,USER_PSEUDO_ID,PAGE_LOCATION,PAGE_TITLE\n" + `1710318000000000,"""page_view""",7,"""https://bakery.example/a""","""Bread, fresh"""` + "\n",
+	} {
+		events, _, _ := read(t, adapters.Options{}, write(t, "events.csv", content))
+		if len(events) != 1 || events[0].Path != "/a" || events[0].Title != "Bread, fresh" || events[0].Kind != pipeline.Pageview {
+			t.Errorf("%s: %+v", name, events)
+		}
 	}
 }

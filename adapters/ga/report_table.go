@@ -181,6 +181,7 @@ func (t *reportTable) prepare() error {
 		}
 	}
 	t.daysOfMonth()
+	t.findStartAndEnd()
 	t.guessFields()
 	t.learn()
 	t.checkCells()
@@ -503,12 +504,47 @@ func isLoadTime(title string) bool {
 	return false
 }
 
+// A repeat is a row that has the days and values of an earlier one.
+type repeat struct {
+	earlier, row *reportRow
+	same         bool // all numbers are
+	apart        bool // rows of other days stand between them
+}
+
+// repeatsOf returns a table's repeats, by the columns of its dimensions, and
+// how many rows were looked at.
+func (t *reportTable) repeatsOf(dims, counts []int) (list []repeat, rows int) {
+	type place struct {
+		row *reportRow
+		run int // of rows of the same days
+	}
+	seen := make(map[string]place, len(t.rows))
+	run, last := 0, span{}
+	for i := range t.rows {
+		row := &t.rows[i]
+		if row.omit != "" || row.reject != "" {
+			continue
+		}
+		if rows++; row.span != last {
+			run, last = run+1, row.span
+		}
+		key := rawKey(row, dims)
+		if p, known := seen[key]; known {
+			list = append(list, repeat{p.row, row, rawKey(p.row, counts) == rawKey(row, counts), p.run != run})
+			continue
+		}
+		seen[key] = place{row, run}
+	}
+	return list, rows
+}
+
 // leaveRepeats leaves out rows that are there twice, as connectors that fetch days
 // again and files that were put together have them. Of rows with other numbers
 // the one that was loaded last is read; where nothing says which that is, none.
+// Rows of a day that stand together are parts of what somebody has grouped.
 func (t *reportTable) leaveRepeats() {
 	var dims, counts []int
-	loaded := -1
+	loaded, onlyTime := -1, true
 	for i, f := range t.fields {
 		switch {
 		case isLoadTime(t.titles[i]):
@@ -516,46 +552,55 @@ func (t *reportTable) leaveRepeats() {
 		case f.isMetric() && f != unknownMetric:
 			counts = append(counts, i)
 		case !f.isMetric() && !strings.HasPrefix(t.titles[i], "_"):
-			dims = append(dims, i)
+			dims, onlyTime = append(dims, i), onlyTime && (f == "" || f.ofTime())
 		}
 	}
-	kept, times := make(map[string]*reportRow, len(t.rows)), adapters.Times{}
+	list, rows := t.repeatsOf(dims, counts)
+	if loaded >= 0 {
+		t.keepLatest(list, dims, loaded)
+		return
+	}
+	apart := func(r repeat) bool { return r.apart || onlyTime }
+	unclear := slices.DeleteFunc(slices.Clone(list), func(r repeat) bool { return r.same })
+	switch {
+	case len(unclear) > 0 && !slices.ContainsFunc(list, apart):
+		t.warn("has %d rows with the days and values of another one; they are added up", len(list))
+	case len(unclear)*100 > rows: // fewer can be two names that a spreadsheet made one
+		t.unread = fmt.Sprintf("rows %d and %d are of the same days and values and have different numbers, and nothing says which are right: leave one of them out, or export the report again", unclear[0].earlier.number, unclear[0].row.number)
+	default:
+		for _, r := range list {
+			if r.same {
+				r.row.omit = omitRepeat
+			}
+		}
+	}
+}
+
+// keepLatest leaves out all but the row that was loaded last of those that are
+// of the same.
+func (t *reportTable) keepLatest(list []repeat, dims []int, loaded int) {
+	var times adapters.Times
 	after := func(a, b *reportRow) bool {
 		x, y := cell(a.cells, loaded), cell(b.cells, loaded)
-		if p, ok := times.Parse(x); ok {
-			if q, ok := times.Parse(y); ok {
-				return p > q
-			}
+		p, ok1 := times.Parse(x)
+		q, ok2 := times.Parse(y)
+		if ok1 && ok2 {
+			return p > q
 		}
 		return x > y
 	}
-	unclear, rows := 0, 0
-	var first, second *reportRow
-	for i := range t.rows {
-		row := &t.rows[i]
-		if row.omit != "" || row.reject != "" {
-			continue
+	kept := make(map[string]*reportRow, len(list))
+	for _, r := range list {
+		key := rawKey(r.row, dims)
+		earlier := kept[key]
+		if earlier == nil {
+			earlier = r.earlier
 		}
-		rows++
-		key := rawKey(row, dims)
-		switch earlier := kept[key]; {
-		case earlier == nil:
-			kept[key] = row
-		case rawKey(earlier, counts) == rawKey(row, counts):
-			row.omit = omitRepeat
-		case loaded < 0:
-			if unclear++; first == nil {
-				first, second = earlier, row
-			}
-		case after(row, earlier):
-			earlier.omit, kept[key] = omitOlder, row
-		default:
-			row.omit = omitOlder
+		if kept[key] = earlier; after(r.row, earlier) {
+			earlier.omit, kept[key] = omitOlder, r.row
+		} else {
+			r.row.omit = omitOlder
 		}
-	}
-	// Few can be two names that a spreadsheet made one.
-	if unclear*100 > rows {
-		t.unread = fmt.Sprintf("rows %d and %d are of the same days and values and have different numbers, and nothing says which are right: leave one of them out, or export the report again", first.number, second.number)
 	}
 }
 

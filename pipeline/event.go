@@ -137,6 +137,11 @@ type Event struct {
 	// the cells of package rows are, and what is cut from them at characters.
 	ValidUTF8 bool
 
+	// ClientMemo is of browser, system, device and screen, with versions, and
+	// PlaceMemo of language, country, region and city. Normalization sets them;
+	// nil is none.
+	ClientMemo, PlaceMemo *Memo
+
 	Origin Origin
 	// Raw is the record as read, for the rejects file. It may be empty.
 	Raw string

@@ -11,8 +11,6 @@ import (
 
 	"github.com/google/uuid"
 	"golang.org/x/net/idna"
-
-	"hopper/pipeline/places"
 )
 
 // A Normalizer brings events into the forms that [Event] names, so that
@@ -71,7 +69,7 @@ const (
 type outcome struct{ reject, omit string }
 
 // normalize brings ev into form and cuts it to l. What known holds is not worked out anew.
-func (n *Normalizer) normalize(ev *Event, l *Limits, repaired *Tally, known clients) outcome {
+func (n *Normalizer) normalize(ev *Event, l *Limits, repaired *Tally, known *known) outcome {
 	repair := func(kind string) { repaired.add(kind, ev.Origin) }
 
 	switch {
@@ -117,8 +115,9 @@ func (n *Normalizer) normalize(ev *Event, l *Limits, repaired *Tally, known clie
 		}
 	}
 	n.identity(ev, repair)
-	n.client(ev, repair, known)
-	n.place(ev, repair)
+	known.client(ev, repair)
+	known.place(ev, repair)
+	n.coordinates(ev, repair)
 	n.Privacy.apply(ev, repair)
 	shorten(ev, l, repair)
 	return outcome{}
@@ -369,41 +368,9 @@ func hexDigits(w uint64) (ok, lower bool) {
 	return small|within(w, 'A', 'F') == highs, small == highs
 }
 
-func (n *Normalizer) client(ev *Event, repair func(string), known clients) {
-	known.normalize(ev)
-	if ev.ScreenWidth|ev.ScreenHeight != 0 && (!isScreenSide(ev.ScreenWidth) || !isScreenSide(ev.ScreenHeight)) {
-		ev.ScreenWidth, ev.ScreenHeight = 0, 0
-		repair(RepairScreen)
-	}
-	if ev.Language != "" {
-		tag, ok := places.Language(ev.Language)
-		if !ok {
-			repair(named(RepairLanguage, ev.Language))
-		}
-		ev.Language = tag
-	}
-}
-
 func isScreenSide(pixels int) bool { return pixels >= 1 && pixels <= math.MaxUint16 }
 
-func (n *Normalizer) place(ev *Event, repair func(string)) {
-	if ev.Country != "" {
-		code, ok := places.Country(ev.Country)
-		if !ok {
-			repair(named(RepairCountry, ev.Country))
-		}
-		ev.Country = code
-	}
-	if ev.Region != "" {
-		region := ev.Region
-		code, ok := places.Region(ev.Country, region)
-		ev.Region = code
-		if !ok {
-			repair(named(RepairRegion, region+" ("+ev.Country+")"))
-		} else if ev.Country == "" {
-			ev.Country = code[:len("US")] // an ISO 3166-2 code begins with it
-		}
-	}
+func (n *Normalizer) coordinates(ev *Event, repair func(string)) {
 	lat, lon := ev.Latitude, ev.Longitude
 	if lat.Known || lon.Known {
 		if !(lat.Known && lon.Known && math.Abs(lat.Value) <= 90 && math.Abs(lon.Value) <= 180) {

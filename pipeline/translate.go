@@ -73,9 +73,9 @@ func Translate[T any](
 	type output struct {
 		Collected[T]
 		collector Collector[T]
-		clients   clients
 	}
-	pool := sync.Pool{New: func() any { return &output{collector: collect(), clients: make(clients)} }}
+	pool := sync.Pool{New: func() any { return &output{collector: collect()} }}
+	memory := sync.Pool{New: func() any { return new(known) }}
 	for range from.Chunk {
 		_, err := src.Next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -91,7 +91,9 @@ func Translate[T any](
 			out := pool.Get().(*output)
 			out.Collected = Collected[T]{}
 			out.collector.Begin()
-			err := t.decode(chunk, &out.Stats, &out.Rejects, out.collector.Add, out.clients)
+			remembered := memory.Get().(*known)
+			err := t.decode(chunk, &out.Stats, &out.Rejects, out.collector.Add, remembered)
+			memory.Put(remembered)
 			out.Value = out.collector.Done()
 			return out, err
 		},
@@ -107,7 +109,7 @@ func Translate[T any](
 }
 
 // decode hands the events of a chunk, made ready for the target, to collect.
-func (t *Translation) decode(chunk Chunk, stats *Stats, rejects *[]Reject, collect func(*Event), known clients) error {
+func (t *Translation) decode(chunk Chunk, stats *Stats, rejects *[]Reject, collect func(*Event), known *known) error {
 	emitter := Emitter{stats: stats, rejects: rejects}
 	emitter.event = func(ev *Event) {
 		decided := t.Normalizer.normalize(ev, &t.Target.Limits, &stats.Repaired, known)

@@ -194,7 +194,7 @@ type chunk struct {
 	rejects int
 }
 
-var everything = pipeline.Encode(func(dst []byte, ev *pipeline.Event) []byte { return fmt.Appendf(dst, "%+v\n", *ev) })
+var everything = pipeline.Encode(func(dst []byte, ev *pipeline.Event) []byte { return fmt.Appendf(dst, "%+v\n", ev.Clone()) })
 
 func (e *export) translate(t *testing.T, opt adapters.Options, jobs int, from pipeline.Mark) ([]chunk, pipeline.Stats) {
 	t.Helper()

@@ -480,7 +480,7 @@ func TestBadRowsOfJoinedTables(t *testing.T) {
 }
 
 // printed collects events as text.
-var printed = pipeline.Encode(func(dst []byte, ev *pipeline.Event) []byte { return fmt.Appendf(dst, "%+v\n", *ev) })
+var printed = pipeline.Encode(func(dst []byte, ev *pipeline.Event) []byte { return fmt.Appendf(dst, "%+v\n", ev.Clone()) })
 
 // Several workers give the same events in the same order as one, over many
 // chunks, with all that is joined and derived.

@@ -37,31 +37,13 @@ func (umamiWire) Refuses(ev *pipeline.Event) string {
 
 func (umamiWire) Adapts(*pipeline.Event) string { return "" }
 
-func (umamiWire) Append(dst []byte, ev *pipeline.Event) []byte {
+func (w umamiWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	dst = append(dst, `{"session_id":"`...)
 	dst = appendUUID(dst, ev.Session)
 	dst = append(dst, `","hostname":"`...)
 	dst = appendCut(dst, ev.Hostname, maxUnitsHostname)
-	dst = append(dst, `","browser":"`...)
-	dst = appendCut(dst, ev.Browser, maxUnitsBrowser)
-	dst = append(dst, `","os":"`...)
-	dst = appendCut(dst, ev.OS, maxUnitsOS)
-	if umamiTellsVersion(ev) {
-		dst = append(dst, ' ')
-		dst = append(dst, ev.OSVersion...)
-	}
-	dst = append(dst, `","device":"`...)
-	dst = appendCut(dst, ev.Device, maxUnitsDevice)
-	dst = append(dst, `","screen":"`...)
-	dst = appendScreen(dst, ev)
-	dst = append(dst, `","language":"`...)
-	dst = appendCut(dst, ev.Language, maxUnitsLanguage)
-	dst = append(dst, `","country":"`...)
-	dst = appendCountry(dst, ev.Country)
-	dst = append(dst, `","region":"`...)
-	dst = appendRegion(dst, ev.Region)
-	dst = append(dst, `","city":"`...)
-	dst = appendCut(dst, ev.City, maxUnitsCity)
+	dst = ev.ClientMemo.Append(dst, w, ev, appendUmamiClient)
+	dst = ev.PlaceMemo.Append(dst, w, ev, appendUmamiPlace)
 	dst = append(dst, `","url_path":"`...)
 	dst = appendCut(dst, ev.Path, maxUnitsURL)
 	dst = append(dst, `","url_query":"`...)
@@ -86,6 +68,32 @@ func (umamiWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	dst = append(dst, `","created_at":"`...)
 	dst = appendTime(dst, ev.Time, ' ')
 	return append(dst, `"}`...)
+}
+
+func appendUmamiClient(dst []byte, ev *pipeline.Event) []byte {
+	dst = append(dst, `","browser":"`...)
+	dst = appendCut(dst, ev.Browser, maxUnitsBrowser)
+	dst = append(dst, `","os":"`...)
+	dst = appendCut(dst, ev.OS, maxUnitsOS)
+	if umamiTellsVersion(ev) {
+		dst = append(dst, ' ')
+		dst = append(dst, ev.OSVersion...)
+	}
+	dst = append(dst, `","device":"`...)
+	dst = appendCut(dst, ev.Device, maxUnitsDevice)
+	dst = append(dst, `","screen":"`...)
+	return appendScreen(dst, ev)
+}
+
+func appendUmamiPlace(dst []byte, ev *pipeline.Event) []byte {
+	dst = append(dst, `","language":"`...)
+	dst = appendCut(dst, ev.Language, maxUnitsLanguage)
+	dst = append(dst, `","country":"`...)
+	dst = appendCountry(dst, ev.Country)
+	dst = append(dst, `","region":"`...)
+	dst = appendRegion(dst, ev.Region)
+	dst = append(dst, `","city":"`...)
+	return appendCut(dst, ev.City, maxUnitsCity)
 }
 
 // umamiReferrer splits a referrer as Rybbit joins it: "https://", domain and

@@ -1,11 +1,16 @@
 package umami_test
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"hopper/adapters"
+	"hopper/adapters/input"
+	"hopper/adapters/umami"
+	"hopper/pipeline"
 )
 
 const answerRow = `{"id":"%s","sessionId":"s","visitId":"v","createdAt":"2024-05-01T10:00:00Z","urlPath":"/","urlQuery":"","pageTitle":"","eventType":1}`
@@ -23,6 +28,70 @@ func TestPagesOfAnswers(t *testing.T) {
 		r, err := translate(t, strings.NewReader(text), adapters.Options{}, "-")
 		if want == "" && (err != nil || len(r.events) == 0) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: got %d events, %v; want %q", text, len(r.events), err, want)
+		}
+	}
+}
+
+// JSON of Umami's that holds no rows is refused with what to do.
+func TestAnswersWithoutRows(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"pageviews":[{"x":"2024-05-13","y":9}],"sessions":[{"x":"2024-05-13","y":4}]}`:                       "answer of Umami's API with sums",
+		`{"pageviews":3,"visitors":2,"visits":2,"bounces":1,"totaltime":90}`:                                   "answer of Umami's API with sums",
+		`{"website_event":[` + fmt.Sprintf(answerRow, "a") + `],"session":[{"session_id":"s","browser":"x"}]}`: "jq .website_event",
+	} {
+		ins, err := input.Open(t.Context(), []string{"-"}, strings.NewReader(text), t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := umami.Adapter{}.Match(t.Context(), ins.Files)
+		if m.Fit != adapters.Near || m.Err == nil || !strings.Contains(m.Err.Error()+hintOf(m.Err), want) {
+			t.Errorf("%s: got %+v", text, m)
+		}
+		ins.Close()
+	}
+}
+
+func hintOf(err error) string {
+	var positioned *input.Error
+	if errors.As(err, &positioned) {
+		return positioned.Hint
+	}
+	return ""
+}
+
+// Properties can stand in their event's row, as an object or as the rows that ORMs
+// nest there.
+func TestPropertiesInTheRow(t *testing.T) {
+	const row = `{"eventId":"e","sessionId":"s","visitId":"v","createdAt":"2024-05-01T10:00:00Z","urlPath":"/","urlQuery":"","eventType":2,"eventName":"order","eventData":%s}`
+	want := []pipeline.Property{{Key: "browser", Value: "any"}, {Key: "price", Value: "4.5", Literal: true}, {Key: "tag", Value: "new"}}
+	for data, repairs := range map[string]int64{
+		`{"browser":"any","price":4.5,"tag":"new"}`:             0,
+		`"{\"browser\":\"any\",\"price\":4.5,\"tag\":\"new\"}"`: 0,
+		`[{"dataKey":"browser","stringValue":"any"},{"dataKey":"price","numberValue":"4.5000","dataType":2},{"data_key":"tag","string_value":"new","data_type":1}]`: 0,
+		`"lost"`: 1,
+		`[1]`:    1,
+	} {
+		r, err := translate(t, strings.NewReader(fmt.Sprintf(row, data)), adapters.Options{}, "-")
+		if err != nil || len(r.events) != 1 || r.stats.Repaired[umami.RepairData].Count != repairs || repairs == 0 && !slices.Equal(r.events[0].Properties, want) {
+			t.Errorf("%s: got %+v, repaired %v, %v", data, r.events, r.stats.Repaired.Counts(), err)
+		}
+	}
+}
+
+// Without a table of names, --website takes the host of the pages.
+func TestWebsitesByHost(t *testing.T) {
+	const events = "website_id,event_id,session_id,visit_id,created_at,url_path,url_query,page_title,event_type,hostname\n" +
+		"w1,1,s,v,2024-05-01 10:00:00,/,,,1,www.garden.example\nW1,2,s,v,2024-05-01 10:00:01,/,,,1,localhost\nw2,3,s,v,2024-05-01 10:00:00,/,,,1,bakery.example\nw3,4,s,v,2024-05-01 10:00:00,/,,,1,localhost\n"
+	for website, want := range map[string]int{"garden.example": 2, "bakery.example": 1} {
+		r, err := translate(t, strings.NewReader(events), adapters.Options{Chosen: map[string]string{"website": website}}, "-")
+		if err != nil || len(r.events) != want {
+			t.Errorf("%s: got %d events, %v", website, len(r.events), err)
+		}
+	}
+	for website, want := range map[string]string{"localhost": "several websites that are called", "shop.example": "no events of a website"} {
+		_, err := translate(t, strings.NewReader(events), adapters.Options{Chosen: map[string]string{"website": website}}, "-")
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v", website, err)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func tablesOf(ctx context.Context, in *input.Input, inputs []*input.Input) ([]*r
 			t = t.Headless(columns)
 			all[i] = t
 		}
-		if broken := t.Unfold(ctx, columnsRead...); broken != nil && err == nil {
+		if broken := t.Unfold(ctx, columnsRead, "event_data"); broken != nil && err == nil {
 			err = broken
 		}
 		t.Unqualify(append(columnsRead, "subdivision1")...)

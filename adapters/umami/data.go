@@ -12,6 +12,7 @@ import (
 	"hopper/adapters"
 	"hopper/adapters/input"
 	"hopper/adapters/input/rows"
+	"hopper/adapters/input/rows/record"
 	"hopper/adapters/input/spill"
 	"hopper/pipeline"
 )
@@ -143,6 +144,33 @@ func objectProperties(object string) ([]pipeline.Property, bool) {
 		if json.Unmarshal(fields[key], &text) == nil && p.Value[0] == '"' {
 			p.Value, p.Literal = text, false
 		}
+		properties = append(properties, p)
+	}
+	return properties, true
+}
+
+// nestedProperties takes apart what a row has of its event in one column: an object
+// of the properties, or the rows of event_data as ORMs nest them.
+func nestedProperties(v *record.Value, times *adapters.Times) ([]pipeline.Property, bool) {
+	switch v.Kind {
+	case record.Object:
+		return objectProperties(string(v.AppendJSON(nil)))
+	case record.List:
+	default:
+		return nil, false
+	}
+	properties := make([]pipeline.Property, 0, len(v.Kids))
+	for i := range v.Kids {
+		fields := map[string]string{}
+		for j := range v.Kids[i].Kids {
+			kid := &v.Kids[i].Kids[j]
+			fields[rows.Name(kid.Key)] = kid.String()
+		}
+		if fields["data_key"] == "" {
+			return nil, false
+		}
+		p := property(fields["data_type"], fields["string_value"], fields["number_value"], fields["date_value"], times)
+		p.Key = fields["data_key"]
 		properties = append(properties, p)
 	}
 	return properties, true

@@ -24,6 +24,7 @@ const (
 	RejectTime = "created_at is no time"
 	RejectKind = "an event of a type that is not known and has no name"
 
+	RepairData    = "event_data is neither a JSON object nor a list of rows with data_key: properties left out"
 	RepairSession = "no row in session: browser, system, device and country unknown"
 )
 
@@ -33,6 +34,7 @@ type eventTable struct {
 	kind   eventsKind
 	scope  string // of event ids, which are unique within a table only in version 1
 	derive bool   // visits are to be found
+	hosted string // the survey looks for the websites of this host; empty is none
 	dated  bool   // day and month could change places in created_at
 	times  adapters.Times
 
@@ -43,6 +45,7 @@ type eventTable struct {
 	browser, os, device, screen, language             int
 	country, region, city                             int
 	lcp, inp, cls, fcp, ttfb                          int
+	data                                              int // properties, as an object or a list of rows
 	campaign                                          []campaignColumn
 }
 
@@ -98,7 +101,7 @@ func newEventTable(t *rows.Table, kind eventsKind) *eventTable {
 		kindColumn: at("event_type"), name: at("event_name"), value: at("event_value"), tag: at("tag"), distinctID: at("distinct_id"),
 		browser: at("browser"), os: at("os"), device: at("device"), screen: at("screen"), language: at("language"),
 		country: at("country"), region: at("region", "subdivision1"), city: at("city"),
-		lcp: at("lcp"), inp: at("inp"), cls: at("cls"), fcp: at("fcp"), ttfb: at("ttfb"),
+		lcp: at("lcp"), inp: at("inp"), cls: at("cls"), fcp: at("fcp"), ttfb: at("ttfb"), data: at("event_data"),
 	}
 	switch kind {
 	case v1Pageviews:
@@ -297,6 +300,9 @@ func (d *decoder) decode(row *rows.Row) error {
 		d.screen(ev, screen)
 	}
 	d.vitals(&ev.Vitals, get)
+	if t.data >= 0 && t.kind == modern {
+		d.nested(row)
+	}
 	if err := d.attach(ev, get); err != nil {
 		return err
 	}
@@ -495,6 +501,18 @@ func (s *source) dataOf(t *eventTable) *spill.Index {
 		return nil
 	}
 	return s.data
+}
+
+// nested takes the properties that stand in the event's own row.
+func (d *decoder) nested(row *rows.Row) {
+	if get := cells(row.Cells); get.at(d.table.data) == "" {
+		return
+	}
+	properties, ok := nestedProperties(row.Value(d.table.data), &d.table.times)
+	if !ok {
+		d.out.Repair(d.at, RepairData)
+	}
+	d.properties = append(d.properties, properties...)
 }
 
 // attach sets the properties that other tables hold, and the tag.

@@ -283,7 +283,22 @@ func (t *teller) properties(f *recount.Fact, cell func(...string) string) error 
 		return nil
 	}
 	var names []string
-	if id := strings.ToLower(cell("event_id")); t.names != nil && id != "" {
+	if data := cell("event_data"); t.table.Column("url_path") >= 0 && data != "" {
+		var members map[string]any
+		var list []map[string]any
+		if json.Unmarshal([]byte(data), &members) == nil {
+			names = append(names, slices.Collect(maps.Keys(members))...)
+		} else if json.Unmarshal([]byte(data), &list) == nil {
+			for _, one := range list {
+				for _, key := range []string{"data_key", "dataKey"} {
+					if name, is := one[key].(string); is {
+						names = append(names, name)
+					}
+				}
+			}
+		}
+	}
+	if id := strings.ToLower(cell("event_id", "id")); t.names != nil && id != "" {
 		if err := t.names.Lookup([]byte(id), func(value []byte) { names = append(names, string(value)) }); err != nil {
 			return err
 		}

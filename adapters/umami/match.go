@@ -23,7 +23,7 @@ func (a Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Matc
 		return open(ctx, inputs, opt)
 	}}
 	if !detect(ctx, inputs) {
-		m.Fit, m.Err = nearly(inputs)
+		m.Fit, m.Err = nearly(ctx, inputs)
 		return m
 	}
 	m.Fit = adapters.Fits
@@ -56,15 +56,40 @@ func lacksVisits(ctx context.Context, in *input.Input) bool {
 	})
 }
 
-// nearly recognizes databases as Umami is kept in, in forms that are no tables.
-func nearly(inputs []*input.Input) (adapters.Fit, error) {
+// nearly recognizes databases as Umami is kept in, in forms that are no tables, and
+// JSON that holds something of Umami's and no rows.
+func nearly(ctx context.Context, inputs []*input.Input) (adapters.Fit, error) {
 	for _, in := range inputs {
 		switch in.Format() {
 		case input.PGCustom:
 			return adapters.Near, input.Errorf(in.Name, "is in pg_dump's custom format; convert it with pg_restore -f dump.sql %s and give dump.sql", in.Base)
 		case input.SQLite:
 			return adapters.Near, input.Errorf(in.Name, "is an SQLite database; write its tables as text with sqlite3 %s .dump > dump.sql and give dump.sql", in.Base)
+		case input.JSON:
+			if err := nearlyRows(ctx, in); err != nil {
+				return adapters.Near, err
+			}
 		}
 	}
 	return adapters.NoFit, nil
+}
+
+// nearlyRows says of an object of JSON which of Umami's it is, or returns nil.
+func nearlyRows(ctx context.Context, in *input.Input) error {
+	found, err := rows.Find(ctx, in)
+	if err != nil || len(found) != 1 {
+		return nil
+	}
+	has := func(columns ...string) bool {
+		return !slices.ContainsFunc(columns, func(name string) bool { return found[0].Column(name) < 0 })
+	}
+	switch {
+	case has("website_event"):
+		return input.Errorf(in.Name, "holds several tables in one JSON object (%s)", list(found[0].Header)).
+			Advise("write each to a file of its own, as with jq .%s %s > website_event.json", found[0].Header[found[0].Column("website_event")], in.Base)
+	case has("pageviews", "sessions"), has("pageviews", "visitors", "visits", "bounces"):
+		return input.Errorf(in.Name, "is an answer of Umami's API with sums, from which no events can be made").
+			Advise("export the events instead: %s", howToExport)
+	}
+	return nil
 }

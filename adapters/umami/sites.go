@@ -80,6 +80,9 @@ func (f *tables) website(asked string) (string, error) {
 			meant = append(meant, id)
 		}
 	}
+	if len(meant) == 0 {
+		meant = slices.Sorted(maps.Keys(f.hosted)) // without a table of names, the pages tell the domain
+	}
 	switch {
 	case len(meant) == 1:
 		return meant[0], nil

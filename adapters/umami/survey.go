@@ -29,8 +29,12 @@ func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Re
 		if opt.Now.Unix() > 0 {
 			orders[ordinal].To = pipeline.MicrosOf(opt.Now)
 		}
+		e.hosted = opt.Get(adapters.Website)
 		look := *e.Table
 		look.Only(e.websiteID, e.eventID, e.sessionID, e.visitID, e.createdAt, e.kindColumn, e.name)
+		if e.hosted != "" {
+			look.Only(e.websiteID, e.eventID, e.sessionID, e.visitID, e.createdAt, e.kindColumn, e.name, e.hostname)
+		}
 		hours := hourFinder{times: &e.times}
 		err := rows.Look(ctx, &look, func(c *rows.Chunk) (*glimpse, error) { return e.glimpse(c, find) }, func(g *glimpse) error {
 			hours.merge(&g.hours)
@@ -41,6 +45,7 @@ func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Re
 			for _, id := range g.siteOrder {
 				f.countSite(id, g.sites[id])
 			}
+			f.host(g.hosted)
 			for _, event := range g.events {
 				if err := finder.Add(event.id, ordinal, event.row); err != nil {
 					return err
@@ -74,6 +79,7 @@ type glimpse struct {
 	events    []identified
 	sites     map[string]int64
 	siteOrder []string // as they come up
+	hosted    map[string]bool
 }
 
 // identified is an event's identifier and its row.
@@ -107,6 +113,12 @@ func (e *eventTable) glimpse(c *rows.Chunk, dates bool) (*glimpse, error) {
 				g.siteOrder = append(g.siteOrder, site)
 			}
 			g.sites[site]++
+			if host := get.at(e.hostname); e.hosted != "" && host != "" && adapters.SameHost(host, e.hosted) {
+				if g.hosted == nil {
+					g.hosted = map[string]bool{}
+				}
+				g.hosted[site] = true
+			}
 		}
 		if id := e.identity(get); id != "" {
 			g.events = append(g.events, identified{adapters.IDOf(id), row.Number})
@@ -225,6 +237,18 @@ func (f *tables) countSite(id string, n int64) {
 		id = strings.ToLower(strings.Clone(id))
 	}
 	f.sites[id] += n
+}
+
+// host remembers websites that have events on the host that is asked for.
+func (f *tables) host(sites map[string]bool) {
+	for id := range sites {
+		if f.hosted == nil {
+			f.hosted = map[string]bool{}
+		}
+		if id = strings.ToLower(id); len(f.hosted) < maxSites {
+			f.hosted[strings.Clone(id)] = true
+		}
+	}
 }
 
 // maxSites is of how many websites events are counted.

@@ -53,7 +53,7 @@ func roleOf(t *rows.Table) role {
 			return sessionDataRole
 		}
 		return other
-	case has("event_id", "event_data"):
+	case has("event_id", "event_data") && specific < 4:
 		return eventDataRole
 	case has("session_id", "url", "event_type", "event_name"):
 		return eventsRole // of version 2 or later, whose page somebody has put together
@@ -82,6 +82,7 @@ type tables struct {
 	named     []site           // rows of the table website
 	sites     map[string]int64 // events of each website, by its id in lower case
 	moreSites bool             // there are more than are counted
+	hosted    map[string]bool  // websites with events on the host that --website names
 }
 
 // find sorts the inputs' tables by role, and fails where they do not make an

@@ -16,9 +16,10 @@ type member struct {
 
 // Unfold makes columns of the members of objects that stand in cells, as ORMs and
 // search engines nest records: {"session":{"browser":"firefox"}} is the column
-// session.browser. An object is taken apart where one of its members in the first
-// rows has one of these names. It must come before Open.
-func (t *Table) Unfold(ctx context.Context, names ...string) error {
+// session.browser. An object is taken apart where two of its members in the first
+// rows have one of these names, but for those of the columns except, whose members
+// are data. It must come before Open.
+func (t *Table) Unfold(ctx context.Context, names []string, except ...string) error {
 	sample, err := t.Sample(ctx)
 	if err != nil {
 		return err
@@ -26,11 +27,11 @@ func (t *Table) Unfold(ctx context.Context, names ...string) error {
 	var found []member
 	for row := range sample.Rows() {
 		for i := range row.Cells {
-			if row.Err != nil || !strings.HasPrefix(row.Cells[i], "{") {
+			if row.Err != nil || !strings.HasPrefix(row.Cells[i], "{") || slices.Contains(except, t.Columns[i]) {
 				continue
 			}
 			v := row.Value(i)
-			if v.Kind != record.Object || !slices.ContainsFunc(v.Kids, func(kid record.Value) bool { return slices.Contains(names, Name(kid.Key)) }) {
+			if v.Kind != record.Object || !hasTwo(v.Kids, names) {
 				continue
 			}
 			for _, kid := range v.Kids {
@@ -50,6 +51,17 @@ func (t *Table) Unfold(ctx context.Context, names ...string) error {
 	}
 	t.members = found
 	return nil
+}
+
+// hasTwo reports whether two members have one of these names.
+func hasTwo(members []record.Value, names []string) bool {
+	found := 0
+	for i := range members {
+		if slices.Contains(names, Name(members[i].Key)) {
+			found++
+		}
+	}
+	return found >= 2
 }
 
 // own returns the names of the container's own columns, as they are written.

@@ -44,10 +44,13 @@ func TestMembers(t *testing.T) {
 				t.Fatal(err)
 			}
 			table := all[0]
-			if err := table.Unfold(t.Context(), "country"); err != nil || len(table.Columns) != 2 {
-				t.Fatalf("without a name that is asked for, the columns are %q, %v", table.Columns, err)
+			if err := table.Unfold(t.Context(), []string{"browser", "country"}); err != nil || len(table.Columns) != 2 {
+				t.Fatalf("with one name that is asked for, the columns are %q, %v", table.Columns, err)
 			}
-			if err := table.Unfold(t.Context(), "browser"); err != nil {
+			if err := table.Unfold(t.Context(), []string{"browser", "os"}, "session"); err != nil || len(table.Columns) != 2 {
+				t.Fatalf("excepted, the columns are %q, %v", table.Columns, err)
+			}
+			if err := table.Unfold(t.Context(), []string{"browser", "os"}); err != nil {
 				t.Fatal(err)
 			}
 			want := []string{"url_path", "session", "session.browser", "session.os"}
@@ -72,5 +75,28 @@ func TestMembers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A value that MongoDB writes with its type is the value.
+func TestExtendedJSON(t *testing.T) {
+	const text = `{"_id":{"$oid":"65f0"},"at":{"$date":{"$numberLong":"1714551600000"}},"n":{"$numberInt":"2"},"other":{"$ref":"x"}}`
+	ins, err := input.Open(t.Context(), []string{"-"}, strings.NewReader(text), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ins.Close()
+	all, err := rows.Find(t.Context(), ins.Files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = all[0].Each(t.Context(), func(row *rows.Row) error {
+		if want := []string{"65f0", "1714551600000", "2", `{"$ref":"x"}`}; !slices.Equal(row.Cells, want) {
+			t.Errorf("got %q", row.Cells)
+		}
+		return row.Err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -182,10 +183,16 @@ func cellOf(v *record.Value) string {
 		}
 		return shortest(v.Text)
 	case record.Object, record.List:
+		if len(v.Kids) == 1 && slices.Contains(extended, v.Kids[0].Key) {
+			return cellOf(&v.Kids[0])
+		}
 		return string(v.AppendJSON(nil))
 	}
 	return v.Text
 }
+
+// extended are the members in which MongoDB's Extended JSON holds a value by its type.
+var extended = []string{"$date", "$oid", "$numberLong", "$numberInt", "$numberDouble", "$numberDecimal"}
 
 // shortest writes a number of JSON without an exponent and without zeros at
 // the end of its fraction: 1.0 and 1e0 are 1.

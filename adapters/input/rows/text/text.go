@@ -28,7 +28,7 @@ import (
 
 // A Dialect is how cells are told from each other.
 type Dialect struct {
-	Delimiter byte // ',', ';', tab or '|'
+	Delimiter byte // ',', ';', tab, '|', '^' or '~'
 	// Quoted says that a cell may stand in double quotes, with quotes in it doubled.
 	Quoted bool
 	// Escaped says that a backslash gives the next character another meaning:
@@ -206,7 +206,7 @@ scan:
 		}
 	}
 	best := byte(',')
-	for _, c := range []byte(";\t|") {
+	for _, c := range []byte(";\t|^~") {
 		if counts[c] > counts[best] {
 			best = c
 		}

@@ -238,26 +238,37 @@ func (r *row) record(root *record.Value, l *layout) {
 	for i := range root.Kids {
 		field := &root.Kids[i]
 		p = l.find(p, field.Key)
-		if field.Kind == record.Text && p.isGroup {
-			if v, ok := parseNested(field.Text); ok {
-				field = v
-			}
+		r.field(p, field)
+	}
+}
+
+// isParams reports whether parameters stand there under another name than the
+// schema's, unless it is text.
+func (p *place) isParams() bool {
+	return p.column == "params" || p.column == "parameters" || p.column == "event_parameters"
+}
+
+// field takes a member of a record.
+func (r *row) field(p *place, field *record.Value) {
+	if field.Kind == record.Text && p.isGroup {
+		if v, ok := parseNested(field.Text); ok {
+			field = v
 		}
-		switch key := p.column; {
-		case key == "event_params", (key == "params" || key == "parameters" || key == "event_parameters") && field.Kind != record.Text:
-			r.eachParam(field, (*row).param)
-		case key == "user_properties":
-			r.eachParam(field, (*row).userProperty)
-		case key == "items":
-			r.setItems(field)
-		case field.Kind == record.Object:
-			if !p.skipped {
-				r.group(p.members, field)
-			}
-		case field.Kind == record.Bool, field.Kind == record.Number, field.Kind == record.Text:
-			if field.Text != "" {
-				p.set(r, field.Text)
-			}
+	}
+	switch key := p.column; {
+	case key == "event_params", p.isParams() && field.Kind != record.Text:
+		r.eachParam(field, (*row).param)
+	case key == "user_properties":
+		r.eachParam(field, (*row).userProperty)
+	case key == "items":
+		r.setItems(field)
+	case field.Kind == record.Object:
+		if !p.skipped {
+			r.group(p.members, field)
+		}
+	case field.Kind == record.Bool, field.Kind == record.Number, field.Kind == record.Text:
+		if field.Text != "" {
+			p.set(r, field.Text)
 		}
 	}
 }
@@ -352,8 +363,7 @@ func paramValue(v *record.Value) (text string, isNumber bool) {
 	case record.Object:
 		for i := range v.Kids {
 			kid := &v.Kids[i]
-			switch kid.Key {
-			case "key", "set_timestamp_micros", "name", "KEY", "NAME", "Key", "Name":
+			if isBesideValue(kid.Key) {
 				continue
 			}
 			if text, isNumber = paramValue(kid); text != "" {
@@ -362,6 +372,16 @@ func paramValue(v *record.Value) (text string, isNumber bool) {
 		}
 	}
 	return "", false
+}
+
+// isBesideValue reports whether a member of that name says nothing of the value
+// beside it.
+func isBesideValue(name string) bool {
+	switch name {
+	case "key", "set_timestamp_micros", "name", "KEY", "NAME", "Key", "Name":
+		return true
+	}
+	return false
 }
 
 // isTyped reports whether a member of that name holds a number.

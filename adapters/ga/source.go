@@ -112,7 +112,9 @@ type recordReader struct {
 	record.Reader
 	// each makes what translates the records of one chunk.
 	each func() translate
-	in   *input.Input
+	// columns translates chunks whose values lie by column, unless it is nil.
+	columns *columnar
+	in      *input.Input
 }
 
 // translate hands a record that could be read to out as the events it is.
@@ -123,7 +125,7 @@ func (r *recordReader) Next(ctx context.Context) (decode, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(out sink, seen *seen) error {
+	records := func(out sink, seen *seen) error {
 		each := r.each()
 		return c.Read(func(rec *record.Record) {
 			out.Rows(1)
@@ -134,5 +136,9 @@ func (r *recordReader) Next(ctx context.Context) (decode, error) {
 			}
 			each(rec, at, out, seen)
 		})
-	}, nil
+	}
+	if columns, ok := c.(record.Columns); ok && r.columns != nil {
+		return r.columns.decode(columns, r.in.Name, records), nil
+	}
+	return records, nil
 }

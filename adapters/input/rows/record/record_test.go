@@ -282,7 +282,59 @@ func FuzzOpen(f *testing.F) {
 		if err != nil && !errors.As(err, &positioned) {
 			t.Fatalf("an error without an input: %v", err)
 		}
+		readColumns(t, content)
 	})
+}
+
+// readColumns reads all columns of an input that has them apart.
+func readColumns(t *testing.T, content []byte) {
+	r, err := Open(context.Background(), inputOf(t, content), nil)
+	if err != nil {
+		return
+	}
+	defer r.Close()
+	for {
+		c, err := r.Next(context.Background())
+		if err != nil {
+			return
+		}
+		columns, ok := c.(Columns)
+		if !ok {
+			return
+		}
+		for _, column := range columns.Schema() {
+			readColumn(columns, column)
+		}
+	}
+}
+
+func readColumn(c Columns, column *Column) {
+	first, end := c.Span()
+	within := func(i int) {
+		if i < 0 || int64(i) >= end-first {
+			panic("a record behind the last")
+		}
+	}
+	c.Values(column, func(i int, _ *Value) { within(i) })
+	switch {
+	case column.Element != nil && column.Element.Kids != nil && column.rep == 1:
+		var leaves []*Column
+		for _, kid := range column.Element.Kids {
+			if kid.Kids == nil && kid.Element == nil {
+				leaves = append(leaves, kid)
+			}
+		}
+		if leaves != nil {
+			c.EachElement(column, leaves, func(i int, _ []*Word) { within(i) })
+		}
+	case column.Element == nil && column.Kids == nil:
+		c.Each(column, func(i int, _ *Word) { within(i) })
+	}
+	if column.Element == nil {
+		for _, kid := range column.Kids {
+			readColumn(c, kid)
+		}
+	}
 }
 
 // TestDamaged reads each fixture with its end cut off and with bytes flipped.

@@ -1,0 +1,172 @@
+package ga
+
+import (
+	"slices"
+	"sync"
+
+	"hopper/adapters/input/rows/record"
+	"hopper/pipeline"
+)
+
+// columnar translates chunks whose values lie by column: what would become of a
+// column in a record is decided once, and then done for all rows.
+type columnar struct {
+	ga4      *ga4
+	index    int // of the input
+	property string
+	flat     map[string]setter
+
+	plan  func() []columnStep
+	space sync.Pool // of *[]row
+}
+
+// A columnStep sets what a column says of each row.
+type columnStep func(c record.Columns, rows []row) error
+
+func newColumnar(g *ga4, index int, property string, fields []string) *columnar {
+	return &columnar{ga4: g, index: index, property: property, flat: settersByName(fields)}
+}
+
+// decode returns what translates c. Where its columns do not fit together,
+// general says in which record.
+func (p *columnar) decode(c record.Columns, input string, general decode) decode {
+	if p.plan == nil {
+		schema := c.Schema()
+		p.plan = sync.OnceValue(func() []columnStep { return p.steps(schema) })
+	}
+	return func(out sink, seen *seen) error {
+		first, end := c.Span()
+		space, ok := p.space.Get().(*[]row)
+		if !ok {
+			space = new([]row)
+		}
+		defer p.space.Put(space)
+		*space = slices.Grow((*space)[:0], int(end-first))[:end-first]
+		rows := *space
+		for i := range rows {
+			r := &rows[i]
+			r.reset()
+			r.at = pipeline.Origin{Input: input, Row: first + int64(i)}
+			r.input, r.property = p.index, p.property
+		}
+		for _, step := range p.plan() {
+			if step(c, rows) != nil {
+				return general(out, seen)
+			}
+		}
+		var ev pipeline.Event
+		for i := range rows {
+			out.Rows(1)
+			p.ga4.emit(&rows[i], &ev, out, seen)
+		}
+		return nil
+	}
+}
+
+func (p *columnar) steps(schema []*record.Column) []columnStep {
+	var steps []columnStep
+	root := &layout{flat: p.flat}
+	for _, c := range schema {
+		at := root.place(c.Name)
+		one, ok := stepsOf(c, at)
+		if !ok {
+			one = []columnStep{func(chunk record.Columns, rows []row) error {
+				at := root.place(c.Name) // which remembers, and so is for one goroutine
+				return chunk.Values(c, func(i int, v *record.Value) { rows[i].field(at, v) })
+			}}
+		}
+		steps = append(steps, one...)
+	}
+	return steps
+}
+
+// stepsOf returns what is to be done with a column of the schema as [row.field]
+// would, and false where that depends on the values.
+func stepsOf(c *record.Column, at *place) (steps []columnStep, ok bool) {
+	switch {
+	case at.column == "event_params":
+		return paramSteps(c, (*row).param)
+	case at.column == "user_properties":
+		return paramSteps(c, (*row).userProperty)
+	case at.isParams(), at.column == "items":
+		return nil, false
+	case c.Element != nil:
+		return nil, !c.IsMap // a list says nothing
+	case c.Kids != nil:
+		if at.skipped {
+			return nil, true
+		}
+		return groupSteps(c, at.members)
+	case at.isGroup:
+		return nil, false
+	}
+	return []columnStep{leafStep(c, at.set)}, true
+}
+
+func leafStep(c *record.Column, set setter) columnStep {
+	return func(chunk record.Columns, rows []row) error {
+		chunk.Each(c, func(i int, w *record.Word) {
+			if w.Text != "" {
+				set(&rows[i], w.Text)
+			}
+		})
+		return nil
+	}
+}
+
+func groupSteps(c *record.Column, l *layout) (steps []columnStep, ok bool) {
+	for _, kid := range c.Kids {
+		at := l.place(kid.Name)
+		switch {
+		case kid.IsMap:
+			return nil, false
+		case kid.Element != nil:
+		case kid.Kids != nil:
+			within, ok := groupSteps(kid, at.members)
+			if !ok {
+				return nil, false
+			}
+			steps = append(steps, within...)
+		case at.set != nil:
+			steps = append(steps, leafStep(kid, at.set))
+		}
+	}
+	return steps, true
+}
+
+func isNoLeaf(c *record.Column) bool { return c.Kids != nil || c.Element != nil }
+
+// paramSteps reads the schema's repeated key and value.
+func paramSteps(c *record.Column, set func(r *row, key, text string, isNumber bool)) ([]columnStep, bool) {
+	if c.Element == nil || c.IsMap || len(c.Element.Kids) != 2 {
+		return nil, false
+	}
+	key, value := c.Element.Kids[0], c.Element.Kids[1]
+	if key.Name != "key" || isNoLeaf(key) || value.Name != "value" || value.Kids == nil || slices.ContainsFunc(value.Kids, isNoLeaf) {
+		return nil, false
+	}
+	leaves, typed := []*record.Column{key}, []bool{false}
+	for _, kid := range value.Kids {
+		if !isBesideValue(kid.Name) {
+			leaves, typed = append(leaves, kid), append(typed, isTyped(kid.Name))
+		}
+	}
+	return []columnStep{func(chunk record.Columns, rows []row) error {
+		return chunk.EachElement(c, leaves, func(i int, words []*record.Word) {
+			if words[0] == nil || words[0].Text == "" {
+				return
+			}
+			for k, w := range words[1:] {
+				if w == nil {
+					continue
+				}
+				v := record.Value{Kind: w.Kind, Text: w.Text}
+				if text, isNumber := paramValue(&v); text != "" {
+					set(&rows[i], words[0].Text, text, isNumber || typed[k+1])
+					return
+				}
+			}
+			set(&rows[i], words[0].Text, "", false)
+		})
+	}}, true
+}

@@ -1,0 +1,173 @@
+package ga
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/parquet-go/parquet-go"
+	"pgregory.net/rapid"
+
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows/record"
+	"hopper/pipeline"
+)
+
+type (
+	drawnEvent struct {
+		Date       *string       `parquet:"event_date,optional,dict"`
+		Timestamp  *int64        `parquet:"event_timestamp,optional"`
+		Name       *string       `parquet:"event_name,optional,dict"`
+		Params     []drawnParam  `parquet:"event_params,list"`
+		User       *string       `parquet:"user_pseudo_id,optional"`
+		Properties []drawnParam  `parquet:"user_properties,list"`
+		Device     *drawnDevice  `parquet:"device,optional"`
+		Ecommerce  drawnCommerce `parquet:"ecommerce"`
+		Items      []drawnItem   `parquet:"items,list"`
+		Shirt      *float64      `parquet:"shirt_size,optional"`
+		Sizes      []string      `parquet:"sizes,list"`
+		Params2    []drawnParam  `parquet:"params,list"`
+	}
+	drawnParam struct {
+		Key   *string     `parquet:"key,optional,dict"`
+		Value *drawnValue `parquet:"value,optional"`
+	}
+	drawnValue struct {
+		Text  *string  `parquet:"string_value,optional,dict"`
+		Int   *int64   `parquet:"int_value,optional"`
+		Float *float64 `parquet:"double_value,optional"`
+		Set   *int64   `parquet:"set_timestamp_micros,optional"`
+	}
+	drawnDevice struct {
+		Category *string   `parquet:"category,optional,dict"`
+		Browser  *string   `parquet:"browser,optional"`
+		Web      *drawnWeb `parquet:"web_info,optional"`
+	}
+	drawnWeb struct {
+		Browser  *string  `parquet:"browser,optional,dict"`
+		Versions []string `parquet:"versions,list"`
+	}
+	drawnCommerce struct {
+		Revenue *float64 `parquet:"purchase_revenue,optional"`
+		ID      *string  `parquet:"transaction_id,optional"`
+	}
+	drawnItem struct {
+		Name  *string  `parquet:"item_name,optional"`
+		Price *float64 `parquet:"price,optional"`
+	}
+)
+
+func drawEvent(t *rapid.T) drawnEvent {
+	word := rapid.Ptr(rapid.SampledFrom([]string{"", " ", "(not set)", "page_view", "click", "scroll", "mobile", "Firefox", "string_value", "https://example.com/a?b=c", "1.50", "20240305", `{"a":1}`}), true)
+	number := rapid.Ptr(rapid.SampledFrom([]float64{0, 1, 1.5, -2e30}), true)
+	whole := rapid.Ptr(rapid.SampledFrom([]int64{0, 7, 1709596800137385}), true)
+	key := rapid.Ptr(rapid.SampledFrom([]string{"", "page_location", "page_title", "ga_session_id", "source", "link_url", "outbound", "color"}), true)
+	value := rapid.Ptr(rapid.Custom(func(t *rapid.T) drawnValue {
+		return drawnValue{word.Draw(t, "text"), whole.Draw(t, "int"), number.Draw(t, "float"), whole.Draw(t, "set")}
+	}), true)
+	params := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) drawnParam { return drawnParam{key.Draw(t, "key"), value.Draw(t, "value")} }), 0, 4)
+	ev := drawnEvent{
+		Date: word.Draw(t, "date"), Timestamp: whole.Draw(t, "time"), Name: word.Draw(t, "name"), User: word.Draw(t, "user"),
+		Params: params.Draw(t, "params"), Properties: params.Draw(t, "properties"), Params2: params.Draw(t, "params2"),
+		Ecommerce: drawnCommerce{number.Draw(t, "revenue"), word.Draw(t, "id")}, Shirt: number.Draw(t, "shirt"),
+		Sizes: rapid.SliceOfN(rapid.String(), 0, 2).Draw(t, "sizes"),
+	}
+	if rapid.Bool().Draw(t, "has a device") {
+		ev.Device = &drawnDevice{Category: word.Draw(t, "category"), Browser: word.Draw(t, "browser")}
+		if rapid.Bool().Draw(t, "has a web browser") {
+			ev.Device.Web = &drawnWeb{word.Draw(t, "browser"), rapid.SliceOfN(rapid.String(), 0, 2).Draw(t, "versions")}
+		}
+	}
+	for range rapid.IntRange(0, 2).Draw(t, "items") {
+		ev.Items = append(ev.Items, drawnItem{word.Draw(t, "item"), number.Draw(t, "price")})
+	}
+	return ev
+}
+
+// transcript writes down what it gets.
+type transcript []string
+
+func (s *transcript) note(format string, args ...any) { *s = append(*s, fmt.Sprintf(format, args...)) }
+
+func (s *transcript) Rows(n int)               { s.note("%d rows", n) }
+func (s *transcript) Event(ev *pipeline.Event) { s.note("event %+v", *ev) }
+func (s *transcript) Reject(at pipeline.Origin, why, raw string) {
+	s.note("reject %v %s %s", at, why, raw)
+}
+func (s *transcript) Omit(at pipeline.Origin, reason string) { s.note("omit %v %s", at, reason) }
+func (s *transcript) Repair(at pipeline.Origin, kind string) { s.note("repair %v %s", at, kind) }
+
+// transcribe reads an input, by columns where wanted.
+func transcribe(t *testing.T, path string, byColumn bool) transcript {
+	t.Helper()
+	ctx := context.Background()
+	inputs, err := input.Open(ctx, []string{path}, nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inputs.Close()
+	in := inputs.Files[0]
+	fields, err := record.Fields(ctx, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &ga4{zone: time.UTC}
+	var columns *columnar
+	if byColumn {
+		columns = newColumnar(g, 0, "", fields)
+	}
+	r, err := openRecords(ctx, in, wantedOfGA4, g.record(0, "", fields), columns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var got transcript
+	tally := newTally(t.TempDir())
+	defer tally.close()
+	for {
+		d, err := r.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return got
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := newSeen(tally)
+		if err := d(&got, seen); err != nil {
+			t.Fatal(err)
+		}
+		got.note("seen %x %v", seen.events, seen.sessions)
+	}
+}
+
+// Events that are read by column are those that are read by record.
+func TestColumnsAndRecordsAgree(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.parquet")
+	rapid.Check(t, func(rt *rapid.T) {
+		events := rapid.SliceOfN(rapid.Custom(drawEvent), 1, 12).Draw(rt, "events")
+		for range rapid.IntRange(0, 7).Draw(rt, "doublings") { // beyond a chunk
+			events = append(events, events...)
+		}
+		var b bytes.Buffer
+		w := parquet.NewGenericWriter[drawnEvent](&b, parquet.PageBufferSize(rapid.SampledFrom([]int{100, 1 << 20}).Draw(rt, "page")))
+		if _, err := w.Write(events); err != nil {
+			rt.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			rt.Fatal(err)
+		}
+		if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+			rt.Fatal(err)
+		}
+		if diff := cmp.Diff(transcribe(t, path, false), transcribe(t, path, true)); diff != "" {
+			rt.Fatalf("events differ (-records +columns):\n%.6000s", diff)
+		}
+	})
+}

@@ -1,0 +1,107 @@
+package record
+
+import (
+	"bytes"
+
+	"hopper/adapters/input"
+)
+
+// Columns is a [Chunk] whose values lie by column. Whoever knows what becomes of
+// a column reads it without records being put together. Several goroutines can
+// read a chunk.
+type Columns interface {
+	Chunk
+	// Schema returns the columns of the records. It is the same for all chunks of
+	// a [Reader].
+	Schema() []*Column
+	// Each calls do with the values of a leaf that stands in no list. Records are
+	// counted from 0; those without a value are left out.
+	Each(leaf *Column, do func(record int, w *Word))
+	// EachElement calls do with the elements of a list that stands in no other,
+	// and with what each has of the leaves of an element, nil where it has none.
+	EachElement(list *Column, leaves []*Column, do func(record int, words []*Word)) error
+	// Values calls do with each record's value of a column of the schema.
+	Values(c *Column, do func(record int, v *Value)) error
+}
+
+var _ Columns = (*parquetChunk)(nil)
+
+func (c *parquetChunk) Schema() []*Column { return c.reader.root.Kids }
+
+func (c *parquetChunk) Each(leaf *Column, do func(record int, w *Word)) {
+	l := &c.leaves[leaf.first]
+	if len(l.defs) == 0 {
+		for i := range l.count {
+			do(i, l.word(i))
+		}
+		return
+	}
+	value := 0
+	for i, def := range l.defs {
+		if def == l.def {
+			do(i, l.word(value))
+			value++
+		}
+	}
+}
+
+func (c *parquetChunk) EachElement(list *Column, leaves []*Column, do func(record int, words []*Word)) error {
+	all := make([]reading, len(leaves))
+	for i, leaf := range leaves {
+		all[i].cells = &c.leaves[leaf.first]
+		if !all[i].fits(all[0].cells) {
+			return damaged(c.reader.in, input.Parquet, c.row+1, errTorn)
+		}
+	}
+	words := make([]*Word, len(leaves))
+	record, first := -1, &all[0]
+	for at := range first.count {
+		if at == 0 || len(first.reps) == 0 || first.reps[at] == 0 {
+			record++
+		}
+		there := first.level() >= list.def
+		for i := range all {
+			words[i] = all[i].take()
+		}
+		if there {
+			do(record, words)
+		}
+	}
+	return nil
+}
+
+// fits reports whether lists begin and go on in two leaves alike.
+func (c *cells) fits(other *cells) bool {
+	if c.count != other.count {
+		return false
+	}
+	if len(c.reps) == 0 || len(other.reps) == 0 {
+		reps := append(c.reps[:len(c.reps):len(c.reps)], other.reps...)
+		return len(bytes.Trim(reps, "\x00")) == 0
+	}
+	return bytes.Equal(c.reps, other.reps)
+}
+
+// take returns the next cell's value, or nil, and goes past it.
+func (r *reading) take() *Word {
+	at := r.at
+	r.at++
+	if len(r.defs) > 0 && r.defs[at] != r.def {
+		return nil
+	}
+	r.value++
+	return r.word(r.value - 1)
+}
+
+func (c *parquetChunk) Values(column *Column, do func(record int, v *Value)) error {
+	a := newAssembler(c.leaves)
+	for i := range c.count {
+		var v Value
+		a.value(column, &v)
+		if a.torn {
+			return damaged(c.reader.in, input.Parquet, c.row+int64(i)+1, errTorn)
+		}
+		do(i, &v)
+	}
+	return nil
+}

@@ -8,6 +8,7 @@ import (
 	"hopper/adapters/ga"
 	"hopper/adapters/matomo"
 	"hopper/adapters/plausible"
+	"hopper/adapters/posthog"
 	"hopper/adapters/simpleanalytics"
 	"hopper/adapters/umami"
 )
@@ -15,7 +16,7 @@ import (
 // Sources returns the adapters, in the order in which they are asked whether
 // inputs are theirs.
 func Sources() []adapters.Adapter {
-	return []adapters.Adapter{umami.Adapter{}, plausible.Adapter{}, ga.Adapter{}, matomo.Adapter{}, simpleanalytics.Adapter{}, events.Adapter{}}
+	return []adapters.Adapter{umami.Adapter{}, plausible.Adapter{}, ga.Adapter{}, matomo.Adapter{}, posthog.Adapter{}, simpleanalytics.Adapter{}, events.Adapter{}}
 }
 
 // SourceNames returns what [Options.From] can be, but for "auto".

@@ -19,6 +19,7 @@ func TestGuides(t *testing.T) {
 		"umami":     {"umami/cloud-2026.zip", "export.zip"},
 		"plausible": {"plausible/export.zip", "export.zip"},
 		"ga":        {"ga/events_20240305.json", "ga/events_20240305.json"},
+		"posthog":   {"posthog/sql-editor.csv", "posthog.csv"},
 	} {
 		t.Run(source, func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join("../../adapters", source, "MIGRATING.md"))

@@ -26,14 +26,17 @@ type ByRow struct {
 	more  bool
 }
 
-func position(table int, row int64) []byte {
-	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(nil, uint32(table)), uint64(row))
+func position(table int, row int64) (p [12]byte) {
+	binary.BigEndian.PutUint32(p[:], uint32(table))
+	binary.BigEndian.PutUint64(p[4:], uint64(row))
+	return p
 }
 
 // Add takes what was found out about the row of that number in the table of that
 // number. It copies the value.
 func (b *ByRow) Add(table int, row int64, value []byte) error {
-	return b.add(position(table, row), value)
+	at := position(table, row)
+	return b.add(at[:], value)
 }
 
 func (b *ByRow) add(position, value []byte) error {

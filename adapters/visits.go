@@ -32,7 +32,8 @@ func (f *VisitFinder) Add(visitor ID, at pipeline.Micros, table int, row int64) 
 	var key [24]byte
 	copy(key[:], visitor[:])
 	binary.BigEndian.PutUint64(key[16:], uint64(at)^1<<63) // so that earlier than 1970 sorts first
-	return f.byVisitor.Add(key[:], position(table, row))
+	rowAt := position(table, row)
+	return f.byVisitor.Add(key[:], rowAt[:])
 }
 
 // Find ends adding and returns the visits, which the caller closes.

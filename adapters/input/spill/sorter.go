@@ -16,7 +16,7 @@ import (
 const DefaultLimit = 64 << 20
 
 const (
-	entrySize = 16      // of an entry, in memory
+	entrySize = 32      // of an entry, in memory, and of its room while it is sorted
 	minBuffer = 4 << 10 // of a run's reader
 	maxBuffer = 256 << 10
 )
@@ -93,18 +93,68 @@ func parseRecord(b []byte) (key, value []byte, size int) {
 	return b[begin:mid:mid], b[mid:end:end], end
 }
 
+// sort brings the entries in order: by prefix, and where these are the same by key.
 func (s *Sorter) sort() {
-	slices.SortFunc(s.entries, func(a, b entry) int {
-		if a.prefix != b.prefix {
-			return cmp.Compare(a.prefix, b.prefix)
+	sortByPrefix(s.entries)
+	for begin := 0; begin < len(s.entries); {
+		end := begin + 1
+		for end < len(s.entries) && s.entries[end].prefix == s.entries[begin].prefix {
+			end++
 		}
-		ak, _, _ := parseRecord(s.records[a.at:])
-		bk, _, _ := parseRecord(s.records[b.at:])
-		if c := bytes.Compare(ak, bk); c != 0 {
-			return c
+		if end-begin > 1 {
+			slices.SortFunc(s.entries[begin:end], func(a, b entry) int {
+				if c := bytes.Compare(s.key(a), s.key(b)); c != 0 {
+					return c
+				}
+				return cmp.Compare(a.at, b.at)
+			})
 		}
-		return cmp.Compare(a.at, b.at)
-	})
+		begin = end
+	}
+}
+
+func (s *Sorter) key(e entry) []byte {
+	key, _, _ := parseRecord(s.records[e.at:])
+	return key
+}
+
+// fewEntries are sorted faster by comparing them.
+const fewEntries = 512
+
+// sortByPrefix goes over the entries once for each byte in which prefixes differ,
+// from the last to the first, and deals them out by that byte.
+func sortByPrefix(entries []entry) {
+	if len(entries) < fewEntries {
+		slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.prefix, b.prefix) })
+		return
+	}
+	var counts [8][256]uint32
+	for _, e := range entries {
+		for digit := range counts {
+			counts[digit][byte(e.prefix>>(8*digit))]++
+		}
+	}
+	from, to := entries, make([]entry, len(entries))
+	for digit := range counts {
+		next, shift := &counts[digit], 8*digit
+		if next[byte(from[0].prefix>>shift)] == uint32(len(from)) {
+			continue // all have the same byte
+		}
+		begin := uint32(0)
+		for i, n := range next {
+			next[i] = begin
+			begin += n
+		}
+		for _, e := range from {
+			at := &next[byte(e.prefix>>shift)]
+			to[*at] = e
+			*at++
+		}
+		from, to = to, from
+	}
+	if &from[0] != &entries[0] {
+		copy(entries, from)
+	}
 }
 
 // spill appends what is in memory to the file, as one more run.
@@ -140,6 +190,9 @@ type Sorted struct {
 	s     *Sorter
 	at    int   // next entry, where all is in memory
 	heads heads // runs with records left, else
+
+	last []byte // key that NextRepeat saw last, if it saw some
+	some bool
 }
 
 // Sort ends adding and begins reading.
@@ -201,6 +254,37 @@ func (s *Sorted) Next(ctx context.Context) (key, value []byte, err error) {
 		return nil, nil, io.EOF
 	}
 	return s.heads[0].key, s.heads[0].value, nil
+}
+
+// NextRepeat returns the next record that has the key of the one before it, and
+// io.EOF after the last. It is for those who want no others: in memory it hardly
+// looks at them. The record is valid until the next call.
+func (s *Sorted) NextRepeat(ctx context.Context) (key, value []byte, err error) {
+	for len(s.s.runs) == 0 {
+		entries := s.s.entries
+		for s.at++; s.at < len(entries); s.at++ {
+			if entries[s.at].prefix == entries[s.at-1].prefix {
+				break
+			}
+		}
+		if s.at >= len(entries) {
+			return nil, nil, io.EOF
+		}
+		key, value, _ = parseRecord(s.s.records[entries[s.at].at:])
+		if bytes.Equal(key, s.s.key(entries[s.at-1])) {
+			return key, value, ctx.Err()
+		}
+	}
+	for {
+		if key, value, err = s.Next(ctx); err != nil {
+			return nil, nil, err
+		}
+		repeats := s.some && bytes.Equal(key, s.last)
+		s.last, s.some = append(s.last[:0], key...), true
+		if repeats {
+			return key, value, nil
+		}
+	}
 }
 
 // Close gives up all memory and disk space.

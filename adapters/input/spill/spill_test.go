@@ -66,6 +66,53 @@ func TestSorterAsStableSort(t *testing.T) {
 	})
 }
 
+// Many records are sorted otherwise than few, and their repeats are those that a
+// look at each record finds.
+func TestManyRecords(t *testing.T) {
+	dir := t.TempDir()
+	rapid.Check(t, func(rt *rapid.T) {
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0))
+		mask := rapid.SampledFrom([]uint64{0, 1, 0xFF00FF, 0xFF << 56, 1<<12 - 1, 1<<64 - 1}).Draw(rt, "differ")
+		limit := rapid.SampledFrom([]int{0, 40 << 10}).Draw(rt, "limit")
+		var want []pair
+		sorters := [2]*spill.Sorter{{Dir: dir, Limit: limit}, {Dir: dir, Limit: limit}}
+		for i := range rapid.IntRange(400, 3000).Draw(rt, "records") {
+			key := binary.BigEndian.AppendUint64(nil, r.Uint64()&mask)
+			key = append(key, make([]byte, r.IntN(3))...)
+			want = append(want, pair{string(key), fmt.Sprint(i)})
+			for _, s := range sorters {
+				if err := s.Add(key, []byte(fmt.Sprint(i))); err != nil {
+					rt.Fatal(err)
+				}
+			}
+		}
+		slices.SortStableFunc(want, func(a, b pair) int { return strings.Compare(a.key, b.key) })
+		if got := drain(rt, sorters[0]); !slices.Equal(got, want) {
+			rt.Fatalf("got %q, want %q", got, want)
+		}
+		repeats := slices.Clone(want[:0])
+		for i := 1; i < len(want); i++ {
+			if want[i].key == want[i-1].key {
+				repeats = append(repeats, want[i])
+			}
+		}
+		sorted, err := sorters[1].Sort()
+		var got []pair
+		for err == nil {
+			var k, v []byte
+			if k, v, err = sorted.NextRepeat(context.Background()); err == nil {
+				got = append(got, pair{string(k), string(v)})
+			}
+		}
+		if err != io.EOF || !slices.Equal(got, repeats) {
+			rt.Fatalf("%v: %d repeats, want %d", err, len(got), len(repeats))
+		}
+		for _, s := range sorters {
+			s.Close()
+		}
+	})
+}
+
 func TestIndexFindsAll(t *testing.T) {
 	dir := t.TempDir()
 	for _, limit := range []int{0, 4 << 10} {

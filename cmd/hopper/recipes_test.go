@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"hopper/adapters/input/database/databasetest"
+	"hopper/fixtures/peers"
 )
 
 // TestRecipes runs the pipelines that README proposes, where this machine has
@@ -32,18 +33,29 @@ func TestRecipes(t *testing.T) {
 		{"mariadb-dump", databasetest.MariaDB, `mariadb-dump -h 127.0.0.1 -P "$PORT" -u root umami website_event | hopper inspect --json -`},
 		{"sqlite3", databasetest.SQLite, `sqlite3 -header -csv "$DB" 'select * from website_event' | hopper inspect --json -`},
 		{"sqlite3", databasetest.SQLite, `sqlite3 -json "$DB" 'select * from website_event' | jq -c '.[]' | hopper inspect --json -`},
+		{"jq", databasetest.PostgreSQL, `psql "$DB" -qtAc "select json_build_object('rows', json_agg(e)) from website_event e" > "$DIR/answer.json"; jq -c '.rows[]' "$DIR/answer.json" | hopper inspect --json -`},
 		{"rclone", nil, `rclone cat "$CSV" | hopper inspect --json -`},
-		{"duckdb", nil, `duckdb -c "copy (from '$CSV') to '/dev/stdout' (format csv)" | hopper inspect --json -`},
-		{"clickhouse", nil, `clickhouse local -q "select * from file('$CSV', CSVWithNames) format ArrowStream" | hopper inspect --json -`},
+		{"rclone", nil, `gzip -c "$CSV" > "$DIR/website_event.csv.gz"; rclone cat "$DIR/website_event.csv.gz" | hopper inspect --json -`},
+		{"duckdb", nil, `duckdb -c "copy (from '$CSV') to '$DIR/1.parquet' (format parquet)"; duckdb -c "copy (from '$DIR/*.parquet') to '/dev/stdout' (format csv)" | hopper inspect --json -`},
+		{"duckdb", nil, `duckdb -c "copy (from '$CSV') to '$DIR/website_event.parquet' (format parquet, compression zstd)"; hopper inspect --json "$DIR/website_event.parquet"`},
+		{"clickhouse-client", nil, `clickhouse-client -q "select * from file('$CSV', CSVWithNames) format ArrowStream" | hopper inspect --json -`},
+		{"clickhouse-client", nil, `clickhouse-client -q "select * from file('$CSV', CSVWithNames) format Parquet" | hopper inspect --json -`},
+		{"clickhouse-client", nil, `clickhouse-client -q "select * from file('$CSV', CSVWithNames) format Avro" | hopper inspect --json -`},
+		{"clickhouse-client", nil, `clickhouse-client -q "select * from file('$CSV', CSVWithNames) format JSON" | hopper inspect --json -`},
 	} {
 		t.Run(recipe.tool, func(t *testing.T) {
+			path := dir + string(filepath.ListSeparator) + os.Getenv("PATH")
+			if recipe.tool == "duckdb" || recipe.tool == "clickhouse-client" {
+				path = filepath.Join(peers.Dir(t), "bin") + string(filepath.ListSeparator) + path
+				t.Setenv("PATH", path)
+			}
 			for _, tool := range []string{"sh", recipe.tool, "jq"} {
 				if _, err := exec.LookPath(tool); err != nil && strings.Contains("sh "+recipe.line, tool) {
 					t.Skipf("%s is not installed here", tool)
 				}
 			}
 			cmd := exec.Command("sh", "-c", recipe.line)
-			cmd.Env = append(os.Environ(), "PATH="+dir+string(filepath.ListSeparator)+os.Getenv("PATH"), "CSV="+fixture, "RCLONE_CONFIG="+filepath.Join(dir, "none"))
+			cmd.Env = append(os.Environ(), "PATH="+path, "CSV="+fixture, "DIR="+t.TempDir(), "RCLONE_CONFIG="+filepath.Join(dir, "none"))
 			if recipe.start != nil {
 				db := recipe.start(t)
 				load(t, db, fixture)

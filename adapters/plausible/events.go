@@ -279,6 +279,19 @@ func (e *eventTable) rounded(row *rows.Row) error {
 	return nil
 }
 
+// unsigned returns an id as ClickHouse has it. Avro has no unsigned integers, so that
+// an id from 2^63 on is written as a negative number there.
+func unsigned(id string) string {
+	if !strings.HasPrefix(id, "-") {
+		return id
+	}
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil {
+		return id
+	}
+	return strconv.FormatUint(uint64(n), 10)
+}
+
 // events yields the tables of events, in order.
 type events struct {
 	tables  []*eventTable
@@ -373,7 +386,7 @@ func (d *eventDecoder) decode(row *rows.Row) {
 		return
 	}
 	ev := pipeline.Event{
-		Time: when, Visitor: get(d.userID), Session: get(d.sessionID),
+		Time: when, Visitor: unsigned(get(d.userID)), Session: unsigned(get(d.sessionID)),
 		Hostname: get(d.hostname),
 		Browser:  get(d.browser), BrowserVersion: get(d.browserVersion),
 		OS: get(d.os), OSVersion: get(d.osVersion), Device: get(d.device),

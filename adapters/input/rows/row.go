@@ -163,7 +163,13 @@ func (f *filler) column(key string) int {
 	return -1
 }
 
+// nullOfClickHouse is how its JSONStrings formats write NULL.
+const nullOfClickHouse = "ᴺᵁᴸᴸ"
+
 func (f *filler) set(i int, v *record.Value) {
+	if v.Kind == record.Text && v.Text == nullOfClickHouse {
+		return
+	}
 	cell := cellOf(v)
 	if (v.Kind == record.Text || v.Kids != nil) && !utf8.ValidString(cell) {
 		cell = strings.ToValidUTF8(cell, "\uFFFD")

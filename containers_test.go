@@ -95,3 +95,21 @@ func verified(t *testing.T, options hopper.Options, inputs ...string) {
 		t.Errorf("verify: %+v, %v", v, err)
 	}
 }
+
+// Containers without unsigned integers, as Avro, hold ids from 2^63 on as negative ones.
+func TestSignedIDs(t *testing.T) {
+	const header = "timestamp,name,site_id,user_id,session_id,hostname,pathname\n"
+	dir := t.TempDir()
+	for name, row := range map[string]string{
+		"unsigned": "2024-05-01 08:20:00,pageview,1,15038701604373062379,18446744073709551615,a.example,/\n",
+		"signed":   "2024-05-01 08:20:00,pageview,1,-3408042469336489237,-1,a.example,/\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name+".csv"), []byte(header+row), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, want := translated(t, hopper.Options{}, filepath.Join(dir, "signed.csv")), translated(t, hopper.Options{}, filepath.Join(dir, "unsigned.csv"))
+	if got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

@@ -59,14 +59,14 @@ type entry struct {
 	row   *rows.Row
 	props *record.Value
 
-	at                             pipeline.Micros
-	uuid, event, distinct          string
-	person, session, device        string
-	team, host, path, query        string
-	identified, unsaid, server, ok bool // unsaid is identified where the event does not say
-	kind                           pipeline.Kind
-	omit                           string // why the event becomes none
-	target                         string
+	at                         pipeline.Micros
+	uuid, event, distinct      string
+	person, session, device    string
+	team, host, path, query    string
+	identified, unsaid, server bool // unsaid is identified where the event does not say
+	kind                       pipeline.Kind
+	omit                       string // why the event becomes none
+	target                     string
 }
 
 // Why a row is no event.

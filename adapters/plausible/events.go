@@ -197,7 +197,11 @@ type survey struct {
 
 func (s *survey) read(ctx context.Context, table int, e *eventTable, opt adapters.Options) error {
 	var finder adapters.OrderFinder
+	hours := adapters.HourFinder{Times: e.times}
 	var empty, null bool
+	if err := e.findOrder(ctx, opt); err != nil {
+		return err
+	}
 	s.second, s.equal = "", map[string]int{}
 	texts := append([]int{e.referrer, e.source, e.device, e.os, e.osVersion, e.browser, e.browserVersion}, e.utm[:]...)
 	err := e.Each(ctx, func(row *rows.Row) error {
@@ -205,6 +209,7 @@ func (s *survey) read(ctx context.Context, table int, e *eventTable, opt adapter
 			return nil
 		}
 		finder.Add(row.Cells[e.timestamp])
+		hours.Add(row.Cells[e.timestamp])
 		for _, column := range texts {
 			if column >= 0 {
 				empty = empty || row.Cells[column] == ""
@@ -225,9 +230,42 @@ func (s *survey) read(ctx context.Context, table int, e *eventTable, opt adapter
 	if err != nil {
 		return err
 	}
+	if err := hours.Missing(); err != nil {
+		return (&input.Error{Input: e.Input.Name, Field: "timestamp", Err: err}).Advise("export the column as the database has it")
+	}
 	e.nulls = null && !empty // else it is a value of that name
-	if e.times.Order = adapters.OrderOf(opt); e.times.Order != adapters.AnyOrder {
+	if e.times.Order != adapters.AnyOrder {
 		return nil
+	}
+	if e.times.Order, err = finder.Order(); err != nil {
+		return &input.Error{Input: e.Input.Name, Field: "timestamp", Err: err}
+	}
+	return nil
+}
+
+// findOrder finds the order of day and month of a table that a spreadsheet saved,
+// before its events are compared with those of others.
+func (e *eventTable) findOrder(ctx context.Context, opt adapters.Options) error {
+	sample, err := e.Sample(ctx)
+	if err != nil {
+		return err
+	}
+	dated := false
+	for row := range sample.Rows() {
+		dated = dated || row.Err == nil && adapters.NeedsOrder(row.Cells[e.timestamp])
+	}
+	if e.times.Order = adapters.OrderOf(opt); !dated || e.times.Order != adapters.AnyOrder {
+		return nil
+	}
+	var finder adapters.OrderFinder
+	err = e.Each(ctx, func(row *rows.Row) error {
+		if row.Err == nil {
+			finder.Add(row.Cells[e.timestamp])
+		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if e.times.Order, err = finder.Order(); err != nil {
 		return &input.Error{Input: e.Input.Name, Field: "timestamp", Err: err}
@@ -279,10 +317,14 @@ func (e *eventTable) rounded(row *rows.Row) error {
 	return nil
 }
 
-// unsigned returns an id as ClickHouse has it. Avro has no unsigned integers, so that
-// an id from 2^63 on is written as a negative number there.
-func unsigned(id string) string {
-	if !strings.HasPrefix(id, "-") {
+// identity returns an id as ClickHouse has it, empty where it is nobody's: what
+// anonymizes a dump writes 0. Avro has no unsigned integers, so that an id from 2^63 on
+// is written as a negative number there.
+func identity(id string) string {
+	switch {
+	case id == "0", id == "0.0":
+		return ""
+	case !strings.HasPrefix(id, "-"):
 		return id
 	}
 	n, err := strconv.ParseInt(id, 10, 64)
@@ -386,7 +428,7 @@ func (d *eventDecoder) decode(row *rows.Row) {
 		return
 	}
 	ev := pipeline.Event{
-		Time: when, Visitor: unsigned(get(d.userID)), Session: unsigned(get(d.sessionID)),
+		Time: when, Visitor: identity(get(d.userID)), Session: identity(get(d.sessionID)),
 		Hostname: get(d.hostname),
 		Browser:  get(d.browser), BrowserVersion: get(d.browserVersion),
 		OS: get(d.os), OSVersion: get(d.osVersion), Device: get(d.device),

@@ -64,7 +64,7 @@ func repeatedRows(ctx context.Context, tables []*eventTable, dir string) (*adapt
 				before = strings.Clone(key)
 				clear(together)
 			}
-			if moment := momentOf(key); moment != 0 {
+			if moment := momentOf(key, e.times); moment != 0 {
 				key = moment.Time().String()
 			}
 			for _, c := range columns {
@@ -108,7 +108,7 @@ func tellTable(ctx context.Context, table int, e *eventTable, repeats *adapters.
 					row.Cells[i] = ""
 				}
 			}
-			tellRow(f, e.Table, row)
+			tellRow(f, e.Table, e.times, row)
 			f.Fate = recount.Counts
 			if len(again) > 0 || row.Cells[kind] == heartbeat || e.only != "" && site >= 0 && strings.TrimSuffix(row.Cells[site], ".0") != e.only {
 				f.Fate = recount.LeftOut
@@ -118,15 +118,20 @@ func tellTable(ctx context.Context, table int, e *eventTable, repeats *adapters.
 	})
 }
 
-func tellRow(f *recount.Fact, t *rows.Table, row *rows.Row) {
+func tellRow(f *recount.Fact, t *rows.Table, times *adapters.Times, row *rows.Row) {
 	cell := func(columns ...string) string {
 		if i := t.Column(columns...); i >= 0 {
 			return row.Cells[i]
 		}
 		return ""
 	}
-	f.At = momentOf(cell("timestamp", "time", "event_timestamp"))
+	f.At = momentOf(cell("timestamp", "time", "event_timestamp"), times)
 	f.Visitor, f.Session = cell("user_id"), cell("session_id")
+	for _, id := range []*string{&f.Visitor, &f.Session} {
+		if n, err := strconv.ParseFloat(*id, 64); err == nil && n == 0 {
+			*id = "" // nobody's
+		}
+	}
 	f.Host, f.Page = cell("hostname"), cell("pathname", "page")
 	if _, address, found := strings.Cut(f.Page, "://"); found && strings.HasPrefix(f.Page, "http") {
 		_, f.Page, _ = strings.Cut(address, "/")
@@ -252,11 +257,13 @@ func earned(f *recount.Fact, cell func(...string) string) {
 	}
 }
 
-// momentOf reads ClickHouse's DateTime, in UTC, or Unix seconds; 0 is none.
-func momentOf(s string) pipeline.Micros {
+// momentOf reads ClickHouse's DateTime, in UTC, or Unix seconds, and leaves the forms
+// of other tools to the parser that all sources share; 0 is none.
+func momentOf(s string, times *adapters.Times) pipeline.Micros {
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil && len(s) == 10 {
 		return pipeline.Micros(n * 1e6)
 	}
+	plain := s
 	s = strings.TrimSuffix(s, " UTC")
 	s = strings.Replace(s, "T", " ", 1)
 	for _, layout := range []string{time.DateTime, time.DateTime + "Z07:00"} {
@@ -264,5 +271,6 @@ func momentOf(s string) pipeline.Micros {
 			return pipeline.MicrosOf(t)
 		}
 	}
-	return 0
+	at, _ := times.Parse(plain)
+	return at
 }

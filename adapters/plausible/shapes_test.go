@@ -548,6 +548,14 @@ func TestEventsInAnyForm(t *testing.T) {
 	if err != nil || len(want) == 0 {
 		t.Fatalf("%d events, %v", len(want), err)
 	}
+	times := func(layout string) func(*sheet) {
+		return func(table *sheet) {
+			for _, row := range table.rows {
+				at, _ := time.Parse(time.DateTime, row[0])
+				row[0] = at.Format(layout)
+			}
+		}
+	}
 	header, rest, _ := strings.Cut(plain, "\n")
 	middle := strings.Index(rest[len(rest)/2:], "\n2024-") + len(rest)/2 + 1
 	meta := func(write func(keys, values []string) string) string {
@@ -560,9 +568,11 @@ func TestEventsInAnyForm(t *testing.T) {
 		})
 	}
 	for name, dump := range map[string]string{
-		"header in the middle": header + "\n" + rest[:middle] + header + "\n" + rest[middle:],
-		"file twice":           plain + rest,
-		"NULL for nothing":     saved(inEmpty("NULL")),
+		"header in the middle":  header + "\n" + rest[:middle] + header + "\n" + rest[middle:],
+		"file twice":            plain + rest,
+		"time in quotes":        saved(times("'2006-01-02 15:04:05'")),
+		"time of a spreadsheet": saved(times("01/02/2006 3:04:05 PM")),
+		"NULL for nothing":      saved(inEmpty("NULL")),
 		"page with host": saved(func(table *sheet) {
 			host, path := slices.Index(table.columns, "hostname"), slices.Index(table.columns, "pathname")
 			for _, row := range table.rows {
@@ -602,6 +612,23 @@ func TestEventsInAnyForm(t *testing.T) {
 		if v := verify(t, r); !v.Holds() {
 			t.Errorf("%s: %s", name, text(v))
 		}
+	}
+	if _, err := collect(t, adapters.Options{}, write(t, map[string]string{"events_v2.csv": saved(times(time.DateOnly))})); err == nil || !strings.Contains(err.Error(), "without the time of day") {
+		t.Errorf("days alone: %v", err)
+	}
+	// A copy of a spreadsheet repeats all, and says the same times otherwise.
+	both := write(t, map[string]string{"a.csv": plain, "b.csv": saved(times("1/2/2006 15:04:05"))})
+	if got, err := collect(t, adapters.Options{}, both); err != nil || !cmp.Equal(want, got) {
+		t.Errorf("twice, once by a spreadsheet: %d events for %d, %v", len(got), len(want), err)
+	}
+	nobody := saved(func(table *sheet) {
+		for _, row := range table.rows {
+			row[slices.Index(table.columns, "user_id")] = "0"
+		}
+	})
+	got, err := collect(t, adapters.Options{}, write(t, map[string]string{"events_v2.csv": nobody}))
+	if err != nil || len(got) != len(want) || got[0].Visitor != "" || got[0].Session != want[0].Session {
+		t.Errorf("without users: %d events, %v", len(got), err)
 	}
 	for _, id := range []string{"1.23457E+18", "1,23457E+18", "1.2345678901e+18"} {
 		rounded := saved(func(table *sheet) {

@@ -115,7 +115,7 @@ func repeatedRows(ctx context.Context, tables []*eventTable, opt adapters.Option
 				return nil
 			}
 			if strings.Count(id, "-") != 4 || len(id) != 36 {
-				id = strings.Join([]string{fmt.Sprint(e.kind), id, cell("session_id"), cell("created_at")}, "\x00")
+				id = strings.Join([]string{fmt.Sprint(e.kind), id, cell("session_id"), fmt.Sprint(timeOf(cell("created_at"), &e.times))}, "\x00")
 			}
 			return finder.Add(adapters.IDOf(id), i, row.Number)
 		})

@@ -240,6 +240,11 @@ func TestRepeats(t *testing.T) {
 	if err != nil || len(r.events) != 3 {
 		t.Errorf("got %d events, %v", len(r.events), err)
 	}
+	// Another tool writes the same time in another form.
+	r, err = translate(t, zipped(t, "a.csv", columns+"1,s,v,2024-05-01 10:00:00,/,,,1\n", "b.csv", columns+"1,s,v,2024-05-01T12:00:00+02:00,/,,,1\n"), adapters.Options{}, "-")
+	if err != nil || len(r.events) != 1 {
+		t.Errorf("in two forms: got %d events, %v", len(r.events), err)
+	}
 }
 
 func TestDatesOfSpreadsheets(t *testing.T) {

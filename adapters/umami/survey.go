@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"hopper/adapters"
@@ -35,9 +36,9 @@ func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Re
 		if e.hosted != "" {
 			look.Only(e.websiteID, e.eventID, e.sessionID, e.visitID, e.createdAt, e.kindColumn, e.name, e.hostname)
 		}
-		hours := hourFinder{times: &e.times}
+		hours := adapters.HourFinder{Times: &e.times}
 		err := rows.Look(ctx, &look, func(c *rows.Chunk) (*glimpse, error) { return e.glimpse(c, find) }, func(g *glimpse) error {
-			hours.merge(&g.hours)
+			hours.Merge(&g.hours)
 			for _, date := range g.dates {
 				orders[ordinal].Add(date)
 			}
@@ -56,10 +57,8 @@ func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Re
 		if err != nil {
 			return nil, err
 		}
-		if hours.missing() {
-			return nil, (&input.Error{Input: e.Input.Name, Field: "created_at",
-				Err: fmt.Errorf("holds days without the time of day, such as %q, so that visits cannot be told", hours.day)}).
-				Advise("export the column as the database has it")
+		if err := hours.Missing(); err != nil {
+			return nil, (&input.Error{Input: e.Input.Name, Field: "created_at", Err: err}).Advise("export the column as the database has it")
 		}
 	}
 	if err := f.orderDates(orders); err != nil {
@@ -74,7 +73,7 @@ func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Re
 // glimpse is what the survey keeps of a chunk's rows.
 type glimpse struct {
 	rows      int64
-	hours     hourFinder
+	hours     adapters.HourFinder
 	dates     []string // of spreadsheets whose days and months could change places
 	events    []identified
 	sites     map[string]int64
@@ -90,7 +89,7 @@ type identified struct {
 
 // glimpse looks at a chunk's rows; those that cannot be read are passed over.
 func (e *eventTable) glimpse(c *rows.Chunk, dates bool) (*glimpse, error) {
-	g := &glimpse{hours: hourFinder{times: &e.times}, sites: make(map[string]int64), events: make([]identified, 0, min(c.EndRow-c.FirstRow, 4096))}
+	g := &glimpse{hours: adapters.HourFinder{Times: &e.times}, sites: make(map[string]int64), events: make([]identified, 0, min(c.EndRow-c.FirstRow, 4096))}
 	for row := range c.Rows() {
 		if row.Err != nil {
 			continue
@@ -100,12 +99,13 @@ func (e *eventTable) glimpse(c *rows.Chunk, dates bool) (*glimpse, error) {
 		}
 		get := cells(row.Cells)
 		created := get.at(e.createdAt)
-		g.hours.add(created)
+		g.hours.Add(created)
 		if dates {
 			g.dates = append(g.dates, created)
 		}
 		g.rows++
-		if _, ok := e.times.Parse(created); !ok && !e.dated {
+		at, ok := e.times.Parse(created)
+		if !ok && !e.dated {
 			continue // a line of totals, or a row that will be rejected: no event that others could repeat
 		}
 		if site := e.site(get); site != "" {
@@ -120,7 +120,10 @@ func (e *eventTable) glimpse(c *rows.Chunk, dates bool) (*glimpse, error) {
 				g.hosted[site] = true
 			}
 		}
-		if id := e.identity(get); id != "" {
+		if ok {
+			created = strconv.FormatInt(int64(at), 10) // the same in every form
+		}
+		if id := e.identity(get, created); id != "" {
 			g.events = append(g.events, identified{adapters.IDOf(id), row.Number})
 		}
 	}
@@ -139,40 +142,10 @@ func (e *eventTable) whole(row *rows.Row) error {
 	return nil
 }
 
-// hourFinder looks whether the times of a table have a time of day. The rows of
-// one that has are told by the first.
-type hourFinder struct {
-	times *adapters.Times
-	found bool   // a time of day
-	day   string // the first without
-}
-
-func (h *hourFinder) add(s string) {
-	if h.found || s == "" {
-		return
-	}
-	if _, ok := h.times.Parse(s); !ok {
-		return
-	}
-	if h.found = !adapters.IsDay(s); !h.found && h.day == "" {
-		h.day = strings.Clone(s)
-	}
-}
-
-// merge adds what another found in later rows.
-func (h *hourFinder) merge(later *hourFinder) {
-	if h.day == "" {
-		h.day = later.day
-	}
-	h.found = h.found || later.found
-}
-
-func (h *hourFinder) missing() bool { return !h.found && h.day != "" }
-
 // identity returns what is the same for the same event alone, empty where
 // nothing is. An id that is no UUID, as in version 1, is no one's own: it needs
 // the visitor and the time.
-func (e *eventTable) identity(get cells) string {
+func (e *eventTable) identity(get cells, created string) string {
 	id := get.at(e.eventID)
 	if noID(id) || id == get.at(e.sessionID) {
 		return ""
@@ -180,7 +153,7 @@ func (e *eventTable) identity(get cells) string {
 	if pipeline.IsUUID(id) {
 		return id
 	}
-	return strings.Join([]string{e.scope, id, get.at(e.sessionID), get.at(e.createdAt)}, "\x00")
+	return strings.Join([]string{e.scope, id, get.at(e.sessionID), created}, "\x00")
 }
 
 // orderDates decides the order of day and month in each table. One in which

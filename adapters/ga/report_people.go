@@ -3,6 +3,7 @@ package ga
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -17,6 +18,7 @@ type people struct {
 	told    []periodUsers // by the reports
 	windows []periodUsers // of 28 or 30 days, which overlap
 	shares  map[time.Time]*share
+	roster  *roster // where windows tell of all days; shares are then empty
 	notes   []string
 	// unshared is how many days no period's users are told of, and visitors how
 	// many these days have.
@@ -110,6 +112,9 @@ func (r *reports) share() error {
 	}
 	p.shares = make(map[time.Time]*share)
 	asked := false
+	if p.roster = p.moving(days, visitors); p.roster != nil {
+		return nil
+	}
 	for _, u := range p.disjoint(days) {
 		shared := p.shareOut(u, days, visitors)
 		asked = asked || shared && slices.Contains(p.given, u)
@@ -127,15 +132,69 @@ func (r *reports) share() error {
 	return nil
 }
 
+// A roster is what a [reconstruct.Roster] is made of.
+type roster struct {
+	span          span
+	window, total int
+	days          []reconstruct.RosterDay
+}
+
+// longest is how many days a month has at most.
+const longest = 31
+
+// moving returns a roster where days tell the users of the 28 or 30 days that end
+// with them, and nothing tells those of months or less. Users of a longer period
+// with all days are the roster's total.
+func (p *people) moving(days []time.Time, visitors map[time.Time]int) *roster {
+	r := &roster{}
+	if len(days) > 0 {
+		r.span = span{days[0], days[len(days)-1]}
+	}
+	for _, u := range p.told {
+		switch {
+		case u.span.days() <= longest:
+			return nil
+		case u.span.includes(r.span.from) && u.span.includes(r.span.to):
+			r.total = u.users
+		}
+	}
+	told := make(map[int]map[time.Time]int) // users, by length and last day
+	for _, w := range p.windows {
+		if w.span.from.Before(r.span.from) {
+			continue
+		}
+		length := w.span.days()
+		if told[length] == nil {
+			told[length] = make(map[time.Time]int)
+		}
+		told[length][w.span.to] = w.users
+		if r.window == 0 || len(told[length]) > len(told[r.window]) {
+			r.window = length
+		}
+	}
+	const most = 36600 // days: a century
+	if r.window == 0 || len(p.given) > 0 || r.span.days() > most {
+		return nil
+	}
+	for day := r.span.from; !day.After(r.span.to); day = day.AddDate(0, 0, 1) {
+		r.days = append(r.days, reconstruct.RosterDay{Visitors: visitors[day], Users: told[r.window][day]})
+	}
+	if r.total == 0 && len(r.days) > r.window {
+		p.notes = append(p.notes, fmt.Sprintf("Users are shared by the %d days that are told of them. Who comes again after longer is counted as another one: nothing tells how many do.", r.window))
+	}
+	return r
+}
+
 // disjoint returns periods that do not overlap: those that the user gives, those
-// that reports tell, the longest first, then windows from the last day back.
+// that reports tell, months before others, then windows from the last day back.
 func (p *people) disjoint(days []time.Time) []periodUsers {
 	var kept []periodUsers
 	free := func(s span) bool {
 		return !slices.ContainsFunc(kept, func(k periodUsers) bool { return !s.from.After(k.span.to) && !s.to.Before(k.span.from) })
 	}
 	told := slices.Clone(p.told)
-	slices.SortStableFunc(told, func(a, b periodUsers) int { return cmp.Compare(b.span.days(), a.span.days()) })
+	fromMonth := func(u periodUsers) float64 { return math.Abs(math.Log(float64(u.span.days()) / longest)) }
+	slices.SortStableFunc(told, func(a, b periodUsers) int { return cmp.Compare(fromMonth(a), fromMonth(b)) })
 	windows := slices.Clone(p.windows)
 	slices.SortStableFunc(windows, func(a, b periodUsers) int { return b.span.to.Compare(a.span.to) })
 	windows = slices.DeleteFunc(windows, func(u periodUsers) bool { return u.span.from.Before(days[0]) })
@@ -182,7 +241,7 @@ func (r *reports) visitorsOf(day time.Time) int {
 // peopleNote says what a month's users will be.
 func (r *reports) peopleNote() []string {
 	notes := r.people.notes
-	if r.people.unshared < 2 {
+	if r.people.roster != nil || r.people.unshared < 2 {
 		return notes
 	}
 	return append(notes, fmt.Sprintf("Nothing tells which of the days' users are the same people on %d days: their users will be the days' added up, %d, where Google showed fewer. A report by Date with the metric 28-day active users, one with a totals row of Total users, or --%s with the users of each month tells it.",

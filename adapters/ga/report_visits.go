@@ -22,6 +22,8 @@ type reportSource struct {
 	reports *reports
 	days    []time.Time
 	first   bool
+	roster  *reconstruct.Roster // of the days from due on, once any is read
+	due     time.Time
 }
 
 func (s *reportSource) Next(ctx context.Context) (pipeline.Chunk, error) {
@@ -37,7 +39,24 @@ func (s *reportSource) Next(ctx context.Context) (pipeline.Chunk, error) {
 	}
 	day := s.days[0]
 	s.days = s.days[1:]
-	return dayChunk{s.reports, day}, nil
+	return dayChunk{s.reports, day, s.share(day)}, nil
+}
+
+// share returns which users a day's visitors are, nil where nothing tells. Days
+// are asked for in order.
+func (s *reportSource) share(day time.Time) *share {
+	of := s.reports.people.roster
+	if of == nil {
+		return s.reports.people.shares[day]
+	}
+	if s.roster == nil {
+		s.roster, s.due = reconstruct.NewRoster(of.window, of.total, of.days), of.span.from
+	}
+	var next reconstruct.Share
+	for ; !s.due.After(day); s.due = s.due.AddDate(0, 0, 1) {
+		next = s.roster.Next()
+	}
+	return &share{next, of.span}
 }
 
 func (s *reportSource) Close() error { return nil }
@@ -67,6 +86,7 @@ func (r *reports) filled(date time.Time) (*reconstruct.Day, [][]field) {
 type dayChunk struct {
 	reports *reports
 	date    time.Time
+	share   *share // of a period's users, nil where the day has none
 }
 
 func (c dayChunk) Decode(out *pipeline.Emitter) error {
@@ -81,7 +101,6 @@ func (c dayChunk) Decode(out *pipeline.Emitter) error {
 	if err != nil {
 		return input.Errorf(told.input, "%s: %w", c.date.Format(time.DateOnly), err)
 	}
-	w.share = r.people.shares[c.date]
 	for i := range plan.Parts() {
 		w.emit(plan.Part(i))
 	}
@@ -101,7 +120,6 @@ type dayWriter struct {
 	day    *reconstruct.Day
 	tables [][]field // of day.Tables
 	events [][]field // of day.Events
-	share  *share    // of a period's users, nil where the day has none
 	out    *pipeline.Emitter
 }
 

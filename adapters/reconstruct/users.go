@@ -13,6 +13,7 @@ type Share struct {
 	known, fresh int // users who came before, and who come on this day first
 	from         int // which of the known come again
 	visitors     int
+	list         []int // of a [Roster]
 }
 
 // ShareUsers shares the users of a period out to its days, of which visitors
@@ -59,6 +60,9 @@ func stepOf(n int) int {
 
 // user returns who the i-th of the day's visitors is.
 func (s *Share) user(i int) int {
+	if s.list != nil {
+		return s.list[i] * rosterStep % rosterUsers
+	}
 	if i >= s.fresh {
 		i = (s.from + i - s.fresh) % s.known
 	} else {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,8 +105,8 @@ func (s *transcript) Reject(at pipeline.Origin, why, raw string) {
 func (s *transcript) Omit(at pipeline.Origin, reason string) { s.note("omit %v %s", at, reason) }
 func (s *transcript) Repair(at pipeline.Origin, kind string) { s.note("repair %v %s", at, kind) }
 
-// transcribe reads an input, by columns where wanted.
-func transcribe(t *testing.T, path string, byColumn bool) transcript {
+// transcribe reads an input, by columns or members where wanted.
+func transcribe(t *testing.T, path string, byParts bool) transcript {
 	t.Helper()
 	ctx := context.Background()
 	inputs, err := input.Open(ctx, []string{path}, nil, "")
@@ -119,11 +120,11 @@ func transcribe(t *testing.T, path string, byColumn bool) transcript {
 		t.Fatal(err)
 	}
 	g := &ga4{zone: time.UTC}
-	var columns *columnar
-	if byColumn {
-		columns = newColumnar(g, 0, "", fields)
+	var quick *fast
+	if byParts {
+		quick = &fast{newColumnar(g, 0, "", fields), newScanned(g, 0, "", fields)}
 	}
-	r, err := openRecords(ctx, in, wantedOfGA4, g.record(0, "", fields), columns)
+	r, err := openRecords(ctx, in, wantedOfGA4, g.record(0, "", fields), quick)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,6 +169,76 @@ func TestColumnsAndRecordsAgree(t *testing.T) {
 		}
 		if diff := cmp.Diff(transcribe(t, path, false), transcribe(t, path, true)); diff != "" {
 			rt.Fatalf("events differ (-records +columns):\n%.6000s", diff)
+		}
+	})
+}
+
+// drawJSON draws a value as programs write events: mostly plain, sometimes in any
+// other form, and sometimes not JSON.
+func drawJSON(t *rapid.T, depth int) string {
+	texts := []string{`""`, `"page_view"`, `"a\"b"`, `"(not set)"`, `"string_value"`, `"{\"a\":1}"`, `"[]"`, "17", "-1.50", "1e3", "null", "true", `"2024-03-05 10:00:00"`}
+	kind := rapid.IntRange(0, 9).Draw(t, "kind")
+	if depth == 0 {
+		kind = 0
+	}
+	switch kind {
+	case 7:
+		return "[" + strings.Join(rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string { return drawJSON(t, depth-1) }), 0, 3).Draw(t, "list"), ",") + "]"
+	case 8:
+		return drawMembers(t, depth-1)
+	case 9:
+		return rapid.SampledFrom([]string{"01", "tru", `"\x"`, "\"a\tb\"", "", "{,}", "[1,]", `{"a"}`, " 5 "}).Draw(t, "odd")
+	}
+	return rapid.SampledFrom(texts).Draw(t, "scalar")
+}
+
+func drawMembers(t *rapid.T, depth int) string {
+	names := []string{"event_name", "Event_Name", "event_timestamp", "event_params", "user_properties", "items", "params", "device", "web_info", "browser", "category",
+		"traffic_source", "event_value_in_usd", "key", "value", "string_value", "int_value", "set_timestamp_micros", "list", "element", "user_pseudo_id", "own", `a\u0062`}
+	var b strings.Builder
+	b.WriteByte('{')
+	for i := range rapid.IntRange(0, 5).Draw(t, "members") {
+		if i > 0 {
+			b.WriteString(rapid.SampledFrom([]string{",", ",", ",", " , "}).Draw(t, "comma"))
+		}
+		fmt.Fprintf(&b, `"%s":`, rapid.SampledFrom(names).Draw(t, "name"))
+		b.WriteString(drawJSON(t, depth))
+	}
+	return b.String() + "}"
+}
+
+// drawParams draws parameters as the schema has them, with a few of another form.
+func drawParams(t *rapid.T) string {
+	param := rapid.Custom(func(t *rapid.T) string {
+		if rapid.IntRange(0, 5).Draw(t, "form") == 0 {
+			return drawJSON(t, 3)
+		}
+		key := rapid.SampledFrom([]string{"page_location", "page_title", "ga_session_id", "color", "", `a\"b`}).Draw(t, "key")
+		kind := rapid.SampledFrom([]string{"string_value", "int_value", "double_value", "set_timestamp_micros"})
+		return fmt.Sprintf(`{"key":"%s","value":{"%s":%s,"%s":%s}}`, key, kind.Draw(t, "type"), drawJSON(t, 0), kind.Draw(t, "type"), drawJSON(t, 1))
+	})
+	return "[" + strings.Join(rapid.SliceOfN(param, 0, 4).Draw(t, "params"), ",") + "]"
+}
+
+// Records of JSON that are read member by member are those that are read as a
+// whole, whatever their form, and are refused for the same reasons.
+func TestMembersAndRecordsAgree(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.ndjson")
+	rapid.Check(t, func(rt *rapid.T) {
+		record := rapid.Custom(func(t *rapid.T) string {
+			extra := strings.TrimPrefix(drawMembers(t, 4), "{")
+			if extra != "}" {
+				extra = "," + extra
+			}
+			return fmt.Sprintf(`{"event_timestamp":"1709596800137385","event_name":"click","user_pseudo_id":"u","event_params":%s,"user_properties":%s%s`, drawParams(t), drawParams(t), extra)
+		})
+		head := `{"event_timestamp":"1","event_name":"click","user_pseudo_id":"u","event_params":[]}`
+		lines := append([]string{head}, rapid.SliceOfN(record, 1, 8).Draw(rt, "records")...)
+		if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
+			rt.Fatal(err)
+		}
+		if diff := cmp.Diff(transcribe(t, path, false), transcribe(t, path, true)); diff != "" {
+			rt.Fatalf("events differ (-records +members):\n%.6000s", diff)
 		}
 	})
 }

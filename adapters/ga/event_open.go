@@ -158,7 +158,7 @@ func (g *ga4) inputs(r recognized) []sourceInput {
 		}}}
 	case r.tables == nil:
 		return []sourceInput{{r.in.Name, func(ctx context.Context, index int) (reader, error) {
-			return openRecords(ctx, r.in, wantedOfGA4, g.record(index, property, r.fields), newColumnar(g, index, property, r.fields))
+			return openRecords(ctx, r.in, wantedOfGA4, g.record(index, property, r.fields), &fast{newColumnar(g, index, property, r.fields), newScanned(g, index, property, r.fields)})
 		}}}
 	}
 	var all []sourceInput
@@ -168,12 +168,12 @@ func (g *ga4) inputs(r recognized) []sourceInput {
 	return all
 }
 
-func openRecords(ctx context.Context, in *input.Input, wanted func(string) bool, each func() translate, columns *columnar) (reader, error) {
+func openRecords(ctx context.Context, in *input.Input, wanted func(string) bool, each func() translate, fast *fast) (reader, error) {
 	records, err := record.Open(ctx, in, wanted)
 	if err != nil {
 		return nil, err
 	}
-	return &recordReader{Reader: records, each: each, columns: columns, in: in}, nil
+	return &recordReader{Reader: records, each: each, fast: fast, in: in}, nil
 }
 
 // record translates the records of an input, nested or flat, whose first has

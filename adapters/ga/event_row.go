@@ -168,17 +168,20 @@ type layout struct {
 	group string            // path of the group whose members these are, or ""
 	known map[string]*place
 	first *place // the member that probably comes first
+	// places counts what is remembered, here and in groups, where it is not nil.
+	places *int
 }
 
 // A place is where a member's value belongs.
 type place struct {
-	key     string  // as written
-	column  string  // as the schema has it
-	isGroup bool    // a record or a list in the schema
-	skipped bool    // a group that says nothing
-	set     setter  // of text; may be nil within a group
-	members *layout // of a group
-	next    *place  // the member that probably follows
+	key      string  // as written
+	column   string  // as the schema has it
+	isGroup  bool    // a record or a list in the schema
+	skipped  bool    // a group that says nothing
+	isUnread bool    // a member of a record that is not read at all
+	set      setter  // of text; may be nil within a group
+	members  *layout // of a group
+	next     *place  // the member that probably follows
 }
 
 // maxPlaces bounds what a layout remembers: names can be data.
@@ -196,7 +199,10 @@ func (l *layout) find(after *place, key string) *place {
 	}
 	p := l.known[key]
 	if p == nil {
-		if p = l.place(strings.Clone(key)); len(l.known) < maxPlaces {
+		if p = l.place(strings.Clone(key)); l.places != nil {
+			*l.places++
+		}
+		if len(l.known) < maxPlaces {
 			if l.known == nil {
 				l.known = make(map[string]*place)
 			}
@@ -212,7 +218,7 @@ func (l *layout) place(key string) *place {
 	p := &place{key: key, column: key}
 	if l.group != "" {
 		p.column = columnOf(key)
-		p.members = &layout{group: l.group + "." + p.column}
+		p.members = &layout{group: l.group + "." + p.column, places: l.places}
 		if p.set = nested[l.group][key]; p.set == nil {
 			p.set = nested[l.group][p.column]
 		}
@@ -222,7 +228,8 @@ func (l *layout) place(key string) *place {
 		p.column = columnOf(key) // as the schema has it: Snowflake and Redshift write capitals
 	}
 	p.isGroup, p.skipped = isGroup(p.column), needless[p.column]
-	p.members = &layout{group: p.column}
+	p.isUnread = !wantedOfGA4(key)
+	p.members = &layout{group: p.column, places: l.places}
 	if p.set = columns[p.column]; p.set == nil {
 		p.set = l.flat[key]
 	}
@@ -386,6 +393,12 @@ func isBesideValue(name string) bool {
 
 // isTyped reports whether a member of that name holds a number.
 func isTyped(name string) bool {
+	switch name {
+	case "string_value":
+		return false
+	case "int_value", "float_value", "double_value":
+		return true
+	}
 	for _, prefix := range [...]string{"int", "float", "double", "INT", "FLOAT", "DOUBLE", "Int", "Float", "Double"} {
 		if strings.HasPrefix(name, prefix) {
 			return true

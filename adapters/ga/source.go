@@ -112,9 +112,15 @@ type recordReader struct {
 	record.Reader
 	// each makes what translates the records of one chunk.
 	each func() translate
-	// columns translates chunks whose values lie by column, unless it is nil.
+	// fast translates chunks whose records need not be put together, unless it is nil.
+	fast *fast
+	in   *input.Input
+}
+
+// fast is how chunks are translated by column and by member.
+type fast struct {
 	columns *columnar
-	in      *input.Input
+	members *scanned
 }
 
 // translate hands a record that could be read to out as the events it is.
@@ -125,9 +131,9 @@ func (r *recordReader) Next(ctx context.Context) (decode, error) {
 	if err != nil {
 		return nil, err
 	}
-	records := func(out sink, seen *seen) error {
+	read := func(out sink, seen *seen) func(*record.Record) {
 		each := r.each()
-		return c.Read(func(rec *record.Record) {
+		return func(rec *record.Record) {
 			out.Rows(1)
 			at := pipeline.Origin{Input: r.in.Name, Row: rec.Row}
 			if rec.Err != nil {
@@ -135,10 +141,17 @@ func (r *recordReader) Next(ctx context.Context) (decode, error) {
 				return
 			}
 			each(rec, at, out, seen)
-		})
+		}
 	}
-	if columns, ok := c.(record.Columns); ok && r.columns != nil {
-		return r.columns.decode(columns, r.in.Name, records), nil
+	records := func(out sink, seen *seen) error { return c.Read(read(out, seen)) }
+	if r.fast == nil {
+		return records, nil
+	}
+	switch c := c.(type) {
+	case record.Columns:
+		return r.fast.columns.decode(c, r.in.Name, records), nil
+	case record.Members:
+		return r.fast.members.decode(c, r.in.Name, read), nil
 	}
 	return records, nil
 }

@@ -423,8 +423,11 @@ type jsonChunk struct {
 // Span returns the records' numbers, see [Chunk].
 func (c *jsonChunk) Span() (first, end int64) { return c.row + 1, c.row + 1 + c.records }
 
-func (c *jsonChunk) Read(yield func(*Record)) error {
-	r := jsonRecords{parser: c.reader.parser(), chunk: c, yield: yield, rec: Record{Row: c.row}}
+func (c *jsonChunk) Read(yield func(*Record)) error { return c.read(nil, yield) }
+
+// read hands records to scan, where it is not nil, or to yield.
+func (c *jsonChunk) read(scan func(*Record, *Scanner) bool, yield func(*Record)) error {
+	r := jsonRecords{parser: c.reader.parser(), chunk: c, scan: scan, yield: yield, rec: Record{Row: c.row}}
 	defer c.reader.parsers.Put(r.parser)
 	if !c.layout.lines {
 		for _, at := range c.spans {
@@ -450,9 +453,11 @@ func (c *jsonChunk) Read(yield func(*Record)) error {
 // jsonRecords parses a chunk's records.
 type jsonRecords struct {
 	*parser
-	chunk *jsonChunk
-	yield func(*Record)
-	rec   Record
+	chunk   *jsonChunk
+	scan    func(*Record, *Scanner) bool // may be nil
+	scanner Scanner
+	yield   func(*Record)
+	rec     Record
 }
 
 func (r *jsonRecords) read(text string) {
@@ -462,7 +467,12 @@ func (r *jsonRecords) read(text string) {
 	if text == "" || r.rec.Row <= l.header {
 		return
 	}
-	r.rec.text = text
+	r.rec.text, r.rec.Root, r.rec.Err = text, nil, nil
+	if r.scan != nil && !l.lists {
+		if r.scanner.begin(text); r.scan(&r.rec, &r.scanner) {
+			return
+		}
+	}
 	r.rec.Root, r.rec.Err = r.parse(text)
 	switch {
 	case r.rec.Err != nil:

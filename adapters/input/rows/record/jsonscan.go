@@ -1,0 +1,148 @@
+package record
+
+// Members is a [Chunk] whose records stand in text, and can be read member by
+// member without being put together.
+type Members interface {
+	Chunk
+	// Scan calls scan for each record that is read this way, and read, as
+	// [Chunk.Read] would, for those of which scan returns false.
+	Scan(scan func(*Record, *Scanner) bool, read func(*Record)) error
+}
+
+var _ Members = (*jsonChunk)(nil)
+
+// A Scanner goes through a record of JSON. What its methods return as ok is
+// false where the text is not what is asked for, or is not as plain as most text
+// is: the record is to be read as a whole then, which says what is wrong with it.
+type Scanner struct {
+	parser
+	depth int // objects and lists that are open
+}
+
+func (c *jsonChunk) Scan(scan func(*Record, *Scanner) bool, read func(*Record)) error {
+	return c.read(scan, read)
+}
+
+// Peek returns the character that the next value begins with, or 0.
+func (s *Scanner) Peek() byte {
+	s.space()
+	if s.i == len(s.s) {
+		return 0
+	}
+	return s.s[s.i]
+}
+
+// Open begins an object or a list, whose bracket is given.
+func (s *Scanner) Open(bracket byte) (ok bool) {
+	if s.Peek() != bracket || s.depth == maxDepth {
+		return false
+	}
+	s.i++
+	s.depth++
+	return true
+}
+
+// Next goes to the next member or element, if there is one before the closing
+// bracket.
+func (s *Scanner) Next(closing byte, first bool) (more, ok bool) {
+	switch c := s.Peek(); {
+	case c == closing:
+		s.i++
+		s.depth--
+		return false, true
+	case first:
+		return true, true
+	case c == ',':
+		s.i++
+		return true, true
+	}
+	return false, false
+}
+
+// Name reads the name of the next member, which probably is guess.
+func (s *Scanner) Name(guess string) (name string, ok bool) {
+	if s.Peek() != '"' {
+		return "", false
+	}
+	start := s.i + 1
+	end := start + len(guess)
+	if end >= len(s.s) || s.s[end] != '"' || s.s[start:end] != guess {
+		if end = start + run(s.s[start:]); end == len(s.s) || s.s[end] != '"' {
+			return "", false
+		}
+	}
+	name, s.i = s.s[start:end], end+1
+	if s.Peek() != ':' {
+		return "", false
+	}
+	s.i++
+	return name, true
+}
+
+// Scalar reads a value that is no object and no list.
+func (s *Scanner) Scalar() (w Word, ok bool) {
+	switch c := s.Peek(); c {
+	case 0, '{', '[':
+		return w, false
+	case '"':
+		text, err := s.text()
+		return Word{Text: text, Kind: Text}, err == nil
+	}
+	v, err := s.value(s.depth, nil, false)
+	return v.word(), err == nil
+}
+
+// Value reads any value. It is valid until the next record.
+func (s *Scanner) Value() (v *Value, ok bool) {
+	s.stack = s.stack[:0]
+	one, err := s.value(s.depth, nil, false)
+	return &one, err == nil
+}
+
+// Skip goes past a value.
+func (s *Scanner) Skip() (ok bool) {
+	closing := byte('}')
+	switch s.Peek() {
+	case '{':
+	case '[':
+		closing = ']'
+	default:
+		_, ok = s.Scalar()
+		return ok
+	}
+	if !s.Open(s.s[s.i]) {
+		return false
+	}
+	for first := true; ; first = false {
+		more, ok := s.Next(closing, first)
+		if !ok || !more {
+			return ok
+		}
+		if closing == '}' {
+			if _, ok := s.Name(""); !ok {
+				return false
+			}
+		}
+		if !s.Skip() {
+			return false
+		}
+	}
+}
+
+// Mark returns where the scanner stands, for [Scanner.Back].
+func (s *Scanner) Mark() Mark { return Mark{s.i, s.depth} }
+
+// Back goes back to where the scanner stood.
+func (s *Scanner) Back(m Mark) { s.i, s.depth = m.i, m.depth }
+
+// A Mark is a place in a record.
+type Mark struct{ i, depth int }
+
+// Done reports whether the record has been gone through.
+func (s *Scanner) Done() bool { return s.Peek() == 0 && s.i == len(s.s) && s.depth == 0 }
+
+// begin makes the scanner ready for a record.
+func (s *Scanner) begin(text string) {
+	s.s, s.i, s.depth = text, 0, 0
+	s.reset()
+}

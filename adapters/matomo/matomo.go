@@ -1,5 +1,6 @@
 // Package matomo reads the database of a self-hosted Matomo, or Piwik: live, as a dump,
-// or its tables in any container that package rows reads.
+// or its tables in any container that package rows reads; and the visits log that
+// Matomo exports (Live.getLastVisitsDetails) as JSON, CSV or TSV.
 //
 // # Tables
 //
@@ -31,6 +32,16 @@
 // script does. IP addresses and coordinates of visitors are not read.
 //
 // The same idlink_va is the same action: of rows with it the first counts.
+//
+// # Visits log
+//
+// The log has a row a visit, in which its actions are a list or flat columns. They
+// mean what they mean in the database. Pages of the log overlap: of rows with one
+// idVisit that with the most actions counts, which is the visit when it had ended.
+// Where idVisit is absent, a visit is a visitor's with its first second. Times are the
+// actions' own timestamps; what Matomo writes in the language of whoever exports is
+// read only where there is no code for it. Types of actions that plugins add, and
+// names of columns before version 3, are assumed from few examples.
 package matomo
 
 import (
@@ -82,6 +93,7 @@ func (Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Match 
 	m := adapters.Match{Open: func(ctx context.Context, opt adapters.Options) (*adapters.Reading, error) {
 		return open(ctx, inputs, opt)
 	}}
+	log := new(visitsLog)
 	for _, in := range inputs {
 		switch {
 		case rows.IsSQL(in):
@@ -100,22 +112,24 @@ func (Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Match 
 					m.Joined = append(m.Joined, in)
 				}
 			case isVisitsLog(found[0]):
-				m.Fit, m.Err = adapters.Near, input.Errorf(in.Name, "is an export of Matomo's visits log, which is not read; %s", howToExport)
+				if err := log.add(found[0]); err != nil {
+					m.Fit, m.Err = adapters.Near, err
+				} else {
+					log.inputs = append(log.inputs, in)
+				}
 			}
 		}
 	}
-	if len(m.Own) == 0 {
+	switch {
+	case len(m.Own) == 0 && len(log.inputs) > 0:
+		return log.match()
+	case len(m.Own) == 0:
 		return m
 	}
 	m.Fit, m.Err = adapters.Fits, nil
 	events := slices.DeleteFunc(slices.Clone(m.Own), func(in *input.Input) bool { return slices.Contains(m.Joined, in) })
 	m.Units = adapters.EachAlone(events)
 	return m
-}
-
-// isVisitsLog recognizes Live.getLastVisitsDetails.
-func isVisitsLog(t *rows.Table) bool {
-	return t.Column("id_visit", "visitor_id") >= 0 && t.Column("last_action_timestamp", "action_details", "server_timestamp", "action_details_0_type") >= 0
 }
 
 // role is what a table is to Matomo.
@@ -169,7 +183,10 @@ func find(ctx context.Context, inputs []*input.Input) (*tables, error) {
 				f.sites = append(f.sites, t)
 			case other:
 				if isVisitsLog(t) {
-					return nil, input.Errorf(in.Name, "is an export of Matomo's visits log, which is not read; %s", howToExport)
+					if err := new(visitsLog).add(t); err != nil {
+						return nil, err
+					}
+					return nil, input.Errorf(in.Name, "is an export of Matomo's visits log, and the database is given, too, which holds the same visits; give one of the two")
 				}
 			}
 		}

@@ -1,16 +1,18 @@
 package matomo_test
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	diff "github.com/google/go-cmp/cmp"
 
 	"hopper/adapters"
 	"hopper/adapters/adaptertest"
@@ -51,7 +53,7 @@ func TestGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(string(want), b.String()); d != "" {
+	if d := diff.Diff(string(want), b.String()); d != "" {
 		t.Error(d)
 	}
 }
@@ -70,7 +72,7 @@ func TestSameOfEveryShape(t *testing.T) {
 		for i := range again {
 			again[i].Origin, again[i].Raw = first[i].Origin, first[i].Raw
 		}
-		if d := cmp.Diff(first, again); d != "" {
+		if d := diff.Diff(first, again); d != "" {
 			t.Errorf("%s: %s", name, d)
 		}
 	}
@@ -78,9 +80,10 @@ func TestSameOfEveryShape(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	for name, want := range map[string]string{
-		"two-sites.sql":  "1 Orchard https://www.orchard.example (59 visits); 2 Cellar https://cellar.example (1 visits). Choose one with --website",
-		"no-visits.sql":  "lacks Matomo's log_visit",
-		"visits-log.csv": "visits log, which is not read; give the database's address",
+		"two-sites.sql":                  "1 Orchard https://www.orchard.example (59 visits); 2 Cellar https://cellar.example (1 visits). Choose one with --website",
+		"no-visits.sql":                  "lacks Matomo's log_visit",
+		"visits-log.xml":                 "is XML; export the table as CSV or JSON",
+		"visits-log-without-actions.csv": "visits log without its actions",
 	} {
 		if _, _, err := translate(t, "", adapters.Options{}, fixtures+"broken/"+name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", name, err)
@@ -91,6 +94,72 @@ func TestRefused(t *testing.T) {
 		if err != nil || len(events) != 1 || stats.Omitted.Total() != stats.Rows-1 {
 			t.Errorf("%s: %d events, %+v, %v", asked, len(events), stats.Omitted, err)
 		}
+	}
+}
+
+// bare returns events in the order of visits and times, without what says how they
+// were read.
+func bare(events []pipeline.Event, without string) []pipeline.Event {
+	for i := range events {
+		ev := &events[i]
+		if ev.Origin, ev.Raw = (pipeline.Origin{}), ""; without == "session" {
+			ev.Session = ""
+		}
+	}
+	slices.SortStableFunc(events, func(a, b pipeline.Event) int {
+		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Visitor, b.Visitor), cmp.Compare(a.Session, b.Session))
+	})
+	return events
+}
+
+// TestLogLikeDatabase checks that the visits log gives the events of its database.
+func TestLogLikeDatabase(t *testing.T) {
+	for name, without := range map[string]string{"visits-log.json": "", "visits-log.csv": "", "visits-log.tsv": "session"} {
+		want, _, err := translate(t, "", adapters.Options{}, fixtures+"mysqldump.sql")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, stats, err := translate(t, "", adapters.Options{}, fixtures+name)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if d := diff.Diff(bare(want, without), bare(got, without)); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+		if n := stats.Omitted[matomo.OmitGoal].Count; n != 1 {
+			t.Errorf("%s: %d goals left out, not 1", name, n)
+		}
+	}
+}
+
+// TestLogPages gives pages of the log that overlap, in one of which a visit went on.
+func TestLogPages(t *testing.T) {
+	const first = `[{"idSite":"1","idVisit":"8","visitorId":"00ff27005c0a0d1a","firstActionTimestamp":1718013600,"actionDetails":[{"type":"action","url":"https://a.example/","timestamp":1718013600}]},
+		{"idSite":"1","idVisit":"7","visitorId":"00ff27005c0a0d1b","actions":"3","actionDetails":{"0":{"type":"outlink","url":"https://b.example/","timestamp":"1718013500"},"2":{"type":"action","url":"https://a.example/x?y#z","pageTitle":"X","timestamp":"1718013510"}}}]`
+	const second = `[{"idSite":1,"idVisit":8,"visitorId":"00ff27005c0a0d1a","firstActionTimestamp":1718013600,"actionDetails":[{"type":"action","url":"https://a.example/","timestamp":1718013600},
+		{"type":"event","eventCategory":"Play","url":"https://a.example/v","timestamp":1718013700},{"type":"media","timestamp":1718013700},{"type":"action","url":"https://a.example/w","timestamp":"soon"}]},
+		{"idSite":1,"idVisit":6,"visitorId":"00ff27005c0a0d1c","actionDetails":[]}]`
+	dir := t.TempDir()
+	for name, text := range map[string]string{"1.json": first, "2.json": second} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	events, stats, err := translate(t, "", adapters.Options{}, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for i := range events {
+		ev := &events[i]
+		got = append(got, fmt.Sprintf("%s %s %s%s?%s %q", ev.Session, ev.Kind, ev.Hostname, ev.Path, ev.Query, ev.Title))
+	}
+	want := []string{`visit 7 outbound a.example/x?y "X"`, `visit 7 pageview a.example/x?y "X"`, `visit 8 pageview a.example/? ""`, `visit 8 custom_event a.example/v? ""`}
+	if d := diff.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if stats.Rows != 4 || stats.Omitted[matomo.OmitVisitRepeat].Count != 1 || stats.Omitted[matomo.OmitVisit].Count != 1 || stats.Omitted[matomo.OmitOtherAction].Count != 1 || stats.Rejected.Total() != 1 {
+		t.Errorf("%+v", stats)
 	}
 }
 
@@ -135,6 +204,19 @@ func FuzzMatomo(f *testing.F) {
 		_, _, err = translate(t, "", adapters.Options{}, folder)
 		var positioned *input.Error
 		if err != nil && !errors.As(err, &positioned) {
+			t.Fatalf("%v says not where", err)
+		}
+	})
+}
+
+func FuzzLog(f *testing.F) {
+	f.Add("idSite,idVisit,visitorId,actionDetails_0_type,actionDetails_0_url,actionDetails_0_timestamp\n1,2,00ff27005c0a0d1a,action,https://a.example/?x#y,1718013600\n")
+	f.Add(`[{"idSite":"1","idVisit":"2","actionDetails":{"3":{"type":"search","timestamp":1718013600}}}]`)
+	f.Add("visitorId\tactionDetails_9_type\tactionDetails_9_pageTitle\n1\t'-\t'=x\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		_, _, err := translate(t, text, adapters.Options{}, "-")
+		var positioned *input.Error
+		if err != nil && !errors.As(err, &positioned) && text != "" && !strings.Contains(err.Error(), "there are no tables") {
 			t.Fatalf("%v says not where", err)
 		}
 	})

@@ -196,7 +196,7 @@ func (c *chunk) decode(out *pipeline.Emitter, at pipeline.Origin, row *rows.Row)
 		return nil
 	}
 	if c.found {
-		c.fill(ev)
+		c.visit.fill(ev)
 	} else {
 		out.Repair(at, RepairVisit)
 		ev.Visitor, _ = visitorOf(cellOf(row, t.visitor), row.Raw, t.visitor)
@@ -216,7 +216,7 @@ func (c *chunk) decode(out *pipeline.Emitter, at pipeline.Origin, row *rows.Row)
 		return nil
 	}
 	if first, known := times.Parse(c.visit.first); known && first == ev.Time {
-		c.arrive(ev)
+		c.visit.arrive(ev)
 	}
 	out.Event(ev)
 	return nil
@@ -289,7 +289,11 @@ func (c *chunk) page(ev *pipeline.Event, address, title named) {
 		ev.Hostname, ev.Path = c.source.sites.host(c.source.site), "/(not set)"
 		return
 	}
-	whole := address.address()
+	setAddress(ev, address.address())
+}
+
+// setAddress sets the page that an event is on, by its whole address.
+func setAddress(ev *pipeline.Event, whole string) {
 	_, rest, found := strings.Cut(whole, "://")
 	if !found {
 		rest = whole
@@ -318,8 +322,7 @@ var devices = []string{
 }
 
 // fill sets what a visit says of all its actions.
-func (c *chunk) fill(ev *pipeline.Event) {
-	v := &c.visit
+func (v *visit) fill(ev *pipeline.Event) {
 	ev.Visitor, ev.Identified = v.visitor, v.user
 	ev.Browser, ev.BrowserVersion, ev.OS, ev.OSVersion = codes.Browser(v.browser), v.browserVersion, codes.OS(v.os), v.osVersion
 	if n, err := strconv.Atoi(v.device); err == nil && n >= 0 && n < len(devices) {
@@ -347,8 +350,7 @@ func countryOf(code string) string {
 }
 
 // arrive sets how a visit was come to.
-func (c *chunk) arrive(ev *pipeline.Event) {
-	v := &c.visit
+func (v *visit) arrive(ev *pipeline.Event) {
 	if v.refType != "1" {
 		ev.Referrer = v.refURL
 	}

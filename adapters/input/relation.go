@@ -23,6 +23,10 @@ type Relation struct {
 	// Key are columns that with Time give no two rows the same place. Where the
 	// table lacks one of them, or there are none, all columns decide.
 	Key []string
+	// Counted says that Key orders the rows alone, as a counter that grows with time
+	// does: the database reads along its primary key, and need not sort a table that
+	// has no index of Time.
+	Counted bool
 }
 
 // Growing are [Contents] that go on growing, as a table of a live database.

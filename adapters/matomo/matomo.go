@@ -74,8 +74,8 @@ func (Adapter) Options() []adapters.Option { return []adapters.Option{adapters.W
 func (Adapter) Relations() []input.Relation {
 	named := func(table string) *regexp.Regexp { return regexp.MustCompile(`(?:\w+_)?` + table) }
 	return []input.Relation{
-		{Table: named("log_link_visit_action"), Needs: []string{"idlink_va", "idvisit"}, Columns: actionColumns, Time: "server_time", Key: []string{"idlink_va"}},
-		{Table: named("log_visit"), Needs: []string{"idvisit", "idvisitor"}, Columns: append([]string{"idvisit"}, visitColumns...), Time: "visit_first_action_time", Key: []string{"idvisit"}},
+		{Table: named("log_link_visit_action"), Needs: []string{"idlink_va", "idvisit"}, Columns: actionColumns, Time: "server_time", Key: []string{"idlink_va"}, Counted: true},
+		{Table: named("log_visit"), Needs: []string{"idvisit", "idvisitor"}, Columns: append([]string{"idvisit"}, visitColumns...), Time: "visit_first_action_time", Key: []string{"idvisit"}, Counted: true},
 		{Table: named("log_action"), Needs: []string{"idaction", "name"}, Columns: []string{"idaction", "name", "type", "url_prefix"}, Key: []string{"idaction"}},
 		{Table: named("site"), Needs: []string{"idsite", "main_url"}, Columns: []string{"idsite", "name", "main_url"}, Key: []string{"idsite"}},
 	}

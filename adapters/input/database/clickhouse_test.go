@@ -91,6 +91,22 @@ func TestClickHouse(t *testing.T) {
 	}
 }
 
+// TestCounted checks that a database need not sort by time what a counter orders, and
+// does where the table lacks the counter.
+func TestCounted(t *testing.T) {
+	for column, want := range map[string]string{"session_id": "ORDER BY t.`session_id` FORMAT", "id": "ORDER BY t.`timestamp`, t.`site_id`, "} {
+		fake := clickhouse{rows: "timestamp,site_id\n"}
+		server := httptest.NewServer(&fake)
+		t.Setenv("CLICKHOUSE_PASSWORD", "SECRET")
+		store := &database.Store{Relations: []input.Relation{{Table: regexp.MustCompile("events_v2"), Time: "timestamp", Key: []string{column}, Counted: true}}}
+		_, err := read(t, store, strings.Replace(server.URL, "http://", "clickhouse://reader@", 1)+"/plausible")
+		server.Close()
+		if query := fake.queries[len(fake.queries)-1]; err != nil || !strings.Contains(query, want) || !strings.Contains(query, "t.`timestamp` < ") {
+			t.Errorf("%s: %s, %v", column, query, err)
+		}
+	}
+}
+
 // read returns all tables of a database, one behind the other.
 func read(t *testing.T, store *database.Store, address string) (text string, err error) {
 	ins, err := input.Open(t.Context(), []string{address}, nil, t.TempDir(), store)

@@ -110,10 +110,11 @@ func (c *contents) query() string {
 	}
 	by := func(col column) { order = append(order, "t."+c.quote(col.name)) }
 	at := c.table.column(c.relation.Time)
-	if at >= 0 {
+	key, whole := c.key(chosen)
+	if at >= 0 && !(whole && c.relation.Counted) {
 		by(c.table.columns[at])
 	}
-	for _, col := range c.key(chosen) {
+	for _, col := range key {
 		by(col)
 	}
 	name := c.quote(c.table.name)
@@ -158,16 +159,16 @@ func (c *contents) columns() []column {
 	return chosen
 }
 
-// key returns the columns that order rows of the same time.
-func (c *contents) key(chosen []column) []column {
-	var key []column
+// key returns the columns that order rows of the same time, and whether they are
+// the relation's Key.
+func (c *contents) key(chosen []column) (key []column, whole bool) {
 	for _, name := range c.relation.Key {
 		if i := c.table.column(name); i >= 0 {
 			key = append(key, c.table.columns[i])
 		}
 	}
 	if len(key) > 0 && len(key) == len(c.relation.Key) {
-		return key
+		return key, true
 	}
 	key = nil
 	for _, col := range chosen {
@@ -175,7 +176,7 @@ func (c *contents) key(chosen []column) []column {
 			key = append(key, col)
 		}
 	}
-	return key
+	return key, false
 }
 
 // explain says of an error which table it was, and whether the same run can

@@ -16,6 +16,7 @@ func TestRecount(t *testing.T) {
 	for export, source := range map[string]string{
 		"posthog/batch": "posthog", "posthog/sql-editor.csv": "posthog",
 		"simpleanalytics/datapoints.csv": "simpleanalytics", "simpleanalytics/overlap": "simpleanalytics",
+		"matomo/tables": "matomo", "matomo/visits-log.json": "matomo",
 	} {
 		t.Run(export, func(t *testing.T) {
 			path, state := filepath.Join("../../fixtures", export), t.TempDir()

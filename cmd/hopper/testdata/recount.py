@@ -3,12 +3,13 @@
 database: users, sessions, bounces, seconds, events by name. It knows of a product
 what the product's documentation says, and nothing of hopper.
 
-    recount.py posthog|simpleanalytics SANDBOX.db EXPORT...
+    recount.py posthog|simpleanalytics|matomo SANDBOX.db EXPORT...
 """
 import csv
 import datetime as dt
 import glob
 import gzip
+import html
 import json
 import os
 import sqlite3
@@ -161,6 +162,39 @@ def simpleanalytics(paths):
         yield at, "pageview" if name == "pageview" else "custom_event " + name, visit["user"], visit["number"]
 
 
+def matomo(paths):
+    events = sorted(event for path in paths for event in (matomo_tables if os.path.isdir(path) else matomo_log)(path))
+    for second, kind, user, session in events:
+        yield dt.datetime.fromtimestamp(second, dt.timezone.utc), kind, user, session
+
+
+def matomo_tables(folder):
+    def table(name):
+        for row in records(os.path.join(folder, f"matomo_{name}.csv")):
+            yield {column: "" if cell in ("NULL", "0") else cell for column, cell in row.items()}
+
+    names = {row["idaction"]: row for row in table("log_action")}
+    visitors = {row["idvisit"]: row["idvisitor"] for row in table("log_visit")}
+    for row in table("log_link_visit_action"):
+        if row["idaction_content_name"]:
+            continue
+        shown = names.get(row["idaction_url"]) or names.get(row["idaction_name"]) or {"type": "1"}
+        kind = {"2": "outbound", "3": "outbound", "8": "custom_event Site Search"}.get(shown["type"], "pageview")
+        if row["idaction_event_category"]:
+            kind = "custom_event " + html.unescape(names[row["idaction_event_category"]]["name"])
+        yield instant(row["server_time"] + "Z").timestamp(), kind, visitors[row["idvisit"]], row["idvisit"]
+
+
+def matomo_log(path):
+    kinds = {"action": "pageview", "outlink": "outbound", "download": "outbound", "search": "custom_event Site Search"}
+    with open(path, encoding="utf-8") as f:
+        for visit in json.load(f):
+            for action in visit["actionDetails"]:
+                kind = "custom_event " + action["eventCategory"] if action["type"] == "event" else kinds.get(action["type"])
+                if kind:
+                    yield int(action["timestamp"]), kind, visit["visitorId"], visit["idVisit"]
+
+
 def shown(database):
     for at, kind, name, user, session in sqlite3.connect(database).execute("SELECT timestamp, kind, event_name, user_id, session_id FROM events ORDER BY timestamp, id"):
         yield instant(at + "Z"), kind + " " + name if kind == "custom_event" else kind, user, session
@@ -186,7 +220,7 @@ def count(events):
 
 
 source, database, *paths = sys.argv[1:]
-told, there = count({"posthog": posthog, "simpleanalytics": simpleanalytics}[source](paths)), count(shown(database))
+told, there = count({"posthog": posthog, "simpleanalytics": simpleanalytics, "matomo": matomo}[source](paths)), count(shown(database))
 wrong = 0
 for name in sorted(set(told) | set(there)):
     a, b = told[name], there[name]

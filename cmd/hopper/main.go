@@ -108,10 +108,12 @@ func complain(root *cobra.Command, g *global, args []string, stderr io.Writer, c
 	for _, e := range joinedErrors(err) {
 		say(g, stderr, slog.LevelError, e.Error(), "event", "failed", "exit", code)
 	}
-	switch code {
-	case exitAway, exitInterrupted:
+	switch {
+	case (code == exitAway || code == exitInterrupted) && g.uploads:
 		say(g, stderr, slog.LevelInfo, "nothing is lost; run the same command again to go on", "event", "advice")
-	case exitUsage:
+	case code == exitAway:
+		say(g, stderr, slog.LevelInfo, "run the same command again once that is mended", "event", "advice")
+	case code == exitUsage:
 		say(g, stderr, slog.LevelInfo, "see "+commandPath(root, args)+" --help", "event", "advice")
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"fmt"
 	"io"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +17,8 @@ import (
 	"hopper"
 	"hopper/adapters/input/database/databasetest"
 	"hopper/fixtures/peers"
+	"hopper/sinks/rybbit"
+	"hopper/sinks/rybbit/sandbox"
 )
 
 // umamiKeys are the tables of a fixture of Umami with the columns by which a
@@ -300,4 +304,79 @@ func TestClickHouse(t *testing.T) {
 
 func sorted(lines string) []string {
 	return slices.Sorted(strings.SplitSeq(strings.TrimSpace(lines), "\n"))
+}
+
+// TestNewRowsOfDatabases imports each night what a database was given since, and
+// finishes what an earlier run left.
+func TestNewRowsOfDatabases(t *testing.T) {
+	tables := umamiTables(t)
+	databasetest.Each(t, func(t *testing.T, db *databasetest.Database) {
+		fill(t, db, tables)
+		at := slices.IndexFunc(tables, func(one table) bool { return one.name == "website_event" })
+		created, id, path := slices.Index(tables[at].columns, "created_at"), slices.Index(tables[at].columns, "event_id"), slices.Index(tables[at].columns, "url_path")
+		add := func(n int) {
+			row := slices.Clone(tables[at].rows[0])
+			row[created], row[id], row[path] = time.Date(2025, 6, 1, 0, 0, n, 0, time.UTC).Format("2006-01-02 15:04:05.000"), fmt.Sprintf("cccccccc-0000-4000-8000-%012d", n), fmt.Sprintf("/new/%d", n)
+			insert(t, db, "website_event", row)
+		}
+		server, err := sandbox.Open(t.Context(), sandbox.Options{Path: filepath.Join(t.TempDir(), "rybbit.db")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer server.Close()
+		state := t.TempDir()
+		run := func(kill int) (*hopper.Result, error) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			door := &door{server: server, at: kill, after: true, state: state, next: t.TempDir(), kill: cancel}
+			web := httptest.NewServer(door)
+			defer web.Close()
+			client, err := rybbit.NewClient(web.URL, "1", "sandbox", rybbit.ClientOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			export, err := hopper.Open(ctx, []string{db.Address}, hopper.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer export.Close()
+			res, err := export.Import(ctx, hopper.Import{Client: client, Server: "sandbox", State: state, New: true, Wire: "umami", Upload: rybbit.Options{
+				MaxBatchBytes: 1 << 10, RetryFor: 5 * time.Second, SettleAfter: time.Millisecond, Grace: time.Millisecond, Backoff: time.Millisecond,
+			}})
+			if door.killed() {
+				state = door.next
+			}
+			return res, err
+		}
+		expect := func(status hopper.Status, kill int, total int) {
+			t.Helper()
+			res, err := run(kill)
+			if kill == 0 && (err != nil || res.Status != status) || kill > 0 && err == nil {
+				t.Fatalf("status %s instead of %s, %v", res.Status, status, err)
+			}
+			var n, different int
+			if err := server.DB().QueryRow("SELECT count(*), count(DISTINCT timestamp || pathname) FROM events WHERE pathname LIKE '/new/%'").Scan(&n, &different); err != nil {
+				t.Fatal(err)
+			}
+			if total >= 0 && (n != total || different != total) {
+				t.Fatalf("the server holds %d new events, %d different ones, of %d", n, different, total)
+			}
+		}
+		expect(hopper.Complete, 0, 0)
+		expect(hopper.NothingNew, 0, 0)
+		for n := range 3 {
+			add(n)
+		}
+		expect(hopper.Complete, 0, 3)
+		expect(hopper.NothingNew, 0, 3)
+		for n := range 40 {
+			add(10 + n)
+		}
+		expect("", 6, -1)
+		expect(hopper.Resumed, 0, 43)
+		add(60)
+		expect(hopper.Complete, 0, 44)
+		expect(hopper.NothingNew, 0, 44)
+	})
 }

@@ -1,6 +1,7 @@
 package hopper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"hopper/adapters"
 	"hopper/adapters/input"
+	"hopper/adapters/input/database"
 	"hopper/pipeline"
 	"hopper/sinks/rybbit"
 	"hopper/sinks/rybbit/ledger"
@@ -112,6 +114,9 @@ func (r *newRun) run(ctx context.Context) (err error) {
 		return err
 	}
 	r.result.Units.Done = len(p.done)
+	if len(p.done) == len(units) && len(r.inputs.Growing()) > 0 {
+		return r.importNewer(ctx, units)
+	}
 	for _, s := range p.finish {
 		if err := r.finishShare(ctx, s); err != nil {
 			return err
@@ -385,6 +390,48 @@ func (r *newRun) importPart(ctx context.Context, units []unit, count *int) error
 	r.result.Units.Refused = append(r.result.Units.Refused, namesOf(units)...)
 	r.errs = append(r.errs, err)
 	return nil
+}
+
+// importNewer imports what databases have been given since the last event that was
+// imported of them, as a migration of its own. One that an earlier run left
+// unfinished is finished first.
+func (r *newRun) importNewer(ctx context.Context, units []unit) error {
+	held, err := ledger.HeldBy(r.to.State, r.server, r.to.Client.Site())
+	if err != nil {
+		return err
+	}
+	e := r.part(ctx, units)
+	e.options.Until = cmp.Or(e.options.Until, time.Now().Add(-database.Lag).UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano))
+	var last pipeline.Micros
+	for i := range held {
+		h := &held[i]
+		v := viewOf(&h.Migration)
+		if h.Migration.Source != r.Source() || !slices.ContainsFunc(units, func(u unit) bool { return v.know(&u, h.Complete) >= begun }) {
+			continue
+		}
+		if !h.Complete && (h.Holds || h.Opened) {
+			e.options.Since, e.options.Until, last = h.Migration.Since, h.Migration.Until, 0
+			break
+		}
+		for _, p := range h.Periods {
+			last = max(last, p[1])
+		}
+	}
+	if last >= e.days.since && last > 0 {
+		e.options.Since = (last + 1).Time().Format(time.RFC3339Nano)
+	}
+	if err := e.check(); err != nil {
+		return err
+	}
+	one := r.to
+	one.New, one.Replace, one.chosen = false, false, true
+	res, err := e.Import(ctx, one)
+	var nothing *NothingError
+	if errors.As(err, &nothing) && nothing.Stats.Rejected.Total() == 0 {
+		return nil
+	}
+	r.result.add(res)
+	return err
 }
 
 // isAfterLive reports whether nothing came of units since all of them lies after

@@ -1,17 +1,23 @@
 package ga
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
-	"github.com/google/go-cmp/cmp"
+	diffs "github.com/google/go-cmp/cmp"
+	"github.com/linkedin/goavro/v2"
+	"github.com/parquet-go/parquet-go"
 	"pgregory.net/rapid"
 
 	"hopper/adapters"
@@ -24,6 +30,7 @@ type drawnVisit struct {
 	visitor         int
 	country, source string
 	pages           []string
+	seconds         int
 }
 
 // drawn are visits, and the reports that Google would make of them.
@@ -43,6 +50,9 @@ func drawVisits(t *rapid.T) drawn {
 			v := drawnVisit{day: day, visitor: rapid.IntRange(0, persons-1).Draw(t, "visitor"), source: rapid.SampledFrom(sources).Draw(t, "source")}
 			v.country = countries[v.visitor%len(countries)]
 			v.pages = rapid.SliceOfN(rapid.SampledFrom(pages), 1, 5).Draw(t, "pages")
+			if len(v.pages) > 1 {
+				v.seconds = rapid.IntRange(1, 4000).Draw(t, "seconds")
+			}
 			d.visits = append(d.visits, v)
 			seen[v.visitor] = true
 		}
@@ -83,6 +93,8 @@ func (d *drawn) report(by field, metrics []field, values func(v *drawnVisit) []s
 					row[m]++
 				case f == views:
 					row[m] += len(v.pages)
+				case f == averageSession:
+					row[m] += v.seconds
 				case f == engagedSessions && len(v.pages) > 1:
 					row[m]++
 				case f == users && !people[key][v.visitor]:
@@ -105,25 +117,111 @@ func drawTitle(t *rapid.T, f field) string {
 	return rapid.SampledFrom(slices.DeleteFunc(strings.Split(titles, "|"), func(s string) bool { return f == sessions && isCommonName(s) })).Draw(t, "title")
 }
 
+// The forms of days and of lengths of time.
+var (
+	dayForms = []func(day time.Time) string{
+		func(d time.Time) string { return d.Format("20060102") }, func(d time.Time) string { return d.Format(time.DateOnly) },
+		func(d time.Time) string { return d.Format("Jan 2, 2006") }, func(d time.Time) string { return fmt.Sprintf("%d. März 2024", d.Day()) },
+		func(d time.Time) string { return fmt.Sprintf("%d mars 2024", d.Day()) }, func(d time.Time) string { return fmt.Sprintf("%d de março de 2024", d.Day()) },
+		func(d time.Time) string { return fmt.Sprintf("%d marca 2024", d.Day()) }, func(d time.Time) string { return fmt.Sprintf("%d Mart 2024", d.Day()) },
+		func(d time.Time) string { return fmt.Sprintf("%d мар. 2024 г.", d.Day()) }, func(d time.Time) string { return fmt.Sprintf("2024年3月%d日", d.Day()) },
+		func(d time.Time) string { return fmt.Sprintf("2024. 3. %d.", d.Day()) },
+	}
+	lengthForms = []func(seconds float64) string{
+		func(s float64) string { return fmt.Sprint(s) },
+		func(s float64) string { return fmt.Sprintf("00:%02d:%02d", int(s+.5)/60, int(s+.5)%60) },
+		func(s float64) string { return fmt.Sprintf("%dm %ds", int(s+.5)/60, int(s+.5)%60) },
+		func(s float64) string { return fmt.Sprintf("%d Min. %d Sek.", int(s+.5)/60, int(s+.5)%60) },
+		func(s float64) string { return fmt.Sprintf("%d min y %d s", int(s+.5)/60, int(s+.5)%60) },
+		func(s float64) string { return fmt.Sprintf("%d dk. %d sn.", int(s+.5)/60, int(s+.5)%60) },
+		func(s float64) string { return fmt.Sprintf("%d мин. %d сек.", int(s+.5)/60, int(s+.5)%60) },
+		func(s float64) string { return fmt.Sprintf("%d分%d秒", int(s+.5)/60, int(s+.5)%60) },
+		func(s float64) string { return fmt.Sprintf("%d분 %d초", int(s+.5)/60, int(s+.5)%60) },
+	}
+)
+
+// cells returns the report's rows, with days and lengths of time in some form.
+func (r *drawnReport) cells(t *rapid.T) (cells [][]string) {
+	dayForm, lengthForm := rapid.SampledFrom(dayForms).Draw(t, "form of days"), rapid.SampledFrom(lengthForms).Draw(t, "form of lengths")
+	at := slices.IndexFunc(r.fields, field.isMetric)
+	for _, key := range slices.Sorted(maps.Keys(r.rows)) {
+		row := strings.Split(key, "\x00")[:at]
+		day, err := time.Parse("20060102", row[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		row[0] = dayForm(day)
+		for m, n := range r.rows[key] {
+			if r.fields[at+m] == averageSession {
+				row = append(row, lengthForm(float64(n)/float64(r.rows[key][0])))
+				continue
+			}
+			row = append(row, fmt.Sprint(n))
+		}
+		cells = append(cells, row)
+	}
+	return cells
+}
+
+// writeParquet writes counts as numbers.
+func writeParquet(t *rapid.T, to io.Writer, titles []string, fields []field, cells [][]string) {
+	group := parquet.Group{}
+	isCount := func(i int) bool { return fields[i].isMetric() && !fields[i].isMean() }
+	for i, title := range titles {
+		if group[title] = parquet.String(); isCount(i) {
+			group[title] = parquet.Int(64)
+		}
+	}
+	w := parquet.NewGenericWriter[map[string]any](to, parquet.NewSchema("report", group))
+	for _, row := range cells {
+		object := map[string]any{}
+		for i, s := range row {
+			if object[titles[i]] = s; isCount(i) {
+				n, _ := strconv.ParseInt(s, 10, 64)
+				object[titles[i]] = n
+			}
+		}
+		if _, err := w.Write([]map[string]any{object}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// writeAvro writes text, under the names of the API: Avro's have letters alone.
+func writeAvro(t *rapid.T, to io.Writer, fields []field, cells [][]string) {
+	var members []string
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i], _, _ = strings.Cut(cmp.Or(dimensionTitles[f], metricTitles[f]), "|")
+		members = append(members, fmt.Sprintf(`{"name":%q,"type":"string"}`, names[i]))
+	}
+	w, err := goavro.NewOCFWriter(goavro.OCFConfig{W: to, Schema: `{"type":"record","name":"report","fields":[` + strings.Join(members, ",") + `]}`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range cells {
+		object := map[string]any{}
+		for i, s := range row {
+			object[names[i]] = s
+		}
+		if err := w.Append([]any{object}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // write writes the report in a container, with a totals row where users is not 0.
 func (r *drawnReport) write(t *rapid.T, path string, users int) string {
 	titles := make([]string, len(r.fields))
 	for i, f := range r.fields {
 		titles[i] = drawTitle(t, f)
 	}
-	var cells [][]string
-	for _, key := range slices.Sorted(maps.Keys(r.rows)) {
-		row := strings.Split(key, "\x00")
-		if r.fields[1].isMetric() {
-			row = row[:1]
-		}
-		for _, n := range r.rows[key] {
-			row = append(row, fmt.Sprint(n))
-		}
-		cells = append(cells, row)
-	}
+	cells := r.cells(t)
 	var b strings.Builder
-	switch container := rapid.SampledFrom([]string{"csv", "semicolons", "api", "lines"}).Draw(t, "container"); {
+	switch container := rapid.SampledFrom([]string{"csv", "semicolons", "api", "lines", "parquet", "avro"}).Draw(t, "container"); {
 	case container == "api":
 		path += ".json"
 		names := func(titles []string) (list []map[string]string) {
@@ -157,6 +255,12 @@ func (r *drawnReport) write(t *rapid.T, path string, users int) string {
 			answer["totals"] = []map[string]any{{"dimensionValues": values(total[:n]), "metricValues": values(total[n:])}}
 		}
 		json.NewEncoder(&b).Encode(answer)
+	case container == "parquet" && users == 0:
+		path += ".parquet"
+		writeParquet(t, &b, titles, r.fields, cells)
+	case container == "avro" && users == 0:
+		path += ".avro"
+		writeAvro(t, &b, r.fields, cells)
 	case container == "lines" && users == 0:
 		path += ".jsonl"
 		for _, row := range cells {
@@ -217,7 +321,7 @@ func TestReportsOfDrawnVisits(t *testing.T) {
 		add := func(r drawnReport, users int) {
 			paths = append(paths, r.write(rt, filepath.Join(dir, fmt.Sprint("r", len(paths))), users))
 		}
-		add(d.report("", []field{sessions, users, views, engagedSessions}, one(func(*drawnVisit) string { return "" })), told)
+		add(d.report("", []field{sessions, users, views, engagedSessions, averageSession}, one(func(*drawnVisit) string { return "" })), told)
 		has := map[field]bool{}
 		for _, by := range []field{byPage, byCountry, bySource} {
 			if has[by] = rapid.Bool().Draw(rt, string(by)); !has[by] {
@@ -276,7 +380,7 @@ func (d *drawn) comparePeriod(t *rapid.T, got map[string]*dayCounts) {
 	for _, v := range d.visits {
 		want[v.pages[0]]++
 	}
-	if diff := cmp.Diff(want, entries); diff != "" {
+	if diff := diffs.Diff(want, entries); diff != "" {
 		t.Errorf("landing pages of the period (-want +got):\n%s", diff)
 	}
 }
@@ -314,6 +418,7 @@ func (d *drawn) compare(t *rapid.T, got map[string]*dayCounts, has map[field]boo
 			}
 			want.Sessions++
 			want.Views += len(v.pages)
+			want.Seconds += float64(v.seconds)
 			if len(v.pages) == 1 {
 				want.Bounces++
 			}
@@ -330,8 +435,11 @@ func (d *drawn) compare(t *rapid.T, got map[string]*dayCounts, has map[field]boo
 		if g == nil || g.Sessions != want.Sessions || g.Views != want.Views || g.Bounces != want.Bounces {
 			t.Fatalf("day %d: %+v; want %+v", day, g, want)
 		}
+		if off := g.Seconds - want.Seconds; off*off > float64(want.Sessions*want.Sessions) { // averages are of whole seconds
+			t.Fatalf("day %d: %f seconds, not %f", day, g.Seconds, want.Seconds)
+		}
 		for f, maps := range map[field][2]map[string]int{byPage: {want.Pages, g.Pages}, byCountry: {want.Countries, g.Countries}, bySource: {want.Sources, g.Sources}} {
-			if diff := cmp.Diff(maps[0], maps[1]); has[f] && diff != "" {
+			if diff := diffs.Diff(maps[0], maps[1]); has[f] && diff != "" {
 				t.Fatalf("day %d by %s (-want +got):\n%s", day, f, diff)
 			}
 		}

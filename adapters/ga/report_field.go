@@ -188,6 +188,32 @@ func fieldOf(title string) field {
 			return fieldNames()[short]
 		}
 	}
+	if outer, inner, found := strings.Cut(strings.ReplaceAll(title, "（", "("), "("); found { // the standard report's name of the dimension, and its own
+		if f := fieldNames()[spelling(outer)]; f != "" && f == fieldNames()[spelling(inner)] {
+			return f
+		}
+	}
+	return movingUsers(name)
+}
+
+// movingUsers returns what a title holds that tells active users of so many days
+// in any language: "Aktive Nutzer (28 Tage)", "Utilisateurs actifs sur 28 jours".
+func movingUsers(name string) field {
+	days := strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, name)
+	of := map[string]field{"28": usersOf28Days, "30": usersOf30Days, "7": unknownMetric}[days]
+	if of == "" {
+		return ""
+	}
+	for title := range strings.SplitSeq(metricTitles[activeUsers], "|") {
+		if s := spelling(title); s != "" && strings.Contains(name, s) {
+			return of
+		}
+	}
 	return ""
 }
 

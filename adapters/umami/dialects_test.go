@@ -42,6 +42,21 @@ func TestDialectsAgree(t *testing.T) {
 	}
 }
 
+// Tools that put records within records, or have delimiters of their own, hold the
+// same events too.
+func TestNestedAgree(t *testing.T) {
+	want := seconds(fixture(t, "dialects/plain.csv").events, true)
+	files, err := os.ReadDir(filepath.Join(fixtures, "nested"))
+	if err != nil || len(files) < 5 {
+		t.Fatalf("found %d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		if diff := cmp.Diff(want, seconds(fixture(t, "nested/"+file.Name()).events, true)); diff != "" {
+			t.Errorf("%s: %s", file.Name(), diff)
+		}
+	}
+}
+
 // Rows without a header have the columns that the schema beside them declares.
 func TestSchemasBeside(t *testing.T) {
 	want := seconds(fixture(t, "postgres").events, true)

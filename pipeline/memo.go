@@ -47,7 +47,7 @@ func (f *facts) hash() uint32 {
 }
 
 // memos remember what facts were normalized to, since few that differ stand in many
-// events. They are for one worker; nil remembers nothing.
+// events. They are for one worker.
 type memos [memoSlots]*memo
 
 const (
@@ -61,41 +61,47 @@ type memo struct {
 	repairs       []string
 }
 
-// normalize normalizes f, and returns a memo of what came of it. The function do
-// normalizes what is not known yet.
-func (m *memos) normalize(f *facts, do func(f *facts, repair func(string)), repair func(string)) *Memo {
-	if m == nil {
-		do(f, repair)
-		return nil
+// slot returns where the memo of f is, or is to be.
+func (m *memos) slot(f *facts) **memo { return &m[f.hash()>>(32-memoBits)] }
+
+// newMemo returns a memo of f that is to be normalized.
+func newMemo(f *facts) *memo {
+	m := &memo{before: *f}
+	for i, s := range m.before.texts {
+		m.before.texts[i] = strings.Clone(s) // without the chunk that it points into
 	}
-	slot := &m[f.hash()>>(32-memoBits)]
-	known := *slot
-	if known == nil || known.before != *f {
-		known = &memo{before: *f}
-		for i, s := range known.before.texts {
-			known.before.texts[i] = strings.Clone(s) // without the chunk that it points into
-		}
-		known.after = known.before
-		do(&known.after, func(kind string) { known.repairs = append(known.repairs, kind) })
-		*slot = known
-	}
-	*f = known.after
-	for _, kind := range known.repairs {
-		repair(kind)
-	}
-	return &known.Memo
+	m.after = m.before
+	return m
 }
 
-// known is what a worker remembers.
+func (m *memo) repair(kind string) { m.repairs = append(m.repairs, kind) }
+
+// recall makes f what it was normalized to, and counts the repairs.
+func (m *memo) recall(f *facts, repair func(string)) *Memo {
+	*f = m.after
+	for _, kind := range m.repairs {
+		repair(kind)
+	}
+	return &m.Memo
+}
+
+// known is what a worker remembers; nil remembers nothing.
 type known struct{ clients, places memos }
 
+// client normalizes browser, system, device and screen. Nothing here is called by
+// a value, so that nothing needs memory of its own for each event.
 func (k *known) client(ev *Event, repair func(string)) {
-	var m *memos
-	if k != nil {
-		m = &k.clients
-	}
 	f := facts{[5]string{ev.Browser, ev.BrowserVersion, ev.OS, ev.OSVersion, ev.Device}, ev.ScreenWidth, ev.ScreenHeight, ev.ClientApart}
-	ev.ClientMemo = m.normalize(&f, normalizeClient, repair)
+	if k == nil {
+		normalizeClient(&f, repair)
+	} else {
+		slot := k.clients.slot(&f)
+		if *slot == nil || (*slot).before != f {
+			*slot = newMemo(&f)
+			normalizeClient(&(*slot).after, (*slot).repair)
+		}
+		ev.ClientMemo = (*slot).recall(&f, repair)
+	}
 	ev.Browser, ev.BrowserVersion, ev.OS, ev.OSVersion, ev.Device = f.texts[0], f.texts[1], f.texts[2], f.texts[3], f.texts[4]
 	ev.ScreenWidth, ev.ScreenHeight = f.width, f.height
 }
@@ -115,13 +121,19 @@ func normalizeClient(f *facts, repair func(string)) {
 	}
 }
 
+// place normalizes language, country and region.
 func (k *known) place(ev *Event, repair func(string)) {
-	var m *memos
-	if k != nil {
-		m = &k.places
-	}
 	f := facts{texts: [5]string{ev.Language, ev.Country, ev.Region, ev.City}}
-	ev.PlaceMemo = m.normalize(&f, normalizePlace, repair)
+	if k == nil {
+		normalizePlace(&f, repair)
+	} else {
+		slot := k.places.slot(&f)
+		if *slot == nil || (*slot).before != f {
+			*slot = newMemo(&f)
+			normalizePlace(&(*slot).after, (*slot).repair)
+		}
+		ev.PlaceMemo = (*slot).recall(&f, repair)
+	}
 	ev.Language, ev.Country, ev.Region = f.texts[0], f.texts[1], f.texts[2]
 }
 

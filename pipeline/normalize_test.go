@@ -291,3 +291,18 @@ func TestUUIDsAreRecognized(t *testing.T) {
 		}
 	})
 }
+
+func TestNormalizingAgainAllocatesNothing(t *testing.T) {
+	remembered, repaired := new(known), Tally{}
+	n := &Normalizer{}
+	usual := Event{Time: 1719828000_123000, Visitor: "2f0f3c5a-51f8-4c6e-9d8e-0d3f6b1a7c11", Session: "9b2d7e40-0c1f-5a3b-8e6d-4f5a6b7c8d9e",
+		Hostname: "shop.example", Path: "/teas", Title: "Teas", Referrer: "https://news.example/item?id=1", Browser: "chrome", OS: "Windows 10",
+		Device: "desktop", ScreenWidth: 1920, ScreenHeight: 1080, Language: "en-US", Country: "GB", Region: "GB-LND", City: "London", Origin: Origin{"a.csv", 2}}
+	ev := new(Event)
+	if allocs := testing.AllocsPerRun(100, func() {
+		*ev = usual
+		n.normalize(ev, &tight, &repaired, remembered)
+	}); allocs != 0 {
+		t.Errorf("%v allocations an event", allocs)
+	}
+}

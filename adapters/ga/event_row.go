@@ -155,8 +155,13 @@ func (r *row) setHostname(s string) {
 
 // fact takes a fact of a purchase, unless it says nothing.
 func (r *row) fact(key, text string, isNumber bool) {
-	if f, err := strconv.ParseFloat(text, 64); text == "" || isNumber && err == nil && f == 0 {
+	if text == "" {
 		return
+	}
+	if isNumber {
+		if f, err := strconv.ParseFloat(text, 64); err == nil && f == 0 {
+			return
+		}
 	}
 	r.facts = append(r.facts, property(key, text, isNumber))
 }

@@ -53,6 +53,9 @@ type ga4 struct {
 // moment returns when an event happened. Where nothing else decides which of day
 // and month stands first, the event's date does.
 func (g *ga4) moment(r *row) (at pipeline.Micros, reject string) {
+	if at, ok := exactMicros(r.time); ok {
+		return at, ""
+	}
 	times := adapters.Times{Zone: g.zone, Serials: true, Order: g.order}
 	if date := strings.ReplaceAll(r.date, "-", ""); g.order == adapters.AnyOrder && adapters.NeedsOrder(r.time) {
 		day, ok := compactDate(date)
@@ -114,9 +117,12 @@ func (r *row) digest(visitor string) [16]byte {
 	} {
 		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
 	}
-	for _, p := range slices.Concat(r.properties, r.facts) {
-		b = append(binary.AppendUvarint(b, uint64(len(p.Key))), p.Key...)
-		b = append(binary.AppendUvarint(b, uint64(len(p.Value))), p.Value...)
+	for _, properties := range [...][]pipeline.Property{r.properties, r.facts} {
+		for i := range properties {
+			p := &properties[i]
+			b = append(binary.AppendUvarint(b, uint64(len(p.Key))), p.Key...)
+			b = append(binary.AppendUvarint(b, uint64(len(p.Value))), p.Value...)
+		}
 	}
 	sum := sha256.Sum256(b)
 	return [16]byte(sum[:])

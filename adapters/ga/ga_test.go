@@ -135,6 +135,20 @@ func TestParseTime(t *testing.T) {
 	}
 }
 
+func TestProperty(t *testing.T) {
+	for text, want := range map[string]pipeline.Property{
+		"17": {Value: "17", Literal: true}, "-17": {Value: "-17", Literal: true}, "0": {Value: "0", Literal: true}, "-0": {Value: "0", Literal: true},
+		"007": {Value: "7", Literal: true}, "+5": {Value: "5", Literal: true}, "1e3": {Value: "1000", Literal: true}, "1.50": {Value: "1.5", Literal: true},
+		"9223372036854775807": {Value: "9223372036854775807", Literal: true}, "99999999999999999999": {Value: "100000000000000000000", Literal: true},
+		"-": {Value: "-"}, "": {}, " 5": {Value: " 5"}, "NaN": {Value: "NaN"},
+	} {
+		want.Key = "k"
+		if got := property("k", text, true); got != want {
+			t.Errorf("property(%q) = %+v; want %+v", text, got, want)
+		}
+	}
+}
+
 // TestColumns checks that the columns of flattened tables are found by
 // whatever name queries give them.
 func TestColumns(t *testing.T) {

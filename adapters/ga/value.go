@@ -17,6 +17,21 @@ func parseTime(s string, loc *time.Location) (pipeline.Micros, bool) {
 	return at, reject == ""
 }
 
+// exactMicros reads a time as BigQuery writes it, which can be no other: the
+// microseconds since 1970 of a time between 2001 and 2096.
+func exactMicros(s string) (at pipeline.Micros, ok bool) {
+	if len(s) != 16 || s[0] < '1' || s[0] > '3' {
+		return 0, false
+	}
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		at = at*10 + pipeline.Micros(c-'0')
+	}
+	return at, true
+}
+
 const (
 	rejectTime    = "event_timestamp is no time"
 	rejectRounded = "event_timestamp was rounded by a spreadsheet (1.71E+15); export it again and do not save it with one"
@@ -62,9 +77,27 @@ func parseInt(s string) (int64, bool) {
 	return n, err == nil
 }
 
+// isInteger reports whether text is an integer as it is written, of no more digits
+// than 64 bits hold.
+func isInteger(text string) bool {
+	digits := strings.TrimPrefix(text, "-")
+	if digits == "" || len(digits) > 18 || digits[0] == '0' && text != "0" {
+		return false
+	}
+	for _, c := range []byte(digits) {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
+
 // property returns a property of a value whose type the source tells.
 func property(key, text string, isNumber bool) pipeline.Property {
 	if isNumber {
+		if isInteger(text) {
+			return pipeline.Property{Key: key, Value: text, Literal: true}
+		}
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 			return pipeline.Property{Key: key, Value: strconv.FormatInt(n, 10), Literal: true}
 		}

@@ -2,12 +2,18 @@ package ga
 
 import (
 	"strings"
+	"unicode/utf8"
 )
 
 // clean returns s without surrounding space, and "" for the words that Google
 // Analytics writes where it knows or tells nothing.
 func clean(s string) string {
-	s = strings.TrimSpace(s)
+	if s == "" {
+		return ""
+	}
+	if first, last := s[0], s[len(s)-1]; first <= ' ' || first >= utf8.RuneSelf || last <= ' ' || last >= utf8.RuneSelf {
+		s = strings.TrimSpace(s)
+	}
 	if s == "" || s[0] != '(' && s[0] != '<' && s[0] != 'n' {
 		return s
 	}

@@ -326,14 +326,14 @@ func (p *parser) hex(i int) (r rune, ok bool) {
 func AppendQuoted(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
-	start := 0
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' {
-			continue
+	for {
+		n := run(s)
+		b = append(b, s[:n]...)
+		if n == len(s) {
+			return append(b, '"')
 		}
-		b = append(b, s[start:i]...)
-		start = i + 1
+		c := s[n]
+		s = s[n+1:]
 		switch c {
 		case '"', '\\':
 			b = append(b, '\\', c)
@@ -348,7 +348,6 @@ func AppendQuoted(b []byte, s string) []byte {
 			b = append(b, hex[c>>4], hex[c&15])
 		}
 	}
-	return append(append(b, s[start:]...), '"')
 }
 
 // Parse returns the value that the JSON text s is.

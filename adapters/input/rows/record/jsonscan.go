@@ -25,6 +25,9 @@ func (c *jsonChunk) Scan(scan func(*Record, *Scanner) bool, read func(*Record)) 
 
 // Peek returns the character that the next value begins with, or 0.
 func (s *Scanner) Peek() byte {
+	if s.i < len(s.s) && s.s[s.i] > ' ' {
+		return s.s[s.i]
+	}
 	s.space()
 	if s.i == len(s.s) {
 		return 0
@@ -95,8 +98,10 @@ func (s *Scanner) Scalar() (w Word, ok bool) {
 // Value reads any value. It is valid until the next record.
 func (s *Scanner) Value() (v *Value, ok bool) {
 	s.stack = s.stack[:0]
-	one, err := s.value(s.depth, nil, false)
-	return &one, err == nil
+	one := s.take(1)
+	var err error
+	one[0], err = s.value(s.depth, nil, false)
+	return &one[0], err == nil
 }
 
 // Skip goes past a value.

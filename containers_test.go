@@ -113,3 +113,29 @@ func TestSignedIDs(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+// Umami's table of revenue says nothing that event_data does not say.
+func TestRevenue(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("fixtures/umami/postgres")); err != nil {
+		t.Fatal(err)
+	}
+	want := translated(t, hopper.Options{}, dir)
+	rows := "revenue_id,website_id,session_id,event_id,event_name,currency,revenue,created_at\n" +
+		"aaaaaaaa-0000-4000-8000-000000000001,e2dbf597-9d3a-562b-88f1-5ef3d2e4df79,11111111-0000-4000-8000-000000000001,22222222-0000-4000-8000-000000000001,buy,EUR,12.5000,2025-03-25 03:11:44\n"
+	if err := os.WriteFile(filepath.Join(dir, "revenue.csv"), []byte(rows), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := translated(t, hopper.Options{}, dir); got != want {
+		t.Errorf("got other events with the table revenue")
+	}
+	export, err := hopper.Open(t.Context(), []string{dir}, hopper.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer export.Close()
+	inspection, err := export.Inspect(t.Context())
+	if err != nil || !slices.Contains(inspection.Notes, "The table revenue repeats the properties revenue and currency of events, and is not read.") {
+		t.Errorf("%v: notes %q", err, inspection.Notes)
+	}
+}

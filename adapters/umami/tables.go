@@ -77,6 +77,7 @@ type tables struct {
 	sessions, eventData, sessionData []*rows.Table
 	passedOver                       []string // inputs without any
 	leftovers                        []string // tables that an upgrade has left
+	revenue                          bool     // there is the table of it
 	derived                          bool
 
 	named     []site           // rows of the table website
@@ -138,7 +139,8 @@ func collect(ctx context.Context, inputs []*input.Input) (found *tables, broken,
 				found.leftovers = append(found.leftovers, t.Name)
 				continue
 			}
-			used = used || r != other
+			used = used || r != other || isRevenue(t)
+			found.revenue = found.revenue || isRevenue(t)
 			if err := found.add(ctx, t, r); err != nil {
 				return nil, nil, err
 			}
@@ -148,6 +150,12 @@ func collect(ctx context.Context, inputs []*input.Input) (found *tables, broken,
 		}
 	}
 	return found, broken, nil
+}
+
+// isRevenue recognizes Umami's table of revenue, which repeats what event_data has:
+// the properties revenue and currency of an event.
+func isRevenue(t *rows.Table) bool {
+	return t.Column("revenue_id") >= 0 && t.Column("revenue") >= 0 && t.Column("currency") >= 0
 }
 
 // leftover matches the names of tables that Umami's upgrades leave behind.
@@ -326,6 +334,13 @@ func (f *tables) remarks() (remarks []string) {
 // notes are what a user should know before an import.
 func (f *tables) notes() []string {
 	var notes []string
+	if f.revenue {
+		note := "The table revenue repeats the properties revenue and currency of events, and is not read."
+		if len(f.eventData) == 0 {
+			note += " These are in event_data, which is missing: give it, too."
+		}
+		notes = append(notes, note)
+	}
 	wide := !slices.ContainsFunc(f.events, func(e *eventTable) bool { return !e.wide() })
 	if len(f.sessions) == 0 && !wide {
 		notes = append(notes, "The session table is missing, so browser, system, device, screen, language and country stay empty. "+

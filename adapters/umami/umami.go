@@ -19,6 +19,7 @@
 //     one row each. They are sorted and looked up on disk. Those of version 1,
 //     an object each, belong to its table event alone.
 //   - website has the names of the sites, which a user can choose by.
+//   - revenue repeats what event_data has, and is not read.
 //
 // Tables that Umami's upgrades leave behind (v1_event, _event_old) are left out
 // where there are events beside them.

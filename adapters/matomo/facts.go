@@ -44,6 +44,44 @@ func tell(ctx context.Context, found *tables, site string, opt adapters.Options,
 			return err
 		}
 	}
+	return tellConversions(ctx, found, site, visits, yield)
+}
+
+// tellConversions yields what the rows of conversions say.
+func tellConversions(ctx context.Context, found *tables, site string, visits *spill.Index, yield func(*recount.Fact) error) error {
+	goals := map[string]string{"0": "Order"}
+	for _, t := range found.goals {
+		err := t.Each(ctx, func(row *rows.Row) error {
+			if cells := cellsOf(t, row); row.Err == nil && cells["idsite"] == site && len(goals) < maxGoals {
+				goals[strings.Clone(cells["idgoal"])] = html.UnescapeString(strings.Clone(cells["name"]))
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, t := range found.conversions {
+		err := t.Each(ctx, func(row *rows.Row) error {
+			f := &recount.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: row.Number}, Kind: pipeline.Custom}
+			if row.Err != nil {
+				return yield(f)
+			}
+			cells := cellsOf(t, row)
+			err := tellRow(f, map[string]string{"idvisit": cells["idvisit"], "server_time": cells["server_time"]}, site, nil, visits)
+			f.Kind, f.Page, f.Name = pipeline.Custom, "", goals[cells["idgoal"]]
+			if f.Name == "" {
+				f.Name = "Goal " + cells["idgoal"]
+			}
+			if cells["idgoal"] == "-1" || cells["idsite"] != "" && cells["idsite"] != site {
+				f.Fate = recount.LeftOut
+			}
+			return errors.Join(err, yield(f))
+		})
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -192,19 +192,26 @@ func unescaped(c byte) byte {
 	return c
 }
 
-// findRepeats reads the actions through for those that stand twice.
-func findRepeats(ctx context.Context, tables []*rows.Table, opt adapters.Options) (*adapters.Repeats, error) {
+// findRepeats reads actions and conversions through for those that stand twice.
+func findRepeats(ctx context.Context, src *source, opt adapters.Options) (*adapters.Repeats, error) {
 	finder := adapters.RepeatFinder{Dir: opt.TempDir}
 	defer finder.Close()
-	for ordinal, t := range tables {
-		id := t.Column("idlink_va")
+	for ordinal, t := range src.loop.List {
+		columns, identity := []int{t.Column("idlink_va")}, func(row *rows.Row) string { return row.Cells[t.Column("idlink_va")] }
+		if ordinal >= len(src.tables) {
+			c := src.more[ordinal-len(src.tables)]
+			columns, identity = []int{c.visit, c.goal, c.buster, c.order}, c.identity
+		}
 		look := *t
-		look.Only(id)
+		look.Only(columns...)
 		err := look.Each(ctx, func(row *rows.Row) error {
-			if row.Err != nil || row.Cells[id] == "" {
+			if row.Err != nil {
 				return nil
 			}
-			return finder.Add(adapters.IDOf(row.Cells[id]), ordinal, row.Number)
+			if id := identity(row); id != "" {
+				return finder.Add(adapters.IDOf(id), ordinal, row.Number)
+			}
+			return nil
 		})
 		if err != nil {
 			return nil, err

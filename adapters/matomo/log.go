@@ -115,22 +115,24 @@ type action struct {
 	kind, url, title, time               string
 	keyword, searchCategory, searchCount string
 	category, action, name, value        string
+	goal, goalName, order, revenue       string
 }
 
 // actionFields are the names of the fields of action, as the columns are named.
 var actionFields = []string{
 	"type", "url", "page_title", "timestamp", "site_search_keyword", "site_search_category", "site_search_count",
-	"event_category", "event_action", "event_name", "event_value",
+	"event_category", "event_action", "event_name", "event_value", "goal_id", "goal_name", "order_id", "revenue",
 }
 
 func (a *action) fields() []*string {
-	return []*string{&a.kind, &a.url, &a.title, &a.time, &a.keyword, &a.searchCategory, &a.searchCount, &a.category, &a.action, &a.name, &a.value}
+	return []*string{&a.kind, &a.url, &a.title, &a.time, &a.keyword, &a.searchCategory, &a.searchCount, &a.category, &a.action, &a.name, &a.value,
+		&a.goal, &a.goalName, &a.order, &a.revenue}
 }
 
 // actionKeys are actionFields as JSON has them.
 var actionKeys = []string{
 	"type", "url", "pageTitle", "timestamp", "siteSearchKeyword", "siteSearchCategory", "siteSearchCount",
-	"eventCategory", "eventAction", "eventName", "eventValue",
+	"eventCategory", "eventAction", "eventName", "eventValue", "goalId", "goalName", "orderId", "revenue",
 }
 
 // cell returns a cell as it was before Matomo wrote it.
@@ -307,7 +309,7 @@ func (l *visitsLog) open(ctx context.Context, opt adapters.Options) (*adapters.R
 	if err != nil {
 		return nil, err
 	}
-	src := &logSource{tables: l.tables, logSurvey: found}
+	src := &logSource{tables: l.tables, logSurvey: found, conversions: opt.Get(Conversions) == "true"}
 	for _, t := range l.tables {
 		src.loop.List = append(src.loop.List, t.Table)
 	}
@@ -315,7 +317,7 @@ func (l *visitsLog) open(ctx context.Context, opt adapters.Options) (*adapters.R
 		return nil, errors.Join(err, src.Close())
 	}
 	facts := func(ctx context.Context, yield func(*recount.Fact) error) error {
-		return tellLog(ctx, src.loop.List, yield)
+		return tellLog(ctx, src.loop.List, src.conversions, yield)
 	}
 	return &adapters.Reading{
 		Source: src, Shape: "Matomo visits log", Schema: fmt.Sprintf("%d columns", len(l.tables[0].Columns)),

@@ -16,7 +16,7 @@ import (
 // tellLog yields what the rows of the visits log say, one fact an action. It takes
 // rows apart by names, apart from the translation. Actions that Rybbit has no word
 // for get no time, and so count as left out.
-func tellLog(ctx context.Context, tables []*rows.Table, yield func(*recount.Fact) error) error {
+func tellLog(ctx context.Context, tables []*rows.Table, conversions bool, yield func(*recount.Fact) error) error {
 	for _, t := range tables {
 		err := t.Each(ctx, func(row *rows.Row) error {
 			f := recount.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: row.Number}}
@@ -36,7 +36,7 @@ func tellLog(ctx context.Context, tables []*rows.Table, yield func(*recount.Fact
 			}
 			for _, a := range actions {
 				one := f
-				tellAction(&one, a)
+				tellAction(&one, a, conversions)
 				if err := yield(&one); err != nil {
 					return err
 				}
@@ -51,7 +51,7 @@ func tellLog(ctx context.Context, tables []*rows.Table, yield func(*recount.Fact
 }
 
 // tellAction sets what an action says.
-func tellAction(f *recount.Fact, a map[string]string) {
+func tellAction(f *recount.Fact, a map[string]string, conversions bool) {
 	switch a["type"] {
 	case "action":
 		f.Page = "/(not set)"
@@ -64,6 +64,15 @@ func tellAction(f *recount.Fact, a map[string]string) {
 		f.Kind, f.Name = pipeline.Custom, "Site Search"
 	case "outlink", "download":
 		f.Kind = pipeline.Outbound
+	case "goal", "ecommerceOrder":
+		if !conversions {
+			return
+		}
+		if f.Kind, f.Name = pipeline.Custom, a["goal_name"]; a["type"] == "ecommerceOrder" {
+			f.Name = "Order"
+		} else if f.Name == "" {
+			f.Name = "Goal " + a["goal_id"]
+		}
 	default:
 		return
 	}

@@ -15,7 +15,7 @@ import (
 // Why a visit or an action of the log is no event.
 const (
 	RejectTimestamp  = "an action whose timestamp is no time"
-	OmitGoal         = "a goal, an order or a cart, whose action is there"
+	OmitGoal         = "a goal or an order, whose action is there; --conversions sends it"
 	OmitOtherAction  = "an action of a type that is not known"
 	OmitVisit        = "a visit without actions"
 	OmitOtherWebsite = "a visit of another website; --website chooses"
@@ -28,6 +28,8 @@ type logSource struct {
 	site   string
 	tables []*logTable
 	loop   adapters.Tables
+	// conversions says that goals and orders are events, too.
+	conversions bool
 }
 
 // Next returns the next chunk, see [pipeline.Source].
@@ -150,8 +152,20 @@ func (c *logChunk) act(out *pipeline.Emitter, ev *pipeline.Event, a, page *actio
 		addNumber(ev, "count", a.searchCount)
 	case "outlink", "download":
 		ev.Kind, ev.Target = pipeline.Outbound, a.url
-	case "goal", "ecommerceOrder", "ecommerceAbandonedCart":
-		return OmitGoal
+	case "goal", "ecommerceOrder":
+		if !c.conversions {
+			return OmitGoal
+		}
+		if a.kind == "ecommerceOrder" {
+			a.goal = "0"
+		}
+		convert(ev, a.goal, a.goalName, a.order, a.revenue)
+		if a.url != "" {
+			setAddress(ev, a.url)
+			return ""
+		}
+	case "ecommerceAbandonedCart":
+		return OmitCart
 	case "13", "content":
 		return OmitContent
 	default:

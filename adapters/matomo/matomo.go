@@ -23,8 +23,9 @@
 // custom event "Site Search", named and counted so; a link away and a download are
 // outbound clicks; the others are page views. What is no page view is on the page
 // that was viewed before, else on the visit's first. A page view without an
-// address is on "/(not set)" of the site. Views of content and clicks on it, goals
-// and orders are left out: what triggered them is there.
+// address is on "/(not set)" of the site. Views of content and clicks on it are left
+// out. So are goals and orders, since what triggered them is there; on request they
+// are custom events, named by the goal or "Order", with their revenue.
 //
 // The referrer is a visit's, and stands at its first second; there a campaign goes
 // back into the query, from which Matomo takes it. Titles and names hold entities of
@@ -68,7 +69,7 @@ func (Adapter) Name() string { return "matomo" }
 func (Adapter) Title() string { return "Matomo" }
 
 // Options are the choices that these exports offer.
-func (Adapter) Options() []adapters.Option { return []adapters.Option{adapters.Website} }
+func (Adapter) Options() []adapters.Option { return []adapters.Option{adapters.Website, Conversions} }
 
 // Relations are the tables that are read of a live database, under any prefix.
 func (Adapter) Relations() []input.Relation {
@@ -77,6 +78,8 @@ func (Adapter) Relations() []input.Relation {
 		{Table: named("log_link_visit_action"), Needs: []string{"idlink_va", "idvisit"}, Columns: actionColumns, Time: "server_time", Key: []string{"idlink_va"}, Counted: true},
 		{Table: named("log_visit"), Needs: []string{"idvisit", "idvisitor"}, Columns: append([]string{"idvisit"}, visitColumns...), Time: "visit_first_action_time", Key: []string{"idvisit"}, Counted: true},
 		{Table: named("log_action"), Needs: []string{"idaction", "name"}, Columns: []string{"idaction", "name", "type", "url_prefix"}, Key: []string{"idaction"}},
+		{Table: named("log_conversion"), Needs: []string{"idvisit", "idgoal", "server_time"}, Columns: conversionColumns, Time: "server_time", Key: []string{"idvisit", "idgoal", "buster"}},
+		{Table: named("goal"), Needs: []string{"idsite", "idgoal", "name"}, Columns: []string{"idsite", "idgoal", "name", "match_attribute"}, Key: []string{"idsite", "idgoal"}},
 		{Table: named("site"), Needs: []string{"idsite", "main_url"}, Columns: []string{"idsite", "name", "main_url"}, Key: []string{"idsite"}},
 	}
 }
@@ -141,6 +144,8 @@ const (
 	visitsRole
 	namesRole
 	sitesRole
+	conversionsRole
+	goalsRole
 )
 
 func roleOf(t *rows.Table) role {
@@ -156,12 +161,16 @@ func roleOf(t *rows.Table) role {
 		return namesRole
 	case has("idsite", "main_url"):
 		return sitesRole
+	case has("idvisit", "idgoal", "server_time") && !has("idaction_sku"):
+		return conversionsRole
+	case has("idsite", "idgoal", "name", "match_attribute"):
+		return goalsRole
 	}
 	return other
 }
 
 // tables are those of an export, by role.
-type tables struct{ actions, visits, names, sites []*rows.Table }
+type tables struct{ actions, visits, names, sites, conversions, goals []*rows.Table }
 
 func find(ctx context.Context, inputs []*input.Input) (*tables, error) {
 	f := new(tables)
@@ -181,6 +190,10 @@ func find(ctx context.Context, inputs []*input.Input) (*tables, error) {
 				f.names = append(f.names, t)
 			case sitesRole:
 				f.sites = append(f.sites, t)
+			case conversionsRole:
+				f.conversions = append(f.conversions, t)
+			case goalsRole:
+				f.goals = append(f.goals, t)
 			case other:
 				if isVisitsLog(t) {
 					if err := new(visitsLog).add(t); err != nil {
@@ -212,7 +225,10 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 		return nil, err
 	}
 	src := &source{}
-	src.loop.List = found.actions
+	if opt.Get(Conversions) != "true" {
+		found.conversions = nil
+	}
+	src.loop.List = slices.Concat(found.actions, found.conversions)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, src.Close())
@@ -221,7 +237,10 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 	for _, t := range found.actions {
 		src.tables = append(src.tables, newActions(t))
 	}
-	for _, t := range slices.Concat(found.actions, found.visits, found.names) {
+	for _, t := range found.conversions {
+		src.more = append(src.more, newConversions(t))
+	}
+	for _, t := range slices.Concat(found.actions, found.visits, found.names, found.conversions) {
 		if err := t.Input.Spool(ctx); err != nil {
 			return nil, err
 		}
@@ -242,10 +261,13 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 		return nil, err
 	}
 	src.sites = sites
+	if src.goals, err = readGoals(ctx, found.goals); err != nil {
+		return nil, err
+	}
 	if src.names, err = indexNames(ctx, found.names, opt); err != nil {
 		return nil, err
 	}
-	if src.repeats, err = findRepeats(ctx, found.actions, opt); err != nil {
+	if src.repeats, err = findRepeats(ctx, src, opt); err != nil {
 		return nil, err
 	}
 	facts := func(ctx context.Context, yield func(*recount.Fact) error) error {
@@ -253,23 +275,25 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 	}
 	return &adapters.Reading{
 		Source: src, Shape: "Matomo database", Schema: fmt.Sprintf("log_link_visit_action with %d columns, log_visit with %d", len(found.actions[0].Columns), len(found.visits[0].Columns)),
-		Notes: src.notes(), Facts: facts, Verify: adapters.VerifyRows(src, opt, facts),
+		Notes: src.notes(found.visits[0]), Facts: facts, Verify: adapters.VerifyRows(src, opt, facts),
 	}, nil
 }
 
-func (s *source) notes() []string {
+func (s *source) notes(visits *rows.Table) []string {
 	var notes []string
 	if n := s.sites.destroyed; n > 0 {
 		notes = append(notes, fmt.Sprintf("%d visits have an idvisitor whose bytes did not survive the export: each is a visitor of its own; dump with --hex-blob.", n))
 	}
-	var unread []string
-	for _, column := range s.tables[0].Columns {
-		if strings.HasPrefix(column, "custom_dimension") || strings.HasPrefix(column, "custom_var") {
-			unread = append(unread, column)
+	for _, t := range []*rows.Table{s.tables[0].Table, visits} {
+		var unread []string
+		for _, column := range t.Columns {
+			if strings.HasPrefix(column, "custom_dimension") || strings.HasPrefix(column, "custom_var") {
+				unread = append(unread, column)
+			}
 		}
-	}
-	if len(unread) > 0 {
-		notes = append(notes, "not read: "+strings.Join(unread, ", ")+".")
+		if len(unread) > 0 {
+			notes = append(notes, "not read of "+t.Name+": "+strings.Join(unread, ", ")+".")
+		}
 	}
 	return notes
 }

@@ -132,6 +132,46 @@ func TestLogLikeDatabase(t *testing.T) {
 	}
 }
 
+// TestConversions asks for goals and orders, which come beside all other events.
+func TestConversions(t *testing.T) {
+	asked := adapters.Options{Chosen: map[string]string{"conversions": "true"}}
+	for name, want := range map[string][]string{
+		"with-goals.sql":  {"Order /(not set) order=A-17 revenue=21.5", "Ordered & paid /pears revenue=9"},
+		"visits-log.json": {"Ordered & paid /pears revenue=9"},
+	} {
+		without, _, err := translate(t, "", adapters.Options{}, fixtures+name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		with, stats, err := translate(t, "", asked, fixtures+name)
+		if err != nil || len(with) != len(without)+len(want) {
+			t.Fatalf("%s: %d events, of which %d are none, %v, %+v", name, len(with), len(without), err, stats.Omitted)
+		}
+		var got []string
+		for i := range with {
+			if ev := &with[i]; strings.HasPrefix(ev.Name, "Order") {
+				line := ev.Name + " " + ev.Path
+				for _, p := range ev.Properties {
+					line += " " + p.Key + "=" + p.Value
+				}
+				got = append(got, line)
+			}
+		}
+		slices.Sort(got)
+		if d := diff.Diff(want, got); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+	text, err := os.ReadFile(fixtures + "with-goals.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	twice, stats, err := translate(t, string(text)+"-- again\n", asked, fixtures+"with-goals.sql", "-")
+	if err != nil || stats.Omitted[matomo.OmitRepeatConversion].Count != 3 {
+		t.Errorf("%d events, %+v, %v", len(twice), stats.Omitted, err)
+	}
+}
+
 // TestLogPages gives pages of the log that overlap, in one of which a visit went on.
 func TestLogPages(t *testing.T) {
 	const first = `[{"idSite":"1","idVisit":"8","visitorId":"00ff27005c0a0d1a","firstActionTimestamp":1718013600,"actionDetails":[{"type":"action","url":"https://a.example/","timestamp":1718013600}]},

@@ -60,6 +60,8 @@ type source struct {
 	site    string
 	sites   *sites
 	tables  []*actions
+	more    []*conversions // behind the actions
+	goals   map[goalOf]string
 	visits  *spill.Index
 	names   *spill.Index
 	repeats *adapters.Repeats
@@ -72,11 +74,15 @@ func (s *source) Next(ctx context.Context) (pipeline.Chunk, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &chunk{source: s, table: s.tables[at], rows: taken, named: map[string]named{}}
+	c := chunk{source: s, rows: taken, named: map[string]named{}}
 	if c.repeats, err = s.repeats.Take(ctx, at, taken.EndRow); err != nil {
-		return nil, input.Errorf(c.table.Input.Name, "reading what was sorted on disk: %w", err)
+		return nil, input.Errorf(s.loop.List[at].Input.Name, "reading what was sorted on disk: %w", err)
 	}
-	return c, nil
+	if at >= len(s.tables) {
+		return &conversionChunk{chunk: c, table: s.more[at-len(s.tables)]}, nil
+	}
+	c.table = s.tables[at]
+	return &c, nil
 }
 
 // Close releases temporary files.
@@ -159,8 +165,7 @@ func (c *chunk) lookup(out *pipeline.Emitter, at pipeline.Origin, id string) (n 
 }
 
 // findVisit looks a visit up, unless it was the one before.
-func (c *chunk) findVisit(row *rows.Row) error {
-	id := row.Cells[c.table.visit]
+func (c *chunk) findVisit(id string) error {
 	if id == c.id {
 		return nil
 	}
@@ -177,7 +182,7 @@ func (c *chunk) findVisit(row *rows.Row) error {
 
 func (c *chunk) decode(out *pipeline.Emitter, at pipeline.Origin, row *rows.Row) error {
 	t := c.table
-	if err := c.findVisit(row); err != nil {
+	if err := c.findVisit(row.Cells[t.visit]); err != nil {
 		return err
 	}
 	site := cellOf(row, t.site)

@@ -1,0 +1,147 @@
+package matomo
+
+import (
+	"context"
+	"html"
+	"strings"
+
+	"hopper/adapters"
+	"hopper/adapters/input"
+	"hopper/adapters/input/rows"
+	"hopper/pipeline"
+)
+
+// Conversions is the option that sends goals and orders.
+var Conversions = adapters.Option{Name: "conversions", Help: "Matomo: send goals and orders as events of their own, too, beside the actions that triggered them"}
+
+// Why a conversion is no event.
+const (
+	OmitCart             = "a cart that was left"
+	OmitRepeatConversion = "a repeat of a conversion"
+)
+
+// conversionColumns are those of log_conversion that are read.
+var conversionColumns = []string{"idvisit", "idsite", "server_time", "idgoal", "buster", "idorder", "revenue", "url"}
+
+// conversions is a table of conversions with its columns' positions; -1 is absent.
+type conversions struct {
+	*rows.Table
+	visit, site, time, goal, buster, order, revenue, url int
+}
+
+func newConversions(t *rows.Table) *conversions {
+	at := t.Column
+	return &conversions{
+		Table: t, visit: at("idvisit"), site: at("idsite"), time: at("server_time"), goal: at("idgoal"), buster: at("buster"), order: at("idorder"),
+		revenue: at("revenue"), url: at("url"),
+	}
+}
+
+// identity is what is the same for the same conversion alone: a visit can reach a
+// goal again, which has another buster.
+func (t *conversions) identity(row *rows.Row) string {
+	return strings.Join([]string{row.Cells[t.visit], row.Cells[t.goal], cellOf(row, t.buster), cellOf(row, t.order)}, " ")
+}
+
+// goalOf finds a goal's name; goals are numbered within a site.
+type goalOf struct{ site, goal string }
+
+// maxGoals is how many names of goals are kept.
+const maxGoals = 100_000
+
+func readGoals(ctx context.Context, tables []*rows.Table) (map[goalOf]string, error) {
+	names := map[goalOf]string{}
+	for _, t := range tables {
+		site, goal, name := t.Column("idsite"), t.Column("idgoal"), t.Column("name")
+		err := t.Each(ctx, func(row *rows.Row) error {
+			if row.Err == nil && len(names) < maxGoals {
+				names[goalOf{strings.Clone(row.Cells[site]), strings.Clone(row.Cells[goal])}] = html.UnescapeString(strings.Clone(row.Cells[name]))
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
+}
+
+// conversionChunk is a chunk of conversions.
+type conversionChunk struct {
+	chunk
+	table *conversions
+}
+
+// Decode makes an event of each row, see [pipeline.Chunk].
+func (c *conversionChunk) Decode(out *pipeline.Emitter) error {
+	for row := range c.rows.Rows() {
+		out.Rows(1)
+		at := pipeline.Origin{Input: c.table.Input.Name, Row: row.Number}
+		if row.Err != nil {
+			out.Reject(at, row.Err.Error(), row.Text())
+			continue
+		}
+		if len(c.repeats) > 0 && c.repeats[0] == row.Number {
+			c.repeats = c.repeats[1:]
+			out.Omit(at, OmitRepeatConversion)
+			continue
+		}
+		if err := c.decode(out, at, row); err != nil {
+			return &input.Error{Input: at.Input, Row: at.Row, Err: err}
+		}
+	}
+	return c.rows.Err()
+}
+
+func (c *conversionChunk) decode(out *pipeline.Emitter, at pipeline.Origin, row *rows.Row) error {
+	t := c.table
+	if err := c.findVisit(row.Cells[t.visit]); err != nil {
+		return err
+	}
+	if site := cellOf(row, t.site); site != "" && site != c.source.site {
+		out.Omit(at, OmitWebsite)
+		return nil
+	}
+	goal := row.Cells[t.goal]
+	if goal == "-1" {
+		out.Omit(at, OmitCart)
+		return nil
+	}
+	var times adapters.Times
+	ev := &pipeline.Event{Origin: at, Raw: row.Raw, Session: "visit " + row.Cells[t.visit], Kind: pipeline.Custom}
+	var ok bool
+	if ev.Time, ok = times.Parse(row.Cells[t.time]); !ok {
+		out.Reject(at, RejectTime, row.Text())
+		return nil
+	}
+	if c.found {
+		c.visit.fill(ev)
+	} else {
+		out.Repair(at, RepairVisit)
+	}
+	if ev.Visitor == "" {
+		ev.Visitor = ev.Session
+	}
+	convert(ev, goal, c.source.goals[goalOf{c.source.site, goal}], cellOf(row, t.order), cellOf(row, t.revenue))
+	if address := html.UnescapeString(cellOf(row, t.url)); address != "" {
+		setAddress(ev, address)
+	} else {
+		c.page(ev, named{}, named{})
+	}
+	out.Event(ev)
+	return nil
+}
+
+// convert names an event by its goal, or as an order.
+func convert(ev *pipeline.Event, goal, name, order, revenue string) {
+	switch ev.Kind = pipeline.Custom; {
+	case goal == "0":
+		ev.Name = "Order"
+		addProperty(ev, "order", order)
+	case name != "":
+		ev.Name = name
+	default:
+		ev.Name = "Goal " + goal
+	}
+	addNumber(ev, "revenue", revenue)
+}

@@ -43,6 +43,15 @@ func (t *conversions) identity(row *rows.Row) string {
 	return strings.Join([]string{row.Cells[t.visit], row.Cells[t.goal], cellOf(row, t.buster), cellOf(row, t.order)}, " ")
 }
 
+// origin names the table for messages, and apart from the others of its dump, whose
+// rows have the same numbers.
+func origin(t *rows.Table) string {
+	if rows.IsSQL(t.Input) {
+		return t.Input.Name + " " + t.Name
+	}
+	return t.Input.Name
+}
+
 // goalOf finds a goal's name; goals are numbered within a site.
 type goalOf struct{ site, goal string }
 
@@ -76,7 +85,7 @@ type conversionChunk struct {
 func (c *conversionChunk) Decode(out *pipeline.Emitter) error {
 	for row := range c.rows.Rows() {
 		out.Rows(1)
-		at := pipeline.Origin{Input: c.table.Input.Name, Row: row.Number}
+		at := pipeline.Origin{Input: origin(c.table.Table), Row: row.Number}
 		if row.Err != nil {
 			out.Reject(at, row.Err.Error(), row.Text())
 			continue

@@ -63,7 +63,7 @@ func tellConversions(ctx context.Context, found *tables, site string, visits *sp
 	}
 	for _, t := range found.conversions {
 		err := t.Each(ctx, func(row *rows.Row) error {
-			f := &recount.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: row.Number}, Kind: pipeline.Custom}
+			f := &recount.Fact{Origin: pipeline.Origin{Input: origin(t), Row: row.Number}, Kind: pipeline.Custom}
 			if row.Err != nil {
 				return yield(f)
 			}

@@ -172,6 +172,30 @@ func TestConversions(t *testing.T) {
 	}
 }
 
+// TestConversionsVerified recounts goals and orders, of which a dump numbers the rows
+// as it does those of actions.
+func TestConversionsVerified(t *testing.T) {
+	for _, name := range []string{"with-goals.sql", "visits-log.json"} {
+		dir := t.TempDir()
+		ins, err := input.Open(t.Context(), []string{fixtures + name}, nil, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ins.Close()
+		opt := adapters.Options{TempDir: dir, Chosen: map[string]string{"conversions": "true"}}
+		reading, err := matomo.Adapter{}.Match(t.Context(), ins.Files).Open(t.Context(), opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer reading.Source.Close()
+		now := time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)
+		c, err := reading.Verify(t.Context(), pipeline.Translation{Normalizer: pipeline.Normalizer{Now: pipeline.MicrosOf(now)}, Jobs: 2}, func(int64) {})
+		if err != nil || !c.Holds() {
+			t.Errorf("%s: %v, %+v", name, err, c)
+		}
+	}
+}
+
 // TestLogPages gives pages of the log that overlap, in one of which a visit went on.
 func TestLogPages(t *testing.T) {
 	const first = `[{"idSite":"1","idVisit":"8","visitorId":"00ff27005c0a0d1a","firstActionTimestamp":1718013600,"actionDetails":[{"type":"action","url":"https://a.example/","timestamp":1718013600}]},

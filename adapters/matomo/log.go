@@ -155,11 +155,11 @@ func unquoted(text string) string {
 // list returns the actions of a visit, in the log's order.
 func (t *logTable) list(row *rows.Row) (list []action) {
 	if t.details >= 0 {
-		details := row.Value(t.details)
+		details := row.Value(t.details) // nil where the visit has none
 		for i := range details.Elements() {
 			list = append(list, actionOf(&details.Elements()[i]))
 		}
-		if details.Kind == record.Object { // a list whose numbers have gaps
+		if details != nil && details.Kind == record.Object { // a list whose numbers have gaps
 			for i := range details.Kids {
 				list = append(list, actionOf(&details.Kids[i]))
 			}

@@ -114,7 +114,7 @@ func loggedCells(t *rows.Table, row *rows.Row) (cells map[string]string, actions
 	}
 	if i := t.Column("action_details"); i >= 0 {
 		list := row.Value(i)
-		if list.Kind == record.List || list.Kind == record.Object {
+		if list != nil && (list.Kind == record.List || list.Kind == record.Object) {
 			for k := range list.Kids {
 				one := map[string]string{}
 				for j := range list.Kids[k].Kids {

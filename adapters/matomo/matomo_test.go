@@ -202,7 +202,7 @@ func TestLogPages(t *testing.T) {
 		{"idSite":"1","idVisit":"7","visitorId":"00ff27005c0a0d1b","actions":"3","actionDetails":{"0":{"type":"outlink","url":"https://b.example/","timestamp":"1718013500"},"2":{"type":"action","url":"https://a.example/x?y#z","pageTitle":"X","timestamp":"1718013510"}}}]`
 	const second = `[{"idSite":1,"idVisit":8,"visitorId":"00ff27005c0a0d1a","firstActionTimestamp":1718013600,"actionDetails":[{"type":"action","url":"https://a.example/","timestamp":1718013600},
 		{"type":"event","eventCategory":"Play","url":"https://a.example/v","timestamp":1718013700},{"type":"media","timestamp":1718013700},{"type":"action","url":"https://a.example/w","timestamp":"soon"}]},
-		{"idSite":1,"idVisit":6,"visitorId":"00ff27005c0a0d1c","actionDetails":[]}]`
+		{"idSite":1,"idVisit":6,"visitorId":"00ff27005c0a0d1c","actionDetails":[]},{"idSite":1,"idVisit":5}]`
 	dir := t.TempDir()
 	for name, text := range map[string]string{"1.json": first, "2.json": second} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -222,7 +222,7 @@ func TestLogPages(t *testing.T) {
 	if d := diff.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	if stats.Rows != 4 || stats.Omitted[matomo.OmitVisitRepeat].Count != 1 || stats.Omitted[matomo.OmitVisit].Count != 1 || stats.Omitted[matomo.OmitOtherAction].Count != 1 || stats.Rejected.Total() != 1 {
+	if stats.Rows != 5 || stats.Omitted[matomo.OmitVisitRepeat].Count != 1 || stats.Omitted[matomo.OmitVisit].Count != 2 || stats.Omitted[matomo.OmitOtherAction].Count != 1 || stats.Rejected.Total() != 1 {
 		t.Errorf("%+v", stats)
 	}
 }
@@ -276,6 +276,7 @@ func FuzzMatomo(f *testing.F) {
 func FuzzLog(f *testing.F) {
 	f.Add("idSite,idVisit,visitorId,actionDetails_0_type,actionDetails_0_url,actionDetails_0_timestamp\n1,2,00ff27005c0a0d1a,action,https://a.example/?x#y,1718013600\n")
 	f.Add(`[{"idSite":"1","idVisit":"2","actionDetails":{"3":{"type":"search","timestamp":1718013600}}}]`)
+	f.Add(`[{"idSite":"1","idVisit":"2","actionDetails":[]},{}]`)
 	f.Add("visitorId\tactionDetails_9_type\tactionDetails_9_pageTitle\n1\t'-\t'=x\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		_, _, err := translate(t, text, adapters.Options{}, "-")

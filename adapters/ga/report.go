@@ -25,6 +25,7 @@ const (
 	omitUnread     = "row of a report by a dimension that is not known"
 	omitRepeat     = "row of a report that stands there twice"
 	omitOlder      = "row of a report that was loaded again later"
+	omitDeleted    = "row of a report that the connector deleted"
 	omitUndated    = "row of a report without dates"
 
 	rejectDate   = "date cannot be read"
@@ -228,7 +229,7 @@ func (r *reports) addRow(t *reportTable, row *reportRow) {
 		day.omit(at, omitTwice)
 	default:
 		if traits != nil {
-			day.bound(r.tables, *traits, &m)
+			day.bound(r.tables, *traits, &m, t.hourly)
 		}
 		day.rows++
 	}

@@ -166,8 +166,9 @@ func (a *averages) take(from averages) (took bool) {
 	return took
 }
 
-// bound notes the visits and visitors of a row of a table whose rows overlap.
-func (d *reportDay) bound(table int, traits string, m *measured) {
+// bound notes the visits and visitors of a row of a table whose rows overlap; of
+// one by hour, they are about the sum.
+func (d *reportDay) bound(table int, traits string, m *measured, hourly bool) {
 	of := d.bounds[table]
 	if of == nil {
 		of = make(map[string]bound)
@@ -176,6 +177,9 @@ func (d *reportDay) bound(table int, traits string, m *measured) {
 	b := of[traits]
 	each(m.has&(reconstruct.Visits|reconstruct.Visitors), &b.least, &m.Sums, func(to, n *int) { *to = max(*to, *n) })
 	each(m.has&(reconstruct.Visits|reconstruct.Visitors), &b.most, &m.Sums, func(to, n *int) { *to += *n })
+	if hourly {
+		b.least.Visits = b.most.Visits
+	}
 	of[traits] = b
 }
 

@@ -76,6 +76,9 @@ type reportTable struct {
 	// overlapping says that visits are in several of its rows, beyond pages
 	// and events; parted that visitors are.
 	overlapping, parted bool
+	// hourly says that visits are in several rows only where they go on into
+	// another hour.
+	hourly bool
 }
 
 // A reportRow is a row with its number in the input.
@@ -275,10 +278,15 @@ func (t *reportTable) isNumeric(column int) bool {
 	return true
 }
 
-// checkCells rejects rows that have not as many cells as the header.
+// checkCells rejects rows that have not as many cells as the header, and leaves
+// out those that a connector says are gone.
 func (t *reportTable) checkCells() {
+	deleted := slices.Index(t.titles, "_fivetran_deleted")
 	for i := range t.rows {
 		row := &t.rows[i]
+		if strings.EqualFold(cell(row.cells, deleted), "true") {
+			row.omit = omitDeleted
+		}
 		if n := len(row.cells); n < len(t.titles) && n > 1 || n > len(t.titles)+1 {
 			row.reject = rejectCells
 		}
@@ -651,6 +659,12 @@ func (t *reportTable) checkKeys() {
 		t.unread = fmt.Sprintf("its rows are also by %s, which hopper does not know: adding them up could count a visit more than once; leave that dimension out of the report", strings.Join(unknown, " and "))
 	}
 	t.overlapping = t.has(byDateHour) || t.repeats(plain) && !t.repeats(known) || len(plain) < len(known) && t.repeats(plain)
+	t.hourly = t.overlapping && (t.has(byDateHour) || t.has(byHour)) && !slices.ContainsFunc(t.fields, func(f field) bool {
+		return f == unknownDimension || f.overlaps() && f != byDateHour && f != byHour
+	})
+	if t.hourly && t.has(sessions) {
+		t.warn("has sessions by hour, which are added up where no other report tells them: one that goes on into the next hour is in both")
+	}
 	t.parted = t.overlapping || len(shown) < len(plain) && t.repeats(shown)
 }
 

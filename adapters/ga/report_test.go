@@ -414,7 +414,10 @@ func TestUnknownDimension(t *testing.T) {
 	for content, want := range map[string][]int{
 		"Date,Plan,Sessions,Views\n20240101,free,10,20\n20240102,free,5,9\n":                                   {15, 29}, // nothing is added up
 		"Date,Date range,Sessions,Views\n20240101,a,10,20\n20240101,b,10,20\n":                                 {10, 20},
-		"dateHour,sessions,screenPageViews,totalUsers\n2024010110,3,5,3\n2024010111,4,6,4\n":                   {4, 11},
+		"dateHour,sessions,screenPageViews,totalUsers\n2024010110,3,5,3\n2024010111,4,6,4\n":                   {7, 11}, // few go on into another hour
+		"Date,Hour,Sessions,Views\n20240101,09,3,5\n20240101,10,4,6\n":                                         {7, 11},
+		"dateHour,sessions,screenPageViews\n2024010110,3,5\n2024010111,4,6\n\nDate,Sessions\n20240101,6\n":     {6, 11},
+		"Date,Sessions,Views,_fivetran_deleted\n20240101,10,20,true\n20240101,9,19,false\n":                    {9, 19},
 		"Year,Month,Day of month,Sessions,Views\n2024,01,31,10,20\n2024,02,01,1,2\n":                           {11, 22},
 		"Date,Country,Sessions,Views\n20240101,France,3,6\n,Spain,2,4\n20240102,France,1,2\n":                  {6, 12},
 		"Datum,Gerätekategorie,Sitzungen,Aufrufe\n01.02.2024,desktop,\"1.000\",\"2.000\"\n":                    {1000, 2000},

@@ -283,7 +283,8 @@ func (s *survey) addRepeat(table int, e *eventTable, row *rows.Row) error {
 		second = strconv.FormatInt(int64(at), 10)
 	}
 	key := second
-	for _, column := range []int{e.name, e.site, e.userID, e.sessionID, e.hostname, e.pathname, e.meta} {
+	key += "\x00" + identity(cellAt(row, e.userID)) + "\x00" + identity(cellAt(row, e.sessionID))
+	for _, column := range []int{e.name, e.site, e.hostname, e.pathname, e.meta} {
 		key += "\x00" + cellAt(row, column)
 	}
 	if e.metaValue >= 0 { // dialects quote them differently

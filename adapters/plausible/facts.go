@@ -68,7 +68,11 @@ func repeatedRows(ctx context.Context, tables []*eventTable, dir string) (*adapt
 				key = moment.Time().String()
 			}
 			for _, c := range columns {
-				key += "\x1f" + row.Cells[c]
+				cell := row.Cells[c]
+				if n, err := strconv.ParseInt(cell, 10, 64); err == nil && n < 0 { // as Avro has it
+					cell = strconv.FormatUint(uint64(n), 10)
+				}
+				key += "\x1f" + cell
 			}
 			if values >= 0 {
 				key += "\x1f" + strings.Map(withoutQuotes, row.Literal(values))

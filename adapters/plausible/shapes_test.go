@@ -616,6 +616,23 @@ func TestEventsInAnyForm(t *testing.T) {
 	if _, err := collect(t, adapters.Options{}, write(t, map[string]string{"events_v2.csv": saved(times(time.DateOnly))})); err == nil || !strings.Contains(err.Error(), "without the time of day") {
 		t.Errorf("days alone: %v", err)
 	}
+	// Avro writes ids from 2^63 on as negative numbers.
+	signed := saved(func(table *sheet) {
+		for _, row := range table.rows {
+			for _, column := range []string{"user_id", "session_id"} {
+				at := slices.Index(table.columns, column)
+				n, _ := strconv.ParseUint(row[at], 10, 64)
+				row[at] = strconv.FormatInt(int64(n), 10)
+			}
+		}
+	})
+	dir := write(t, map[string]string{"a.csv": plain, "b.csv": signed})
+	if got, err := collect(t, adapters.Options{}, dir); err != nil || !cmp.Equal(want, got) {
+		t.Errorf("twice, once with signed ids: %d events for %d, %v", len(got), len(want), err)
+	}
+	if r, err := open(t, nil, adapters.Options{}, dir); err != nil || !verify(t, r).Holds() {
+		t.Errorf("with signed ids: %v", err)
+	}
 	// A copy of a spreadsheet repeats all, and says the same times otherwise.
 	both := write(t, map[string]string{"a.csv": plain, "b.csv": saved(times("1/2/2006 15:04:05"))})
 	if got, err := collect(t, adapters.Options{}, both); err != nil || !cmp.Equal(want, got) {

@@ -380,3 +380,61 @@ func TestNewRowsOfDatabases(t *testing.T) {
 		expect(hopper.NothingNew, 0, 44)
 	})
 }
+
+// posthogClickHouse are PostHog's tables as far as they matter: the one that all read
+// and write, and one that it is spread over.
+const posthogClickHouse = `CREATE TABLE %s (uuid UUID, event String, properties String CODEC(ZSTD(3)), timestamp DateTime64(6, 'UTC'), team_id Int64, distinct_id String,
+	elements_chain String, created_at DateTime64(6, 'UTC'), person_id UUID, person_properties String, ` + "`mat_$current_url`" + ` String)
+	ENGINE = MergeTree PARTITION BY toYYYYMM(timestamp) ORDER BY (team_id, toDate(timestamp), event, distinct_id, uuid)`
+
+// TestPostHogsDatabases reads PostHog's own ClickHouse, its formats, and the table that
+// a batch export writes to PostgreSQL.
+func TestPostHogsDatabases(t *testing.T) {
+	const file = "fixtures/posthog/clickhouse.tsv"
+	want := sorted(translated(t, hopper.Options{}, file))
+	t.Run("PostgreSQL", func(t *testing.T) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+		db := databasetest.PostgreSQL(t)
+		exec(t, db, `CREATE TABLE posthog_events (uuid text, event text, properties jsonb, "timestamp" timestamptz, team_id integer, distinct_id text, elements_chain text, created_at timestamptz, person_id text, set jsonb)`)
+		for _, line := range lines[1:] {
+			cells := strings.Split(line, "\t")
+			cells[2], cells[3] = strings.ReplaceAll(cells[2], `\\`, `\`), cells[3]+"+00"
+			insert(t, db, "posthog_events", cells[:10])
+		}
+		if got := sorted(translated(t, hopper.Options{}, db.Address)); len(got) != len(want) {
+			t.Errorf("the database gives %d events, not %d", len(got), len(want))
+		}
+		verified(t, hopper.Options{}, db.Address)
+	})
+	t.Run("ClickHouse", func(t *testing.T) {
+		rows, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := peers.ClickHouse(t, "posthog")
+		for _, table := range []string{"events", "sharded_events"} {
+			server.Exec(t, fmt.Sprintf(posthogClickHouse, table), nil)
+			server.Exec(t, "INSERT INTO "+table+" FORMAT TSVWithNames", rows)
+		}
+		server.Exec(t, "CREATE TABLE person_distinct_id2 (team_id Int64, distinct_id String, person_id UUID, is_deleted Int8, version Int64) ENGINE = MergeTree ORDER BY (team_id, distinct_id)", nil)
+		server.Exec(t, "INSERT INTO person_distinct_id2 SELECT DISTINCT team_id, distinct_id, person_id, 0, 0 FROM events", nil)
+		server.Exec(t, "INSERT INTO person_distinct_id2 SELECT team_id, JSONExtractString(properties, '$anon_distinct_id'), person_id, 0, 1 FROM events WHERE event = '$identify'", nil)
+		if got := sorted(translated(t, hopper.Options{}, server.Address)); !slices.Equal(got, want) {
+			t.Errorf("the database gives other events than the file:\n%.3000s\nwant\n%.3000s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		verified(t, hopper.Options{}, server.Address)
+		for _, format := range []string{"ArrowStream", "Parquet", "JSON", "JSONEachRow", "CSVWithNames"} {
+			path := filepath.Join(t.TempDir(), "events")
+			if err := os.WriteFile(path, server.Exec(t, "SELECT * FROM events FORMAT "+format, nil), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if got := sorted(translated(t, hopper.Options{}, path)); !slices.Equal(got, want) {
+				t.Errorf("%s gives other events than the file:\n%.3000s\nwant\n%.3000s", format, strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+		}
+	})
+}

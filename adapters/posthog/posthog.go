@@ -66,12 +66,12 @@ func (Adapter) Title() string { return "PostHog" }
 // Options are the choices that these exports offer.
 func (Adapter) Options() []adapters.Option { return []adapters.Option{adapters.Website} }
 
-// Relations are the tables that are read of a live database: ClickHouse's own, and
-// those of batch exports, whatever they are called.
+// Relations are the tables that are read of a live database: ClickHouse's own, not
+// beside them those that they are spread over, and those of batch exports.
 func (Adapter) Relations() []input.Relation {
 	return []input.Relation{
 		{
-			Table: regexp.MustCompile(`\w*events?`), Needs: []string{"uuid", "event", "distinct_id", "properties", "timestamp"},
+			Table: regexp.MustCompile(`events?|\w*posthog\w*`), Needs: []string{"uuid", "event", "distinct_id", "properties", "timestamp"},
 			Columns: []string{"uuid", "event", "distinct_id", "person_id", "properties", "elements_chain", "elements", "team_id", "timestamp"},
 			Time:    "timestamp", Key: []string{"uuid", "event", "distinct_id"},
 		},

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"hopper/adapters"
@@ -66,7 +67,11 @@ func toldOf(t *rows.Table, row *rows.Row) told {
 }
 
 func (d told) text(name string) string {
-	for _, from := range []map[string]any{d.cells, d.properties} {
+	places := []map[string]any{d.cells, d.properties}
+	if strings.HasPrefix(name, "$") {
+		slices.Reverse(places) // a column of the name repeats the property
+	}
+	for _, from := range places {
 		switch v := from[name].(type) {
 		case string:
 			if v != "<masked>" && v != "null" {
@@ -218,7 +223,7 @@ func acquaint(ctx context.Context, tables, persons []*rows.Table, opt adapters.O
 			if newest {
 				version = "v" + pad(d.text("person_distinct_id_version")+d.text("version"))
 			}
-			return pairs.Add([]byte(distinct+"\x00"+version+"\x00"+person), nil)
+			return pairs.Add([]byte(strconv.Quote(distinct)+"\x00"+version+"\x00"+person), nil)
 		})
 		if err != nil {
 			return nil, err
@@ -273,13 +278,14 @@ func meetPersons(ctx context.Context, pairs *spill.Sorter, edges map[string]map[
 		clear(of)
 	}
 	err := pairs.Each(ctx, func(key, _ []byte) error {
-		parts := strings.Split(string(key), "\x00")
-		if len(parts) != 3 {
-			return nil
+		parts := strings.SplitN(string(key), "\x00", 3)
+		distinct, err := strconv.Unquote(parts[0])
+		if err != nil {
+			return err
 		}
-		if parts[0] != id {
+		if distinct != id {
 			end()
-			id = parts[0]
+			id = distinct
 		}
 		if parts[1] == "" {
 			of[parts[2]] = true

@@ -169,7 +169,7 @@ func newMerger(dir string) *merger {
 
 // addPair notes whose a distinct id was.
 func (m *merger) addPair(p pair) error {
-	return m.pairs.Add(p.key(), []byte(p.person+"\x00"+p.distinct))
+	return m.pairs.Add(p.key(), pack(p.person, p.distinct))
 }
 
 // addDevice notes that a user was seen with a device.
@@ -245,8 +245,8 @@ func (m *merger) find(ctx context.Context) (*people, error) {
 			break
 		}
 		id = adapters.ID(key[:16])
-		person, distinct, _ := strings.Cut(string(value), "\x00")
-		p := pair{distinct, person, binary.BigEndian.Uint64(key[16:])}
+		p := pair{version: binary.BigEndian.Uint64(key[16:])}
+		unpack(value, &p.person, &p.distinct)
 		if n := len(group); n > 0 && p.version > 0 && group[n-1].version > 0 {
 			group = group[:n-1] // the table's newest alone
 		}

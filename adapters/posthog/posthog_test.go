@@ -201,6 +201,7 @@ func TestWhoIsWho(t *testing.T) {
 		"a pause without sessions": {row("10:00:00", "$pageview", "a", "p", page("", "")) + row("10:29:59", "$pageview", "a", "p", page("", "")) + row("10:59:59", "$pageview", "a", "p", page("", "")), counted{1, 2, 3, 0, 0}},
 		"a server in a visit":      {row("10:00:00", "$pageview", "a", "p", page("s", "")) + row("10:29:59", "paid", "a", "p", `{"$lib":"posthog-node"}`), counted{1, 1, 1, 1, 0}},
 		"a server after it":        {row("10:00:00", "$pageview", "a", "p", page("s", "")) + row("10:30:00", "paid", "a", "p", `{"$lib":"posthog-node"}`), counted{1, 1, 1, 0, 0}},
+		"ids with a NUL":           {row("10:00:00", "$pageview", "a\x00b", "p\x00", page("s\\u0000t", "")) + row("10:01:00", "$pageview", "a\x00c", "q", page("t", "")) + row("10:01:01", "paid", "a\x00b", "p\x00", `{"$lib":"posthog-node"}`), counted{2, 2, 2, 1, 0}},
 		"a server of another":      {row("10:00:00", "$pageview", "a", "p", page("s", "")) + row("10:01:00", "paid", "b", "q", `{"$lib":"posthog-node"}`), counted{1, 1, 1, 0, 0}},
 	} {
 		events, _, err := translate(t, header+c.rows, adapters.Options{}, "-")

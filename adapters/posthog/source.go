@@ -2,6 +2,7 @@ package posthog
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -69,12 +70,27 @@ func (s *source) Close() error {
 // visit is a session, empty for none, and the page that was seen last in it.
 type visit struct{ session, host, path string }
 
-func (v visit) text() []byte { return []byte(v.session + "\x00" + v.host + "\x00" + v.path) }
+func (v visit) text() []byte { return pack(v.session, v.host, v.path) }
 
 func visitOf(text []byte) (v visit) {
-	v.session, v.host, _ = strings.Cut(string(text), "\x00")
-	v.host, v.path, _ = strings.Cut(v.host, "\x00")
+	unpack(text, &v.session, &v.host, &v.path)
 	return v
+}
+
+// pack puts texts that may hold anything one behind the other, each after its length.
+func pack(texts ...string) (b []byte) {
+	for _, text := range texts {
+		b = append(binary.AppendUvarint(b, uint64(len(text))), text...)
+	}
+	return b
+}
+
+func unpack(b []byte, texts ...*string) {
+	for _, text := range texts {
+		n, width := binary.Uvarint(b)
+		*text = string(b[width : width+int(n)])
+		b = b[width+int(n):]
+	}
 }
 
 // assigned is the visit of a row without a session.

@@ -60,7 +60,7 @@ func TestHostileValues(t *testing.T) {
 	for _, name := range []string{
 		"umami/clickhouse.csv", "umami/v1", "umami/postgres", "plausible/events.csv", "plausible/old", "plausible/dashboard",
 		"ga/cells.csv", "ga/hits.csv", "ga/flat.csv", "ga/params.csv", "ga/report-pages.csv", "ga/report-ua.csv", "ga/report-pivot.csv", "ga/report-sheet.csv", "events/shop.csv",
-		"simpleanalytics/datapoints.csv", "simpleanalytics/pageviews.csv", "simpleanalytics/visits-2020.csv",
+		"simpleanalytics/datapoints.csv", "simpleanalytics/pageviews.csv", "simpleanalytics/visits-2020.csv", "posthog/sql-editor.csv",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -164,7 +164,7 @@ func (b *builder) totals() Sums {
 	}
 	t.Visits = pick(Visits, day.Totals.Visits, visits)
 
-	visitors := t.Visits
+	visitors := mostVisitors(day, t.Visits)
 	if best.Visitors > 0 {
 		visitors = best.Visitors
 	}
@@ -214,6 +214,20 @@ func largest(day *Day) (best Sums, seen Measure) {
 	take(&day.Entries)
 	take(&day.Exits)
 	return best, seen
+}
+
+// mostVisitors returns how many visitors the visits can be of: no more than any
+// table adds up to that has all of them, since a visitor is in one of its rows
+// at least.
+func mostVisitors(day *Day, visits int) int {
+	most := visits
+	for i := range day.Tables {
+		t := &day.Tables[i]
+		if s := sumRows(t); t.Has&Visitors != 0 && s.Visitors > 0 && s.Visits >= visits {
+			most = min(most, s.Visitors)
+		}
+	}
+	return most
 }
 
 // sumRows adds up a table's rows, with nothing of the measures it does not tell.

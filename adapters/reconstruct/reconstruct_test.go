@@ -551,6 +551,33 @@ func TestViewsWithoutBounces(t *testing.T) {
 	}
 }
 
+// TestVisitorsOfRows has a day that tells no visitors, and a table of all visits
+// that does. One that lacks rows says nothing of the day's.
+func TestVisitorsOfRows(t *testing.T) {
+	for name, tt := range map[string]struct{ google, want int }{"all visits": {70, 60}, "rows missing": {50, 100}} {
+		t.Run(name, func(t *testing.T) {
+			res, err := reconstruct(&Day{
+				Start: firstDay, End: firstDay.AddDate(0, 0, 1),
+				Has: Visits | Pageviews, Totals: Sums{Visits: 100, Pageviews: 150},
+				Tables: []Table{{Name: "sources", Has: Visits | Visitors, Rows: []Row{
+					{Key: "google", Sums: Sums{Visits: tt.google, Visitors: 40}},
+					{Key: "bing", Sums: Sums{Visits: 30, Visitors: 20}},
+				}}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			visitors := map[int32]bool{}
+			for _, v := range res.Visits {
+				visitors[int32(v.Visitor)] = true
+			}
+			if len(visitors) != tt.want {
+				t.Errorf("got %d visitors, want %d", len(visitors), tt.want)
+			}
+		})
+	}
+}
+
 // TestManyParts has a day of many hits, which is made in small parts.
 func TestManyParts(t *testing.T) {
 	d := &Day{

@@ -125,7 +125,6 @@ func (l *Ledger) replace(path string, opt Options) (*Ledger, error) {
 // withdraw removes a ledger that opened no import and opens the one that it
 // replaced, or an empty one.
 func (l *Ledger) withdraw(files files, opt Options) (*Ledger, error) {
-	path := l.Path()
 	if err := l.remove(); err != nil {
 		return nil, fmt.Errorf("take back a ledger of --again that opened no import: %w", err)
 	}

@@ -126,7 +126,10 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 		}
 	}
 	if len(src.tables) == 0 {
-		return nil, errors.New("the inputs hold no data points of Simple Analytics; " + howToExport)
+		if len(inputs) == 0 {
+			return nil, errors.New("the inputs hold no data points of Simple Analytics; " + howToExport)
+		}
+		return nil, input.Errorf(inputs[0].Name, "holds no data points of Simple Analytics; %s", howToExport)
 	}
 	found, err := survey(ctx, src.tables, opt)
 	if err != nil {

@@ -16,10 +16,12 @@ import (
 // site has a tracker of its own. Commands that need another machine are only parsed.
 func TestGuides(t *testing.T) {
 	for source, export := range map[string][2]string{
-		"umami":     {"umami/cloud-2026.zip", "export.zip"},
-		"plausible": {"plausible/export.zip", "export.zip"},
-		"ga":        {"ga/events_20240305.json", "ga/events_20240305.json"},
-		"posthog":   {"posthog/sql-editor.csv", "posthog.csv"},
+		"umami":           {"umami/cloud-2026.zip", "export.zip"},
+		"plausible":       {"plausible/export.zip", "export.zip"},
+		"ga":              {"ga/events_20240305.json", "ga/events_20240305.json"},
+		"posthog":         {"posthog/sql-editor.csv", "posthog.csv"},
+		"matomo":          {"matomo/mysqldump.sql", "matomo.sql"},
+		"simpleanalytics": {"simpleanalytics/datapoints.csv", "points.csv"},
 	} {
 		t.Run(source, func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join("../../adapters", source, "MIGRATING.md"))

@@ -1,14 +1,11 @@
 package matomo
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"maps"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -287,24 +284,21 @@ func (s *sites) only(asked string) (only string) {
 
 // choose returns the id of the site to read.
 func (s *sites) choose(in, asked string) (string, error) {
-	ids := slices.SortedFunc(maps.Keys(s.visits), func(a, b string) int {
-		return cmp.Or(cmp.Compare(s.visits[b], s.visits[a]), cmp.Compare(a, b))
-	})
-	var meant, list []string
-	for _, id := range ids {
-		known := s.known[id]
+	var meant []string
+	for id := range s.visits {
 		if asked == "" || s.is(id, asked) {
 			meant = append(meant, id)
 		}
-		list = append(list, strings.TrimSpace(fmt.Sprintf("%s %s %s", id, known.name, known.address))+fmt.Sprintf(" (%d visits)", s.visits[id]))
 	}
-	all := strings.Join(adapters.Few(list, 20), "; ")
+	all := adapters.ListSites(s.visits, "visits", func(id string) string {
+		return strings.TrimSpace(id + " " + s.known[id].name + " " + s.known[id].address)
+	})
 	switch {
 	case len(meant) == 1:
 		return meant[0], nil
-	case len(ids) == 0 && s.only(asked) != "":
+	case len(s.visits) == 0 && s.only(asked) != "":
 		return "", input.Errorf(in, "holds no visits of the website %q", asked)
-	case len(ids) == 0:
+	case len(s.visits) == 0:
 		return "", input.Errorf(in, "holds no visits; Matomo may have purged its raw data, of which only reports are left that hold no events")
 	case len(meant) > 1:
 		return "", input.Errorf(in, "holds the visits of several websites: %s. Choose one with --website, by its id, name or address, and import each into its own site", all)

@@ -360,12 +360,12 @@ func TestSites(t *testing.T) {
 		events int
 		err    string
 	}{
-		{map[string]string{"events_v2.csv": twoSites}, "", 0, "1 (bistro.example) with 2 events, 2 (other.example) with 1 events"},
+		{map[string]string{"events_v2.csv": twoSites}, "", 0, "1 bistro.example (2 events); 2 other.example (1 events)"},
 		{map[string]string{"events_v2.csv": twoSites}, "1", 2, ""},
 		{map[string]string{"events_v2.csv": twoSites}, "other.example", 1, ""},
 		{map[string]string{"events_v2.csv": twoSites}, "3", 0, `no site "3"`},
 		{map[string]string{"events_v2.csv": twoSites, "sites.csv": names}, "shop.example", 1, ""},
-		{map[string]string{"events_v2.csv": twoSites, "sites.csv": names}, "", 0, "2 (shop.example)"},
+		{map[string]string{"events_v2.csv": twoSites, "sites.csv": names}, "", 0, "2 shop.example (1 events)"},
 		{sums, "", 0, "several sites"},
 		{sums, "2", 5, ""},
 		{sums, "BISTRO.example", 2, ""},

@@ -1,9 +1,7 @@
 package plausible
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -70,7 +68,7 @@ func (s *sites) name(id string) string {
 // choose returns the id of the site that is asked for, or of the only one;
 // empty is all rows.
 func (s *sites) choose(asked, in string) (string, error) {
-	ids := slices.SortedFunc(maps.Keys(s.byID), func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
+	ids := slices.Collect(maps.Keys(s.byID))
 	if asked == "" {
 		if len(ids) < 2 {
 			return "", nil
@@ -117,19 +115,16 @@ func (f *tables) selectSite(s *sites, asked string) {
 }
 
 func (s *sites) list(ids []string) string {
-	const most = 20
-	var names []string
-	for _, id := range ids[:min(len(ids), most)] {
-		name := id
-		if n := s.name(id); n != "" && n != id {
-			name += " (" + n + ")"
+	rows := map[string]int64{}
+	for _, id := range ids {
+		rows[id] = s.byID[id].rows
+	}
+	return adapters.ListSites(rows, s.what, func(id string) string {
+		if name := s.name(id); name != id {
+			return strings.TrimSpace(id + " " + name)
 		}
-		names = append(names, fmt.Sprintf("%s with %d %s", name, s.byID[id].rows, s.what))
-	}
-	if len(ids) > most {
-		names = append(names, fmt.Sprintf("and %d more", len(ids)-most))
-	}
-	return strings.Join(names, ", ")
+		return id
+	})
 }
 
 // readSites returns the domains of the sites by their ids.

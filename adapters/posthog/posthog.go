@@ -43,7 +43,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -215,19 +214,8 @@ type site struct{ team, host string }
 
 // choose returns the site to read.
 func (s *surveyed) choose(in, asked string) (site, error) {
-	list := func(of map[string]int64, what string) string {
-		names := slices.SortedFunc(maps.Keys(of), func(a, b string) int {
-			if of[a] != of[b] {
-				return int(of[b] - of[a])
-			}
-			return strings.Compare(a, b)
-		})
-		for i, name := range names {
-			names[i] = fmt.Sprintf("%s%s (%d events)", what, name, of[name])
-		}
-		return strings.Join(adapters.Few(names, 20), "; ")
-	}
-	all := strings.TrimSuffix(list(s.teams, "project ")+"; "+list(s.hosts, ""), "; ")
+	teams := adapters.ListSites(s.teams, "events", func(id string) string { return "project " + id })
+	all := strings.Trim(teams+"; "+adapters.ListSites(s.hosts, "events", func(host string) string { return host }), "; ")
 	_, isTeam := s.teams[asked]
 	switch {
 	case asked == "" && (len(s.teams) > 1 || len(s.hosts) > 1):

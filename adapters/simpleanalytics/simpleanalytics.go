@@ -152,23 +152,13 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 
 // chooseSite returns the host whose data points to read, empty for all.
 func chooseSite(in string, hosts map[string]int64, asked string) (string, error) {
-	names := slices.SortedFunc(maps.Keys(hosts), func(a, b string) int {
-		if hosts[a] != hosts[b] {
-			return int(hosts[b] - hosts[a])
-		}
-		return strings.Compare(a, b)
-	})
-	list := make([]string, len(names))
-	for i, name := range names {
-		list[i] = fmt.Sprintf("%s (%d data points)", name, hosts[name])
-	}
-	all := strings.Join(adapters.Few(list, 20), "; ")
+	all := adapters.ListSites(hosts, "data points", func(host string) string { return host })
 	switch {
-	case asked == "" && len(names) > 1:
+	case asked == "" && len(hosts) > 1:
 		return "", input.Errorf(in, "holds the data points of several websites: %s. Choose one with --website, by its hostname, and import each into its own site", all)
 	case asked == "":
 		return "", nil
-	case slices.ContainsFunc(names, func(name string) bool { return adapters.SameHost(name, asked) }):
+	case slices.ContainsFunc(slices.Collect(maps.Keys(hosts)), func(name string) bool { return adapters.SameHost(name, asked) }):
 		return asked, nil
 	}
 	return "", input.Errorf(in, "holds no data points of a website with the hostname %q; there are: %s", asked, all)

@@ -1,7 +1,6 @@
 package umami
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -105,24 +104,11 @@ func (f *tables) siteOf(id string) site {
 
 // listSites names the websites, those with the most events first.
 func (f *tables) listSites() string {
-	ids := slices.SortedFunc(maps.Keys(f.sites), func(a, b string) int {
-		return cmp.Or(cmp.Compare(f.sites[b], f.sites[a]), cmp.Compare(a, b))
-	})
-	const most = 20
-	var all []string
-	for _, id := range ids[:min(len(ids), most)] {
+	return adapters.ListSites(f.sites, "events", func(id string) string {
 		s := f.siteOf(id)
-		text := id
 		if s.name != "" {
-			text += fmt.Sprintf(" %q", s.name)
+			id += fmt.Sprintf(" %q", s.name)
 		}
-		if s.domain != "" {
-			text += " " + s.domain
-		}
-		all = append(all, fmt.Sprintf("%s (%d events)", text, f.sites[id]))
-	}
-	if len(ids) > most {
-		all = append(all, fmt.Sprintf("and %d more", len(ids)-most))
-	}
-	return strings.Join(all, "; ")
+		return strings.TrimSpace(id + " " + s.domain)
+	})
 }

@@ -24,7 +24,7 @@ func tablesOf(ctx context.Context, in *input.Input, inputs []*input.Input) ([]*r
 		if broken := t.Unfold(ctx, columnsRead, "event_data"); broken != nil && err == nil {
 			err = broken
 		}
-		t.Unqualify(append(columnsRead, "subdivision1")...)
+		t.Unqualify(slices.Concat(columnsRead, []string{"subdivision1"})...)
 		resolve(t)
 	}
 	return all, err

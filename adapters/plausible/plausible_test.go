@@ -83,6 +83,25 @@ func text(v *recount.Comparison) string {
 	return b.String()
 }
 
+// asSaved are forms in which people's tools save the tables of a site export.
+var asSaved = map[string]struct {
+	date, dialect string
+	change        func(*sheet)
+}{
+	"spreadsheet-de": {"02.01.2006", "semicolon", inNumbers(grouped("."))},
+	"spreadsheet-us": {"1/2/2006", "comma", func(t *sheet) {
+		inNumbers(func(column, n string) string {
+			if column == "visit_duration" {
+				return inUnits(column, n, "%d:%02d:%02d")
+			}
+			return grouped(",")(column, n)
+		})(t)
+		t.rows = append(t.rows, t.rows[len(t.rows)-1]) // pasted twice
+	}},
+	"inserts":    {time.DateOnly, "INSERT", func(*sheet) {}},
+	"json-lines": {"2006-01-02 00:00:00", "JSON lines", func(*sheet) {}},
+}
+
 // TestFixtures writes the fixtures anew when asked to, and fails where they
 // are not what the code beside it makes.
 func TestFixtures(t *testing.T) {
@@ -113,6 +132,18 @@ func TestFixtures(t *testing.T) {
 			old.rows = rows
 		}
 		write("old/"+s.file(&old), old.quoted)
+	}
+	for folder, form := range asSaved {
+		for _, table := range s.sums() {
+			for _, row := range table.rows {
+				day, _ := time.Parse(time.DateOnly, row[0])
+				row[0] = day.Format(form.date)
+			}
+			form.change(&table)
+			text, ending := sumsDialects[form.dialect](&table)
+			name := strings.TrimSuffix(s.file(&table), ".csv") + ending
+			write(folder+"/"+name, func(w io.Writer) { io.WriteString(w, text) })
+		}
 	}
 	events := s.events()
 	write("events.csv", events.csv)
@@ -145,7 +176,7 @@ func TestFixtures(t *testing.T) {
 }
 
 func TestGolden(t *testing.T) {
-	for _, name := range []string{"export.zip", "old", "events.csv"} {
+	for _, name := range []string{"export.zip", "old", "events.csv", "spreadsheet-us"} {
 		t.Run(name, func(t *testing.T) {
 			r, err := open(t, nil, adapters.Options{}, fixtures+name)
 			if err != nil {

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"hopper/adapters"
-	"hopper/adapters/input"
 	"hopper/adapters/input/rows"
 	"hopper/pipeline"
 )
@@ -83,23 +82,7 @@ type conversionChunk struct {
 
 // Decode makes an event of each row, see [pipeline.Chunk].
 func (c *conversionChunk) Decode(out *pipeline.Emitter) error {
-	for row := range c.rows.Rows() {
-		out.Rows(1)
-		at := pipeline.Origin{Input: origin(c.table.Table), Row: row.Number}
-		if row.Err != nil {
-			out.Reject(at, row.Err.Error(), row.Text())
-			continue
-		}
-		if len(c.repeats) > 0 && c.repeats[0] == row.Number {
-			c.repeats = c.repeats[1:]
-			out.Omit(at, OmitRepeatConversion)
-			continue
-		}
-		if err := c.decode(out, at, row); err != nil {
-			return &input.Error{Input: at.Input, Row: at.Row, Err: err}
-		}
-	}
-	return c.rows.Err()
+	return c.each(out, origin(c.table.Table), OmitRepeatConversion, c.decode)
 }
 
 func (c *conversionChunk) decode(out *pipeline.Emitter, at pipeline.Origin, row *rows.Row) error {

@@ -122,19 +122,24 @@ type chunk struct {
 
 // Decode makes an event of each row, see [pipeline.Chunk].
 func (c *chunk) Decode(out *pipeline.Emitter) error {
+	return c.each(out, c.table.Input.Name, OmitRepeat, c.decode)
+}
+
+// each calls decode with the rows that can be read and are no repeats.
+func (c *chunk) each(out *pipeline.Emitter, in, repeat string, decode func(*pipeline.Emitter, pipeline.Origin, *rows.Row) error) error {
 	for row := range c.rows.Rows() {
 		out.Rows(1)
-		at := pipeline.Origin{Input: c.table.Input.Name, Row: row.Number}
+		at := pipeline.Origin{Input: in, Row: row.Number}
 		if row.Err != nil {
 			out.Reject(at, row.Err.Error(), row.Text())
 			continue
 		}
 		if len(c.repeats) > 0 && c.repeats[0] == row.Number {
 			c.repeats = c.repeats[1:]
-			out.Omit(at, OmitRepeat)
+			out.Omit(at, repeat)
 			continue
 		}
-		if err := c.decode(out, at, row); err != nil {
+		if err := decode(out, at, row); err != nil {
 			return &input.Error{Input: at.Input, Row: at.Row, Err: err}
 		}
 	}

@@ -87,7 +87,7 @@ func nearlyRows(ctx context.Context, in *input.Input) error {
 	case has("website_event"):
 		return input.Errorf(in.Name, "holds several tables in one JSON object (%s)", list(found[0].Header)).
 			Advise("write each to a file of its own, as with jq .%s %s > website_event.json", found[0].Header[found[0].Column("website_event")], in.Base)
-	case has("pageviews", "sessions"), has("pageviews", "visitors", "visits", "bounces"):
+	case has("pageviews", "sessions"), has("pageviews", "visitors", "visits", "bounces", "totaltime"):
 		return input.Errorf(in.Name, "is an answer of Umami's API with sums, from which no events can be made").
 			Advise("export the events instead: %s", howToExport)
 	}

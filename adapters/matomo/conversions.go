@@ -39,7 +39,7 @@ func newConversions(t *rows.Table) *conversions {
 // identity is what is the same for the same conversion alone: a visit can reach a
 // goal again, which has another buster.
 func (t *conversions) identity(row *rows.Row) string {
-	return strings.Join([]string{row.Cells[t.visit], row.Cells[t.goal], cellOf(row, t.buster), cellOf(row, t.order)}, " ")
+	return strings.Join([]string{row.Cells[t.visit], row.Cells[t.goal], row.Cell(t.buster), row.Cell(t.order)}, " ")
 }
 
 // origin names the table for messages, and apart from the others of its dump, whose
@@ -90,7 +90,7 @@ func (c *conversionChunk) decode(out *pipeline.Emitter, at pipeline.Origin, row 
 	if err := c.findVisit(row.Cells[t.visit]); err != nil {
 		return err
 	}
-	if site := cellOf(row, t.site); site != "" && site != c.source.site {
+	if site := row.Cell(t.site); site != "" && site != c.source.site {
 		out.Omit(at, OmitWebsite)
 		return nil
 	}
@@ -114,8 +114,8 @@ func (c *conversionChunk) decode(out *pipeline.Emitter, at pipeline.Origin, row 
 	if ev.Visitor == "" {
 		ev.Visitor = ev.Session
 	}
-	convert(ev, goal, c.source.goals[goalOf{c.source.site, goal}], cellOf(row, t.order), cellOf(row, t.revenue))
-	if address := html.UnescapeString(cellOf(row, t.url)); address != "" {
+	convert(ev, goal, c.source.goals[goalOf{c.source.site, goal}], row.Cell(t.order), row.Cell(t.revenue))
+	if address := html.UnescapeString(row.Cell(t.url)); address != "" {
 		setAddress(ev, address)
 	} else {
 		c.page(ev, named{}, named{})

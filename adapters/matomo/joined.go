@@ -86,7 +86,7 @@ func indexed(ctx context.Context, tables []*rows.Table, opt adapters.Options, id
 				return input.Errorf(t.Input.Name, "has %q for %s in row %d, and a number was expected", row.Cells[t.Column(id)], id, row.Number)
 			}
 			for i, column := range at {
-				cells[i] = cellOf(row, column)
+				cells[i] = row.Cell(column)
 			}
 			each(row, at, cells)
 			return sorter.Add(k, packed(nil, cells))
@@ -100,13 +100,6 @@ func indexed(ctx context.Context, tables []*rows.Table, opt adapters.Options, id
 		return nil, fmt.Errorf("sorting %s on disk: %w", tables[0].Input.Name, err)
 	}
 	return ix, err
-}
-
-func cellOf(row *rows.Row, column int) string {
-	if column < 0 {
-		return ""
-	}
-	return row.Cells[column]
 }
 
 // indexVisits sorts the visits, and counts them by site.
@@ -235,7 +228,7 @@ func readSites(ctx context.Context, tables []*rows.Table) (*sites, error) {
 		id, name, address := t.Column("idsite"), t.Column("name"), t.Column("main_url")
 		err := t.Each(ctx, func(row *rows.Row) error {
 			if row.Err == nil && len(s.known) < maxSites {
-				s.known[strings.Clone(row.Cells[id])] = site{strings.Clone(cellOf(row, name)), strings.Clone(cellOf(row, address))}
+				s.known[strings.Clone(row.Cells[id])] = site{strings.Clone(row.Cell(name)), strings.Clone(row.Cell(address))}
 			}
 			return nil
 		})

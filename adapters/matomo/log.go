@@ -137,7 +137,7 @@ var actionKeys = []string{
 
 // cell returns a cell as it was before Matomo wrote it.
 func (t *logTable) cell(row *rows.Row, column int) string {
-	text := cellOf(row, column)
+	text := row.Cell(column)
 	if t.quoted {
 		return unquoted(text)
 	}
@@ -188,14 +188,14 @@ func actionOf(v *record.Value) (a action) {
 
 // identity tells visits apart: by idVisit, else by visitor and first second.
 func (t *logTable) identity(row *rows.Row, list []action) string {
-	if id := cellOf(row, t.id); id != "" {
+	if id := row.Cell(t.id); id != "" {
 		return "visit " + id
 	}
-	first := cellOf(row, t.first)
+	first := row.Cell(t.first)
 	if first == "" && len(list) > 0 {
 		first = list[0].time
 	}
-	return "visit " + cellOf(row, t.visitor) + "-" + first
+	return "visit " + row.Cell(t.visitor) + "-" + first
 }
 
 // logSurvey is what was found out before translating.
@@ -218,7 +218,7 @@ func (l *visitsLog) survey(ctx context.Context, opt adapters.Options) (_ *logSur
 			}
 			list := t.list(row)
 			found.look(t, row, list)
-			id := adapters.IDOf(cellOf(row, t.site) + " " + t.identity(row, list))
+			id := adapters.IDOf(row.Cell(t.site) + " " + t.identity(row, list))
 			value := binary.BigEndian.AppendUint32(nil, uint32(len(list)))
 			value = binary.BigEndian.AppendUint32(value, uint32(ordinal))
 			return byVisit.Add(id[:], binary.BigEndian.AppendUint64(value, uint64(row.Number)))
@@ -234,7 +234,7 @@ func (l *visitsLog) survey(ctx context.Context, opt adapters.Options) (_ *logSur
 // look counts a visit of its site, whose address is that of the first page seen,
 // and actions that the log lacks.
 func (f *logSurvey) look(t *logTable, row *rows.Row, list []action) {
-	id := cellOf(row, t.site)
+	id := row.Cell(t.site)
 	f.sites.count(id)
 	if known := f.sites.known[id]; known.address == "" && len(f.sites.known) < maxSites {
 		for i := range list {
@@ -246,9 +246,9 @@ func (f *logSurvey) look(t *logTable, row *rows.Row, list []action) {
 		known.name = strings.Clone(t.cell(row, t.siteName))
 		f.sites.known[strings.Clone(id)] = known
 	}
-	missing, err := strconv.ParseInt(cellOf(row, t.cut), 10, 64)
+	missing, err := strconv.ParseInt(row.Cell(t.cut), 10, 64)
 	if err != nil {
-		missing, _ = strconv.ParseInt(cellOf(row, t.actions), 10, 64)
+		missing, _ = strconv.ParseInt(row.Cell(t.actions), 10, 64)
 		missing -= int64(len(list))
 	}
 	if missing > 0 {

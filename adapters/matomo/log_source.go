@@ -66,7 +66,7 @@ func (c *logChunk) Decode(out *pipeline.Emitter) error {
 		case len(c.left) > 0 && c.left[0] == row.Number:
 			c.left = c.left[1:]
 			out.Omit(at, OmitVisitRepeat)
-		case cellOf(row, c.table.site) != c.site:
+		case row.Cell(c.table.site) != c.site:
 			out.Omit(at, OmitOtherWebsite)
 		default:
 			c.decode(out, at, row)

@@ -190,7 +190,7 @@ func (c *chunk) decode(out *pipeline.Emitter, at pipeline.Origin, row *rows.Row)
 	if err := c.findVisit(row.Cells[t.visit]); err != nil {
 		return err
 	}
-	site := cellOf(row, t.site)
+	site := row.Cell(t.site)
 	if site == "" {
 		site = c.visit.site
 	}
@@ -209,7 +209,7 @@ func (c *chunk) decode(out *pipeline.Emitter, at pipeline.Origin, row *rows.Row)
 		c.visit.fill(ev)
 	} else {
 		out.Repair(at, RepairVisit)
-		ev.Visitor, _ = visitorOf(cellOf(row, t.visitor), row.Raw, t.visitor)
+		ev.Visitor, _ = visitorOf(row.Cell(t.visitor), row.Raw, t.visitor)
 	}
 	if ev.Visitor == "" {
 		ev.Visitor = ev.Session
@@ -236,13 +236,13 @@ func (c *chunk) decode(out *pipeline.Emitter, at pipeline.Origin, row *rows.Row)
 func (c *chunk) act(out *pipeline.Emitter, ev *pipeline.Event, row *rows.Row) (omit, reject string, err error) {
 	t := c.table
 	for _, column := range t.content {
-		if id := cellOf(row, column); id != "" && id != "0" {
+		if id := row.Cell(column); id != "" && id != "0" {
 			return OmitContent, "", nil
 		}
 	}
 	look := func(column int) (n named) {
 		if err == nil {
-			n, err = c.lookup(out, ev.Origin, cellOf(row, column))
+			n, err = c.lookup(out, ev.Origin, row.Cell(column))
 		}
 		return n
 	}
@@ -251,7 +251,7 @@ func (c *chunk) act(out *pipeline.Emitter, ev *pipeline.Event, row *rows.Row) (o
 		ev.Kind, ev.Name = pipeline.Custom, html.UnescapeString(category.name)
 		addProperty(ev, "action", html.UnescapeString(look(t.action).name))
 		addProperty(ev, "name", html.UnescapeString(name.name))
-		addNumber(ev, "value", cellOf(row, t.value))
+		addNumber(ev, "value", row.Cell(t.value))
 		if ev.Path == "" {
 			c.page(ev, address, named{})
 		}
@@ -273,8 +273,8 @@ func (c *chunk) act(out *pipeline.Emitter, ev *pipeline.Event, row *rows.Row) (o
 	case "8":
 		ev.Kind, ev.Name = pipeline.Custom, "Site Search"
 		addProperty(ev, "keyword", html.UnescapeString(name.name))
-		addProperty(ev, "category", html.UnescapeString(cellOf(row, t.searchCategory)))
-		addNumber(ev, "count", cellOf(row, t.searchCount))
+		addProperty(ev, "category", html.UnescapeString(row.Cell(t.searchCategory)))
+		addNumber(ev, "count", row.Cell(t.searchCount))
 	case "13", "14", "15", "16":
 		return OmitContent, "", err
 	default:

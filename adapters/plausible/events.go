@@ -220,7 +220,7 @@ func (s *survey) read(ctx context.Context, table int, e *eventTable, opt adapter
 			return nil
 		}
 		if e.site >= 0 {
-			s.sites.add(adapters.Integer(row.Cells[e.site]), cellAt(row, e.hostname))
+			s.sites.add(adapters.Integer(row.Cells[e.site]), row.Cell(e.hostname))
 		}
 		if err := e.rounded(row); err != nil {
 			return err
@@ -283,9 +283,9 @@ func (s *survey) addRepeat(table int, e *eventTable, row *rows.Row) error {
 		second = strconv.FormatInt(int64(at), 10)
 	}
 	key := second
-	key += "\x00" + identity(cellAt(row, e.userID)) + "\x00" + identity(cellAt(row, e.sessionID))
+	key += "\x00" + identity(row.Cell(e.userID)) + "\x00" + identity(row.Cell(e.sessionID))
 	for _, column := range []int{e.name, e.site, e.hostname, e.pathname, e.meta} {
-		key += "\x00" + cellAt(row, column)
+		key += "\x00" + row.Cell(column)
 	}
 	if e.metaValue >= 0 { // dialects quote them differently
 		text := row.Literal(e.metaValue)
@@ -298,18 +298,11 @@ func (s *survey) addRepeat(table int, e *eventTable, row *rows.Row) error {
 	return s.repeats.Add(adapters.IDOf(key+"\x00"+strconv.Itoa(s.equal[key])), table, row.Number)
 }
 
-func cellAt(row *rows.Row, column int) string {
-	if column < 0 {
-		return ""
-	}
-	return row.Cells[column]
-}
-
 // rounded refuses ids that a spreadsheet has made numbers of, such as
 // 1.23457E+18: many visitors have the same then.
 func (e *eventTable) rounded(row *rows.Row) error {
 	for _, column := range []int{e.userID, e.sessionID} {
-		if adapters.IsRounded(cellAt(row, column)) {
+		if adapters.IsRounded(row.Cell(column)) {
 			return (&input.Error{Input: e.Input.Name, Row: row.Number, Field: e.Columns[column],
 				Err: fmt.Errorf("is %s, an id that a spreadsheet has rounded, so that visitors cannot be told apart", row.Cells[column])}).
 				Advise("give the dump as it was exported, not saved by a spreadsheet")
@@ -410,7 +403,7 @@ type eventDecoder struct {
 
 func (d *eventDecoder) decode(row *rows.Row) {
 	get := func(column int) string {
-		if cell := cellAt(row, column); !d.nulls || !isNull(cell) {
+		if cell := row.Cell(column); !d.nulls || !isNull(cell) {
 			return cell
 		}
 		return ""

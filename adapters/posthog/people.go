@@ -191,11 +191,11 @@ func (m *merger) readPersons(ctx context.Context, t *rows.Table) error {
 	distinct, person, deleted := t.Column("distinct_id"), t.Column("person_id"), t.Column("is_deleted")
 	version := t.Column("person_distinct_id_version", "version")
 	return t.Each(ctx, func(row *rows.Row) error {
-		if row.Err != nil || row.Cells[distinct] == "" || row.Cells[person] == "" || cell(row, deleted) == "true" || cell(row, deleted) == "1" {
+		if row.Err != nil || row.Cells[distinct] == "" || row.Cells[person] == "" || row.Cell(deleted) == "true" || row.Cell(deleted) == "1" {
 			return nil
 		}
 		var n uint64
-		for _, digit := range adapters.Integer(cell(row, version)) {
+		for _, digit := range adapters.Integer(row.Cell(version)) {
 			n = n*10 + uint64(digit-'0')
 		}
 		return m.addPair(pair{row.Cells[distinct], row.Cells[person], n + 1})

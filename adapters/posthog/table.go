@@ -46,13 +46,6 @@ func newTable(t *rows.Table, opt adapters.Options) *table {
 	return d
 }
 
-func cell(row *rows.Row, column int) string {
-	if column < 0 {
-		return ""
-	}
-	return row.Cells[column]
-}
-
 // entry is what a row says.
 type entry struct {
 	table *table
@@ -79,15 +72,15 @@ const (
 
 // read takes a row apart; reject says why it cannot be.
 func (t *table) read(row *rows.Row) (e entry, reject string) {
-	e = entry{table: t, row: row, event: cell(row, t.event), distinct: cell(row, t.distinct), person: cell(row, t.person), team: cell(row, t.team), uuid: cell(row, t.uuid)}
+	e = entry{table: t, row: row, event: row.Cell(t.event), distinct: row.Cell(t.distinct), person: row.Cell(t.person), team: row.Cell(t.team), uuid: row.Cell(t.uuid)}
 	var ok bool
-	switch e.at, ok = t.times.Parse(cell(row, t.time)); {
+	switch e.at, ok = t.times.Parse(row.Cell(t.time)); {
 	case !ok:
 		return e, RejectTime
 	case e.event == "":
 		return e, RejectEvent
 	}
-	if t.properties >= 0 && cell(row, t.properties) != "" {
+	if t.properties >= 0 && row.Cell(t.properties) != "" {
 		if e.props = row.Value(t.properties); e.props != nil && e.props.Kind != record.Object {
 			return e, RejectProperties
 		}
@@ -213,7 +206,7 @@ func (e *entry) link() string {
 		return ""
 	}
 	target := ""
-	for element := range strings.SplitSeq(cell(e.row, e.table.chain), ";") {
+	for element := range strings.SplitSeq(e.row.Cell(e.table.chain), ";") {
 		if tag, rest, _ := strings.Cut(element, ":"); tag == "a" || strings.HasPrefix(tag, "a.") {
 			if _, after, found := strings.Cut(rest, `href="`); found {
 				target, _, _ = strings.Cut(after, `"`)

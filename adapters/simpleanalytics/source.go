@@ -114,8 +114,8 @@ func (c *chunk) Decode(out *pipeline.Emitter) error {
 func (t *table) event(row *rows.Row, p *point) *pipeline.Event {
 	ev := &pipeline.Event{
 		Time: p.at, Name: p.name, Hostname: p.host, Path: p.path, Query: p.query,
-		Browser: cell(row, t.browser), BrowserVersion: cell(row, t.browserVersion), OS: cell(row, t.os), OSVersion: cell(row, t.osVersion),
-		Device: cell(row, t.device), Country: cell(row, t.country), Language: cell(row, t.language), Raw: row.Raw,
+		Browser: row.Cell(t.browser), BrowserVersion: row.Cell(t.browserVersion), OS: row.Cell(t.os), OSVersion: row.Cell(t.osVersion),
+		Device: row.Cell(t.device), Country: row.Cell(t.country), Language: row.Cell(t.language), Raw: row.Raw,
 	}
 	if p.name != "" {
 		ev.Kind = pipeline.Custom
@@ -123,11 +123,11 @@ func (t *table) event(row *rows.Row, p *point) *pipeline.Event {
 	if !p.own {
 		ev.Referrer = p.referrer
 	}
-	if region := cell(row, t.langRegion); region != "" && ev.Language != "" {
+	if region := row.Cell(t.langRegion); region != "" && ev.Language != "" {
 		ev.Language += "-" + strings.ToUpper(region)
 	}
-	ev.ScreenWidth, _ = strconv.Atoi(adapters.Integer(cell(row, t.width)))
-	ev.ScreenHeight, _ = strconv.Atoi(adapters.Integer(cell(row, t.height)))
+	ev.ScreenWidth, _ = strconv.Atoi(adapters.Integer(row.Cell(t.width)))
+	ev.ScreenHeight, _ = strconv.Atoi(adapters.Integer(row.Cell(t.height)))
 	ev.Properties = t.properties(row)
 	return ev
 }

@@ -94,23 +94,16 @@ type point struct {
 	refPath  string
 }
 
-func cell(row *rows.Row, column int) string {
-	if column < 0 {
-		return ""
-	}
-	return row.Cells[column]
-}
-
 // read takes a row apart, and reports whether it has a time.
 func (t *table) read(row *rows.Row) (p point, ok bool) {
 	if p.at, ok = t.time(row); !ok {
 		return p, false
 	}
-	if p.name = cell(row, t.datapoint); p.name == "pageview" {
+	if p.name = row.Cell(t.datapoint); p.name == "pageview" {
 		p.name = ""
 	}
-	p.robot = isTrue(cell(row, t.robot)) || strings.Contains(cell(row, t.agent), "SimpleAnalyticsBot")
-	p.host = cell(row, t.hostname)
+	p.robot = isTrue(row.Cell(t.robot)) || strings.Contains(row.Cell(t.agent), "SimpleAnalyticsBot")
+	p.host = row.Cell(t.hostname)
 	t.readPage(&p, row)
 	t.readReferrer(&p, row)
 	if t.unique >= 0 {
@@ -124,7 +117,7 @@ func (t *table) read(row *rows.Row) (p point, ok bool) {
 // time returns a row's time. Where it has an offset or no zone at all, the seconds
 // decide.
 func (t *table) time(row *rows.Row) (pipeline.Micros, bool) {
-	iso, unix := cell(row, t.iso), cell(row, t.unix)
+	iso, unix := row.Cell(t.iso), row.Cell(t.unix)
 	if !strings.HasSuffix(iso, "Z") && unix != "" {
 		iso = unix
 	}
@@ -134,11 +127,11 @@ func (t *table) time(row *rows.Row) (pipeline.Micros, bool) {
 func isTrue(s string) bool { return s == "true" || s == "1" || strings.EqualFold(s, "true") }
 
 func (t *table) readPage(p *point, row *rows.Row) {
-	p.path, p.query = cell(row, t.path), cell(row, t.query)
+	p.path, p.query = row.Cell(t.path), row.Cell(t.query)
 	if p.path == "" {
-		p.path, p.query, _ = strings.Cut(cell(row, t.pathAndQuery), "?")
+		p.path, p.query, _ = strings.Cut(row.Cell(t.pathAndQuery), "?")
 	}
-	if address := cell(row, t.url); p.path == "" && address != "" {
+	if address := row.Cell(t.url); p.path == "" && address != "" {
 		if u, err := url.Parse(address); err == nil {
 			if p.path, p.query = u.EscapedPath(), u.RawQuery; p.path == "" {
 				p.path = "/"
@@ -149,13 +142,13 @@ func (t *table) readPage(p *point, row *rows.Row) {
 		}
 	}
 	for i, name := range adapters.UTMNames {
-		p.query = adapters.AddParameter(p.query, name, cell(row, t.utm[i]))
+		p.query = adapters.AddParameter(p.query, name, row.Cell(t.utm[i]))
 	}
 }
 
 // readReferrer finds the referrer, which stands with a scheme or without one.
 func (t *table) readReferrer(p *point, row *rows.Row) {
-	for _, text := range [...]string{cell(row, t.referrer), cell(row, t.referrerHost) + cell(row, t.referrerPath), cell(row, t.referrerRaw)} {
+	for _, text := range [...]string{row.Cell(t.referrer), row.Cell(t.referrerHost) + row.Cell(t.referrerPath), row.Cell(t.referrerRaw)} {
 		scheme, rest, found := strings.Cut(text, "://")
 		if !found {
 			scheme, rest = "https", text
@@ -168,7 +161,7 @@ func (t *table) readReferrer(p *point, row *rows.Row) {
 		if !adapters.IsHost(host) && scheme != "android-app" {
 			continue
 		}
-		for _, own := range [...]string{p.host, cell(row, t.original)} {
+		for _, own := range [...]string{p.host, row.Cell(t.original)} {
 			if own != "" && adapters.SameHost(host, own) {
 				p.own = true
 			}
@@ -184,10 +177,10 @@ func (t *table) readReferrer(p *point, row *rows.Row) {
 // identity is what is the same for the same data point alone. A uuid is not
 // always one's own.
 func (t *table) identity(row *rows.Row, p *point) string {
-	parts := []string{cell(row, t.uuid), p.at.Time().String(), p.name, p.host, p.path}
+	parts := []string{row.Cell(t.uuid), p.at.Time().String(), p.name, p.host, p.path}
 	if parts[0] == "" {
 		for _, column := range [...]int{t.session, t.query, t.agent, t.width, t.height, t.country, t.language, t.referrer} {
-			parts = append(parts, cell(row, column))
+			parts = append(parts, row.Cell(column))
 		}
 	}
 	return strings.Join(parts, "\x00")
@@ -195,9 +188,9 @@ func (t *table) identity(row *rows.Row, p *point) string {
 
 // look is what tells visitors apart who come at the same time.
 func (t *table) look(row *rows.Row) string {
-	agent := cell(row, t.agent)
+	agent := row.Cell(t.agent)
 	if agent == "" {
-		agent = strings.Join([]string{cell(row, t.browser), cell(row, t.browserVersion), cell(row, t.os), cell(row, t.osVersion), cell(row, t.device)}, "\x01")
+		agent = strings.Join([]string{row.Cell(t.browser), row.Cell(t.browserVersion), row.Cell(t.os), row.Cell(t.osVersion), row.Cell(t.device)}, "\x01")
 	}
-	return strings.Join([]string{agent, cell(row, t.width), cell(row, t.height), cell(row, t.country), cell(row, t.language), cell(row, t.langRegion)}, "\x00")
+	return strings.Join([]string{agent, row.Cell(t.width), row.Cell(t.height), row.Cell(t.country), row.Cell(t.language), row.Cell(t.langRegion)}, "\x00")
 }

@@ -128,8 +128,8 @@ func findVisits(ctx context.Context, s *source, found *repeats) (_ *visits, err 
 			if err != nil || repeated || !s.asked(p) {
 				return err
 			}
-			group := adapters.IDOf("session\x00" + cell(row, t.session))
-			if cell(row, t.session) == "" {
+			group := adapters.IDOf("session\x00" + row.Cell(t.session))
+			if row.Cell(t.session) == "" {
 				group = adapters.IDOf(t.identity(row, p))
 			}
 			l := load{

@@ -31,6 +31,14 @@ type Row struct {
 	values []*record.Value // of records, by column
 }
 
+// Cell returns the cell of a column as [Table.Column] gives it, "" of none (-1).
+func (r *Row) Cell(column int) string {
+	if column < 0 {
+		return ""
+	}
+	return r.Cells[column]
+}
+
 // Text returns the row as it was read, or as JSON where the container is binary.
 func (r *Row) Text() string {
 	if r.Raw != "" || r.table == nil || r.table.text != nil {

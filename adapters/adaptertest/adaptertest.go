@@ -16,11 +16,31 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"hopper/adapters"
 	"hopper/adapters/input"
 	"hopper/pipeline"
 	"hopper/pipeline/recount"
 )
+
+// Golden compares a text with the file that holds what it should be, line by line,
+// and writes the file anew first where update is set.
+func Golden(t testing.TB, path, got string, update bool) {
+	t.Helper()
+	if update {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(got), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+		t.Errorf("%s differs (-want +got); run with -update if the change is meant:\n%s", path, diff)
+	}
+}
 
 // Exports returns the paths of the exports in a folder of fixtures: all that is
 // in it but programs, documents, and the folders "broken" and "gen".

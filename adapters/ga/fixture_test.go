@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"hopper/adapters"
+	"hopper/adapters/adaptertest"
 	"hopper/pipeline"
 )
 
@@ -38,18 +39,7 @@ func golden(t *testing.T, name string, events []pipeline.Event, stats pipeline.S
 	}
 	encode(map[string]any{"rows": stats.Rows, "events": stats.Events, "omitted": stats.Omitted.Counts(), "repaired": stats.Repaired.Counts()})
 	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(b.String(), "\n")); diff != "" {
-		t.Errorf("%s differs (-want +got); run with -update if the change is meant:\n%s", path, diff)
-	}
+	adaptertest.Golden(t, path, b.String(), *update)
 }
 
 // brief leaves out what is empty.

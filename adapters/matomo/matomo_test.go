@@ -43,19 +43,7 @@ func TestGolden(t *testing.T) {
 		fmt.Fprintf(&b, "%s %s %q %s%s?%s %q from %q to %q %s %s/%s %s/%s %dx%d %s %s %s %s %s %s %q %+v\n", ev.Time.Time().Format(time.DateTime), ev.Kind, ev.Name, ev.Hostname, ev.Path, ev.Query, ev.Title,
 			ev.Referrer, ev.Target, ev.Browser, ev.BrowserVersion, ev.OS, ev.OSVersion, ev.Device, ev.ScreenWidth, ev.ScreenHeight, ev.Country, ev.Region, ev.City, ev.Language, ev.Session, ev.Visitor, ev.Identified, ev.Properties)
 	}
-	const golden = "testdata/events.golden"
-	if *update {
-		if err := errors.Join(os.MkdirAll("testdata", 0o755), os.WriteFile(golden, []byte(b.String()), 0o644)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := diff.Diff(string(want), b.String()); d != "" {
-		t.Error(d)
-	}
+	adaptertest.Golden(t, "testdata/events.golden", b.String(), *update)
 }
 
 // TestSameOfEveryShape checks that a visitor is the same however its bytes are written.

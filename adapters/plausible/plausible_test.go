@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"hopper/adapters"
+	"hopper/adapters/adaptertest"
 	"hopper/adapters/input"
 	"hopper/adapters/plausible"
 	"hopper/pipeline"
@@ -196,18 +197,7 @@ func TestGolden(t *testing.T) {
 					e.Country, e.Region, e.City, e.Properties)
 			}
 			path := filepath.Join("testdata", strings.TrimSuffix(name, filepath.Ext(name))+".golden")
-			if *update {
-				if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), b.String()); diff != "" {
-				t.Errorf("-want +got\n%.4000s", diff)
-			}
+			adaptertest.Golden(t, path, b.String(), *update)
 		})
 	}
 }

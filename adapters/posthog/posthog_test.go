@@ -42,19 +42,7 @@ func TestGolden(t *testing.T) {
 			ev.Hostname, ev.Path, ev.Query, ev.Title, ev.Referrer, ev.Target, ev.TargetText, ev.Browser, ev.BrowserVersion, ev.OS, ev.OSVersion, ev.Device, ev.ScreenWidth, ev.ScreenHeight,
 			ev.Language, ev.Country, ev.Region, ev.City, ev.Vitals, ev.Message, ev.Session, ev.Visitor, ev.Identified, ev.Properties)
 	}
-	const golden = "testdata/events.golden"
-	if *update {
-		if err := errors.Join(os.MkdirAll("testdata", 0o755), os.WriteFile(golden, []byte(b.String()), 0o644)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(string(want), b.String()); d != "" {
-		t.Error(d)
-	}
+	adaptertest.Golden(t, "testdata/events.golden", b.String(), *update)
 }
 
 // counted are users, sessions, page views, custom events and others.

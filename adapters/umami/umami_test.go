@@ -24,6 +24,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"hopper/adapters"
+	"hopper/adapters/adaptertest"
 	"hopper/adapters/input"
 	"hopper/adapters/input/rows"
 	"hopper/adapters/umami"
@@ -133,19 +134,7 @@ func TestGolden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := golden(fixture(t, name))
 			path := filepath.Join("testdata", strings.NewReplacer("/", "-", ".", "-").Replace(name)+".golden")
-			if *update {
-				if err := os.WriteFile(path, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
-				t.Error(diff)
-			}
+			adaptertest.Golden(t, path, string(got), *update)
 		})
 	}
 }

@@ -117,20 +117,20 @@ func TestTraffic(t *testing.T) {
 	}
 }
 
-func TestParseTime(t *testing.T) {
+func TestMomentIn(t *testing.T) {
 	zone := time.FixedZone("", 3600)
 	want := pipeline.MicrosOf(time.Date(2024, 3, 5, 8, 0, 0, 123456000, time.UTC))
 	for s, cut := range map[string]pipeline.Micros{
 		"1709625600123456": 1, "1709625600123": 1000, "1709625600": 1e6, "1709625600123456.0": 1, "2024-03-05 08:00:00.123456 UTC": 1,
 		"2024-03-05T08:00:00.123456Z": 1, "2024-03-05 09:00:00.123456": 1, "2024-03-05 09:00:00.123456+01:00": 1, "2024-03-05T09:00:00": 1e6,
 	} {
-		if got, ok := parseTime(s, zone); !ok || got != want/cut*cut {
-			t.Errorf("parseTime(%q) = %v, %t", s, got.Time(), ok)
+		if got, reject := momentIn(s, &adapters.Times{Zone: zone, Serials: true}); reject != "" || got != want/cut*cut {
+			t.Errorf("momentIn(%q) = %v, %q", s, got.Time(), reject)
 		}
 	}
 	for _, s := range []string{"", "0", "-5", "1.70963E+15", "x", "99999999999999999999", "2024-03-05"} {
-		if got, ok := parseTime(s, zone); ok {
-			t.Errorf("parseTime(%q) = %v", s, got.Time())
+		if got, reject := momentIn(s, &adapters.Times{Zone: zone, Serials: true}); reject == "" {
+			t.Errorf("momentIn(%q) = %v", s, got.Time())
 		}
 	}
 }

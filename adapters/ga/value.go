@@ -4,18 +4,11 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"hopper/adapters"
 	"hopper/adapters/input/rows/record"
 	"hopper/pipeline"
 )
-
-// parseTime reads a point in time. Times without a zone are in loc.
-func parseTime(s string, loc *time.Location) (pipeline.Micros, bool) {
-	at, reject := momentIn(s, &adapters.Times{Zone: loc, Serials: true})
-	return at, reject == ""
-}
 
 // exactMicros reads a time as BigQuery writes it, which can be no other: the
 // microseconds since 1970 of a time between 2001 and 2096.

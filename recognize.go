@@ -97,6 +97,9 @@ func (e *Export) nearest(ctx context.Context, all []candidate) error {
 	if err != nil {
 		return err // it says what is there instead, and what to do
 	}
+	if in.Format() == input.Empty || len(tables) > 0 && len(tables[0].Columns) == 0 {
+		return input.Errorf(in.Name, "holds no row").Advise("export or download it again")
+	}
 	if len(tables) > 0 {
 		found = "a table with the columns " + strings.Join(tables[0].Columns[:min(len(tables[0].Columns), 12)], ", ")
 	}

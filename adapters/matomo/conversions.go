@@ -115,6 +115,7 @@ func (c *conversionChunk) decode(out *pipeline.Emitter, at pipeline.Origin, row 
 		ev.Visitor = ev.Session
 	}
 	convert(ev, goal, c.source.goals[goalOf{c.source.site, goal}], row.Cell(t.order), row.Cell(t.revenue))
+	describe(ev, c.visit.attributes, "visit")
 	if address := html.UnescapeString(row.Cell(t.url)); address != "" {
 		setAddress(ev, address)
 	} else {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 	"hopper/adapters/input"
 	"hopper/adapters/input/rows"
 	"hopper/adapters/input/spill"
+	"hopper/pipeline"
 )
 
 // visitColumns are those of log_visit that are looked up, in the order of visit's
@@ -31,6 +33,8 @@ type visit struct {
 	language, country, region, city                                string
 	browser, browserVersion, os, osVersion, device, screen         string
 	campaignSource, campaignMedium, campaignName, content, keyword string
+
+	attributes []pipeline.Property // custom dimensions and variables
 }
 
 func (v *visit) fields() []*string {
@@ -56,13 +60,14 @@ func packed(b []byte, cells []string) []byte {
 	return b
 }
 
-// unpack sets fields to what packed has joined.
-func unpack(b []byte, fields []*string) {
+// unpack sets fields to what packed has joined, and returns what follows.
+func unpack(b []byte, fields []*string) []byte {
 	for _, field := range fields {
 		size, n := binary.Uvarint(b)
 		*field = string(b[n : n+int(size)])
 		b = b[n+int(size):]
 	}
+	return b
 }
 
 // indexed sorts the rows of tables by an identifier, with their cells in columns.
@@ -102,9 +107,10 @@ func indexed(ctx context.Context, tables []*rows.Table, opt adapters.Options, id
 	return ix, err
 }
 
-// indexVisits sorts the visits, and counts them by site.
-func indexVisits(ctx context.Context, tables []*rows.Table, opt adapters.Options, s *sites) (*spill.Index, error) {
-	return indexed(ctx, tables, opt, "idvisit", visitColumns, func(row *rows.Row, at []int, cells []string) {
+// indexVisits sorts the visits, with more columns behind those of their fields, and
+// counts them by site.
+func indexVisits(ctx context.Context, tables []*rows.Table, opt adapters.Options, s *sites, more []string) (*spill.Index, error) {
+	return indexed(ctx, tables, opt, "idvisit", slices.Concat(visitColumns, more), func(row *rows.Row, at []int, cells []string) {
 		whole := false
 		if cells[1], whole = visitorOf(cells[1], row.Raw, at[1]); !whole {
 			s.destroyed++

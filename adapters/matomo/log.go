@@ -15,6 +15,7 @@ import (
 	"hopper/adapters/input/rows"
 	"hopper/adapters/input/rows/record"
 	"hopper/adapters/input/spill"
+	"hopper/pipeline"
 	"hopper/pipeline/recount"
 )
 
@@ -50,6 +51,8 @@ type logTable struct {
 	fields                   []int // of visit, in the order of logFields
 	details                  int   // the actions as a list
 	flat                     []map[string]int
+	attributes               []attribute   // of the visit
+	flatAttributes           [][]attribute // of the flat actions
 	// quoted says that Matomo has put an apostrophe before what a spreadsheet
 	// would calculate.
 	quoted bool
@@ -84,6 +87,14 @@ func (l *visitsLog) add(t *rows.Table) error {
 		}
 		v.flat[n][m[2]] = i
 	}
+	v.attributes = attributesOf(t.Columns, unnamed)
+	for _, columns := range v.flat {
+		names := make([]string, len(t.Columns))
+		for name, i := range columns {
+			names[i] = name
+		}
+		v.flatAttributes = append(v.flatAttributes, attributesOf(names, unnamed))
+	}
 	for _, name := range logFields {
 		column := -1
 		if name != "" {
@@ -116,6 +127,8 @@ type action struct {
 	keyword, searchCategory, searchCount string
 	category, action, name, value        string
 	goal, goalName, order, revenue       string
+
+	attributes []pipeline.Property // custom dimensions and variables
 }
 
 // actionFields are the names of the fields of action, as the columns are named.
@@ -165,14 +178,18 @@ func (t *logTable) list(row *rows.Row) (list []action) {
 			}
 		}
 	}
-	for _, columns := range t.flat {
+	cell := func(column int) string { return t.cell(row, column) }
+	for n, columns := range t.flat {
 		var a action
+		present := false
 		for i, field := range a.fields() {
 			if column, known := columns[actionFields[i]]; known {
-				*field = t.cell(row, column)
+				*field = cell(column)
+				present = present || *field != ""
 			}
 		}
-		if a != (action{}) {
+		if present {
+			a.attributes = propertiesOf(t.flatAttributes[n], cell)
 			list = append(list, a)
 		}
 	}
@@ -183,6 +200,7 @@ func actionOf(v *record.Value) (a action) {
 	for i, field := range a.fields() {
 		*field = v.Get(actionKeys[i]).String()
 	}
+	a.attributes = loggedAttributes(v)
 	return a
 }
 
@@ -331,15 +349,6 @@ func (s *logSource) notes() []string {
 		notes = append(notes, fmt.Sprintf("%d actions of %d visits are not in the log: Matomo exports at most 500 actions a visit; the database has them all.", s.missing, s.without))
 	}
 	for _, t := range s.tables {
-		var unread []string
-		for _, column := range t.Columns {
-			if strings.HasPrefix(column, "dimension") || strings.HasPrefix(column, "custom_variables") {
-				unread = append(unread, column)
-			}
-		}
-		if len(unread) > 0 {
-			notes = append(notes, t.Input.Name+": not read: "+strings.Join(adapters.Few(unread, 20), ", ")+".")
-		}
 		if t.id < 0 {
 			notes = append(notes, t.Input.Name+": has no idVisit: visits are told apart by visitorId and their first second.")
 		}

@@ -112,6 +112,8 @@ func (c *logChunk) decode(out *pipeline.Emitter, at pipeline.Origin, row *rows.R
 		if ev.Time == first {
 			v.arrive(&ev)
 		}
+		describe(&ev, a.attributes, "action")
+		describe(&ev, v.attributes, "visit")
 		out.Event(&ev)
 	}
 }
@@ -210,6 +212,10 @@ func (t *logTable) visit(row *rows.Row) (v visit) {
 	}
 	if v.city == "Unknown" {
 		v.city = ""
+	}
+	v.attributes = propertiesOf(t.attributes, func(column int) string { return t.cell(row, column) })
+	if list := row.Value(t.Column("custom_variables")); list != nil {
+		v.attributes = append(v.attributes, variables(list)...)
 	}
 	return v
 }

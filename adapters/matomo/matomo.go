@@ -10,8 +10,9 @@
 //   - log_visit has each visit's visitor, browser, place and how it was come to.
 //   - log_action has the addresses, titles and names that actions point to.
 //   - site has the names and addresses of the sites, which a user can choose by.
+//   - custom_dimensions has the names of custom dimensions.
 //
-// The last three are sorted on disk and looked up, so that memory does not grow
+// log_visit and log_action are sorted on disk and looked up, so that memory does not grow
 // with them. Actions stream in the order of the input. Columns come by Matomo's
 // plugins; those that are absent are empty.
 //
@@ -26,6 +27,9 @@
 // address is on "/(not set)" of the site. Views of content and clicks on it are left
 // out. So are goals and orders, since what triggered them is there; on request they
 // are custom events, named by the goal or "Order", with their revenue.
+//
+// Custom dimensions and custom variables are properties, those of a visit of each of
+// its events. Of two with one name the later has its scope behind it.
 //
 // The referrer is a visit's, and stands at its first second; there a campaign goes
 // back into the query, from which Matomo takes it. Titles and names hold entities of
@@ -75,11 +79,12 @@ func (Adapter) Options() []adapters.Option { return []adapters.Option{adapters.W
 func (Adapter) Relations() []input.Relation {
 	named := func(table string) *regexp.Regexp { return regexp.MustCompile(`(?:\w+_)?` + table) }
 	return []input.Relation{
-		{Table: named("log_link_visit_action"), Needs: []string{"idlink_va", "idvisit"}, Columns: actionColumns, Time: "server_time", Key: []string{"idlink_va"}, Counted: true},
-		{Table: named("log_visit"), Needs: []string{"idvisit", "idvisitor"}, Columns: append([]string{"idvisit"}, visitColumns...), Time: "visit_first_action_time", Key: []string{"idvisit"}, Counted: true},
+		{Table: named("log_link_visit_action"), Needs: []string{"idlink_va", "idvisit"}, Columns: slices.Concat(actionColumns, dimensionColumns()), Time: "server_time", Key: []string{"idlink_va"}, Counted: true},
+		{Table: named("log_visit"), Needs: []string{"idvisit", "idvisitor"}, Columns: slices.Concat([]string{"idvisit"}, visitColumns, dimensionColumns()), Time: "visit_first_action_time", Key: []string{"idvisit"}, Counted: true},
 		{Table: named("log_action"), Needs: []string{"idaction", "name"}, Columns: []string{"idaction", "name", "type", "url_prefix"}, Key: []string{"idaction"}},
 		{Table: named("log_conversion"), Needs: []string{"idvisit", "idgoal", "server_time"}, Columns: conversionColumns, Time: "server_time", Key: []string{"idvisit", "idgoal", "buster"}},
 		{Table: named("goal"), Needs: []string{"idsite", "idgoal", "name"}, Columns: []string{"idsite", "idgoal", "name", "match_attribute"}, Key: []string{"idsite", "idgoal"}},
+		{Table: named("custom_dimensions"), Needs: []string{"idcustomdimension", "index", "scope"}, Columns: []string{"idcustomdimension", "idsite", "name", "index", "scope"}, Key: []string{"idsite", "idcustomdimension"}},
 		{Table: named("site"), Needs: []string{"idsite", "main_url"}, Columns: []string{"idsite", "name", "main_url"}, Key: []string{"idsite"}},
 	}
 }
@@ -146,6 +151,7 @@ const (
 	sitesRole
 	conversionsRole
 	goalsRole
+	dimensionsRole
 )
 
 func roleOf(t *rows.Table) role {
@@ -159,6 +165,8 @@ func roleOf(t *rows.Table) role {
 		return visitsRole
 	case has("idaction", "name", "type"):
 		return namesRole
+	case has("idcustomdimension", "idsite", "name", "index", "scope"):
+		return dimensionsRole
 	case has("idsite", "main_url"):
 		return sitesRole
 	case has("idvisit", "idgoal", "server_time") && !has("idaction_sku"):
@@ -170,7 +178,7 @@ func roleOf(t *rows.Table) role {
 }
 
 // tables are those of an export, by role.
-type tables struct{ actions, visits, names, sites, conversions, goals []*rows.Table }
+type tables struct{ actions, visits, names, sites, conversions, goals, dimensions []*rows.Table }
 
 func find(ctx context.Context, inputs []*input.Input) (*tables, error) {
 	f := new(tables)
@@ -188,6 +196,8 @@ func find(ctx context.Context, inputs []*input.Input) (*tables, error) {
 				f.visits = append(f.visits, t)
 			case namesRole:
 				f.names = append(f.names, t)
+			case dimensionsRole:
+				f.dimensions = append(f.dimensions, t)
 			case sitesRole:
 				f.sites = append(f.sites, t)
 			case conversionsRole:
@@ -254,13 +264,17 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 			t.Input.Select("idsite", id)
 		}
 	}
-	if src.visits, err = indexVisits(ctx, found.visits, opt, sites); err != nil {
+	src.moreColumns = attributeColumns(found.visits)
+	if src.visits, err = indexVisits(ctx, found.visits, opt, sites, src.moreColumns); err != nil {
 		return nil, err
 	}
 	if src.site, err = sites.choose(found.visits[0].Input.Name, opt.Get(adapters.Website)); err != nil {
 		return nil, err
 	}
 	src.sites = sites
+	if err := src.findAttributes(ctx, found.dimensions); err != nil {
+		return nil, err
+	}
 	if src.goals, err = readGoals(ctx, found.goals); err != nil {
 		return nil, err
 	}
@@ -275,25 +289,14 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 	}
 	return &adapters.Reading{
 		Source: src, Shape: "Matomo database", Schema: fmt.Sprintf("log_link_visit_action with %d columns, log_visit with %d", len(found.actions[0].Columns), len(found.visits[0].Columns)),
-		Notes: src.notes(found.visits[0]), Facts: facts, Verify: adapters.VerifyRows(src, opt, facts),
+		Notes: src.notes(), Facts: facts, Verify: adapters.VerifyRows(src, opt, facts),
 	}, nil
 }
 
-func (s *source) notes(visits *rows.Table) []string {
+func (s *source) notes() []string {
 	var notes []string
 	if n := s.sites.destroyed; n > 0 {
 		notes = append(notes, fmt.Sprintf("%d visits have an idvisitor whose bytes did not survive the export: each is a visitor of its own; dump with --hex-blob.", n))
-	}
-	for _, t := range []*rows.Table{s.tables[0].Table, visits} {
-		var unread []string
-		for _, column := range t.Columns {
-			if strings.HasPrefix(column, "custom_dimension") || strings.HasPrefix(column, "custom_var") {
-				unread = append(unread, column)
-			}
-		}
-		if len(unread) > 0 {
-			notes = append(notes, "not read of "+t.Name+": "+strings.Join(unread, ", ")+".")
-		}
 	}
 	return notes
 }

@@ -93,6 +93,11 @@ func bare(events []pipeline.Event, without string) []pipeline.Event {
 		if ev.Origin, ev.Raw = (pipeline.Origin{}), ""; without == "session" {
 			ev.Session = ""
 		}
+		for j := range ev.Properties { // the log has their numbers for the names of dimensions
+			if name, known := map[string]string{"dimension1": "Membership", "dimension2": "Author"}[ev.Properties[j].Key]; known {
+				ev.Properties[j].Key = name
+			}
+		}
 	}
 	slices.SortStableFunc(events, func(a, b pipeline.Event) int {
 		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Visitor, b.Visitor), cmp.Compare(a.Session, b.Session))
@@ -124,8 +129,8 @@ func TestLogLikeDatabase(t *testing.T) {
 func TestConversions(t *testing.T) {
 	asked := adapters.Options{Chosen: map[string]string{"conversions": "true"}}
 	for name, want := range map[string][]string{
-		"with-goals.sql":  {"Order /(not set) order=A-17 revenue=21.5", "Ordered & paid /pears revenue=9"},
-		"visits-log.json": {"Ordered & paid /pears revenue=9"},
+		"with-goals.sql":  {"Order /(not set) order=A-17 revenue=21.5 custom_dimension_1=member", "Ordered & paid /pears revenue=9 custom_dimension_1=member"},
+		"visits-log.json": {"Ordered & paid /pears revenue=9 dimension1=member"},
 	} {
 		without, _, err := translate(t, "", adapters.Options{}, fixtures+name)
 		if err != nil {
@@ -232,6 +237,49 @@ func TestDestroyedVisitors(t *testing.T) {
 	twice, stats, err := translate(t, "", adapters.Options{}, fixtures+"tables", fixtures+"mysqldump.sql")
 	if err != nil || len(twice) != len(events) || stats.Omitted["a repeat of an action with the same idlink_va"].Count == 0 {
 		t.Errorf("%d events, not %d, %+v, %v", len(twice), len(events), stats.Omitted, err)
+	}
+}
+
+// TestAttributes gives dimensions and variables of every name, also of a name that an
+// event's own property has.
+func TestAttributes(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"a.csv": "idlink_va,idsite,idvisitor,idvisit,idaction_url,server_time,idaction_event_category,idaction_event_action,custom_dimension_7,custom_dimension_1,custom_var_k2,custom_var_v2,custom_var_v3\n" +
+			"1,1,0x00FF27005C0A0D1A,1,1,2024-06-10 10:00:00,2,2,seven,&lt;b&gt;,plan,gold,lost\n",
+		"n.csv": "idaction,name,type,url_prefix\n1,a.example/,1,3\n2,Play,10,\n",
+		"v.csv": "idvisit,idsite,idvisitor,visit_first_action_time,custom_dimension_7,custom_var_k1,custom_var_v1\n1,1,0x00FF27005C0A0D1A,2024-06-10 10:00:00,visit's,plan,free\n",
+		"d.csv": "idcustomdimension,idsite,name,index,scope,active\n1,1,action,7,action,1\n2,1,action,7,visit,1\n3,2,other,1,action,1\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const log = `[{"idSite":"1","idVisit":"1","visitorId":"00ff27005c0a0d1a","dimension7":"visit's","dimension8":null,"customVariables":{"1":{"customVariableName1":"plan","customVariableValue1":"free"}},
+		"actionDetails":[{"type":"event","eventCategory":"Play","url":"https://a.example/","timestamp":1718013600,"dimension3":"three","customVariables":[]},
+		{"type":"action","url":"https://a.example/","timestamp":1718013601,"customVariables":{"2":{"customVariablePageName2":"plan","customVariablePageValue2":"gold"},"3":{"customVariablePageName3":"x"}}}]}]`
+	for _, export := range []struct {
+		stdin, arg string
+		want       []string
+	}{
+		{"", dir, []string{"action=Play, action (action)=seven, custom_dimension_1=<b>, plan=gold, action (visit)=visit's, plan (visit)=free"}},
+		{log, "-", []string{"dimension3=three, dimension7=visit's, plan=free", "plan=gold, dimension7=visit's, plan (visit)=free"}},
+	} {
+		events, _, err := translate(t, export.stdin, adapters.Options{}, export.arg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for i := range events {
+			var each []string
+			for _, p := range events[i].Properties {
+				each = append(each, p.Key+"="+p.Value)
+			}
+			got = append(got, strings.Join(each, ", "))
+		}
+		if d := diff.Diff(export.want, got); d != "" {
+			t.Error(d)
+		}
 	}
 }
 

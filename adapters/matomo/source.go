@@ -40,6 +40,7 @@ type actions struct {
 	site, visitor, visit, time, url, name, urlRef, nameRef int
 	value, searchCategory, searchCount, category, action   int
 	content                                                []int
+	attributes                                             []attribute
 }
 
 func newActions(t *rows.Table) *actions {
@@ -57,15 +58,18 @@ func newActions(t *rows.Table) *actions {
 
 // source yields the actions of all tables.
 type source struct {
-	site    string
-	sites   *sites
-	tables  []*actions
-	more    []*conversions // behind the actions
-	goals   map[goalOf]string
-	visits  *spill.Index
-	names   *spill.Index
-	repeats *adapters.Repeats
-	loop    adapters.Tables
+	site   string
+	sites  *sites
+	tables []*actions
+	more   []*conversions // behind the actions
+	goals  map[goalOf]string
+	visits *spill.Index
+	// attributes are those of a visit, among the cells of more columns of log_visit.
+	attributes  []attribute
+	moreColumns []string
+	names       *spill.Index
+	repeats     *adapters.Repeats
+	loop        adapters.Tables
 }
 
 // Next returns the next chunk, see [pipeline.Source].
@@ -180,7 +184,8 @@ func (c *chunk) findVisit(id string) error {
 		return nil
 	}
 	return c.source.visits.Lookup(k, func(value []byte) { // of a visit in two dumps, the last is the newer
-		unpack(value, c.visit.fields())
+		rest := unpack(value, c.visit.fields())
+		c.visit.attributes = c.source.attributesIn(rest)
 		c.found = true
 	})
 }
@@ -225,11 +230,28 @@ func (c *chunk) decode(out *pipeline.Emitter, at pipeline.Origin, row *rows.Row)
 		out.Reject(at, reject, row.Text())
 		return nil
 	}
+	describe(ev, propertiesOf(t.attributes, func(column int) string { return html.UnescapeString(row.Cell(column)) }), "action")
+	describe(ev, c.visit.attributes, "visit")
 	if first, known := times.Parse(c.visit.first); known && first == ev.Time {
 		c.visit.arrive(ev)
 	}
 	out.Event(ev)
 	return nil
+}
+
+// attributesIn returns a visit's attributes, of the cells that its index has behind
+// its fields.
+func (s *source) attributesIn(b []byte) []pipeline.Property {
+	if len(s.attributes) == 0 {
+		return nil
+	}
+	cells := make([]string, len(s.moreColumns))
+	fields := make([]*string, len(cells))
+	for i := range cells {
+		fields[i] = &cells[i]
+	}
+	unpack(b, fields)
+	return propertiesOf(s.attributes, func(column int) string { return html.UnescapeString(cells[column]) })
 }
 
 // act sets what happened and where.

@@ -19,6 +19,8 @@ const (
 	entrySize = 32      // of an entry, in memory, and of its room while it is sorted
 	minBuffer = 4 << 10 // of a run's reader
 	maxBuffer = 256 << 10
+	minBlock  = 4 << 10 // of records in memory; a block is as large as those before it
+	maxBlock  = 1 << 20
 )
 
 // A Sorter sorts any number of records by key, in memory up to a limit and
@@ -27,11 +29,14 @@ const (
 type Sorter struct {
 	// Dir is where it spills; empty means the system's directory for temporary files.
 	Dir string
-	// Limit is about how many bytes of memory to take, below 4 GiB; 0 means
-	// DefaultLimit. While it grows a Sorter can take half as much again.
+	// Limit is about how many bytes of memory to take; 0 means DefaultLimit. A
+	// record that is larger is taken nevertheless.
 	Limit int
 
-	records []byte // each as appendRecord writes it
+	// blocks hold the records, each as appendRecord writes it. They are filled one
+	// after the other, so that what is there is not copied when there is more.
+	blocks  [][]byte
+	held    int // bytes of records in blocks
 	entries []entry
 	runs    []run
 	file    *File
@@ -41,8 +46,8 @@ type Sorter struct {
 
 // entry is a record in memory: a key's first bytes decide most comparisons.
 type entry struct {
-	prefix uint64
-	at     uint32 // in records, which is why a limit cannot exceed 4 GiB
+	prefix    uint64
+	block, at uint32
 }
 
 // run is a sorted part of the file.
@@ -54,15 +59,27 @@ func (s *Sorter) Add(key, value []byte) error {
 	if limit == 0 {
 		limit = DefaultLimit
 	}
-	if len(s.entries) > 0 && len(s.records)+len(s.entries)*entrySize+len(key)+len(value) > limit {
+	if len(s.entries) > 0 && s.held+len(s.entries)*entrySize+len(key)+len(value) > limit {
 		if err := s.spill(); err != nil {
 			return err
 		}
 	}
-	s.entries = append(s.entries, entry{prefix(key), uint32(len(s.records))})
-	s.records = appendRecord(s.records, key, value)
+	block := s.room(2*binary.MaxVarintLen64 + len(key) + len(value))
+	s.entries = append(s.entries, entry{prefix(key), uint32(len(s.blocks) - 1), uint32(len(*block))})
+	before := len(*block)
+	*block = appendRecord(*block, key, value)
+	s.held += len(*block) - before
 	s.n++
 	return nil
+}
+
+// room returns the block to append to, which has room for size bytes more.
+func (s *Sorter) room(size int) *[]byte {
+	if last := len(s.blocks) - 1; last >= 0 && cap(s.blocks[last])-len(s.blocks[last]) >= size {
+		return &s.blocks[last]
+	}
+	s.blocks = append(s.blocks, make([]byte, 0, max(size, min(max(s.held, minBlock), maxBlock))))
+	return &s.blocks[len(s.blocks)-1]
 }
 
 // Len returns the number of records added.
@@ -106,7 +123,7 @@ func (s *Sorter) sort() {
 				if c := bytes.Compare(s.key(a), s.key(b)); c != 0 {
 					return c
 				}
-				return cmp.Compare(a.at, b.at)
+				return cmp.Or(cmp.Compare(a.block, b.block), cmp.Compare(a.at, b.at))
 			})
 		}
 		begin = end
@@ -114,9 +131,12 @@ func (s *Sorter) sort() {
 }
 
 func (s *Sorter) key(e entry) []byte {
-	key, _, _ := parseRecord(s.records[e.at:])
+	key, _, _ := parseRecord(s.record(e))
 	return key
 }
+
+// record returns bytes that begin with an entry's record.
+func (s *Sorter) record(e entry) []byte { return s.blocks[e.block][e.at:] }
 
 // fewEntries are sorted faster by comparing them.
 const fewEntries = 512
@@ -170,8 +190,9 @@ func (s *Sorter) spill() error {
 	w := bufio.NewWriterSize(io.NewOffsetWriter(s.file, s.size), maxBuffer)
 	r := run{start: s.size, end: s.size}
 	for _, e := range s.entries {
-		_, _, size := parseRecord(s.records[e.at:])
-		if _, err := w.Write(s.records[e.at : int(e.at)+size]); err != nil {
+		record := s.record(e)
+		_, _, size := parseRecord(record)
+		if _, err := w.Write(record[:size]); err != nil {
 			return err
 		}
 		r.end += int64(size)
@@ -181,7 +202,7 @@ func (s *Sorter) spill() error {
 	}
 	s.size = r.end
 	s.runs = append(s.runs, r)
-	s.records, s.entries = s.records[:0], s.entries[:0]
+	s.blocks, s.held, s.entries = nil, 0, s.entries[:0]
 	return nil
 }
 
@@ -208,7 +229,7 @@ func (s *Sorter) Sort() (*Sorted, error) {
 	if limit == 0 {
 		limit = DefaultLimit
 	}
-	s.records, s.entries = nil, nil
+	s.entries = nil
 	buffer := min(max(limit/len(s.runs), minBuffer), maxBuffer)
 	sorted := &Sorted{s: s}
 	for i, r := range s.runs {
@@ -234,7 +255,7 @@ func (s *Sorted) Next(ctx context.Context) (key, value []byte, err error) {
 		if s.at == len(s.s.entries) {
 			return nil, nil, io.EOF
 		}
-		key, value, _ = parseRecord(s.s.records[s.s.entries[s.at].at:])
+		key, value, _ = parseRecord(s.s.record(s.s.entries[s.at]))
 		s.at++
 		return key, value, nil
 	}
@@ -270,7 +291,7 @@ func (s *Sorted) NextRepeat(ctx context.Context) (key, value []byte, err error) 
 		if s.at >= len(entries) {
 			return nil, nil, io.EOF
 		}
-		key, value, _ = parseRecord(s.s.records[entries[s.at].at:])
+		key, value, _ = parseRecord(s.s.record(entries[s.at]))
 		if bytes.Equal(key, s.s.key(entries[s.at-1])) {
 			return key, value, ctx.Err()
 		}
@@ -289,7 +310,7 @@ func (s *Sorted) NextRepeat(ctx context.Context) (key, value []byte, err error) 
 
 // Close gives up all memory and disk space.
 func (s *Sorter) Close() error {
-	s.records, s.entries = nil, nil
+	s.blocks, s.entries = nil, nil
 	if s.file == nil {
 		return nil
 	}

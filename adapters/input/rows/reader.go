@@ -31,8 +31,7 @@ func (t *Table) Open(ctx context.Context) (*Reader, error) {
 	r := &Reader{table: t}
 	var err error
 	if t.text != nil {
-		t.text.NullWord = t.NullWord
-		r.text, err = t.text.Open(ctx)
+		r.text, err = t.asText().Open(ctx)
 	} else {
 		r.records, err = t.records.Open(ctx, t.wanted)
 	}
@@ -40,6 +39,16 @@ func (t *Table) Open(ctx context.Context) (*Reader, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// asText returns the table of text as this table is read.
+func (t *Table) asText() *text.Table {
+	own := *t.text
+	own.NullWord = t.NullWord
+	if t.only != nil {
+		own.Only = t.only[:len(t.own())]
+	}
+	return &own
 }
 
 // Close ends reading. Chunks stay valid.
@@ -77,8 +86,7 @@ func recordChunk(t *Table, c record.Chunk) *Chunk {
 // more than the input's head where that is enough.
 func (t *Table) Sample(ctx context.Context) (*Chunk, error) {
 	if t.text != nil {
-		t.text.NullWord = t.NullWord
-		c, err := t.text.Sample(ctx)
+		c, err := t.asText().Sample(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -172,8 +180,20 @@ func (c *Chunk) textRows(yield func(*Row) bool) {
 
 // isHeader reports whether a row is the header once more.
 func (t *Table) isHeader(r *text.Row) bool {
-	return t.headed && r.Err == nil && len(r.Cells) > 1 &&
-		strings.TrimPrefix(r.Cells[0], "\ufeff") == t.Header[0] && slices.Equal(r.Cells[1:], t.own()[1:])
+	if !t.headed || r.Err != nil || len(r.Cells) < 2 {
+		return false
+	}
+	own := t.own()
+	for i, name := range own { // of what was read, which differs in most rows
+		if (t.only == nil || t.only[i]) && r.Cells[i] != name && (i > 0 || strings.TrimPrefix(r.Cells[0], "\ufeff") != name) {
+			return false
+		}
+	}
+	if t.only == nil {
+		return true
+	}
+	cells := t.asText().Cells(r.Raw)
+	return strings.TrimPrefix(cells[0], "\ufeff") == own[0] && slices.Equal(cells[1:], own[1:])
 }
 
 func (c *Chunk) recordRows(yield func(*Row) bool) {

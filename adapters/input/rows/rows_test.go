@@ -501,6 +501,22 @@ func TestHeaderAgain(t *testing.T) {
 	}
 }
 
+// It is known by all of its cells where few columns are read.
+func TestHeaderAgainOfFewColumns(t *testing.T) {
+	table := find(t, []byte("a,b\n1,x\na,b\n2,b\n"))
+	table.Only(1)
+	var got []string
+	if err := table.Each(t.Context(), func(row *rows.Row) error {
+		got = append(got, row.Cells[1])
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"x", "b"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func FuzzFind(f *testing.F) {
 	written := []fact{{ID: "a", Tags: []string{"x"}}, {ID: "b"}}
 	for _, write := range containers {

@@ -61,6 +61,31 @@ func TestLayoutIsWhatSplitFinds(t *testing.T) {
 	}
 }
 
+// The columns that are read are those of the whole.
+func TestOnly(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		table := Table{Dialect: rapid.SampledFrom(dialects).Draw(rt, "dialect"), Columns: []string{"a", "b", "c"}}
+		some := table
+		some.Only = rapid.SliceOfN(rapid.Bool(), 3, 3).Draw(rt, "only")
+		text := drawText(rt)
+		layout, _, _ := table.Dialect.lay(text, true)
+		want := rowsOf(&Chunk{Table: &table, FirstRow: 2, text: text, layout: layout})
+		got := rowsOf(&Chunk{Table: &some, FirstRow: 2, text: text, layout: layout})
+		for _, rows := range [][]numbered{got, want} {
+			for _, row := range rows {
+				for i := range row.Cells {
+					if i < 3 && !some.Only[i] {
+						row.Cells[i] = ""
+					}
+				}
+			}
+		}
+		if !reflect.DeepEqual(got, want) {
+			rt.Fatalf("%q\ngot  %+v\nwant %+v", text, got, want)
+		}
+	})
+}
+
 // Whatever encoding/csv writes has a layout.
 func TestWellFormedTextHasALayout(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
@@ -104,5 +129,22 @@ func BenchmarkLay(b *testing.B) {
 		if _, end, _ := dialects[0].lay(text, false); end != len(text) {
 			b.Fatal(end)
 		}
+	}
+}
+
+// BenchmarkRows takes a chunk apart: all of it, and few of its columns.
+func BenchmarkRows(b *testing.B) {
+	text := strings.Repeat(`"7f3c9a52-0000-4000-8000-000000000001","example.com","chrome","/articles/1","An ""article""","1","2024-05-01 10:00:00"`+"\n", 4000)
+	layout, _, _ := dialects[0].lay(text, false)
+	for name, only := range map[string][]bool{"All": nil, "Few": {true, false, false, false, false, false, true}} {
+		b.Run(name, func(b *testing.B) {
+			c := &Chunk{Table: &Table{Dialect: dialects[0], Columns: make([]string, 7), Only: only}, FirstRow: 2, text: text, layout: layout}
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				for range c.Rows() {
+				}
+			}
+		})
 	}
 }

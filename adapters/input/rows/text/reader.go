@@ -92,7 +92,7 @@ func (r *Reader) Next(ctx context.Context) (*Chunk, error) {
 			end, records = r.table.Dialect.cut(text, r.done)
 		}
 		if end > 0 {
-			if r.encoding == unsure {
+			if r.encoding == unsure && (layout == nil || !layout.ascii) {
 				r.encoding = encodingOf(text[:end])
 			}
 			c := &Chunk{Table: r.table, FirstRow: r.row, EndRow: r.row + records, text: text[:end], layout: layout, encoding: r.encoding}

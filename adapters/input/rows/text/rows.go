@@ -46,6 +46,14 @@ var (
 	ErrUnclosed  = errors.New("a quoted field is not closed before the end of the file, which may be cut off")
 )
 
+// Cells takes a record apart, which stands alone.
+func (t *Table) Cells(record string) []string {
+	var row Row
+	s := splitter{Dialect: t.Dialect, nullWord: t.NullWord && !t.block}
+	s.split(&row, record)
+	return row.Cells
+}
+
 // Rows yields the chunk's records. It skips blank lines and psql's "(12 rows)".
 // Any goroutine may call it.
 func (c *Chunk) Rows() iter.Seq[*Row] {
@@ -55,7 +63,7 @@ func (c *Chunk) Rows() iter.Seq[*Row] {
 	return func(yield func(*Row) bool) {
 		columns := len(c.Table.Columns)
 		text := c.encoding.decode(c.text)
-		s := splitter{Dialect: c.Table.Dialect, nullWord: c.Table.NullWord && !c.Table.block}
+		s := splitter{Dialect: c.Table.Dialect, nullWord: c.Table.NullWord && !c.Table.block, only: c.Table.Only}
 		if len(text) == len(c.text) { // else it was decoded, and cells end elsewhere
 			s.layout = c.layout
 		}
@@ -120,6 +128,8 @@ type splitter struct {
 	nullWord bool
 	layout   *layout // of the text; nil where it has none
 	cursor   cursor
+	only     []bool          // see Table.Only
+	undouble strings.Builder // holds cells of which doubled quotes were taken
 }
 
 // record sets row's Cells and Err to what the record at begin holds, and returns
@@ -133,11 +143,13 @@ func (s *splitter) record(row *Row, text string, begin int) int {
 		end := s.cursor.next(s.layout, len(text))
 		cell := text[at:end]
 		last := end == len(text) || text[end] == '\n'
-		if last {
+		if n := len(row.Cells); n < len(s.only) && !s.only[n] {
+			cell = ""
+		} else if last {
 			cell = strings.TrimSuffix(cell, "\r")
 		}
 		if cell != "" && cell[0] == '"' {
-			cell = s.quoted(cell[1:len(cell)-1], s.cursor.doubledBefore(s.layout, end))
+			cell = s.laid(text, at+1, at+len(cell)-1)
 		} else {
 			if s.Aligned {
 				cell = strings.TrimSpace(cell)
@@ -176,15 +188,44 @@ func (c *cursor) next(l *layout, length int) int {
 	return at
 }
 
-// doubledBefore reports whether quotes are doubled between the last cell and end.
-func (c *cursor) doubledBefore(l *layout, end int) bool {
-	found := false
+// doubledWithin returns where quotes are doubled from begin to end.
+func (c *cursor) doubledWithin(l *layout, begin, end int) []int {
+	for c.doubled < len(l.doubled) && l.doubled[c.doubled] < begin { // in cells that were passed over
+		c.doubled++
+	}
+	first := c.doubled
 	for c.doubled < len(l.doubled) && l.doubled[c.doubled] < end {
 		c.doubled++
-		found = true
 	}
-	return found
+	return l.doubled[first:c.doubled]
 }
+
+// laid returns the cell whose content stands in quotes from begin to end, in text
+// with a layout, in which backslashes escape nothing.
+func (s *splitter) laid(text string, begin, end int) string {
+	doubled := s.cursor.doubledWithin(s.layout, begin, end)
+	if len(doubled) == 0 {
+		if s.null(text[begin:end]) {
+			return ""
+		}
+		return text[begin:end]
+	}
+	// Many cells share a builder: to grow it anew leaves those before as they are.
+	if s.undouble.Cap()-s.undouble.Len() < end-begin {
+		s.undouble = strings.Builder{}
+		s.undouble.Grow(max(end-begin, min(len(text)/8, undoubleSize)))
+	}
+	from := s.undouble.Len()
+	for _, second := range doubled {
+		s.undouble.WriteString(text[begin:second])
+		begin = second + 1
+	}
+	s.undouble.WriteString(text[begin:end])
+	return s.undouble.String()[from:]
+}
+
+// undoubleSize is how much a splitter's builder holds.
+const undoubleSize = 16 << 10
 
 // split sets row's Cells and Err to what text's first record holds, and
 // returns the record's length with the line's end.

@@ -54,6 +54,9 @@ type Table struct {
 	// NullWord says that a cell NULL is empty too, quoted or not, as \N
 	// always is. It must be set before Open; it is ignored in COPY blocks.
 	NullWord bool
+	// Only, if set, says of each column whether it is read. The cells of others
+	// are empty where passing them over is quicker. It must be set before Open.
+	Only []bool
 
 	header     int64 // where the header begins in Input's text
 	start, end int64 // byte range of the records; end -1 is the text's end

@@ -11,33 +11,36 @@ type ID [16]byte
 
 // IDOf returns the ID of an identifier.
 func IDOf(s string) ID {
-	var u ID
+	if u, ok := UUID(s); ok {
+		return u
+	}
+	sum := sha256.Sum256([]byte(s))
+	return ID(sum[:16])
+}
+
+// UUID returns the ID of a UUID, and reports whether s is one.
+func UUID(s string) (u ID, ok bool) {
 	if len(s) != 36 {
-		return digest(s)
+		return u, false
 	}
 	n := 0
 	for i := 0; i < len(s); {
 		if i == 8 || i == 13 || i == 18 || i == 23 {
 			if s[i] != '-' {
-				return digest(s)
+				return u, false
 			}
 			i++
 			continue
 		}
 		high, low := hexDigits[s[i]], hexDigits[s[i+1]]
 		if high == 0 || low == 0 {
-			return digest(s)
+			return u, false
 		}
 		u[n] = (high-1)<<4 | (low - 1)
 		n++
 		i += 2
 	}
-	return u
-}
-
-func digest(s string) ID {
-	sum := sha256.Sum256([]byte(s))
-	return ID(sum[:16])
+	return u, true
 }
 
 // hexDigits holds each digit's value and one more, so that 0 is no digit.
@@ -54,6 +57,9 @@ var hexDigits = func() (t [256]byte) {
 // IsRounded reports whether an identifier is a number that a spreadsheet has
 // rounded, such as 1.23457E+18: many identifiers have become the same then.
 func IsRounded(id string) bool {
+	if len(id) > len("1.23457890123456E+999") { // most are, and no number
+		return false
+	}
 	digits, power, found := strings.Cut(id, "E+")
 	if !found {
 		digits, power, found = strings.Cut(id, "e+")

@@ -81,6 +81,22 @@ type glimpse struct {
 	hosted    map[string]bool
 }
 
+// visited is a website and the events of it that follow each other.
+type visited struct {
+	site   string
+	events int64
+}
+
+func (v visited) count(g *glimpse) {
+	if v.events == 0 {
+		return
+	}
+	if g.sites[v.site] == 0 {
+		g.siteOrder = append(g.siteOrder, v.site)
+	}
+	g.sites[v.site] += v.events
+}
+
 // identified is an event's identifier and its row.
 type identified struct {
 	id  adapters.ID
@@ -90,6 +106,7 @@ type identified struct {
 // glimpse looks at a chunk's rows; those that cannot be read are passed over.
 func (e *eventTable) glimpse(c *rows.Chunk, dates bool) (*glimpse, error) {
 	g := &glimpse{hours: adapters.HourFinder{Times: &e.times}, sites: make(map[string]int64), events: make([]identified, 0, min(c.EndRow-c.FirstRow, 4096))}
+	var last visited
 	for row := range c.Rows() {
 		if row.Err != nil {
 			continue
@@ -109,10 +126,11 @@ func (e *eventTable) glimpse(c *rows.Chunk, dates bool) (*glimpse, error) {
 			continue // a line of totals, or a row that will be rejected: no event that others could repeat
 		}
 		if site := e.site(get); site != "" {
-			if g.sites[site] == 0 {
-				g.siteOrder = append(g.siteOrder, site)
+			if site != last.site {
+				last.count(g)
+				last = visited{site: site}
 			}
-			g.sites[site]++
+			last.events++
 			if host := get.at(e.hostname); e.hosted != "" && host != "" && adapters.SameHost(host, e.hosted) {
 				if g.hosted == nil {
 					g.hosted = map[string]bool{}
@@ -120,13 +138,11 @@ func (e *eventTable) glimpse(c *rows.Chunk, dates bool) (*glimpse, error) {
 				g.hosted[site] = true
 			}
 		}
-		if ok {
-			created = strconv.FormatInt(int64(at), 10) // the same in every form
-		}
-		if id := e.identity(get, created); id != "" {
-			g.events = append(g.events, identified{adapters.IDOf(id), row.Number})
+		if id, found := e.identity(get, at, ok); found {
+			g.events = append(g.events, identified{id, row.Number})
 		}
 	}
+	last.count(g)
 	return g, nil
 }
 
@@ -142,18 +158,22 @@ func (e *eventTable) whole(row *rows.Row) error {
 	return nil
 }
 
-// identity returns what is the same for the same event alone, empty where
-// nothing is. An id that is no UUID, as in version 1, is no one's own: it needs
-// the visitor and the time.
-func (e *eventTable) identity(get cells, created string) string {
-	id := get.at(e.eventID)
-	if noID(id) || id == get.at(e.sessionID) {
-		return ""
+// identity returns what is the same for the same event alone, and whether there is
+// such a thing. An id that is no UUID, as in version 1, is no one's own: it needs the
+// visitor and the time, as it is written where it is none.
+func (e *eventTable) identity(get cells, at pipeline.Micros, isTime bool) (id adapters.ID, found bool) {
+	event := get.at(e.eventID)
+	if noID(event) || event == get.at(e.sessionID) {
+		return id, false
 	}
-	if pipeline.IsUUID(id) {
-		return id
+	if id, found = adapters.UUID(event); found {
+		return id, true
 	}
-	return strings.Join([]string{e.scope, id, get.at(e.sessionID), created}, "\x00")
+	created := get.at(e.createdAt)
+	if isTime {
+		created = strconv.FormatInt(int64(at), 10) // the same in every form
+	}
+	return adapters.IDOf(strings.Join([]string{e.scope, event, get.at(e.sessionID), created}, "\x00")), true
 }
 
 // orderDates decides the order of day and month in each table. One in which

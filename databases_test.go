@@ -438,3 +438,23 @@ func TestPostHogsDatabases(t *testing.T) {
 		}
 	})
 }
+
+// TestMatomosDatabase reads a live MariaDB that was filled by a dump.
+func TestMatomosDatabase(t *testing.T) {
+	const file = "fixtures/matomo/hex-blob.sql"
+	dump, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := databasetest.MariaDB(t)
+	for statement := range strings.SplitSeq(string(dump), ";\n") {
+		if strings.TrimSpace(statement) != "" {
+			exec(t, db, statement)
+		}
+	}
+	got, want := sorted(translated(t, hopper.Options{}, db.Address)), sorted(translated(t, hopper.Options{}, file))
+	if !slices.Equal(got, want) {
+		t.Errorf("the database gives other events than its dump:\n%.3000s\nwant\n%.3000s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	verified(t, hopper.Options{}, db.Address)
+}

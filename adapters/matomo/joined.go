@@ -62,10 +62,12 @@ func packed(b []byte, cells []string) []byte {
 
 // unpack sets fields to what packed has joined, and returns what follows.
 func unpack(b []byte, fields []*string) []byte {
+	all := string(b)
 	for _, field := range fields {
 		size, n := binary.Uvarint(b)
-		*field = string(b[n : n+int(size)])
-		b = b[n+int(size):]
+		end := n + int(size)
+		*field = all[n:end]
+		b, all = b[end:], all[end:]
 	}
 	return b
 }

@@ -8,12 +8,16 @@ import (
 	"hash/maphash"
 	"io"
 	"sort"
-	"sync"
+	"sync/atomic"
 )
 
 const (
-	// blockSize is about how much one lookup reads.
+	// blockSize is about how much is read at once.
 	blockSize = 8 << 10
+	// maxHeld is how many blocks are held in memory at most, some 36 MiB, and
+	// maxHeldSize is how large a block may be for that: a record can be of any size.
+	maxHeld     = 4 << 10
+	maxHeldSize = 2 * blockSize
 	// filterBits is how many bits the filter takes for a record, and
 	// maxFilter how many at most: 16 MiB.
 	filterBits = 12
@@ -21,16 +25,24 @@ const (
 )
 
 // An Index finds records by key. They are on disk in sorted blocks; in memory
-// it holds each block's first key (some 50 bytes for 8 KiB of records), and a
-// filter that spares most lookups of absent keys the disk. Any number of
-// goroutines may use it.
+// it holds each block's first key (some 50 bytes for 8 KiB of records), the
+// blocks that were read last, up to a limit, and a filter that spares most
+// lookups of absent keys the disk. Any number of goroutines may use it.
 type Index struct {
-	file   *File
-	starts []int64  // of the blocks, and the end of the last
-	firsts [][]byte // their first keys
-	seed   maphash.Seed
-	filter []uint64
-	blocks sync.Pool
+	file     *File
+	starts   []int64  // of the blocks, and the end of the last
+	firsts   [][]byte // their first keys
+	prefixes []uint64 // of firsts, which decide most comparisons
+	seed     maphash.Seed
+	filter   []uint64
+	held     []atomic.Pointer[block] // each block has one place, which it shares with others
+}
+
+// block is a block in memory.
+type block struct {
+	number  int
+	records []byte
+	at      []uint32 // of each record in records
 }
 
 // NewIndex sorts what s holds into an Index in the same directory, and closes s.
@@ -45,10 +57,10 @@ func NewIndex(ctx context.Context, s *Sorter) (*Index, error) {
 		return nil, err
 	}
 	ix := &Index{file: f, seed: maphash.MakeSeed(), filter: make([]uint64, min(s.Len()*filterBits, maxFilter)/64+1)}
-	ix.blocks.New = func() any { return new([]byte) }
 	if err := ix.fill(ctx, sorted); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
+	ix.held = make([]atomic.Pointer[block], min(len(ix.firsts), maxHeld))
 	return ix, nil
 }
 
@@ -68,6 +80,7 @@ func (ix *Index) fill(ctx context.Context, sorted *Sorted) error {
 		if len(ix.starts) == 0 || at-ix.starts[len(ix.starts)-1] >= blockSize {
 			ix.starts = append(ix.starts, at)
 			ix.firsts = append(ix.firsts, bytes.Clone(key))
+			ix.prefixes = append(ix.prefixes, prefix(key))
 		}
 		for _, bit := range ix.bits(key) {
 			ix.filter[bit/64] |= 1 << (bit % 64)
@@ -96,32 +109,67 @@ func (ix *Index) Lookup(key []byte, yield func(value []byte)) error {
 			return nil
 		}
 	}
+	first := ix.find(key)
 	// The first record can stand at the end of the block before the first one
 	// that begins with the key.
-	first := sort.Search(len(ix.firsts), func(i int) bool { return bytes.Compare(ix.firsts[i], key) >= 0 })
-	held := ix.blocks.Get().(*[]byte)
-	defer ix.blocks.Put(held)
 	for i := max(first-1, 0); i < len(ix.firsts) && bytes.Compare(ix.firsts[i], key) <= 0; i++ {
-		size := int(ix.starts[i+1] - ix.starts[i])
-		if cap(*held) < size {
-			*held = make([]byte, size)
-		}
-		block := (*held)[:size]
-		if _, err := ix.file.ReadAt(block, ix.starts[i]); err != nil {
+		b, err := ix.block(i)
+		if err != nil {
 			return err
 		}
-		for len(block) > 0 {
-			k, v, size := parseRecord(block)
-			switch c := bytes.Compare(k, key); {
-			case c > 0:
+		for n := b.find(key); n < len(b.at); n++ {
+			k, v, _ := parseRecord(b.records[b.at[n]:])
+			if !bytes.Equal(k, key) {
 				return nil
-			case c == 0:
-				yield(v)
 			}
-			block = block[size:]
+			yield(v)
 		}
 	}
 	return nil
+}
+
+// find returns the number of the first block that does not begin before key.
+func (ix *Index) find(key []byte) int {
+	p := prefix(key)
+	low, high := 0, len(ix.prefixes)
+	for low < high {
+		mid := int(uint(low+high) >> 1)
+		if ix.prefixes[mid] < p || ix.prefixes[mid] == p && bytes.Compare(ix.firsts[mid], key) < 0 {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return low
+}
+
+// block returns the block of that number, from memory or disk.
+func (ix *Index) block(number int) (*block, error) {
+	place := &ix.held[number%len(ix.held)]
+	if b := place.Load(); b != nil && b.number == number {
+		return b, nil
+	}
+	b := &block{number: number, records: make([]byte, ix.starts[number+1]-ix.starts[number])}
+	if _, err := ix.file.ReadAt(b.records, ix.starts[number]); err != nil {
+		return nil, err
+	}
+	for at := 0; at < len(b.records); {
+		b.at = append(b.at, uint32(at))
+		_, _, size := parseRecord(b.records[at:])
+		at += size
+	}
+	if len(b.records) <= maxHeldSize {
+		place.Store(b)
+	}
+	return b, nil
+}
+
+// find returns which is the first record whose key is not less than key.
+func (b *block) find(key []byte) int {
+	return sort.Search(len(b.at), func(i int) bool {
+		k, _, _ := parseRecord(b.records[b.at[i]:])
+		return bytes.Compare(k, key) >= 0
+	})
 }
 
 // Close removes the index.

@@ -64,6 +64,9 @@ type Input struct {
 	head    []byte   // nil where it is not kept
 	stream  *stream
 	spooled *spooled
+
+	finding sync.Mutex
+	found   any // see Remember
 }
 
 // shared is what the inputs of one command have in common.
@@ -119,6 +122,22 @@ func (in *Input) Learned() []string {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.members
+}
+
+// Remember returns what find returned when it succeeded first, without calling it
+// again: each adapter looks at an input, and that can mean to read all of it. What it
+// returns is shared and must not be changed.
+func (in *Input) Remember(find func() (any, error)) (any, error) {
+	in.finding.Lock()
+	defer in.finding.Unlock()
+	if in.found != nil {
+		return in.found, nil
+	}
+	found, err := find()
+	if err == nil {
+		in.found = found
+	}
+	return found, err
 }
 
 // keptHead is the beginning of an input's content.

@@ -2,12 +2,16 @@ package text_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"hopper/adapters/input"
 	"hopper/adapters/input/rows/text"
 )
 
@@ -122,4 +126,34 @@ func FuzzInserts(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A dump is read through once, whoever asks for its tables: asked again, they are
+// there though the file is gone, and what one has set of a table another does not see.
+func TestDumpIsReadThroughOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "dump.sql")
+	dump := "-- MySQL dump\nCREATE TABLE `t` (`a` int, `b` int);\nINSERT INTO `t` VALUES (1,2),(3,4);\nINSERT INTO `u` (c) VALUES (5);\n"
+	if err := os.WriteFile(path, []byte(dump), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ins, err := input.Open(t.Context(), []string{path}, nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ins.Close()
+	first, err := text.Find(t.Context(), ins.Files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	first[0].NullWord = true
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	again, err := text.Find(t.Context(), ins.Files[0])
+	if err != nil || len(again) != 2 {
+		t.Fatalf("%d tables, %v", len(again), err)
+	}
+	if again[0].NullWord || again[0].Name != "t" || !slices.Equal(again[0].Columns, []string{"a", "b"}) || again[1].Name != "u" {
+		t.Errorf("got %+v, %+v", again[0], again[1])
+	}
 }

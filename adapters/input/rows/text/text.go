@@ -95,7 +95,7 @@ func Find(ctx context.Context, in *input.Input) ([]*Table, error) {
 		return nil, input.Errorf(in.Name, "holds %s, where a table as text (CSV or TSV with a header, or a pg_dump) was expected", f)
 	}
 	if IsSQL(in) {
-		return findBlocks(ctx, in)
+		return blocks(ctx, in)
 	}
 	t, err := sniff(string(in.TextHead()))
 	if err != nil {
@@ -322,6 +322,21 @@ func IsSQL(in *input.Input) bool {
 		return false
 	}
 	return false
+}
+
+// blocks returns the tables of a dump, which is read through once however often
+// they are asked for.
+func blocks(ctx context.Context, in *input.Input) ([]*Table, error) {
+	found, err := in.Remember(func() (any, error) { return findBlocks(ctx, in) })
+	if err != nil {
+		return nil, err
+	}
+	tables := slices.Clone(found.([]*Table))
+	for i, t := range tables {
+		own := *t
+		tables[i] = &own
+	}
+	return tables, nil
 }
 
 // findBlocks finds the COPY blocks of a dump. It looks at the beginning of

@@ -3,6 +3,8 @@ package adapters
 import (
 	"crypto/sha256"
 	"strings"
+
+	"hopper/pipeline"
 )
 
 // ID stands for an identifier in a join or a search for repeats: a UUID's own
@@ -19,40 +21,7 @@ func IDOf(s string) ID {
 }
 
 // UUID returns the ID of a UUID, and reports whether s is one.
-func UUID(s string) (u ID, ok bool) {
-	if len(s) != 36 {
-		return u, false
-	}
-	n := 0
-	for i := 0; i < len(s); {
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			if s[i] != '-' {
-				return u, false
-			}
-			i++
-			continue
-		}
-		high, low := hexDigits[s[i]], hexDigits[s[i+1]]
-		if high == 0 || low == 0 {
-			return u, false
-		}
-		u[n] = (high-1)<<4 | (low - 1)
-		n++
-		i += 2
-	}
-	return u, true
-}
-
-// hexDigits holds each digit's value and one more, so that 0 is no digit.
-var hexDigits = func() (t [256]byte) {
-	for i := range byte(10) {
-		t['0'+i] = i + 1
-	}
-	for i := range byte(6) {
-		t['a'+i], t['A'+i] = i+11, i+11
-	}
-	return t
-}()
+func UUID(s string) (ID, bool) { return pipeline.ParseUUID(s) }
 
 // IsRounded reports whether an identifier is a number that a spreadsheet has
 // rounded, such as 1.23457E+18: many identifiers have become the same then.

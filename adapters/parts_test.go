@@ -89,3 +89,15 @@ func TestInteger(t *testing.T) {
 		}
 	}
 }
+
+func TestIsRounded(t *testing.T) {
+	for id, want := range map[string]bool{
+		"": false, "1": false, "E+1": false, "1E+": false, "1E+3": true, "1.23457E+18": true, "1,23457e+18": true, "1E+100": true,
+		"1E+1000": false, "1+E3": false, "a1E+18": false, "12345678901234567E+18": false, "1E+1x": false,
+		"6c1c77a2-c723-50b2-9268-0868c3c6305d": false, "abc+12": false, "1E+18E+18": false,
+	} {
+		if got := IsRounded(id); got != want {
+			t.Errorf("%q: %v", id, got)
+		}
+	}
+}

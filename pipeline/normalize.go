@@ -323,51 +323,6 @@ func (n *Normalizer) uuid(kind, id string) string {
 	return uuid.NewSHA1(n.Namespace, []byte(kind+":"+id)).String()
 }
 
-// IsUUID reports whether s has the form of a UUID, in lower or upper case.
-func IsUUID(s string) bool {
-	valid, _ := isUUID(s)
-	return valid
-}
-
-// isUUID reports whether s has the form of a UUID, and of one in lower case.
-func isUUID(s string) (valid, lower bool) {
-	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
-		return false, false
-	}
-	// Eight bytes at once, with the dashes made zeros; the last four twice.
-	const dash = uint64('-' ^ '0')
-	ok, small := hexDigits(word(s, 0))
-	for _, w := range [...]uint64{
-		word(s, 8) ^ dash ^ dash<<40, word(s, 16) ^ dash<<16 ^ dash<<56, word(s, 24), word(s, 28),
-	} {
-		hex, lower := hexDigits(w)
-		ok, small = ok && hex, small && lower
-	}
-	return ok, small
-}
-
-// word returns the eight bytes of s from i on, the first lowest.
-func word(s string, i int) uint64 {
-	s = s[i : i+8]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-}
-
-// hexDigits reports whether all bytes of w are hexadecimal digits, and whether
-// none is in upper case.
-func hexDigits(w uint64) (ok, lower bool) {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	// within has the highest bit of each byte set that lies between two characters.
-	within := func(w uint64, first, last byte) uint64 {
-		return (w + ones*uint64(0x80-first)) &^ (w + ones*uint64(0x7F-last)) & highs
-	}
-	if w&highs != 0 { // so that no sum carries
-		return false, false
-	}
-	small := within(w, '0', '9') | within(w, 'a', 'f')
-	return small|within(w, 'A', 'F') == highs, small == highs
-}
-
 func isScreenSide(pixels int) bool { return pixels >= 1 && pixels <= math.MaxUint16 }
 
 func (n *Normalizer) coordinates(ev *Event, repair func(string)) {

@@ -277,21 +277,6 @@ func TestFitsSaysNothingIsShortened(t *testing.T) {
 	})
 }
 
-func TestUUIDsAreRecognized(t *testing.T) {
-	form := regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
-	rapid.Check(t, func(t *rapid.T) {
-		id := []byte("4e2f0e6a-8a0e-4f0b-9c1d-1234567890ab")
-		for range rapid.IntRange(0, 3).Draw(t, "changes") {
-			id[rapid.IntRange(0, len(id)-1).Draw(t, "at")] = rapid.OneOf(rapid.Byte(), rapid.SampledFrom([]byte("/09:@AFG`afg-"))).Draw(t, "to")
-		}
-		s := string(id[:len(id)-rapid.SampledFrom([]int{0, 0, 0, 1}).Draw(t, "shorter")])
-		valid, lower := isUUID(s)
-		if want := form.MatchString(s); valid != want || lower != (want && s == strings.ToLower(s)) {
-			t.Fatalf("%q: %v %v", s, valid, lower)
-		}
-	})
-}
-
 func TestNormalizingAgainAllocatesNothing(t *testing.T) {
 	remembered, repaired := new(known), Tally{}
 	n := &Normalizer{}

@@ -3,6 +3,7 @@ package umami
 import (
 	"context"
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 
@@ -230,6 +231,7 @@ type decoder struct {
 	// Reused from row to row.
 	ev                         pipeline.Event
 	properties, userProperties []pipeline.Property
+	referrers                  referrers
 }
 
 func (d *decoder) decode(row *rows.Row) error {
@@ -409,12 +411,37 @@ func (d *decoder) page(ev *pipeline.Event, get cells) {
 		}
 		return
 	}
-	ev.Referrer = adapters.Referrer(get.at(t.referrerDomain), get.at(t.referrerPath), get.at(t.refQuery))
+	ev.Referrer = d.referrers.of(get.at(t.referrerDomain), get.at(t.referrerPath), get.at(t.refQuery))
+}
+
+// referrers remember the addresses of referrers that were put together for a chunk,
+// whose strings they refer to.
+type referrers [64]struct{ domain, path, query, address string }
+
+func (r *referrers) of(domain, path, query string) string {
+	if domain == "" && path == "" { // most have none
+		return adapters.Referrer(domain, path, query)
+	}
+	last := func(s string) int {
+		if s == "" {
+			return 0
+		}
+		return int(s[len(s)-1])
+	}
+	known := &r[(len(domain)+last(path)+13*len(path)+7*len(query))%len(r)]
+	if known.domain != domain || known.path != path || known.query != query {
+		known.domain, known.path, known.query = domain, path, query
+		known.address = adapters.Referrer(domain, path, query)
+	}
+	return known.address
 }
 
 // cutURL divides a page's address, which tools put together of its columns, into
 // host and path with query. Umami's own paths begin with a slash.
 func cutURL(s string) (host, path string, ok bool) {
+	if s == "" || s[0] == '/' {
+		return "", "", false
+	}
 	scheme, rest, found := strings.Cut(s, "://")
 	if !found || !strings.EqualFold(scheme, "https") && !strings.EqualFold(scheme, "http") {
 		return "", "", false
@@ -460,13 +487,25 @@ func (d *decoder) session(ev *pipeline.Event, screen *string) {
 // screen reads "1920x1080".
 func (d *decoder) screen(ev *pipeline.Event, screen string) {
 	w, h, _ := strings.Cut(screen, "x")
-	width, err1 := strconv.ParseUint(w, 10, 31)
-	height, err2 := strconv.ParseUint(h, 10, 31)
-	if err1 != nil || err2 != nil {
+	width, ok1 := pixels(w)
+	height, ok2 := pixels(h)
+	if !ok1 || !ok2 {
 		d.out.Repair(d.at, pipeline.RepairScreen)
 		return
 	}
-	ev.ScreenWidth, ev.ScreenHeight = int(width), int(height)
+	ev.ScreenWidth, ev.ScreenHeight = width, height
+}
+
+// pixels reads digits, of which every event has two numbers.
+func pixels(s string) (n int, ok bool) {
+	for i := range len(s) {
+		digit := s[i] - '0'
+		if digit > 9 || n > math.MaxInt32/10 {
+			return 0, false
+		}
+		n = n*10 + int(digit)
+	}
+	return n, s != "" && n <= math.MaxInt32
 }
 
 func (d *decoder) vitals(v *pipeline.WebVitals, get cells) {

@@ -211,8 +211,10 @@ func (f *tables) orderDates(orders []adapters.OrderFinder) error {
 // site returns the website that an event counts for, or "". Umami gives each
 // short link and pixel a website_id too.
 func (e *eventTable) site(get cells) string {
-	if kind := adapters.Integer(get.at(e.kindColumn)); e.kind == modern && (kind == "3" || kind == "4") {
-		return ""
+	if kind := get.at(e.kindColumn); kind != "1" && kind != "2" && e.kind == modern {
+		if kind = adapters.Integer(kind); kind == "3" || kind == "4" {
+			return ""
+		}
 	}
 	return get.at(e.websiteID)
 }

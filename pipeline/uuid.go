@@ -1,0 +1,83 @@
+package pipeline
+
+import "encoding/binary"
+
+// IsUUID reports whether s has the form of a UUID, in lower or upper case.
+func IsUUID(s string) bool {
+	valid, _ := isUUID(s)
+	return valid
+}
+
+// ParseUUID returns the bytes of a UUID in lower or upper case, and whether s is one.
+func ParseUUID(s string) (id [16]byte, ok bool) {
+	digits, ok := uuidDigits(s)
+	if !ok {
+		return id, false
+	}
+	for i, w := range &digits {
+		if ok, _ = hexDigits(w); !ok {
+			return [16]byte{}, false
+		}
+		// A letter's low bits are 1 to 6, and only letters have the bit of 0x40.
+		w = w&(ones*0x0F) + w>>6&ones*9
+		// Two digits become a byte, then bytes pairs, then pairs four in a row.
+		w = (w<<4 | w>>8) & 0x00FF00FF00FF00FF
+		w = (w | w>>8) & 0x0000FFFF0000FFFF
+		binary.LittleEndian.PutUint32(id[4*i:], uint32(w|w>>16))
+	}
+	return id, true
+}
+
+// isUUID reports whether s has the form of a UUID, and of one in lower case.
+func isUUID(s string) (valid, lower bool) {
+	digits, ok := uuidDigits(s)
+	if !ok {
+		return false, false
+	}
+	valid, lower = true, true
+	for _, w := range &digits {
+		hex, small := hexDigits(w)
+		valid, lower = valid && hex, lower && small
+	}
+	return valid, valid && lower
+}
+
+// uuidDigits returns the 32 characters of s that are digits of a UUID, eight in a
+// word, and whether s has its length and dashes.
+func uuidDigits(s string) (digits [4]uint64, ok bool) {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return digits, false
+	}
+	four := func(i int) uint64 {
+		return uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24
+	}
+	return [4]uint64{word(s, 0), four(9) | four(14)<<32, four(19) | four(24)<<32, word(s, 28)}, true
+}
+
+const ones, highs = 0x0101010101010101, 0x8080808080808080
+
+// word returns the eight bytes of s from i on, the first lowest.
+func word(s string, i int) uint64 {
+	s = s[i : i+8]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// hexDigits reports whether all bytes of w are hexadecimal digits, and whether
+// none is in upper case.
+func hexDigits(w uint64) (ok, lower bool) {
+	if w&highs != 0 { // so that no sum carries
+		return false, false
+	}
+	small := within(w, '0', '9') | within(w, 'a', 'f')
+	if small == highs {
+		return true, true
+	}
+	return small|within(w, 'A', 'F') == highs, false
+}
+
+// within has the highest bit of each byte set that lies between two characters.
+// No byte of w has it set.
+func within(w uint64, first, last byte) uint64 {
+	return (w + ones*uint64(0x80-first)) &^ (w + ones*uint64(0x7F-last)) & highs
+}

@@ -85,10 +85,30 @@ func isInteger(text string) bool {
 	return true
 }
 
+// isDecimal reports whether text is a fraction as [record.FormatFloat] writes it:
+// of no more digits than every float64 keeps, and no needless zeros.
+func isDecimal(text string) bool {
+	whole, fraction, found := strings.Cut(strings.TrimPrefix(text, "-"), ".")
+	if !found || whole == "" || fraction == "" || len(whole)+len(fraction) > 15 || fraction[len(fraction)-1] == '0' {
+		return false
+	}
+	if whole[0] == '0' && (len(whole) > 1 || fraction[0] == '0') {
+		return false
+	}
+	for _, digits := range [...]string{whole, fraction} {
+		for i := range len(digits) {
+			if digits[i] < '0' || digits[i] > '9' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // property returns a property of a value whose type the source tells.
 func property(key, text string, isNumber bool) pipeline.Property {
 	if isNumber {
-		if isInteger(text) {
+		if isInteger(text) || isDecimal(text) {
 			return pipeline.Property{Key: key, Value: text, Literal: true}
 		}
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil {

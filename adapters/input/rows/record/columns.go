@@ -20,7 +20,8 @@ type Columns interface {
 	// EachElement calls do with the elements of a list that stands in no other,
 	// and with what each has of the leaves of an element, nil where it has none.
 	EachElement(list *Column, leaves []*Column, do func(record int, words []*Word)) error
-	// Values calls do with each record's value of a column of the schema.
+	// Values calls do with each record's value of a column of the schema; empty
+	// lists are left out.
 	Values(c *Column, do func(record int, v *Value)) error
 }
 
@@ -30,6 +31,9 @@ func (c *parquetChunk) Schema() []*Column { return c.reader.root.Kids }
 
 func (c *parquetChunk) Each(leaf *Column, do func(record int, w *Word)) {
 	l := &c.leaves[leaf.first]
+	if l.values == 0 {
+		return
+	}
 	if len(l.defs) == 0 {
 		for i := range l.count {
 			do(i, l.word(i))
@@ -53,15 +57,24 @@ func (c *parquetChunk) EachElement(list *Column, leaves []*Column, do func(recor
 			return damaged(c.reader.in, input.Parquet, c.row+1, errTorn)
 		}
 	}
+	if all[0].count == 0 {
+		return nil
+	}
 	words := make([]*Word, len(leaves))
+	filled := make([]int, 0, len(leaves)) // leaves with values
+	for i := range all {
+		if all[i].values > 0 {
+			filled = append(filled, i)
+		}
+	}
 	record, first := -1, &all[0]
 	for at := range first.count {
-		if at == 0 || len(first.reps) == 0 || first.reps[at] == 0 {
+		if len(first.reps) == 0 || first.reps[at] == 0 || at == 0 {
 			record++
 		}
-		there := first.level() >= list.def
-		for i := range all {
-			words[i] = all[i].take()
+		there := len(first.defs) == 0 || int(first.defs[at]) >= list.def
+		for _, i := range filled {
+			words[i] = all[i].take(at)
 		}
 		if there {
 			do(record, words)
@@ -82,10 +95,8 @@ func (c *cells) fits(other *cells) bool {
 	return bytes.Equal(c.reps, other.reps)
 }
 
-// take returns the next cell's value, or nil, and goes past it.
-func (r *reading) take() *Word {
-	at := r.at
-	r.at++
+// take returns the value of a cell, or nil. Cells are asked for in order.
+func (r *reading) take(at int) *Word {
 	if len(r.defs) > 0 && r.defs[at] != r.def {
 		return nil
 	}
@@ -95,7 +106,12 @@ func (r *reading) take() *Word {
 
 func (c *parquetChunk) Values(column *Column, do func(record int, v *Value)) error {
 	a := newAssembler(c.leaves)
-	for i := range c.count {
+	for i := 0; i < c.count; i++ {
+		if column.Element != nil {
+			if i += a.skipEmpty(column); i == c.count {
+				break
+			}
+		}
 		var v Value
 		a.value(column, &v)
 		if a.torn {
@@ -104,4 +120,24 @@ func (c *parquetChunk) Values(column *Column, do func(record int, v *Value)) err
 		do(i, &v)
 	}
 	return nil
+}
+
+// skipEmpty goes past cells that are empty lists, and returns how many.
+func (a *assembler) skipEmpty(c *Column) int {
+	first := &a.leaves[c.first]
+	n := 0
+	for first.at+n < len(first.defs) && int(first.defs[first.at+n]) < c.def {
+		n++
+	}
+	for i := c.first; i <= c.last; i++ {
+		leaf := &a.leaves[i]
+		from, to := min(leaf.at, leaf.count), min(leaf.at+n, leaf.count)
+		leaf.at += n
+		if len(leaf.defs) == 0 {
+			leaf.value += to - from
+		} else {
+			leaf.value += bytes.Count(leaf.defs[from:to], []byte{leaf.def})
+		}
+	}
+	return n
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 
 	"github.com/parquet-go/parquet-go"
@@ -51,6 +52,7 @@ type part struct {
 
 	looked, seen int // cells and values that have been looked at
 	cut, gone    int // cells and values that have been cut off
+	begun        int // rows that begin in what has been looked at and not cut off
 }
 
 func (l *leaf) close() {
@@ -87,50 +89,64 @@ func (l *leaf) look(sizes []int) (rows int, err error) {
 		if err != nil {
 			return max(row, 0), err
 		}
-		for p.looked < p.count {
-			if begins := !l.rep || len(p.reps) == 0 || p.reps[p.looked] == 0 || !l.begun; begins {
-				if row+1 == len(sizes) {
-					return len(sizes), nil
-				}
-				row++
-				size, l.begun = 0, true
-			}
-			n, err := l.size(p)
-			if size += n; err == nil && size > MaxRecord {
-				err = errTooLong
-			}
-			if err != nil {
-				return row, err
-			}
-			sizes[row] += n
-			p.looked++
+		if row, size, err = l.lookInto(p, sizes, row, size); err != nil {
+			return row, err
 		}
-		if !l.rep && row+1 == len(sizes) {
+		if p.looked < p.count || !l.rep && row+1 == len(sizes) {
 			return len(sizes), nil
 		}
 	}
 }
 
-// size returns about how many bytes the cell holds that is to be looked at.
-func (l *leaf) size(p *part) (int, error) {
-	const gap = 8
-	if len(p.defs) > 0 && p.defs[p.looked] != l.def {
-		return gap, nil
-	}
-	at := p.seen
-	p.seen++
-	switch {
-	case p.codes != nil:
-		if at >= len(p.codes) || uint32(p.codes[at]) >= uint32(len(p.words)) {
-			return 0, errContradiction
+// gap is about how many bytes a cell takes beside its text.
+const gap = 8
+
+// lookInto looks at the cells of a page up to the row that begins behind sizes.
+// It goes on from a row and its size, and returns those that it ends with. It is
+// one loop over local variables because it is run for every cell.
+func (l *leaf) lookInto(p *part, sizes []int, row, size int) (int, int, error) {
+	defs, reps, codes, words := p.defs, p.reps, p.codes, p.words
+	at, seen, begun := p.looked, p.seen, p.begun
+	var err error
+	for ; at < p.count; at++ {
+		if len(reps) == 0 || reps[at] == 0 || !l.begun {
+			if row+1 == len(sizes) {
+				break
+			}
+			row++
+			size, l.begun = 0, true
+			begun++
 		}
-		return gap + len(p.words[p.codes[at]].Text), nil
-	case at-p.gone >= len(p.words):
-		if err := l.convert(p, at); err != nil {
-			return 0, err
+		n := gap
+		switch {
+		case len(defs) > 0 && defs[at] != l.def:
+		case codes != nil:
+			if seen >= len(codes) || uint32(codes[seen]) >= uint32(len(words)) {
+				err = errContradiction
+				break
+			}
+			n += len(words[codes[seen]].Text)
+			seen++
+		default:
+			if seen-p.gone >= len(words) {
+				if err = l.convert(p, seen); err != nil {
+					break
+				}
+				words = p.words
+			}
+			n += len(words[seen-p.gone].Text)
+			seen++
 		}
+		if size += n; err == nil && size > MaxRecord {
+			err = errTooLong
+		}
+		if err != nil {
+			break
+		}
+		sizes[row] += n
 	}
-	return gap + len(p.words[at-p.gone].Text), nil
+	p.looked, p.seen, p.begun = at, seen, begun
+	return row, size, err
 }
 
 // next returns the page that is to be looked at.
@@ -166,6 +182,7 @@ func (l *leaf) begin(p *part) error {
 	kind, logical := l.typ.Kind(), l.typ.LogicalType()
 	fits := (len(p.defs) == p.count || len(p.defs) == 0 && l.def == 0) && (len(p.reps) == p.count || len(p.reps) == 0)
 	switch {
+	case fits && len(p.defs) > 0 && bytes.IndexByte(p.defs, l.def) < 0: // nothing but gaps
 	case !fits, dictionary != nil && dictionary.Len() > maxDictionary:
 		return l.readValues(p)
 	case dictionary != nil:
@@ -244,6 +261,7 @@ func (l *leaf) convert(p *part, at int) error {
 		n := min(atOnce, len(p.offsets)-1-at)
 		start := p.offsets[at]
 		texts := string(p.data[start:p.offsets[at+n]])
+		p.words = slices.Grow(p.words, n)
 		for i := range n {
 			p.words = append(p.words, Word{Kind: Text, Text: texts[p.offsets[at+i]-start : p.offsets[at+i+1]-start]})
 		}
@@ -256,6 +274,7 @@ func (l *leaf) convert(p *part, at int) error {
 			ends[i] = len(l.numbers)
 		}
 		texts, start := string(l.numbers), 0
+		p.words = slices.Grow(p.words, n)
 		for i := range n {
 			p.words = append(p.words, Word{Kind: Number, Text: texts[start:ends[i]]})
 			start = ends[i]
@@ -269,6 +288,7 @@ func (l *leaf) convert(p *part, at int) error {
 // cells are values and gaps of a leaf, in order.
 type cells struct {
 	count      int
+	values     int // cells that are no gaps
 	def        uint8
 	defs, reps []byte  // empty where all cells are values, or begin rows
 	codes      []int32 // nil where words are the values, in order
@@ -299,8 +319,15 @@ func (l *leaf) cut(rows int) cells {
 func (p *part) rows(rows int, before bool) (n, rest int) {
 	if len(p.reps) == 0 {
 		n = min(rows, p.looked-p.cut)
+		p.begun -= n
 		return n, rows - n
 	}
+	if p.begun <= rows { // as mostly
+		rows -= p.begun
+		p.begun = 0
+		return p.looked - p.cut, rows
+	}
+	p.begun -= rows
 	for at, rep := range p.reps[p.cut:p.looked] {
 		if rep == 0 || at == 0 && !before {
 			if rows == 0 {
@@ -322,16 +349,18 @@ func (c *cells) add(p *part, n int) {
 	c.levels(&c.defs, p.defs, from, to, p.def)
 	c.levels(&c.reps, p.reps, from, to, 0)
 	switch {
+	case values == 0:
 	case p.codes == nil:
 		c.asWords()
-		c.words = append(c.words, p.words[:values]...)
+		if c.words == nil {
+			c.words = p.words[:values:values] // which the part does not write to any more
+		} else {
+			c.words = append(c.words, p.words[:values]...)
+		}
 		p.words = p.words[values:]
-	case c.count == 0 || c.codes != nil && len(c.words) > 0 && len(p.words) > 0 && &c.words[0] == &p.words[0]:
+	case c.values == 0 || c.codes != nil && len(c.words) > 0 && len(p.words) > 0 && &c.words[0] == &p.words[0]:
 		c.words = p.words
 		c.codes = append(c.codes, p.codes[p.gone:p.gone+values]...)
-		if c.codes == nil {
-			c.codes = []int32{}
-		}
 	default:
 		c.asWords()
 		for _, code := range p.codes[p.gone : p.gone+values] {
@@ -340,6 +369,7 @@ func (c *cells) add(p *part, n int) {
 	}
 	p.cut, p.gone = to, p.gone+values
 	c.count += n
+	c.values += values
 }
 
 // asWords replaces codes by what they stand for.

@@ -106,7 +106,7 @@ func (s *transcript) Omit(at pipeline.Origin, reason string) { s.note("omit %v %
 func (s *transcript) Repair(at pipeline.Origin, kind string) { s.note("repair %v %s", at, kind) }
 
 // transcribe reads an input, by columns or members where wanted.
-func transcribe(t *testing.T, path string, byParts bool) transcript {
+func transcribe(t *testing.T, tally *tally, path string, byParts bool) transcript {
 	t.Helper()
 	ctx := context.Background()
 	inputs, err := input.Open(ctx, []string{path}, nil, "")
@@ -130,8 +130,6 @@ func transcribe(t *testing.T, path string, byParts bool) transcript {
 	}
 	defer r.Close()
 	var got transcript
-	tally := newTally(t.TempDir())
-	defer tally.close()
 	for {
 		d, err := r.Next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -151,6 +149,8 @@ func transcribe(t *testing.T, path string, byParts bool) transcript {
 // Events that are read by column are those that are read by record.
 func TestColumnsAndRecordsAgree(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.parquet")
+	tally := newTally(t.TempDir())
+	defer tally.close()
 	rapid.Check(t, func(rt *rapid.T) {
 		events := rapid.SliceOfN(rapid.Custom(drawEvent), 1, 12).Draw(rt, "events")
 		for range rapid.IntRange(0, 7).Draw(rt, "doublings") { // beyond a chunk
@@ -167,7 +167,7 @@ func TestColumnsAndRecordsAgree(t *testing.T) {
 		if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
 			rt.Fatal(err)
 		}
-		if diff := cmp.Diff(transcribe(t, path, false), transcribe(t, path, true)); diff != "" {
+		if diff := cmp.Diff(transcribe(t, tally, path, false), transcribe(t, tally, path, true)); diff != "" {
 			rt.Fatalf("events differ (-records +columns):\n%.6000s", diff)
 		}
 	})
@@ -224,6 +224,8 @@ func drawParams(t *rapid.T) string {
 // whole, whatever their form, and are refused for the same reasons.
 func TestMembersAndRecordsAgree(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.ndjson")
+	tally := newTally(t.TempDir())
+	defer tally.close()
 	rapid.Check(t, func(rt *rapid.T) {
 		record := rapid.Custom(func(t *rapid.T) string {
 			extra := strings.TrimPrefix(drawMembers(t, 4), "{")
@@ -237,7 +239,7 @@ func TestMembersAndRecordsAgree(t *testing.T) {
 		if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
 			rt.Fatal(err)
 		}
-		if diff := cmp.Diff(transcribe(t, path, false), transcribe(t, path, true)); diff != "" {
+		if diff := cmp.Diff(transcribe(t, tally, path, false), transcribe(t, tally, path, true)); diff != "" {
 			rt.Fatalf("events differ (-records +members):\n%.6000s", diff)
 		}
 	})

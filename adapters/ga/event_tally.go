@@ -1,12 +1,9 @@
 package ga
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
-	"hash/fnv"
-	"io"
+	"hash/maphash"
 	"runtime"
 	"slices"
 	"sync"
@@ -17,17 +14,18 @@ import (
 )
 
 // A tally finds what no single chunk can tell: events that GA4 sent twice, and
-// sessions that hold automatic events alone. Both take a sort over the whole
-// export, of some 30 bytes an event and less for sessions, which goes to
-// temporary files beyond some megabytes. Chunks may be decoded in any order;
+// sessions that hold automatic events alone. Both take a look at the whole
+// export, of 24 bytes an event and 8 a session, which goes to temporary files
+// beyond some megabytes. Chunks may be decoded in any order;
 // what comes out depends on the inputs alone.
 type tally struct {
 	open    []*chunk       // handed out and not yet claimed, of the sequential stage alone
 	pending sync.WaitGroup // handed out and not yet added
 
 	mu       sync.Mutex
-	events   spill.Sorter // by digest and position
-	sessions spill.Sorter // by hash of the id; the value says whether an event of it is kept
+	events   eventNotes
+	sessions sessionNotes
+	spare    sync.Pool // of *seen
 
 	// duplicates are the positions of the events to drop, sorted, once known.
 	// They take 8 bytes each.
@@ -36,35 +34,38 @@ type tally struct {
 }
 
 func newTally(dir string) *tally {
-	const limit = 16 << 20
-	return &tally{events: spill.Sorter{Dir: dir, Limit: limit}, sessions: spill.Sorter{Dir: dir, Limit: limit}}
+	const limit = 8 << 20
+	return &tally{
+		events:   eventNotes{spilled: spill.Sorter{Dir: dir, Limit: limit}},
+		sessions: sessionNotes{spilled: spill.Sorter{Dir: dir, Limit: limit}, seed: maphash.MakeSeed()},
+	}
 }
 
-func (t *tally) close() error { return errors.Join(t.events.Close(), t.sessions.Close()) }
+func (t *tally) close() error {
+	return errors.Join(t.events.spilled.Close(), t.sessions.spilled.Close())
+}
 
 // seen is what one chunk adds to a tally.
 type seen struct {
 	tally    *tally
-	events   []byte          // keys of events
-	sessions map[uint64]bool // by hash, whether an event of it is kept
+	events   []eventNote
+	sessions []sessionNote
 }
 
-func newSeen(t *tally) *seen { return &seen{tally: t, sessions: make(map[uint64]bool)} }
-
-const (
-	digestSize   = 16
-	eventKeySize = digestSize + 8
-)
+func newSeen(t *tally) *seen {
+	if s, ok := t.spare.Get().(*seen); ok {
+		s.events, s.sessions = s.events[:0], s.sessions[:0]
+		return s
+	}
+	return &seen{tally: t}
+}
 
 // position orders events over all inputs: 2^24 inputs of 2^40 rows.
 func position(input int, row int64) uint64 { return uint64(input)<<40 | uint64(row)&(1<<40-1) }
 
 // session notes that a row of a session was read, and whether it is kept.
 func (s *seen) session(id string, kept bool) {
-	hash := fnv.New64a()
-	io.WriteString(hash, id)
-	h := hash.Sum64()
-	s.sessions[h] = s.sessions[h] || kept
+	s.sessions = append(s.sessions, s.tally.sessions.of(id, kept))
 }
 
 // duplicate notes an event and reports whether it is known to repeat an
@@ -75,8 +76,7 @@ func (s *seen) duplicate(r *row, visitor string) bool {
 		_, found := slices.BinarySearch(s.tally.duplicates, at)
 		return found
 	}
-	digest := r.digest(visitor)
-	s.events = binary.BigEndian.AppendUint64(append(s.events, digest[:]...), at)
+	s.events = append(s.events, eventNote{r.digest(visitor), at})
 	return false
 }
 
@@ -88,22 +88,17 @@ func (t *tally) run(d decode, out sink) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for key := range slices.Chunk(s.events, eventKeySize) {
-		if err := t.events.Add(key, nil); err != nil {
+	for i := range s.events {
+		if err := t.events.add(&s.events[i]); err != nil {
 			return err
 		}
 	}
-	var key [8]byte
-	for hash, kept := range s.sessions {
-		binary.BigEndian.PutUint64(key[:], hash)
-		value := []byte{0}
-		if kept {
-			value[0] = 1
-		}
-		if err := t.sessions.Add(key[:], value); err != nil {
+	for _, one := range s.sessions {
+		if err := t.sessions.add(one); err != nil {
 			return err
 		}
 	}
+	t.spare.Put(s)
 	return nil
 }
 
@@ -168,11 +163,11 @@ func (t *tally) summarize(ctx context.Context, inputs []sourceInput) (pipeline.C
 	var kept []uint64 // duplicates; those that are known are dropped
 	if !t.known {
 		var err error
-		if kept, err = t.findDuplicates(ctx); err != nil {
+		if kept, err = t.events.found(ctx); err != nil {
 			return nil, err
 		}
 	}
-	lone, err := t.countLone(ctx)
+	lone, err := t.sessions.lone(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -203,69 +198,12 @@ func (t *tally) learn(ctx context.Context, src *source) error {
 		func(d decode) (struct{}, error) { return struct{}{}, t.run(d, nobody{}) },
 		func(context.Context, struct{}) error { return nil })
 	if err == nil {
-		t.duplicates, err = t.findDuplicates(ctx)
+		t.duplicates, err = t.events.found(ctx)
 	}
 	if err == nil {
 		t.known = true
 		// The next reading notes the sessions again.
-		err = t.sessions.Close()
-		t.sessions = spill.Sorter{Dir: t.sessions.Dir, Limit: t.sessions.Limit}
+		err = t.sessions.reset()
 	}
 	return err
-}
-
-// findDuplicates returns the positions of events that repeat one before them,
-// in order.
-func (t *tally) findDuplicates(ctx context.Context) ([]uint64, error) {
-	sorted, err := t.events.Sort()
-	if err != nil {
-		return nil, err
-	}
-	var (
-		found []uint64
-		last  []byte
-	)
-	for {
-		key, _, err := sorted.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			slices.Sort(found)
-			return found, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if bytes.Equal(key[:digestSize], last) {
-			found = append(found, binary.BigEndian.Uint64(key[digestSize:]))
-		}
-		last = append(last[:0], key[:digestSize]...)
-	}
-}
-
-// countLone returns how many sessions have no event that is kept.
-func (t *tally) countLone(ctx context.Context) (lone int, err error) {
-	sorted, err := t.sessions.Sort()
-	if err != nil {
-		return 0, err
-	}
-	var (
-		last []byte
-		kept = true // of the last session
-	)
-	for {
-		key, value, err := sorted.Next(ctx)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return 0, err
-		}
-		if err != nil || !bytes.Equal(key, last) {
-			if !kept {
-				lone++
-			}
-			if err != nil {
-				return lone, nil
-			}
-			last = append(last[:0], key...)
-			kept = false
-		}
-		kept = kept || value[0] == 1
-	}
 }

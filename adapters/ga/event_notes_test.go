@@ -1,0 +1,64 @@
+package ga
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// What tables find, in memory and beyond it, is what a look at all of it at once
+// finds, in whatever order it came.
+func TestNotes(t *testing.T) {
+	dir := t.TempDir()
+	rapid.Check(t, func(rt *rapid.T) {
+		tally := newTally(dir)
+		defer tally.close()
+		first, later := make(map[uint64]uint64), []uint64{}
+		kept := make(map[string]bool)
+		n := rapid.IntRange(1, 3*minSlots).Draw(rt, "notes")
+		digests := rapid.Uint64Range(1, uint64(n)).Draw(rt, "digests")
+		seed := rapid.Uint64().Draw(rt, "seed")
+		for i := range n {
+			seed = seed*6364136223846793005 + 1442695040888963407
+			digest, id, keep := seed>>33%digests, fmt.Sprint(seed>>40%digests), seed>>20%4 == 0
+			at := seed>>8&0xFFFF<<12 | uint64(i) + 1
+			var ev eventNote
+			binary.BigEndian.PutUint64(ev.digest[4:], digest)
+			ev.at = at
+			if err := tally.events.add(&ev); err != nil {
+				rt.Fatal(err)
+			}
+			if before, found := first[digest]; found {
+				later = append(later, max(before, at))
+				at = min(before, at)
+			}
+			first[digest] = at
+			if err := tally.sessions.add(tally.sessions.of(id, keep)); err != nil {
+				rt.Fatal(err)
+			}
+			kept[id] = kept[id] || keep
+			if seed>>50%uint64(n) < 2 { // as a full table does
+				if tally.events.spill() != nil || tally.sessions.spill() != nil {
+					rt.Fatal("does not spill")
+				}
+			}
+		}
+		slices.Sort(later)
+		found, err := tally.events.found(t.Context())
+		if err != nil || !slices.Equal(found, later) {
+			rt.Errorf("found %d repeats of %d (%v)", len(found), len(later), err)
+		}
+		want := 0
+		for _, keep := range kept {
+			if !keep {
+				want++
+			}
+		}
+		if lone, err := tally.sessions.lone(t.Context()); err != nil || lone != want {
+			rt.Errorf("found %d lone sessions of %d (%v)", lone, want, err)
+		}
+	})
+}

@@ -34,9 +34,7 @@ func (b *builder) placeEvents() [][]int32 {
 			host(v, false)
 		}
 	}
-	b.rng.Shuffle(len(hosts)-needy, func(i, j int) {
-		hosts[needy+i], hosts[needy+j] = hosts[needy+j], hosts[needy+i]
-	})
+	shuffle(b.rng, hosts[needy:])
 	next := 0
 	for kind, e := range b.customs {
 		n := e.count

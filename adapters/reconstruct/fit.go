@@ -17,7 +17,7 @@ func (b *builder) drawSingles(d *dim, from, to int) {
 			}
 		}
 	}
-	b.rng.Shuffle(len(labels), func(i, j int) { labels[i], labels[j] = labels[j], labels[i] })
+	shuffle(b.rng, labels)
 	b.give(d, from, to, labels)
 }
 
@@ -139,16 +139,27 @@ type fitter struct {
 
 	budget      int     // of moves that search still tries
 	over, under []int32 // rows with too much and with too little
+
+	// What every move looks at lies together: a visit's rows of all tables,
+	// numbered through these, and by how much each of these has too much.
+	tables   int
+	at       []int32
+	off      [2][]int
+	measured [2][]int // the tables that have a measure
+	events   []int32  // of a visit: what its custom events add to steps
 }
 
 type fitDim struct {
 	*dim
-	row   []int32 // the dim's rows of paged visits
-	start []int32 // row r has slots start[r] to start[r+1]
-	slot  []int32 // the visit in a slot
-	pos   []int32 // the slot of a visit
-	off   [2][]int
-	again []int // repeats too many, nil when unknown
+	row   []int32  // the dim's rows of paged visits
+	start []int32  // row r has slots start[r] to start[r+1]
+	slot  []int32  // the visit in a slot
+	pos   []int32  // the slot of a visit
+	off   [2][]int // of the fitter's, nil when unknown
+	again []int    // repeats too many, nil when unknown
+
+	tables int     // how far apart the rows of two visits are in at
+	at     []int32 // of the fitter's, from this table on
 }
 
 func (b *builder) fit() float64 {
@@ -157,6 +168,10 @@ func (b *builder) fit() float64 {
 	f.weight = [3]float64{1 / float64(max(1, b.pageviews)), 1 / (2 * float64(max(1, b.duration))), 2 / float64(b.persons)}
 	for i := range b.dims {
 		f.dims = append(f.dims, b.newFitDim(&b.dims[i]))
+	}
+	f.events = make([]int32, b.paged)
+	for v := range f.events {
+		f.events[v] = int32(len(b.hosted[v+b.bounces]) + 1 - b.floor[seconds])
 	}
 	f.extra[views] = f.rake(views, b.pageviews-b.bounces-2*b.paged, make([]int32, b.paged))
 	total := b.duration - b.floor[seconds]*b.paged - b.reserved()
@@ -171,9 +186,7 @@ func (b *builder) fit() float64 {
 
 // steps returns how many seconds beyond the floor a visit takes to have its
 // hits a second apart.
-func (f *fitter) steps(v int32) int32 {
-	return f.extra[views][v] + int32(len(f.b.hosted[int(v)+f.b.bounces])+1-f.b.floor[seconds])
-}
+func (f *fitter) steps(v int32) int32 { return f.extra[views][v] + f.events[v] }
 
 // least returns the fewest seconds beyond the floor that a visit has.
 func (f *fitter) least(v int32) int32 { return min(max(f.steps(v), 0), f.most) }
@@ -360,86 +373,6 @@ func (f *fitter) used(d *fitDim) int {
 	return n
 }
 
-// search improves the fit by moves that keep every visit, bounce and total:
-// a pageview or some seconds go from one visit to another, or two visits trade
-// their rows of one table. Moves are drawn between a row with too much and one
-// with too little, and made when they help.
-func (f *fitter) search() {
-	n := f.b.paged
-	if n < 2 {
-		return
-	}
-	f.countOff()
-	f.budget = 300_000 + 12*n
-	patience := min(2_000+40*n, 25_000)
-	for idle := 0; f.budget > 0 && idle < patience; {
-		gain, before := 0.0, f.budget
-		f.budget -= 20
-		for _, d := range f.dims {
-			for m := range d.off {
-				if d.off[m] != nil {
-					gain += f.balance(d, m)
-				}
-			}
-		}
-		if idle += before - f.budget; gain > 1e-4 {
-			idle = 0
-		}
-	}
-}
-
-// countOff sets by how much each row has too much of a measure.
-func (f *fitter) countOff() {
-	for _, d := range f.dims {
-		for m, target := range d.target {
-			if target == nil {
-				continue
-			}
-			d.off[m] = make([]int, len(d.engaged))
-			for r, t := range target {
-				d.off[m][r] = -t
-			}
-			for v, r := range d.row {
-				d.off[m][r] += int(f.extra[m][v])
-			}
-		}
-	}
-}
-
-// balance tries moves between rows of one table with too much and with too
-// little of a measure, and returns what they gained.
-func (f *fitter) balance(d *fitDim, m int) (gain float64) {
-	f.over, f.under = f.over[:0], f.under[:0]
-	for r, e := range d.off[m] {
-		switch {
-		case d.start[r+1] == d.start[r]:
-		case e > 0:
-			f.over = append(f.over, int32(r))
-		case e < 0:
-			f.under = append(f.under, int32(r))
-		}
-	}
-	f.budget -= 20
-	if len(f.over) == 0 || len(f.under) == 0 {
-		return 0
-	}
-	for range 4 * max(len(f.over), len(f.under)) {
-		r, s := f.over[f.b.rng.IntN(len(f.over))], f.under[f.b.rng.IntN(len(f.under))]
-		if d.off[m][r] <= 0 || d.off[m][s] >= 0 {
-			f.budget--
-			continue
-		}
-		for range 6 {
-			f.budget--
-			if g := f.try(d, m, r, s); g > 0 {
-				gain += g
-				break
-			}
-		}
-	}
-	return gain
-}
-
 // settleRepeats trades rows of visits until each row of the tables that are no
 // traits of visitors has its repeats, or no trade drawn helps.
 func (f *fitter) settleRepeats() {
@@ -514,216 +447,4 @@ func (f *fitter) tradeBounces(d *fitDim, v, w int) bool {
 	d.again[s] += ds
 	d.dim.row[v], d.dim.row[w] = s, r
 	return true
-}
-
-// stride is the most that a visit without any gains in a move.
-var stride = [2]int{1, 30}
-
-// try draws a visit of row r and one of row s, makes the best move between
-// them and returns what it gained.
-func (f *fitter) try(d *fitDim, m int, r, s int32) float64 {
-	i := d.slot[int(d.start[r])+f.b.rng.IntN(d.size(r))]
-	j := d.slot[int(d.start[s])+f.b.rng.IntN(d.size(s))]
-	// A visit at most doubles, so that no one takes a whole row's difference.
-	shift := int32(min(d.off[m][r], -d.off[m][s], int(f.extra[m][i]), int(f.extra[m][j])+stride[m]))
-	switch long := f.extra[seconds]; {
-	case m == seconds: // both keep their hits apart, and within the day
-		shift = min(shift, f.limit-long[j], long[i]-f.least(i))
-	case long[j] < f.most: // one more hit takes a second
-		shift = min(shift, long[j]-f.steps(j))
-	}
-	byShift := 0.0
-	if shift > 0 {
-		byShift = f.shiftGain(m, i, j, int(shift))
-		if shift > 1 {
-			if g := f.shiftGain(m, i, j, int(shift+1)/2); g > byShift {
-				byShift, shift = g, (shift+1)/2
-			}
-		}
-	}
-	byTrade := 0.0
-	if f.mayTrade(d, i, j) {
-		byTrade = f.tradeGain(d, i, j)
-	}
-	const least = 1e-12
-	switch {
-	case byTrade > least && byTrade >= byShift:
-		f.trade(d, i, j)
-		return byTrade
-	case byShift > least:
-		f.shift(m, i, j, int(shift))
-		return byShift
-	case byTrade == 0 && f.mayTrade(d, i, j) && d.row[i] != d.row[j]:
-		f.trade(d, i, j)
-	}
-	return 0
-}
-
-func abs(x int) int {
-	if x < 0 {
-		return -x
-	}
-	return x
-}
-
-func (f *fitter) shiftGain(m int, i, j int32, k int) float64 {
-	gain := 0
-	for _, d := range f.dims {
-		r, s := d.row[i], d.row[j]
-		if r == s || d.off[m] == nil {
-			continue
-		}
-		e, g := d.off[m][r], d.off[m][s]
-		gain += abs(e) - abs(e-k) + abs(g) - abs(g+k)
-	}
-	return float64(gain) * f.weight[m]
-}
-
-func (f *fitter) shift(m int, i, j int32, k int) {
-	f.extra[m][i] -= int32(k)
-	f.extra[m][j] += int32(k)
-	for _, d := range f.dims {
-		if d.off[m] != nil {
-			d.off[m][d.row[i]] -= k
-			d.off[m][d.row[j]] += k
-		}
-	}
-}
-
-// mayTrade reports whether two visits may trade rows. In a table of visitors'
-// traits all visits of their visitors trade, and both must have as many of each
-// kind.
-func (f *fitter) mayTrade(d *fitDim, i, j int32) bool {
-	if !d.perVisitor {
-		return true
-	}
-	a, b := f.whose(i), f.whose(j)
-	last := f.b.bounces + f.b.paged
-	return a.bounces == b.bounces && a.others == b.others && a.other+a.others <= last && b.other+b.others <= last &&
-		(d.kin == nil || f.strangers(d, i, d.row[j])+f.strangers(d, j, d.row[i]) <= f.strangers(d, i, d.row[i])+f.strangers(d, j, d.row[j]))
-}
-
-// strangers counts the rows of a visit, those of d apart, with which a row of
-// d does not belong together.
-func (f *fitter) strangers(d *fitDim, v, row int32) int {
-	n := 0
-	for _, o := range f.dims {
-		if o != d && o.kin != nil && !akin(o.kin[o.row[v]], d.kin[row]) {
-			n++
-		}
-	}
-	return n
-}
-
-// whose returns all visits that trade a visitor's trait together with v.
-func (f *fitter) whose(v int32) group {
-	if g := f.groupOf(v); g >= 0 {
-		return f.b.groups[g]
-	}
-	return group{other: int(v) + f.b.bounces, others: 1}
-}
-
-// excess returns by how much a trade of i's and j's rows in d moves a measure.
-func (f *fitter) excess(d *fitDim, m int, i, j int32) int {
-	if !d.perVisitor {
-		return int(f.extra[m][i] - f.extra[m][j])
-	}
-	a, b := f.whose(i), f.whose(j)
-	k := 0
-	for v := range a.others {
-		k += int(f.extra[m][a.other+v-f.b.bounces] - f.extra[m][b.other+v-f.b.bounces])
-	}
-	return k
-}
-
-func (f *fitter) groupOf(v int32) int32 { return f.b.groupOf(int(v) + f.b.bounces) }
-
-func (f *fitter) tradeGain(d *fitDim, i, j int32) float64 {
-	r, s := d.row[i], d.row[j]
-	gain := 0.0
-	for m := range 2 {
-		if d.off[m] == nil {
-			continue
-		}
-		k := f.excess(d, m, i, j)
-		e, g := d.off[m][r], d.off[m][s]
-		gain += float64(abs(e)-abs(e-k)+abs(g)-abs(g+k)) * f.weight[m]
-	}
-	if d.again != nil && !d.perVisitor {
-		dr, ds := f.againChange(d, int(i)+f.b.bounces, int(j)+f.b.bounces)
-		e, g := d.again[r], d.again[s]
-		gain += float64(abs(e)-abs(e+dr)+abs(g)-abs(g+ds)) * f.weight[2]
-	}
-	return gain
-}
-
-// againChange returns how the repeats of the rows of visits v and w change by a
-// trade.
-func (f *fitter) againChange(d *fitDim, v, w int) (dr, ds int) {
-	gi, gj := f.b.groupOf(v), f.b.groupOf(w)
-	if gi == gj {
-		return 0, 0
-	}
-	r, s := d.dim.row[v], d.dim.row[w]
-	for _, c := range []struct {
-		group    int32
-		from, to int32
-		df, dt   *int
-	}{{gi, r, s, &dr, &ds}, {gj, s, r, &ds, &dr}} {
-		if c.group < 0 {
-			continue
-		}
-		g := f.b.groups[c.group]
-		had, has := 0, 0
-		for k := range g.size() {
-			switch d.dim.row[g.visit(k)] {
-			case c.from:
-				had++
-			case c.to:
-				has++
-			}
-		}
-		if had > 1 {
-			*c.df--
-		}
-		if has > 0 {
-			*c.dt++
-		}
-	}
-	return dr, ds
-}
-
-func (f *fitter) trade(d *fitDim, i, j int32) {
-	r, s := d.row[i], d.row[j]
-	if d.again != nil && !d.perVisitor {
-		dr, ds := f.againChange(d, int(i)+f.b.bounces, int(j)+f.b.bounces)
-		d.again[r] += dr
-		d.again[s] += ds
-	}
-	for m := range 2 {
-		if d.off[m] != nil {
-			k := f.excess(d, m, i, j)
-			d.off[m][r] -= k
-			d.off[m][s] += k
-		}
-	}
-	if !d.perVisitor {
-		d.swap(i, j)
-		return
-	}
-	a, b := f.whose(i), f.whose(j)
-	for k := range a.bounces {
-		d.dim.row[a.bounce+k], d.dim.row[b.bounce+k] = s, r
-	}
-	for k := range a.others {
-		d.swap(int32(a.other+k-f.b.bounces), int32(b.other+k-f.b.bounces))
-	}
-}
-
-// swap exchanges two visits' rows.
-func (d *fitDim) swap(i, j int32) {
-	d.row[i], d.row[j] = d.row[j], d.row[i]
-	pi, pj := d.pos[i], d.pos[j]
-	d.slot[pi], d.slot[pj] = j, i
-	d.pos[i], d.pos[j] = pj, pi
 }

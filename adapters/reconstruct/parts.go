@@ -2,7 +2,6 @@ package reconstruct
 
 import (
 	"cmp"
-	"math/rand/v2"
 	"slices"
 )
 
@@ -26,8 +25,8 @@ type part struct {
 }
 
 // rng returns the source of chance of a part.
-func (p part) rng(day *Day) *rand.Rand {
-	return rand.New(rand.NewPCG(uint64(day.Start.Unix()), 0x9e3779b97f4a7c15+uint64(p.index)))
+func (p part) rng(day *Day) *dice {
+	return newDice(uint64(day.Start.Unix()), 0x9e3779b97f4a7c15+uint64(p.index))
 }
 
 // share returns where a share of the part is in the day.

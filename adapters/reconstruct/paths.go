@@ -67,7 +67,7 @@ func (f *pathFiller) openVisits() {
 			f.open = append(f.open, int32(v))
 		}
 	}
-	f.b.rng.Shuffle(len(f.open), func(i, j int) { f.open[i], f.open[j] = f.open[j], f.open[i] })
+	shuffle(f.b.rng, f.open)
 }
 
 // countLeft takes the pageviews that visits begin and end with, and bounces

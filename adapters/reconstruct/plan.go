@@ -2,7 +2,6 @@ package reconstruct
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -11,7 +10,7 @@ import (
 // first, then the visits with two or more pageviews, then those with events alone.
 type builder struct {
 	day     *Day
-	rng     *rand.Rand
+	rng     *dice
 	seconds int // the day's length
 	part    part
 

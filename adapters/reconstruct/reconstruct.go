@@ -387,7 +387,7 @@ func (b *builder) reserved() int {
 // follow one another at equal distances.
 func (b *builder) starts(length []int32) []int32 {
 	out := make([]int32, len(length))
-	place := b.rng.Perm(len(length))
+	place := b.rng.perm(len(length))
 	at := func(v int, u float64) int32 { return int32(u * float64(b.seconds-int(length[v]))) }
 	for v := range length {
 		out[v] = at(v, b.part.share((float64(place[v])+0.5)/float64(len(length))))

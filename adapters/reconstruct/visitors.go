@@ -170,7 +170,7 @@ func (b *builder) newPool(d *dim) *pool {
 			p.rows = append(p.rows, int32(r))
 		}
 	}
-	b.rng.Shuffle(len(p.labels), func(i, j int) { p.labels[i], p.labels[j] = p.labels[j], p.labels[i] })
+	shuffle(b.rng, p.labels)
 	return p
 }
 
@@ -438,8 +438,8 @@ func (s *sharer) shareEqual() {
 	visitors := func(r int32) int { return max(1, s.d.bounces[r]+s.d.engaged[r]-s.d.repeats[r]) }
 	rate := func(r int32) float64 { return float64(s.want[r]) / float64(visitors(r)) }
 	slices.SortStableFunc(rows, func(a, b int32) int { return cmp.Compare(rate(b), rate(a)) })
-	order := s.b.rng.Perm(len(s.b.groups))
-	slices.SortStableFunc(order, func(i, j int) int { return s.b.groups[j].size() - s.b.groups[i].size() })
+	order := s.b.rng.perm(len(s.b.groups))
+	slices.SortStableFunc(order, func(i, j int32) int { return s.b.groups[j].size() - s.b.groups[i].size() })
 
 	const patience = 64 // visitors that do not suit a row
 	for _, r := range rows {

@@ -53,11 +53,15 @@ func example(r pipeline.Reject) string {
 	if r.Reason == "" {
 		return ""
 	}
+	at := pipeline.Origin{Input: r.Input, Row: r.Row}
+	if r.Raw == "" {
+		return fmt.Sprintf("; the first: %s: %s", at, r.Reason)
+	}
 	raw := pipeline.Cut(r.Raw, 120)
 	if len(raw) < len(r.Raw) {
 		raw += "…"
 	}
-	return fmt.Sprintf("; the first: %s: %s: %q", pipeline.Origin{Input: r.Input, Row: r.Row}, r.Reason, raw)
+	return fmt.Sprintf("; the first: %s: %s: %q", at, r.Reason, raw)
 }
 
 // An ImplausibleError says that what would come of the inputs cannot be what

@@ -10,6 +10,8 @@ import (
 )
 
 // Privacy says which facts of an event are left behind. The zero value leaves none.
+// Where it leaves any, rejects name their records by input and row alone: their text
+// would hold these facts.
 type Privacy struct {
 	// QueryKeys are the parameters that are cut from the queries of pages,
 	// referrers and links. Case does not matter, and a name that ends in "*"
@@ -30,6 +32,11 @@ const (
 	RepairDropped    = "properties dropped by --drop-properties"
 	RepairAnonymized = "visitor and visit ids hashed by --anonymize-visitors"
 )
+
+// leaves reports whether any fact is left behind.
+func (p *Privacy) leaves() bool {
+	return len(p.QueryKeys) > 0 || len(p.Properties) > 0 || len(p.VisitorKey) > 0
+}
 
 // apply leaves behind what p says of a normalized event.
 func (p *Privacy) apply(ev *Event, repair func(string)) {

@@ -32,6 +32,8 @@ type Emitter struct {
 	stats   *Stats
 	rejects *[]Reject
 	event   func(*Event)
+	// withoutRaw says that rejects name their records and do not repeat them.
+	withoutRaw bool
 }
 
 // Rows counts n more records read from the input, header rows apart.
@@ -43,9 +45,12 @@ func (e *Emitter) Event(ev *Event) { e.event(ev) }
 
 // Reject counts a record that cannot become an event, for a reason that a
 // user can act on. Raw is the record as read; it is copied, and cut when it
-// is very long.
+// is very long. Where facts are left behind it is not kept, see [Privacy].
 func (e *Emitter) Reject(at Origin, reason, raw string) {
 	e.stats.reject(at, reason)
+	if e.withoutRaw {
+		raw = ""
+	}
 	*e.rejects = append(*e.rejects, newReject(at, reason, raw))
 }
 

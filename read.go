@@ -89,7 +89,7 @@ func (r *reader) survey(ctx context.Context, rules pipeline.Normalizer) (*survey
 		return nil, errors.Join(err, src.Close())
 	}
 	r.opened = rest
-	s, err := surveyAll(ctx, &pipeline.Translation{Normalizer: rules}, beginning.Source(), func(int64) {})
+	s, err := surveyAll(ctx, &pipeline.Translation{Normalizer: rules, Jobs: r.export.options.Jobs}, beginning.Source(), func(int64) {})
 	if err != nil {
 		return nil, err
 	}

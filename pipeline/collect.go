@@ -117,31 +117,52 @@ func Peek(ctx context.Context, src Source, most Sample) (*Beginning, Source, err
 		if err != nil {
 			return nil, nil, err
 		}
-		c := new(collector)
-		if err := c.decode(chunk); err != nil {
+		n, size, err := b.take(chunk)
+		if err != nil {
 			return nil, nil, err
 		}
-		b.chunks = append(b.chunks, c)
-		events += len(c.events)
-		bytes += c.size()
+		events += n
+		bytes += size
 	}
 	return b, &replayed{ahead: slices.Clone(b.chunks), rest: src}, nil
 }
 
+// take appends a chunk, and returns how many events it holds and about how many
+// bytes they take. Events are kept only where the chunk cannot be decoded again.
+func (b *Beginning) take(chunk Chunk) (events, bytes int, err error) {
+	c := new(collector)
+	if again, ok := chunk.(Repeatable); ok && again.Repeatable() {
+		b.chunks = append(b.chunks, chunk)
+		err = chunk.Decode(&Emitter{stats: &c.stats, rejects: &c.rejects, event: func(ev *Event) {
+			events++
+			bytes += ev.size()
+		}})
+		return events, bytes + c.size(), err
+	}
+	b.chunks = append(b.chunks, c)
+	err = c.decode(chunk)
+	return len(c.events), c.size(), err
+}
+
+// size is how many bytes an event takes, about.
+func (ev *Event) size() int {
+	n := int(unsafe.Sizeof(*ev)) + len(ev.Raw)
+	for s := range ev.texts {
+		n += len(*s)
+	}
+	for _, ps := range [][]Property{ev.Properties, ev.UserProperties} {
+		for _, p := range ps {
+			n += int(unsafe.Sizeof(p)) + len(p.Key) + len(p.Value)
+		}
+	}
+	return n
+}
+
 // size is how many bytes the collected events and rejects take, about.
 func (c *collector) size() int {
-	n := cap(c.events) * int(unsafe.Sizeof(Event{}))
+	n := (cap(c.events) - len(c.events)) * int(unsafe.Sizeof(Event{}))
 	for i := range c.events {
-		ev := &c.events[i]
-		n += len(ev.Raw)
-		for s := range ev.texts {
-			n += len(*s)
-		}
-		for _, ps := range [][]Property{ev.Properties, ev.UserProperties} {
-			for _, p := range ps {
-				n += int(unsafe.Sizeof(p)) + len(p.Key) + len(p.Value)
-			}
-		}
+		n += c.events[i].size()
 	}
 	for i := range c.rejects {
 		n += int(unsafe.Sizeof(Reject{})) + len(c.rejects[i].Raw)

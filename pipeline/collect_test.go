@@ -34,7 +34,7 @@ func TestPeek(t *testing.T) {
 		}
 		want, wantStats := collect(&scripted{chunks: chunks})
 		most := Sample{Events: rapid.IntRange(0, 10).Draw(t, "events"), Bytes: rapid.IntRange(0, 5000).Draw(t, "bytes")}
-		_, src, err := Peek(context.Background(), &scripted{chunks: chunks}, most)
+		_, src, err := Peek(context.Background(), &scripted{chunks: chunks, again: rapid.Bool().Draw(t, "again")}, most)
 		if err != nil {
 			t.Fatal(err)
 		}

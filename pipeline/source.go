@@ -26,6 +26,13 @@ type Chunk interface {
 	Decode(out *Emitter) error
 }
 
+// Repeatable is a [Chunk] that can say that Decode may be called again, once the
+// last call has returned, and does the same then.
+type Repeatable interface {
+	Chunk
+	Repeatable() bool
+}
+
 // An Emitter takes what a chunk holds. Every input row must end in at least
 // one call of Event, Reject or Omit, so that nothing is dropped silently.
 type Emitter struct {

@@ -17,6 +17,7 @@ import (
 type scripted struct {
 	chunks []string
 	next   int
+	again  bool // its chunks can be decoded again
 }
 
 func (s *scripted) Next(ctx context.Context) (Chunk, error) {
@@ -33,6 +34,8 @@ type scriptedChunk struct {
 	*scripted
 	index int
 }
+
+func (c scriptedChunk) Repeatable() bool { return c.again }
 
 func (c scriptedChunk) Decode(out *Emitter) error {
 	for i, what := range c.chunks[c.index] {

@@ -203,9 +203,12 @@ type chunk struct {
 	repeats []int64
 }
 
+// Repeatable is true of rows of text, see [pipeline.Repeatable].
+func (c *chunk) Repeatable() bool { return c.rows.Repeatable() }
+
 // Decode makes an event of each row, see [pipeline.Chunk].
 func (c *chunk) Decode(out *pipeline.Emitter) error {
-	d := decoder{chunk: c, out: out}
+	d := decoder{chunk: c, out: out, visits: c.visits, repeats: c.repeats}
 	for row := range c.rows.Rows() {
 		out.Rows(1)
 		d.at = pipeline.Origin{Input: c.table.Input.Name, Row: row.Number}
@@ -228,6 +231,9 @@ type decoder struct {
 	*chunk
 	out *pipeline.Emitter
 	at  pipeline.Origin
+	// What is left of the chunk's.
+	visits  []adapters.Visit
+	repeats []int64
 	// Reused from row to row.
 	ev                         pipeline.Event
 	properties, userProperties []pipeline.Property

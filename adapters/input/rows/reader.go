@@ -145,6 +145,9 @@ type Chunk struct {
 // It is to be asked after Rows.
 func (c *Chunk) Err() error { return c.err }
 
+// Repeatable reports whether Rows may be called again when it has ended.
+func (c *Chunk) Repeatable() bool { return c.text != nil }
+
 // Rows yields the chunk's rows. Blank lines and psql's "(12 rows)" are none,
 // nor is a row of types under the header, nor the header once more where files
 // were put one behind the other.

@@ -71,7 +71,7 @@ func count(events []pipeline.Event) (c counted) {
 func TestSameOfEveryShape(t *testing.T) {
 	const parquet = "2024-06-03T00_00_00+00_00-2024-06-12T00_00_00+00_00-0.parquet.zst"
 	var first map[string]string
-	for _, name := range []string{"batch", "sql-editor.csv", "query.json", "events-api.json", parquet, "clickhouse.tsv", "postgres.sql"} {
+	for _, name := range []string{"batch", "sql-editor.csv", "query.json", "events-api.json", parquet, "clickhouse.tsv", "postgres.sql", "bigquery-000000000000.json.gz", "snowflake_0_0_0.csv.gz"} {
 		events, _, err := translate(t, "", adapters.Options{}, fixtures+name)
 		if err != nil {
 			t.Fatal(err)

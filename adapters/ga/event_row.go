@@ -175,6 +175,8 @@ type layout struct {
 	first *place // the member that probably comes first
 	// places counts what is remembered, here and in groups, where it is not nil.
 	places *int
+
+	params, properties paramLayout // of event_params and user_properties
 }
 
 // A place is where a member's value belongs.
@@ -187,6 +189,13 @@ type place struct {
 	set      setter  // of text; may be nil within a group
 	members  *layout // of a group
 	next     *place  // the member that probably follows
+
+	// What a scan remembers: whether text is taken as it stands, how the member was
+	// written last, behind another and first, and what its value was.
+	takesText                 bool
+	writtenNext, writtenFirst string
+	repeated                  record.Repeated
+	params                    *paramLayout
 }
 
 // maxPlaces bounds what a layout remembers: names can be data.
@@ -234,7 +243,14 @@ func (l *layout) place(key string) *place {
 	}
 	p.isGroup, p.skipped = isGroup(p.column), needless[p.column]
 	p.isUnread = !wantedOfGA4(key)
+	p.takesText = !p.isUnread && !p.isGroup && !p.isParams()
 	p.members = &layout{group: p.column, places: l.places}
+	switch p.column {
+	case "event_params":
+		p.params = &l.params
+	case "user_properties":
+		p.params = &l.properties
+	}
 	if p.set = columns[p.column]; p.set == nil {
 		p.set = l.flat[key]
 	}

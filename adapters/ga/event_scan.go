@@ -1,6 +1,8 @@
 package ga
 
 import (
+	"slices"
+	"strings"
 	"sync"
 
 	"hopper/adapters/input/rows/record"
@@ -59,49 +61,82 @@ func (p *scanned) decode(c record.Members, input string, general func(out sink, 
 
 // scan is record for a record that is not put together.
 func (r *row) scan(s *record.Scanner, l *layout) (ok bool) {
-	var p *place
-	return members(s, l, &p, func() bool { return r.scanField(s, p) })
-}
-
-// members goes through the members of an object. It calls do for each, with p at
-// its place.
-func members(s *record.Scanner, l *layout, p **place, do func() bool) (ok bool) {
 	if !s.Open('{') {
 		return false
 	}
-	for first := true; ; first = false {
-		more, ok := s.Next('}', first)
-		if !ok || !more {
+	var p *place
+	for {
+		if p, ok = l.scanName(s, p); p == nil {
 			return ok
 		}
-		guess := l.first
-		if *p != nil {
-			guess = (*p).next
+		if p.takesText {
+			if text, ok := s.Plain(); ok {
+				if text != "" {
+					p.set(r, text)
+				}
+				continue
+			}
 		}
-		name := ""
-		if guess != nil {
-			name = guess.key
-		}
-		if name, ok = s.Name(name); !ok {
-			return false
-		}
-		if *p = l.find(*p, name); !do() {
+		if !r.scanField(s, p) {
 			return false
 		}
 	}
 }
+
+// scanName reads the name of the member that stands behind another, or first where
+// before is nil, and returns its place, or nil behind the last one. Mostly it is
+// written as it was in the record before.
+func (l *layout) scanName(s *record.Scanner, before *place) (p *place, ok bool) {
+	guess := l.first
+	if before != nil {
+		guess = before.next
+	}
+	name := ""
+	if guess != nil {
+		if s.Past(*guess.written(before == nil)) {
+			return guess, true
+		}
+		name = guess.key
+	}
+	at := s.Mark()
+	more, ok := s.Next('}', before == nil)
+	if !ok || !more {
+		return nil, ok
+	}
+	if name, ok = s.Name(name); !ok {
+		return nil, false
+	}
+	p = l.find(before, name)
+	s.Peek()
+	if written, is := p.written(before == nil), s.Since(at); *written != is && len(is) <= maxWritten {
+		*written = strings.Clone(is)
+	}
+	return p, true
+}
+
+// written returns what stands before the member's value when it was last read: a
+// comma, unless it is first, its name and a colon.
+func (p *place) written(isFirst bool) *string {
+	if isFirst {
+		return &p.writtenFirst
+	}
+	return &p.writtenNext
+}
+
+// maxWritten is how long what stands before a value may be to be remembered.
+const maxWritten = 256
 
 // scanField is field for a member that is not put together.
 func (r *row) scanField(s *record.Scanner, p *place) (ok bool) {
 	if p.isUnread {
-		return s.Skip()
+		return s.SkipRepeated(&p.repeated)
 	}
 	next := s.Peek()
 	switch {
 	case p.column == "event_params" && next == '[':
-		return r.scanParams(s, (*row).param)
+		return r.scanParams(s, p.params, (*row).param)
 	case p.column == "user_properties" && next == '[':
-		return r.scanParams(s, (*row).userProperty)
+		return r.scanParams(s, p.params, (*row).userProperty)
 	case p.isGroup && next != '{', p.isParams(), p.column == "event_params", p.column == "user_properties", p.column == "items":
 		v, ok := s.Value()
 		if ok {
@@ -110,7 +145,7 @@ func (r *row) scanField(s *record.Scanner, p *place) (ok bool) {
 		return ok
 	case next == '{':
 		if p.skipped {
-			return s.Skip()
+			return s.SkipRepeated(&p.repeated)
 		}
 		return r.scanGroup(s, p.members)
 	case next == '[':
@@ -129,35 +164,63 @@ func (r *row) scanScalar(s *record.Scanner, p *place) (ok bool) {
 
 // scanGroup is group for one that is not put together.
 func (r *row) scanGroup(s *record.Scanner, l *layout) (ok bool) {
+	if !s.Open('{') {
+		return false
+	}
 	var p *place
-	return members(s, l, &p, func() bool {
+	for {
+		if p, ok = l.scanName(s, p); p == nil {
+			return ok
+		}
+		if text, ok := s.Plain(); ok {
+			if text != "" && p.set != nil {
+				p.set(r, text)
+			}
+			continue
+		}
 		switch s.Peek() {
 		case '{':
-			return r.scanGroup(s, p.members)
+			ok = r.scanGroup(s, p.members)
 		case '[':
-			return s.Skip()
+			ok = s.Skip()
+		default:
+			ok = r.scanScalar(s, p)
 		}
-		return r.scanScalar(s, p)
-	})
+		if !ok {
+			return false
+		}
+	}
 }
 
+// A setParam takes a parameter of an event.
+type setParam func(r *row, key, text string, isNumber bool)
+
 // scanParams is eachParam for a list that is not put together.
-func (r *row) scanParams(s *record.Scanner, set func(r *row, key, text string, isNumber bool)) (ok bool) {
+func (r *row) scanParams(s *record.Scanner, l *paramLayout, set setParam) (ok bool) {
 	if !s.Open('[') {
 		return false
 	}
+	guesses := &l.first
 	for first := true; ; first = false {
+		if p, text, isNumber := guesses.scan(s); p != nil {
+			set(r, p.key, text, isNumber)
+			guesses = &p.next
+			continue
+		}
+		at := s.Mark()
 		more, ok := s.Next(']', first)
 		if !ok || !more {
 			return ok
 		}
 		s.Peek()
-		at := s.Mark()
-		if key, text, isNumber, ok := scanParam(s); ok {
-			set(r, key, text, isNumber)
+		element := s.Mark()
+		if p, text, isNumber, ok := scanParam(s, at); ok {
+			set(r, p.key, text, isNumber)
+			guesses = l.remember(guesses, p, text)
 			continue
 		}
-		s.Back(at)
+		guesses = &l.other
+		s.Back(element)
 		v, ok := s.Value()
 		if !ok {
 			return false
@@ -166,39 +229,49 @@ func (r *row) scanParams(s *record.Scanner, set func(r *row, key, text string, i
 	}
 }
 
-// scanParam reads the schema's key and value, in this order.
-func scanParam(s *record.Scanner) (key, text string, isNumber, ok bool) {
+// scanParam reads the schema's key and value, in this order. The element begins, with
+// the comma before it, at a mark.
+func scanParam(s *record.Scanner, at record.Mark) (p paramPlace, text string, isNumber, ok bool) {
 	if !s.Open('{') || !named(s, "key", true) || s.Peek() != '"' {
-		return "", "", false, false
+		return p, "", false, false
 	}
 	w, ok := s.Scalar()
 	if !ok || w.Text == "" || !named(s, "value", false) || !s.Open('{') {
-		return "", "", false, false
+		return p, "", false, false
 	}
+	p.key = w.Text
+	var end record.Mark // of the value
 	for first := true; ; first = false {
 		more, ok := s.Next('}', first)
 		if !ok {
-			return "", "", false, false
+			return p, "", false, false
 		}
 		if !more {
 			break
 		}
 		name, ok := s.Name("string_value")
 		if !ok {
-			return "", "", false, false
+			return p, "", false, false
 		}
+		s.Peek()
+		written := s.Since(at)
 		value, ok := s.Scalar()
 		if !ok {
-			return "", "", false, false
+			return p, "", false, false
 		}
 		if text != "" || value.Text == "" || isBesideValue(name) {
 			continue
 		}
-		text, isNumber = paramValue(&record.Value{Kind: value.Kind, Text: value.Text})
-		isNumber = isNumber || text != "" && isTyped(name)
+		if text, isNumber = paramValue(&record.Value{Kind: value.Kind, Text: value.Text}); text != "" {
+			p.isTyped, p.written, end = isTyped(name), written, s.Mark()
+			isNumber = isNumber || p.isTyped
+		}
 	}
 	more, ok := s.Next('}', false)
-	return w.Text, text, isNumber, ok && !more
+	if text != "" {
+		p.rest = s.Since(end)
+	}
+	return p, text, isNumber, ok && !more
 }
 
 // named reads a member's name, which is to be this one.
@@ -209,4 +282,80 @@ func named(s *record.Scanner, name string, first bool) bool {
 	}
 	got, ok := s.Name(name)
 	return ok && got == name
+}
+
+// A paramLayout remembers how parameters are written. It is for one goroutine.
+type paramLayout struct {
+	first paramGuesses
+	other paramGuesses           // behind one that is not remembered
+	known map[string]*paramPlace // by what stands before the value
+}
+
+// A paramPlace is a parameter whose value alone differs.
+type paramPlace struct {
+	key           string
+	isTyped       bool   // the member that holds the value is one of numbers
+	written, rest string // what stands before the value, with a comma unless it is first, and behind
+	next          paramGuesses
+}
+
+// paramGuesses are the parameters that probably come next. Different events have
+// different ones.
+type paramGuesses [4]*paramPlace
+
+// scan reads a parameter that is written as one before it, or returns nil. One
+// without a value is for scanParam.
+func (g *paramGuesses) scan(s *record.Scanner) (p *paramPlace, text string, isNumber bool) {
+	at := s.Mark()
+	for i, p := range g {
+		if p == nil {
+			break
+		}
+		if !s.Past(p.written) {
+			continue
+		}
+		w := record.Word{Kind: record.Text}
+		var ok bool
+		if w.Text, ok = s.Plain(); !ok {
+			w, ok = s.Scalar()
+		}
+		if ok && s.Past(p.rest) {
+			if text, isNumber = paramValue(&record.Value{Kind: w.Kind, Text: w.Text}); text != "" {
+				if i > 0 {
+					g[i-1], g[i] = p, g[i-1]
+				}
+				return p, text, isNumber || p.isTyped
+			}
+		}
+		break
+	}
+	s.Back(at)
+	return nil, "", false
+}
+
+// remember notes that a parameter stood where g guessed others, and returns what
+// comes next.
+func (l *paramLayout) remember(g *paramGuesses, p paramPlace, text string) *paramGuesses {
+	if text == "" || len(p.written)+len(p.rest) > maxWritten {
+		return &l.other
+	}
+	is := l.known[p.written]
+	if is == nil {
+		if len(l.known) == maxPlaces {
+			return &l.other
+		}
+		if l.known == nil {
+			l.known = make(map[string]*paramPlace)
+		}
+		is = &paramPlace{key: strings.Clone(p.key), isTyped: p.isTyped, written: strings.Clone(p.written)}
+		l.known[is.written] = is
+	}
+	if is.rest != p.rest {
+		is.rest = strings.Clone(p.rest)
+	}
+	if !slices.Contains(g[:], is) {
+		copy(g[1:], g[:])
+		g[0] = is
+	}
+	return &is.next
 }

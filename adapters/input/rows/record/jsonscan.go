@@ -1,5 +1,7 @@
 package record
 
+import "strings"
+
 // Members is a [Chunk] whose records stand in text, and can be read member by
 // member without being put together.
 type Members interface {
@@ -82,6 +84,32 @@ func (s *Scanner) Name(guess string) (name string, ok bool) {
 	return name, true
 }
 
+// Past goes past text that stands next exactly so, which the scanner went through
+// in the same place of a record before: a comma, a name and its colon. Otherwise it
+// stays where it is.
+func (s *Scanner) Past(written string) bool {
+	if written == "" || !strings.HasPrefix(s.s[s.i:], written) {
+		return false
+	}
+	s.i += len(written)
+	return true
+}
+
+// Plain reads a string without escapes that stands next. Otherwise it stays where
+// it is.
+func (s *Scanner) Plain() (text string, ok bool) {
+	if s.i == len(s.s) || s.s[s.i] != '"' {
+		return "", false
+	}
+	start := s.i + 1
+	end := start + run(s.s[start:])
+	if end == len(s.s) || s.s[end] != '"' {
+		return "", false
+	}
+	s.i = end + 1
+	return s.s[start:end], true
+}
+
 // Scalar reads a value that is no object and no list.
 func (s *Scanner) Scalar() (w Word, ok bool) {
 	switch c := s.Peek(); c {
@@ -134,8 +162,53 @@ func (s *Scanner) Skip() (ok bool) {
 	}
 }
 
+// A Repeated remembers objects and lists that stood in one place of records, whose
+// values hardly differ. Its zero value remembers none. It is for one goroutine.
+type Repeated struct {
+	texts  [4]string // one of them is what the last value was, or all are new
+	next   int
+	missed int // more often than found
+}
+
+const (
+	// maxMissed is how often values may differ from those that are remembered until
+	// no more are: what stands there varies too much.
+	maxMissed = 64
+	// maxRepeated is how long a value may be that is remembered.
+	maxRepeated = 4 << 10
+)
+
+// SkipRepeated is [Scanner.Skip] for a place whose values are mostly one of a few.
+// A value that has been gone through once needs to be compared only: its brackets
+// say where it ends.
+func (s *Scanner) SkipRepeated(r *Repeated) (ok bool) {
+	c := s.Peek()
+	if c != '{' && c != '[' {
+		return s.Skip()
+	}
+	for i := range r.texts {
+		if s.Past(r.texts[i]) {
+			r.missed = max(r.missed-1, 0)
+			return true
+		}
+	}
+	start := s.i
+	if !s.Skip() {
+		return false
+	}
+	if n := s.i - start; r.missed < maxMissed && n <= maxRepeated {
+		r.missed++
+		r.texts[r.next] = strings.Clone(s.s[start:s.i])
+		r.next = (r.next + 1) % len(r.texts)
+	}
+	return true
+}
+
 // Mark returns where the scanner stands, for [Scanner.Back].
 func (s *Scanner) Mark() Mark { return Mark{s.i, s.depth} }
+
+// Since returns the text from where the scanner stood to where it stands.
+func (s *Scanner) Since(m Mark) string { return s.s[m.i:s.i] }
 
 // Back goes back to where the scanner stood.
 func (s *Scanner) Back(m Mark) { s.i, s.depth = m.i, m.depth }

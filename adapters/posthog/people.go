@@ -1,12 +1,9 @@
 package posthog
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
-	"io"
-	"slices"
 	"strings"
 
 	"hopper/adapters"
@@ -32,72 +29,73 @@ type title struct {
 	rank rank
 }
 
-func (t title) better(o title) bool { return t.rank > o.rank || t.rank == o.rank && t.text < o.text }
-
-// people says which distinct ids and persons are one user. It holds those alone
-// that are one with another.
+// people says which distinct ids and persons are one user, from disk. Any number of
+// goroutines may use it.
 type people struct {
-	parent map[adapters.ID]adapters.ID
-	titles map[adapters.ID]title // of roots
+	index  *spill.Index // of known, by the id of the name
+	merged int64        // names that are one user's with others
 }
 
-func (p *people) root(id adapters.ID) adapters.ID {
-	for p.parent[id] != id {
-		p.parent[id] = p.parent[p.parent[id]]
-		id = p.parent[id]
-	}
-	return id
+// What is known of a name, as flags before the title.
+const (
+	isUser   = 1 << iota // a site gave it to a user who logged in
+	isMerged             // the title is its user's
+)
+
+// known is what there is to know of a name.
+type known struct {
+	title        string
+	user, merged bool
 }
 
-// add makes a name known, and returns its root.
-func (p *people) add(t title) adapters.ID {
-	id := adapters.IDOf(t.text)
-	if _, known := p.parent[id]; !known {
-		p.parent[id] = id
-	}
-	root := p.root(id)
-	if old, known := p.titles[root]; !known || t.better(old) {
-		t.text = strings.Clone(t.text)
-		p.titles[root] = t
-	}
-	return root
+func (p *people) find(name string) (k known, err error) {
+	id := adapters.IDOf(name)
+	err = p.index.Lookup(id[:], func(value []byte) {
+		k = known{string(value[1:]), value[0]&isUser != 0, value[0]&isMerged != 0}
+	})
+	return k, err
 }
 
-func (p *people) join(a, b title) { p.unite(p.add(a), p.add(b)) }
-
-// unite makes two known names one user's.
-func (p *people) unite(a, b adapters.ID) {
-	from, to := p.root(a), p.root(b)
-	if from == to {
-		return
+// Close removes what is on disk.
+func (p *people) Close() error {
+	if p == nil {
+		return nil
 	}
-	p.parent[from] = to
-	if t, named := p.titles[from]; named && t.better(p.titles[to]) {
-		p.titles[to] = t
-	}
-	delete(p.titles, from)
+	return p.index.Close()
 }
 
-// settle ends joining, so that names can be asked for by several goroutines.
-func (p *people) settle() {
-	for id := range p.parent {
-		p.parent[id] = p.root(id)
+// acquainted are people of whom it remembers those that were asked for, as a chunk
+// does: the events of a user stand close together. It is for one goroutine.
+type acquainted struct {
+	*people
+	names map[string]known
+}
+
+func (p *people) acquaint() acquainted { return acquainted{p, map[string]known{}} }
+
+func (a acquainted) find(name string) (known, error) {
+	if k, met := a.names[name]; met {
+		return k, nil
 	}
+	k, err := a.people.find(name)
+	a.names[strings.Clone(name)] = k
+	return k, err
 }
 
 // visitor returns whose an event is.
-func (p *people) visitor(person, distinct string) string {
+func (a acquainted) visitor(person, distinct string) (string, error) {
 	if distinct == cookieless {
-		return "" // anybody's
+		return "", nil // anybody's
 	}
 	name := person
 	if name == "" {
 		name = distinct
 	}
-	if root, merged := p.parent[adapters.IDOf(name)]; merged {
-		return p.titles[root].text
+	k, err := a.find(name)
+	if k.merged {
+		return k.title, err
 	}
-	return name
+	return name, err
 }
 
 // link says that two distinct ids are one user's.
@@ -141,49 +139,78 @@ type pair struct {
 	version          uint64 // 0 of an event
 }
 
-// key sorts by distinct id, and then persons by version.
-func (p *pair) key() []byte {
-	id, person := adapters.IDOf(p.distinct), adapters.ID{}
-	if p.person != "" {
-		person = adapters.IDOf(p.person)
-	}
-	key := binary.BigEndian.AppendUint64(append([]byte(nil), id[:]...), p.version)
-	return append(key, person[:]...)
-}
+// The kinds of what is said of an id, which is sorted by id and then in this order.
+const (
+	saidUser   = iota // it is a user's
+	saidLink          // in merger.said: a link from it, by where it leads
+	saidDevice        // in merger.said: it is the device of a user
+	saidLinked        // in merger.pairs: it is linked with another; its text, unless it is a device
+	saidPair          // in merger.pairs: a pair, by version and person
+)
+
+// mergerLimit is how much memory a sorter of a merger takes. Two are filled while the
+// events are read, and two are in use at a time then, beside those of groups.
+const mergerLimit = 32 << 20
 
 // merger finds who is who.
 type merger struct {
-	people  people
-	links   []link
-	users   map[adapters.ID]bool            // distinct ids that a user was given
-	devices map[adapters.ID]map[string]bool // the users seen with a device, at most 2
-	pairs   spill.Sorter
+	dir string
+	// said is what events say of ids by themselves, and pairs of distinct ids and
+	// their persons.
+	said, pairs *spill.Sorter
+	groups      adapters.GroupFinder
+	titles      *spill.Sorter
 }
 
 func newMerger(dir string) *merger {
-	return &merger{
-		people: people{map[adapters.ID]adapters.ID{}, map[adapters.ID]title{}},
-		users:  map[adapters.ID]bool{}, devices: map[adapters.ID]map[string]bool{}, pairs: spill.Sorter{Dir: dir},
-	}
+	m := &merger{dir: dir, groups: adapters.GroupFinder{Dir: dir}}
+	m.said, m.pairs, m.titles = m.sorter(), m.sorter(), m.sorter()
+	return m
+}
+
+func (m *merger) sorter() *spill.Sorter { return &spill.Sorter{Dir: m.dir, Limit: mergerLimit} }
+
+// Close gives up all memory and disk space.
+func (m *merger) Close() error {
+	return errors.Join(m.said.Close(), m.pairs.Close(), m.groups.Close(), m.titles.Close())
+}
+
+// about returns the key of what is said of an id.
+func about(id adapters.ID, kind byte, then ...byte) []byte {
+	return append(append(id[:], kind), then...)
 }
 
 // addPair notes whose a distinct id was.
 func (m *merger) addPair(p pair) error {
-	return m.pairs.Add(p.key(), pack(p.person, p.distinct))
+	then := binary.BigEndian.AppendUint64(nil, p.version)
+	if p.person != "" {
+		person := adapters.IDOf(p.person)
+		then = append(then, person[:]...)
+	}
+	return m.pairs.Add(about(adapters.IDOf(p.distinct), saidPair, then...), pack(p.person, p.distinct))
+}
+
+// addUser notes that an id is a user's.
+func (m *merger) addUser(distinct string) error {
+	return m.said.Add(about(adapters.IDOf(distinct), saidUser), nil)
+}
+
+// addLink notes what an event says of who is who.
+func (m *merger) addLink(l link) error {
+	to, identify := adapters.IDOf(l.to), ""
+	if l.identify {
+		identify = "i"
+	}
+	return m.said.Add(about(adapters.IDOf(l.from), saidLink, to[:]...), pack(identify, l.from, l.to))
 }
 
 // addDevice notes that a user was seen with a device.
-func (m *merger) addDevice(device, user string) {
+func (m *merger) addDevice(device, user string) error {
 	if device == "" || impossible[strings.ToLower(user)] || impossible[strings.ToLower(device)] {
-		return
+		return nil
 	}
-	id := adapters.IDOf(device)
-	if m.devices[id] == nil {
-		m.devices[id] = map[string]bool{}
-	}
-	if len(m.devices[id]) < 2 {
-		m.devices[id][strings.Clone(user)] = true
-	}
+	id := adapters.IDOf(user)
+	return m.said.Add(about(adapters.IDOf(device), saidDevice, id[:]...), pack(user))
 }
 
 // readPersons takes a table of persons.
@@ -204,82 +231,256 @@ func (m *merger) readPersons(ctx context.Context, t *rows.Table) error {
 
 // find ends adding and returns who is who.
 func (m *merger) find(ctx context.Context) (*people, error) {
-	rankOf := func(distinct string) rank {
-		if m.users[adapters.IDOf(distinct)] {
-			return identifiedUser
-		}
-		return anonymous
+	l := linker{merger: m}
+	err := m.said.Each(ctx, l.take)
+	if err = errors.Join(err, l.endDevice(), m.said.Close()); err != nil {
+		return nil, err
 	}
-	for _, l := range m.links {
-		if !l.identify || rankOf(l.from) == anonymous {
-			m.people.join(title{l.from, rankOf(l.from)}, title{l.to, rankOf(l.to)})
+	g := gatherer{merger: m}
+	err = m.pairs.Each(ctx, g.take)
+	if err = errors.Join(err, g.end(), m.pairs.Close()); err != nil {
+		return nil, err
+	}
+	return m.name(ctx)
+}
+
+// link makes two ids one user's. A text is empty where it names nobody.
+func (m *merger) link(a, b adapters.ID, textA, textB string) error {
+	return errors.Join(m.groups.Add(a, b), m.pairs.Add(about(a, saidLinked), []byte(textA)), m.pairs.Add(about(b, saidLinked), []byte(textB)))
+}
+
+// linker goes through what is said of one id after the other.
+type linker struct {
+	*merger
+	id   adapters.ID
+	some bool
+
+	isUser bool // id is a user's
+	// Whom id is the device of, if anybody's, and of how many.
+	owner   string
+	ownerID adapters.ID
+	owners  int
+}
+
+func (l *linker) take(key, value []byte) error {
+	id := adapters.ID(key)
+	if !l.some || id != l.id {
+		if err := l.endDevice(); err != nil {
+			return err
+		}
+		*l = linker{merger: l.merger, id: id, some: true}
+	}
+	switch then := key[len(id)+1:]; key[len(id)] {
+	case saidUser:
+		if l.isUser {
+			return nil
+		}
+		l.isUser = true
+		return l.pairs.Add(about(id, saidUser), nil)
+	case saidLink:
+		var identify, from, to string
+		if unpack(value, &identify, &from, &to); identify != "" && l.isUser {
+			return nil // PostHog does not merge a user into another
+		}
+		return l.link(id, adapters.ID(then), from, to)
+	case saidDevice:
+		if user := adapters.ID(then); l.owners == 0 || user != l.ownerID {
+			l.ownerID = user
+			l.owners++
+			unpack(value, &l.owner)
 		}
 	}
-	for device, users := range m.devices {
-		for user := range users {
-			if len(users) > 1 {
-				continue
-			}
-			if _, known := m.people.parent[device]; !known {
-				m.people.parent[device] = device
-			}
-			m.people.unite(device, m.people.add(title{user, identifiedUser}))
-		}
+	return nil
+}
+
+// endDevice links a device of one user alone with that user.
+func (l *linker) endDevice() error {
+	if l.owners != 1 {
+		return nil
 	}
-	sorted, err := m.pairs.Sort()
+	return l.link(l.id, l.ownerID, "", l.owner)
+}
+
+// gatherer goes through the persons of one distinct id after the other.
+type gatherer struct {
+	*merger
+	id   adapters.ID
+	some bool
+
+	isUser, isLinked bool
+	titled           bool // its own title is noted
+	last, table      pair // the one before, and the newest of a table of persons
+	met              int  // how many there were
+}
+
+func (g *gatherer) take(key, value []byte) error {
+	id := adapters.ID(key)
+	if !g.some || id != g.id {
+		if err := g.end(); err != nil {
+			return err
+		}
+		*g = gatherer{merger: g.merger, id: id, some: true}
+	}
+	switch then := key[len(id)+1:]; key[len(id)] {
+	case saidUser:
+		g.isUser = true
+		return g.titles.Add(about(id, ofUser), nil)
+	case saidLinked:
+		g.isLinked = true
+		return g.entitle(string(value))
+	default:
+		p := pair{version: binary.BigEndian.Uint64(then)}
+		if unpack(value, &p.person, &p.distinct); p.distinct == "" || p.distinct == cookieless {
+			return nil
+		}
+		if p.version > 0 {
+			g.table = p // the newest comes last, and counts alone
+			return nil
+		}
+		return g.meet(p)
+	}
+}
+
+// meet takes the next person of the distinct id; equal ones follow each other. The
+// first waits until there is another, unless the id is linked anyway.
+func (g *gatherer) meet(p pair) error {
+	if g.met > 0 && p.person == g.last.person && p.version == g.last.version {
+		return nil
+	}
+	before := g.last
+	several := g.met > 0 && p.person != before.person
+	g.last = p
+	g.met++
+	switch {
+	case g.isLinked:
+		return g.join(p)
+	case several:
+		g.isLinked = true
+		return errors.Join(g.join(before), g.join(p))
+	}
+	return nil
+}
+
+// end takes the person that the table of persons has.
+func (g *gatherer) end() error {
+	if g.table.version == 0 {
+		return nil
+	}
+	return g.meet(g.table)
+}
+
+// join makes a distinct id and a person one user's.
+func (g *gatherer) join(p pair) error {
+	if p.person == "" {
+		return nil
+	}
+	rank := personOfEvent
+	switch {
+	case p.version > 0:
+		rank = personOfTable
+	case g.isUser:
+		rank = personOfUser
+	}
+	person := adapters.IDOf(p.person)
+	return errors.Join(g.groups.Add(person, g.id), g.entitle(p.distinct), g.addTitle(person, title{p.person, rank}))
+}
+
+// entitle notes the distinct id itself as a name of its user.
+func (g *gatherer) entitle(distinct string) error {
+	if distinct == "" || g.titled {
+		return nil
+	}
+	g.titled = true
+	if g.isUser {
+		return g.addTitle(g.id, title{distinct, identifiedUser})
+	}
+	return g.addTitle(g.id, title{distinct, anonymous})
+}
+
+// The kinds of what merger.titles holds of an id, and later of a group, in order.
+const (
+	ofGroup  = iota // the least id of its group
+	ofTitle         // a title, the best first
+	ofUser          // it is a user's
+	ofMember        // of a group: a member
+)
+
+// addTitle notes a name of whoever an id belongs to.
+func (m *merger) addTitle(id adapters.ID, t title) error {
+	return m.titles.Add(about(id, ofTitle, append([]byte{byte(personOfTable - t.rank)}, t.text...)...), nil)
+}
+
+// name finds for each id which title is the best of its group.
+func (m *merger) name(ctx context.Context) (*people, error) {
+	err := m.groups.Find(ctx, func(member, least adapters.ID) error {
+		return m.titles.Add(about(member, ofGroup), least[:])
+	})
 	if err != nil {
 		return nil, err
 	}
-	var id adapters.ID
-	var group []pair
-	for {
-		key, value, err := sorted.Next(ctx)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return nil, err
-		}
-		if err != nil || !bytes.Equal(key[:16], id[:]) {
-			m.mergeGroup(group, rankOf)
-			group = group[:0]
-		}
-		if err != nil {
-			break
-		}
-		id = adapters.ID(key[:16])
-		p := pair{version: binary.BigEndian.Uint64(key[16:])}
-		unpack(value, &p.person, &p.distinct)
-		if n := len(group); n > 0 && p.version > 0 && group[n-1].version > 0 {
-			group = group[:n-1] // the table's newest alone
-		}
-		if n := len(group); n == 0 || group[n-1] != p {
-			group = append(group, p)
-		}
+	byGroup, byID := m.sorter(), m.sorter()
+	defer byGroup.Close()
+	defer byID.Close()
+	p := &people{}
+	if p.merged, err = m.gather(ctx, byGroup, byID); err != nil {
+		return nil, err
 	}
-	m.people.settle()
-	return &m.people, nil
+	var group adapters.ID
+	best := []byte{0} // flags and title
+	titled := false
+	err = byGroup.Each(ctx, func(key, value []byte) error {
+		if id := adapters.ID(key); id != group {
+			group, best, titled = id, append(best[:0], 0), false
+		}
+		then := key[len(group)+1:]
+		if key[len(group)] == ofMember {
+			best[0] = value[0] | isMerged
+			return byID.Add(then, best)
+		}
+		if !titled {
+			best, titled = append(best, then[1:]...), true
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.index, err = spill.NewIndex(ctx, byID)
+	return p, err
 }
 
-// mergeGroup takes all persons of one distinct id.
-func (m *merger) mergeGroup(group []pair, rankOf func(string) rank) {
-	if len(group) == 0 || group[0].distinct == cookieless {
-		return
-	}
-	distinct := group[0].distinct
-	_, merged := m.people.parent[adapters.IDOf(distinct)]
-	several := slices.ContainsFunc(group, func(p pair) bool { return p.person != group[0].person })
-	if distinct == "" || !several && !merged {
-		return
-	}
-	for _, p := range group {
-		if p.person == "" {
-			continue
-		}
-		rank := personOfEvent
+// gather adds the titles and members of each group to byGroup, and to byID those who
+// are a user but in no group. It returns how many members there are.
+func (m *merger) gather(ctx context.Context, byGroup, byID *spill.Sorter) (members int64, err error) {
+	var id, group adapters.ID
+	var flags byte
+	some, grouped := false, false
+	end := func() error {
 		switch {
-		case p.version > 0:
-			rank = personOfTable
-		case rankOf(distinct) == identifiedUser:
-			rank = personOfUser
+		case grouped:
+			members++
+			return byGroup.Add(about(group, ofMember, id[:]...), []byte{flags})
+		case flags != 0:
+			return byID.Add(id[:], []byte{flags})
 		}
-		m.people.join(title{p.person, rank}, title{distinct, rankOf(distinct)})
+		return nil
 	}
+	err = m.titles.Each(ctx, func(key, value []byte) error {
+		if next := adapters.ID(key); !some || next != id {
+			if err := end(); err != nil {
+				return err
+			}
+			id, flags, some, grouped = next, 0, true, false
+		}
+		switch key[len(id)] {
+		case ofGroup:
+			group, grouped = adapters.ID(value), true
+		case ofTitle:
+			return byGroup.Add(about(group, ofTitle, key[len(id)+1:]...), nil)
+		case ofUser:
+			flags = isUser
+		}
+		return nil
+	})
+	return members, errors.Join(err, end(), m.titles.Close())
 }

@@ -30,7 +30,6 @@ type source struct {
 	site    site
 	tables  []*table
 	people  *people
-	users   map[adapters.ID]bool
 	repeats *adapters.Repeats
 	visits  *adapters.ByRow // of events without a session
 	loop    adapters.Tables
@@ -47,7 +46,7 @@ func (s *source) Next(ctx context.Context) (pipeline.Chunk, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &chunk{source: s, table: s.tables[at], rows: taken}
+	c := &chunk{source: s, table: s.tables[at], rows: taken, people: s.people.acquaint()}
 	c.repeats, err = s.repeats.Take(ctx, at, taken.EndRow)
 	err = errors.Join(err, s.visits.Take(ctx, at, taken.EndRow, func(row int64, value []byte) {
 		c.visits = append(c.visits, assigned{row, visitOf(value)})
@@ -60,7 +59,7 @@ func (s *source) Next(ctx context.Context) (pipeline.Chunk, error) {
 
 // Close releases temporary files.
 func (s *source) Close() error {
-	errs := []error{s.loop.Close(), s.visits.Close()}
+	errs := []error{s.loop.Close(), s.visits.Close(), s.people.Close()}
 	if s.repeats != nil {
 		errs = append(errs, s.repeats.Close())
 	}
@@ -103,6 +102,7 @@ type chunk struct {
 	source  *source
 	table   *table
 	rows    *rows.Chunk
+	people  acquainted
 	repeats []int64
 	visits  []assigned
 }
@@ -142,20 +142,34 @@ func (c *chunk) Decode(out *pipeline.Emitter) error {
 		case e.session == "":
 			out.Omit(at, OmitServer)
 		default:
-			c.emit(out, at, &e)
+			if err := c.emit(out, at, &e); err != nil {
+				return &input.Error{Input: at.Input, Row: at.Row, Err: err}
+			}
 		}
 	}
 	return c.rows.Err()
 }
 
-func (c *chunk) emit(out *pipeline.Emitter, at pipeline.Origin, e *entry) {
+func (c *chunk) emit(out *pipeline.Emitter, at pipeline.Origin, e *entry) error {
+	visitor, err := c.people.visitor(e.person, e.distinct)
+	if err != nil {
+		return err
+	}
 	ev := &pipeline.Event{
-		Origin: at, Raw: e.row.Raw, Time: e.at, Kind: e.kind, Session: e.session, Visitor: c.source.people.visitor(e.person, e.distinct),
+		Origin: at, Raw: e.row.Raw, Time: e.at, Kind: e.kind, Session: e.session, Visitor: visitor,
 		Hostname: e.host, Path: e.path, Query: e.query, Target: e.target,
 		Browser: e.get("$browser"), BrowserVersion: e.get("$browser_version"), OS: e.get("$os"), OSVersion: e.get("$os_version"),
 		Device: e.get("$device_type"), Language: e.get("$browser_language"), TimeZone: e.get("$timezone"),
 	}
-	if e.identified || e.unsaid && c.source.users[adapters.IDOf(e.distinct)] {
+	identified := e.identified
+	if e.unsaid {
+		known, err := c.people.find(e.distinct)
+		if err != nil {
+			return err
+		}
+		identified = identified || known.user
+	}
+	if identified {
 		if ev.Identified = e.distinct; strings.Contains(e.distinct, "@") {
 			ev.Identified = ""
 			out.Repair(at, RepairEmail)
@@ -185,6 +199,7 @@ func (c *chunk) emit(out *pipeline.Emitter, at pipeline.Origin, e *entry) {
 		ev.Name, ev.Properties = e.event, e.properties()
 	}
 	out.Event(ev)
+	return nil
 }
 
 func (e *entry) pixels(name string) int {

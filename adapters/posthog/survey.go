@@ -38,7 +38,7 @@ type look struct {
 // lookAt makes of a chunk what there is to know.
 func (t *table) lookAt(c *rows.Chunk) (*look, error) {
 	l := &look{teams: map[string]int64{}, hosts: map[string]int64{}}
-	pairs, devices := map[pair]bool{}, map[[2]string]bool{}
+	pairs, devices, links := map[pair]bool{}, map[[2]string]bool{}, map[link]bool{}
 	for row := range c.Rows() {
 		if row.Err != nil {
 			continue
@@ -53,7 +53,12 @@ func (t *table) lookAt(c *rows.Chunk) (*look, error) {
 			pairs[p] = true
 			l.pairs = append(l.pairs, p)
 		}
-		l.links = append(l.links, e.links()...)
+		for _, link := range e.links() {
+			if !links[link] {
+				links[link] = true
+				l.links = append(l.links, link)
+			}
+		}
 		if d := [2]string{e.device, e.distinct}; e.identified && e.device != "" && !devices[d] {
 			devices[d] = true
 			l.devices = append(l.devices, d)
@@ -82,7 +87,7 @@ func (s *source) survey(ctx context.Context, persons []*rows.Table) (*surveyed, 
 	finder := adapters.RepeatFinder{Dir: s.opt.TempDir}
 	defer finder.Close()
 	m := newMerger(s.opt.TempDir)
-	defer m.pairs.Close()
+	defer m.Close()
 	found := &surveyed{teams: map[string]int64{}, hosts: map[string]int64{}}
 	for ordinal, t := range s.tables {
 		if err := t.Input.Spool(ctx); err != nil {
@@ -110,7 +115,7 @@ func (s *source) survey(ctx context.Context, persons []*rows.Table) (*surveyed, 
 	if s.people, err = m.find(ctx); err != nil {
 		return nil, s.sorting(err)
 	}
-	s.users, found.merged = m.users, int64(len(s.people.parent))
+	found.merged = s.people.merged
 	if s.repeats, err = finder.Find(ctx); err != nil {
 		return nil, s.sorting(err)
 	}
@@ -137,14 +142,19 @@ func (m *merger) take(l *look) error {
 		}
 	}
 	for _, link := range l.links {
+		if err := m.addLink(link); err != nil {
+			return err
+		}
 		if link.identify {
-			m.users[adapters.IDOf(link.to)] = true
+			if err := m.addUser(link.to); err != nil {
+				return err
+			}
 		}
 	}
-	m.links = append(m.links, l.links...)
 	for _, d := range l.devices {
-		m.users[adapters.IDOf(d[1])] = true
-		m.addDevice(d[0], d[1])
+		if err := errors.Join(m.addUser(d[1]), m.addDevice(d[0], d[1])); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -171,12 +181,17 @@ func (s *source) findVisits(ctx context.Context) (_ *adapters.ByRow, err error) 
 	defer byPerson.Close()
 	for ordinal, t := range s.tables {
 		err := rows.Look(ctx, t.Table, func(c *rows.Chunk) (all []seen, _ error) {
+			people := s.people.acquaint()
 			for row := range c.Rows() {
 				if row.Err != nil {
 					continue
 				}
 				if e, reject := t.read(row); reject == "" && e.omit == "" && s.asked(&e) {
-					all = append(all, s.see(&e, ordinal))
+					visitor, err := people.visitor(e.person, e.distinct)
+					if err != nil {
+						return nil, err
+					}
+					all = append(all, see(&e, visitor, ordinal))
 				}
 			}
 			return all, nil
@@ -201,8 +216,7 @@ func (s *source) findVisits(ctx context.Context) (_ *adapters.ByRow, err error) 
 }
 
 // see returns what is sorted of an event: by person and time, then place.
-func (s *source) see(e *entry, table int) seen {
-	visitor := s.people.visitor(e.person, e.distinct)
+func see(e *entry, visitor string, table int) seen {
 	person := adapters.IDOf(visitor)
 	place := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(nil, uint32(table)), uint64(e.row.Number))
 	key := append(binary.BigEndian.AppendUint64(person[:], uint64(e.at)^1<<63), place...)

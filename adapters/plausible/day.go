@@ -1,12 +1,14 @@
 package plausible
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -254,7 +256,7 @@ func (d *day) prepare() error {
 			d.err = &input.Error{Input: d.at.Input, Row: d.at.Row, Err: d.err}
 			return
 		}
-		d.rows = d.describe()
+		d.rows = d.describe(d.plan.Pages())
 	})
 	return d.err
 }
@@ -290,7 +292,8 @@ const (
 func (d *day) id(of byte, n int) string { return idOf(d.digest, of, n) }
 
 func idOf(digest [8]byte, of byte, n int) string {
-	hash := sha256.Sum256(binary.AppendVarint(append(digest[:], of), int64(n)))
+	var text [8 + 1 + binary.MaxVarintLen64]byte
+	hash := sha256.Sum256(binary.AppendVarint(append(append(text[:0], digest[:]...), of), int64(n)))
 	id := uuid.UUID(hash[:16])
 	id[6] = id[6]&0x0f | 8<<4
 	id[8] = id[8]&0x3f | 1<<7
@@ -327,7 +330,7 @@ func (p *part) Decode(out *pipeline.Emitter) error {
 	if report, all := p.plan.Report(); all {
 		p.tally.add(p.date, report)
 	}
-	w := &writer{day: p.day, result: result, out: out}
+	w := &writer{day: p.day, result: result, out: out, visitors: make([]string, result.Persons)}
 	if p.shared != nil {
 		w.users = result.Users(p.sums, &p.shared.Share)
 	}
@@ -343,9 +346,13 @@ type described struct {
 	places  []place
 	clients [3][][2]string // devices, browsers and systems with their versions
 	events  [][]string
-	hosts   map[string]string // of pages
-	host    string            // of pages without one
+	pages   []page // of the plan
+	noPage  page   // of a pageview whose page no table tells
+	valid   bool   // all texts are UTF-8
 }
+
+// page is the address of a page.
+type page struct{ host, path string }
 
 // place is what a row of locations says.
 type place struct {
@@ -353,9 +360,14 @@ type place struct {
 	lost                  bool
 }
 
-// describe reads the keys of the day's rows.
-func (d *day) describe() described {
-	out := described{hosts: make(map[string]string, len(d.hosts))}
+// describe reads the keys of the day's rows. Each text is looked at here, once.
+func (d *day) describe(pages []string) described {
+	out := described{valid: utf8.ValidString(d.host)}
+	for k := range d.tables {
+		for _, key := range d.tables[k].keys {
+			out.valid = out.valid && utf8.ValidString(key)
+		}
+	}
 	for _, r := range d.sums.Tables[0].Rows {
 		out.sources = append(out.sources, originOf(r.Key))
 	}
@@ -371,7 +383,17 @@ func (d *day) describe() described {
 	for _, e := range d.sums.Events {
 		out.events = append(out.events, cells(e.Key))
 	}
-	// The host of most pageviews; of equal ones the first by page.
+	out.noPage = page{d.mainHost(), notSet}
+	for _, path := range pages {
+		own := d.hosts[path].name
+		out.valid = out.valid && utf8.ValidString(own) && utf8.ValidString(path)
+		out.pages = append(out.pages, page{cmp.Or(own, out.noPage.host), cmp.Or(path, notSet)})
+	}
+	return out
+}
+
+// mainHost returns the host of most pageviews; of equal ones the first by page.
+func (d *day) mainHost() (host string) {
 	seen := map[string]int{}
 	most := 0
 	for _, p := range d.sums.Pages {
@@ -379,15 +401,11 @@ func (d *day) describe() described {
 		if h.name == "" {
 			continue
 		}
-		out.hosts[p.Key] = h.name
 		if seen[h.name] += p.Pageviews; seen[h.name] > most {
-			most, out.host = seen[h.name], h.name
+			most, host = seen[h.name], h.name
 		}
 	}
-	if out.host == "" {
-		out.host = d.host
-	}
-	return out
+	return cmp.Or(host, d.host)
 }
 
 // writer turns a part of a day's visits into events.
@@ -396,7 +414,10 @@ type writer struct {
 	result *reconstruct.Result
 	users  []int // of the period, by visitor
 	out    *pipeline.Emitter
-	props  []pipeline.Property
+
+	visitors []string // their identifiers, once needed
+	event    pipeline.Event
+	props    []pipeline.Property
 }
 
 // placeOf names a row of locations.
@@ -428,6 +449,7 @@ func (w *writer) visit(index int) {
 		Visitor:     w.visitor(v.Visitor),
 		Session:     w.id(visitID, w.result.FirstVisit+index),
 		ClientApart: true,
+		ValidUTF8:   w.rows.valid,
 		Origin:      w.at,
 	}
 	if r := v.Rows[0]; r >= 0 {
@@ -455,43 +477,45 @@ func (w *writer) visit(index int) {
 	base.Browser, base.BrowserVersion = client(1)
 	base.OS, base.OSVersion = client(2)
 	for i := range v.Hits {
-		w.hit(base, &v.Hits[i])
+		w.event = base
+		w.hit(&w.event, &v.Hits[i])
 	}
 }
 
 // visitor returns the identifier of one of the day's visitors.
 func (w *writer) visitor(n int) string {
+	id := &w.visitors[n-w.result.FirstVisitor]
+	if *id != "" {
+		return *id
+	}
+	*id = w.id(visitorID, n)
 	if w.users != nil {
 		if user := w.users[n-w.result.FirstVisitor]; user >= 0 {
-			return idOf(w.shared.digest, visitorID, user)
+			*id = idOf(w.shared.digest, visitorID, user)
 		}
 	}
-	return w.id(visitorID, n)
+	return *id
 }
 
-func (w *writer) hit(ev pipeline.Event, h *reconstruct.Hit) {
-	ev.Time = pipeline.MicrosOf(w.start.Add(h.At))
-	ev.Path, ev.Hostname = notSet, w.rows.host
+// hit emits a hit of the visit that ev describes.
+func (w *writer) hit(ev *pipeline.Event, h *reconstruct.Hit) {
+	ev.Time = pipeline.MicrosOf(w.start) + pipeline.Micros(h.At/time.Microsecond)
+	at := &w.rows.noPage
 	if h.Page >= 0 {
-		page := w.result.Pages[h.Page]
-		if own := w.rows.hosts[page]; own != "" {
-			ev.Hostname = own
-		}
-		if page != "" {
-			ev.Path = page
-		}
+		at = &w.rows.pages[h.Page]
 	} else if h.Event < 0 {
 		w.out.Repair(w.at, RepairPage)
 	}
+	ev.Hostname, ev.Path = at.host, at.path
 	w.props = w.props[:0]
 	for _, p := range h.Properties {
 		w.props = append(w.props, pipeline.Property{Key: w.sums.Properties[p].Name, Value: w.sums.Properties[p].Value})
 	}
 	if h.Event >= 0 {
-		w.custom(&ev, w.rows.events[h.Event])
+		w.custom(ev, w.rows.events[h.Event])
 	}
 	ev.Properties = w.props
-	w.out.Event(&ev)
+	w.out.Event(ev)
 }
 
 // outbound is Plausible's name for clicks on links that leave the site.

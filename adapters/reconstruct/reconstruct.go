@@ -56,6 +56,9 @@ func CountParts(day *Day) (parts, visitors int, err error) {
 // Parts returns how many parts the day has, at least 1.
 func (p *Plan) Parts() int { return len(p.parts) }
 
+// Pages returns what [Hit.Page] indexes, in all parts.
+func (p *Plan) Pages() []string { return p.whole.pages }
+
 // Part makes the visits of a part of the day.
 func (p *Plan) Part(i int) *Result {
 	b := p.parts[i] // a copy, to leave the plan as it is

@@ -137,9 +137,12 @@ type Event struct {
 	// the cells of package rows are, and what is cut from them at characters.
 	ValidUTF8 bool
 
-	// ClientMemo is of browser, system, device and screen, with versions, and
-	// PlaceMemo of language, country, region and city. Normalization sets them;
-	// nil is none.
+	// ValidIDs says that Visitor and Session are lower-case UUIDs. Normalization
+	// makes them such, and sets it.
+	ValidIDs bool
+
+	// ClientMemo is of browser, system, device and screen, with versions, PlaceMemo
+	// of language, country, region and city. Normalization sets them; nil is none.
 	ClientMemo, PlaceMemo *Memo
 
 	Origin Origin

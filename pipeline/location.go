@@ -28,6 +28,42 @@ func escapeSet(chars string) (set [256]bool) {
 	return set
 }
 
+// characters tells what kinds of bytes a text has.
+type characters uint8
+
+const (
+	unlikeInPath  characters = 1 << iota // what EscapePath may change
+	unlikeInQuery                        // what EscapeQuery changes
+	question
+	blank // and other controls
+	beyondASCII
+)
+
+// charactersOfByte holds the kinds that each byte is of.
+var charactersOfByte = func() (kinds [256]characters) {
+	for c := range kinds {
+		set := func(of characters, is bool) {
+			if is {
+				kinds[c] |= of
+			}
+		}
+		set(unlikeInPath, escapedInPath[c] || c == '.' || c == '%') // segments of dots, which may be escaped
+		set(unlikeInQuery, escapedInQuery[c])
+		set(question, c == '?')
+		set(blank, c <= ' ' || c == 0x7F)
+		set(beyondASCII, c >= utf8.RuneSelf)
+	}
+	return kinds
+}()
+
+// charactersOf looks at each byte of s once, whatever is asked of them.
+func charactersOf(s string) (all characters) {
+	for i := range len(s) {
+		all |= charactersOfByte[s[i]]
+	}
+	return all
+}
+
 // EscapePath returns path, which begins with "/", as a browser shows it:
 // percent-encoded and without segments "." and "..".
 func EscapePath(path string) string {

@@ -167,8 +167,12 @@ func (n *Normalizer) page(ev *Event, repair func(string)) {
 	if ev.Hostname == "" {
 		ev.Hostname = cleanHost(n.Hostname)
 	}
-	ev.Query = strings.TrimLeft(ev.Query, "?")
-	if path, query, found := strings.Cut(ev.Path, "?"); found {
+	if ev.Query != "" && ev.Query[0] == '?' {
+		ev.Query = strings.TrimLeft(ev.Query, "?")
+	}
+	in := charactersOf(ev.Path)
+	if in&question != 0 {
+		path, query, _ := strings.Cut(ev.Path, "?")
 		ev.Path, query = path, strings.TrimLeft(query, "?")
 		if ev.Query == "" {
 			ev.Query = query
@@ -180,9 +184,11 @@ func (n *Normalizer) page(ev *Event, repair func(string)) {
 		ev.Path = "/" + ev.Path
 		repair(RepairPath)
 	}
-	if path, query := EscapePath(ev.Path), EscapeQuery(ev.Query); path != ev.Path || query != ev.Query {
-		ev.Path, ev.Query = path, query
-		repair(RepairLocation)
+	if in&unlikeInPath != 0 || charactersOf(ev.Query)&unlikeInQuery != 0 {
+		if path, query := EscapePath(ev.Path), EscapeQuery(ev.Query); path != ev.Path || query != ev.Query {
+			ev.Path, ev.Query = path, query
+			repair(RepairLocation)
+		}
 	}
 	if ev.Referrer != "" {
 		ref, ok := cleanReferrer(ev.Referrer)
@@ -278,6 +284,11 @@ var controls = func() (set [256]bool) {
 
 // isURL reports whether s is an absolute URL with a host or an app's name.
 func isURL(s string) bool {
+	if strings.HasPrefix(s, "https://") { // as most begin
+		if in := charactersOf(s); in&(blank|beyondASCII) == 0 {
+			return len(s) > len("https://") && s[len("https://")] != '/'
+		}
+	}
 	scheme, rest, found := strings.Cut(s, "://")
 	if !found || scheme == "" || rest == "" || rest[0] == '/' {
 		return false
@@ -310,6 +321,7 @@ func (n *Normalizer) identity(ev *Event, repair func(string)) {
 	}
 	ev.Visitor = n.uuid("visitor", ev.Visitor)
 	ev.Session = n.uuid("session", ev.Session)
+	ev.ValidIDs = true
 }
 
 // uuid returns id itself where it is a UUID, else a name-based one (RFC 9562,

@@ -42,7 +42,7 @@ func BenchmarkNormalize(b *testing.B) {
 	var n Normalizer
 	var l Limits
 	var repaired Tally
-	remembered := new(known)
+	remembered := newKnown()
 	var ev Event
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {

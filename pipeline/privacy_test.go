@@ -11,7 +11,7 @@ func normalizedBy(t *testing.T, p Privacy, ev Event) (Event, Tally) {
 	n := Normalizer{Privacy: p}
 	var repaired Tally
 	ev.Time, ev.Visitor = 1, "b2a9b6de-7d1f-4f8e-8e3c-0a3c5d1e2f40"
-	if decided := n.normalize(&ev, &Limits{}, &repaired, nil); decided != (outcome{}) {
+	if decided := n.normalize(&ev, &Limits{}, &repaired, new(known)); decided != (outcome{}) {
 		t.Fatalf("the event is not kept: %+v", decided)
 	}
 	return ev, repaired

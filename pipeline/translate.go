@@ -75,7 +75,7 @@ func Translate[T any](
 		collector Collector[T]
 	}
 	pool := sync.Pool{New: func() any { return &output{collector: collect()} }}
-	memory := sync.Pool{New: func() any { return new(known) }}
+	memory := sync.Pool{New: func() any { return newKnown() }}
 	for range from.Chunk {
 		_, err := src.Next(ctx)
 		if errors.Is(err, io.EOF) {

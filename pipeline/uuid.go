@@ -48,10 +48,9 @@ func uuidDigits(s string) (digits [4]uint64, ok bool) {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return digits, false
 	}
-	four := func(i int) uint64 {
-		return uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24
-	}
-	return [4]uint64{word(s, 0), four(9) | four(14)<<32, four(19) | four(24)<<32, word(s, 28)}, true
+	return [4]uint64{
+		word(s, 0), uint64(half(s, 9)) | uint64(half(s, 14))<<32, uint64(half(s, 19)) | uint64(half(s, 24))<<32, word(s, 28),
+	}, true
 }
 
 const ones, highs = 0x0101010101010101, 0x8080808080808080
@@ -61,6 +60,12 @@ func word(s string, i int) uint64 {
 	s = s[i : i+8]
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// half is word for four bytes.
+func half(s string, i int) uint32 {
+	s = s[i : i+4]
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
 }
 
 // hexDigits reports whether all bytes of w are hexadecimal digits, and whether

@@ -162,6 +162,22 @@ func appendUUID(dst []byte, id string) []byte {
 	return append(dst, id...)
 }
 
+// appendSession appends the id of ev's session.
+func appendSession(dst []byte, ev *pipeline.Event) []byte {
+	if ev.ValidIDs {
+		return append(dst, ev.Session...)
+	}
+	return appendUUID(dst, ev.Session)
+}
+
+// appendVisitor appends the id of ev's visitor.
+func appendVisitor(dst []byte, ev *pipeline.Event) []byte {
+	if ev.ValidIDs {
+		return append(dst, ev.Visitor...)
+	}
+	return appendUUID(dst, visitorOf(ev))
+}
+
 // visitorOf returns the visitor's id: a session without one is its own visitor.
 func visitorOf(ev *pipeline.Event) string {
 	if ev.Visitor == "" {

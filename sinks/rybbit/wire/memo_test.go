@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -31,7 +32,7 @@ func TestMemosWriteTheSame(t *testing.T) {
 					return dst
 				})
 				translation := &pipeline.Translation{Target: wire.Target(format)}
-				_, err := pipeline.Translate(context.Background(), translation, pipeline.Replay(append(drawn, drawn...)), pipeline.Mark{}, write,
+				_, err := pipeline.Translate(context.Background(), translation, pipeline.Replay(slices.Concat(drawn, drawn, drawn, drawn)), pipeline.Mark{}, write,
 					func(context.Context, *pipeline.Collected[*pipeline.Records]) error { return nil })
 				if err != nil {
 					t.Fatal(err)

@@ -76,16 +76,16 @@ func (posthogWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	if ev.Identified != "" {
 		dst = appendCut(dst, ev.Identified, maxUnitsUser)
 	} else {
-		dst = appendUUID(dst, visitorOf(ev))
+		dst = appendVisitor(dst, ev)
 	}
 	dst = append(dst, `","$session_id":"`...)
-	dst = appendUUID(dst, ev.Session)
+	dst = appendSession(dst, ev)
 	dst = append(dst, `","properties":"`...)
 
 	o := newNestedObject(dst, unlimited)
 	o.key("$device_id")
 	o.dst = append(o.dst, `\"`...)
-	o.dst = appendUUID(o.dst, visitorOf(ev))
+	o.dst = appendVisitor(o.dst, ev)
 	o.dst = append(o.dst, `\"`...)
 	if ev.Identified != "" {
 		o.key("$is_identified")

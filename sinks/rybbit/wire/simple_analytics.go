@@ -78,11 +78,11 @@ func (simpleAnalyticsWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	dst = append(dst, `","screen_width":"`...)
 	dst = strconv.AppendInt(dst, width, 10)
 	dst = append(dst, `","session_id":"`...)
-	dst = appendUUID(dst, ev.Session)
+	dst = appendSession(dst, ev)
 	dst = append(dst, `","user_agent":"`...)
 	dst = appendUserAgent(dst, ev)
 	dst = append(dst, `","uuid":"`...)
-	dst = appendUUID(dst, visitorOf(ev))
+	dst = appendVisitor(dst, ev)
 	return append(dst, `"}`...)
 }
 

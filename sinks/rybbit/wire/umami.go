@@ -37,13 +37,13 @@ func (umamiWire) Refuses(ev *pipeline.Event) string {
 
 func (umamiWire) Adapts(*pipeline.Event) string { return "" }
 
-func (w umamiWire) Append(dst []byte, ev *pipeline.Event) []byte {
+func (umamiWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	dst = append(dst, `{"session_id":"`...)
-	dst = appendUUID(dst, ev.Session)
+	dst = appendSession(dst, ev)
 	dst = append(dst, `","hostname":"`...)
 	dst = appendCut(dst, ev.Hostname, maxUnitsHostname)
-	dst = ev.ClientMemo.Append(dst, w, ev, appendUmamiClient)
-	dst = ev.PlaceMemo.Append(dst, w, ev, appendUmamiPlace)
+	dst = ev.ClientMemo.Append(dst, &umamiClient, ev)
+	dst = ev.PlaceMemo.Append(dst, &umamiPlace, ev)
 	dst = append(dst, `","url_path":"`...)
 	dst = appendCut(dst, ev.Path, maxUnitsURL)
 	dst = append(dst, `","url_query":"`...)
@@ -64,13 +64,13 @@ func (w umamiWire) Append(dst []byte, ev *pipeline.Event) []byte {
 		dst = appendEventName(dst, ev, maxUnitsName)
 	}
 	dst = append(dst, `","distinct_id":"`...)
-	dst = appendUUID(dst, visitorOf(ev))
+	dst = appendVisitor(dst, ev)
 	dst = append(dst, `","created_at":"`...)
 	dst = appendTime(dst, ev.Time, ' ')
 	return append(dst, `"}`...)
 }
 
-func appendUmamiClient(dst []byte, ev *pipeline.Event) []byte {
+var umamiClient = pipeline.Part{Write: func(dst []byte, ev *pipeline.Event) []byte {
 	dst = append(dst, `","browser":"`...)
 	dst = appendCut(dst, ev.Browser, maxUnitsBrowser)
 	dst = append(dst, `","os":"`...)
@@ -83,9 +83,9 @@ func appendUmamiClient(dst []byte, ev *pipeline.Event) []byte {
 	dst = appendCut(dst, ev.Device, maxUnitsDevice)
 	dst = append(dst, `","screen":"`...)
 	return appendScreen(dst, ev)
-}
+}}
 
-func appendUmamiPlace(dst []byte, ev *pipeline.Event) []byte {
+var umamiPlace = pipeline.Part{Write: func(dst []byte, ev *pipeline.Event) []byte {
 	dst = append(dst, `","language":"`...)
 	dst = appendCut(dst, ev.Language, maxUnitsLanguage)
 	dst = append(dst, `","country":"`...)
@@ -94,7 +94,7 @@ func appendUmamiPlace(dst []byte, ev *pipeline.Event) []byte {
 	dst = appendRegion(dst, ev.Region)
 	dst = append(dst, `","city":"`...)
 	return appendCut(dst, ev.City, maxUnitsCity)
-}
+}}
 
 // umamiReferrer splits a referrer as Rybbit joins it: "https://", domain and
 // path. Where the domain is empty the path is the whole referrer, which keeps

@@ -1,0 +1,109 @@
+package pipeline
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestSameText(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a := []byte(rapid.StringN(0, 24, 24).Draw(t, "a"))
+		b := slices.Clone(a)
+		if len(b) > 0 && rapid.Bool().Draw(t, "differs") {
+			b[rapid.IntRange(0, len(b)-1).Draw(t, "at")] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
+		}
+		if rapid.IntRange(0, 4).Draw(t, "shorter") == 0 {
+			b = b[:len(b)/2]
+		}
+		if got, want := sameText(string(a), string(b)), string(a) == string(b); got != want {
+			t.Fatalf("%q and %q: %v", a, b, got)
+		}
+	})
+}
+
+// Facts of every kind go through memos of which few fit, again and again: each time
+// they become what they become without memos, and the same is counted.
+func TestMemosRecall(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		remembered := newKnown()
+		texts := rapid.SampledFrom([]string{"", "chrome", "ios", "Windows 10", "de-DE", "DE", "xx-unknown", "Berlin", "a text that is longer than sixteen bytes", strings.Repeat("long", 200)})
+		sides := rapid.SampledFrom([]int{0, 1080, 1920, -1, 1 << 20})
+		all := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Event {
+			return Event{
+				Browser: texts.Draw(t, "browser"), OS: texts.Draw(t, "os"), Device: texts.Draw(t, "device"),
+				ScreenWidth: sides.Draw(t, "width"), ScreenHeight: sides.Draw(t, "height"), ClientApart: rapid.Bool().Draw(t, "apart"),
+				Language: texts.Draw(t, "language"), Country: texts.Draw(t, "country"), Region: texts.Draw(t, "region"), City: texts.Draw(t, "city"),
+			}
+		}), 1, 5).Draw(t, "events")
+		part := &Part{func(dst []byte, ev *Event) []byte {
+			return append(append(append(dst, ev.Browser...), '|'), ev.OS...)
+		}}
+		for range 12 {
+			want := rapid.SampledFrom(all).Draw(t, "event")
+			got := want
+			run := func(k *known, ev *Event) (repairs []string, bytes string) {
+				count := func(kind string) { repairs = append(repairs, kind) }
+				k.client(ev, count)
+				k.place(ev, count)
+				bytes = string(ev.ClientMemo.Append([]byte("before"), part, ev))
+				ev.ClientMemo, ev.PlaceMemo = nil, nil
+				return repairs, bytes
+			}
+			wantRepairs, wantBytes := run(new(known), &want)
+			gotRepairs, gotBytes := run(remembered, &got)
+			if !same(got, want) || !slices.Equal(gotRepairs, wantRepairs) || gotBytes != wantBytes {
+				t.Fatalf("remembered\n%+v %q %q\nanew\n%+v %q %q", got, gotRepairs, gotBytes, want, wantRepairs, wantBytes)
+			}
+		}
+	})
+}
+
+// A page is looked over for what normalization would change in it, and most are
+// left alone: what comes out is what comes out of changing all.
+func TestPagesLeftAlone(t *testing.T) {
+	parts := []string{"", "/", "a", "/.", "..", "%2e", "%2E", "%20", "?", "&b=1", "é", "\x7f", "\t", "\\", "<", "'", "{", "#", ":", "//", "index.html", "~", "|", "^", "`"}
+	text := rapid.Map(rapid.SliceOfN(rapid.SampledFrom(parts), 0, 6), func(of []string) string { return strings.Join(of, "") })
+	rapid.Check(t, func(t *rapid.T) {
+		ev := Event{Hostname: "shop.example", Path: text.Draw(t, "path"), Query: text.Draw(t, "query")}
+		path, query := ev.Path, strings.TrimLeft(ev.Query, "?")
+		if before, after, found := strings.Cut(path, "?"); found {
+			path = before
+			if first := strings.TrimLeft(after, "?"); first == "" || query == "" {
+				query = first + query
+			} else {
+				query = first + "&" + query
+			}
+		}
+		want := map[string]bool{}
+		if path != "" && path[0] != '/' {
+			path, want[RepairPath] = "/"+path, true
+		}
+		if EscapePath(path) != path || EscapeQuery(query) != query {
+			want[RepairLocation] = true
+		}
+		counted := map[string]bool{}
+		new(Normalizer).page(&ev, func(kind string) { counted[kind] = true })
+		if ev.Path != EscapePath(path) || ev.Query != EscapeQuery(query) || len(counted) != len(want) || counted[RepairPath] != want[RepairPath] {
+			t.Fatalf("%q %q %v, want %q %q %v", ev.Path, ev.Query, counted, EscapePath(path), EscapeQuery(query), want)
+		}
+	})
+}
+
+func FuzzIsURL(f *testing.F) {
+	for _, s := range []string{"https://", "https:///", "https://a", "https://a b", "https://é", "https://a\u00a0b", "https://a\x7f", "http://a", "a"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		rest, https := strings.CutPrefix(s, "https://")
+		if !https {
+			return
+		}
+		// What holds of one scheme holds of the other, which has no way of its own.
+		if got, want := isURL(s), isURL("httpx://"+rest); got != want {
+			t.Errorf("%q: %v", s, got)
+		}
+	})
+}

@@ -16,12 +16,20 @@ type columnar struct {
 	property string
 	flat     map[string]setter
 
-	plan  func() []columnStep
+	plan  func() columnPlan
 	space sync.Pool // of *[]row
 }
 
 // A columnStep sets what a column says of each row.
 type columnStep func(c record.Columns, rows []row) error
+
+// A columnPlan is what is done with all columns.
+type columnPlan struct {
+	steps []columnStep
+	// keepsUTF8 says that rows hold what stands in the columns, but for properties:
+	// nothing is parsed.
+	keepsUTF8 bool
+}
 
 func newColumnar(g *ga4, index int, property string, fields []string) *columnar {
 	return &columnar{ga4: g, index: index, property: property, flat: settersByName(fields)}
@@ -32,7 +40,7 @@ func newColumnar(g *ga4, index int, property string, fields []string) *columnar 
 func (p *columnar) decode(c record.Columns, input string, general decode) decode {
 	if p.plan == nil {
 		schema := c.Schema()
-		p.plan = sync.OnceValue(func() []columnStep { return p.steps(schema) })
+		p.plan = sync.OnceValue(func() columnPlan { return p.steps(schema) })
 	}
 	return func(out sink, seen *seen) error {
 		first, end := c.Span()
@@ -42,14 +50,15 @@ func (p *columnar) decode(c record.Columns, input string, general decode) decode
 		}
 		defer p.space.Put(space)
 		*space = slices.Grow((*space)[:0], int(end-first))[:end-first]
-		rows := *space
+		rows, plan := *space, p.plan()
+		valid := plan.keepsUTF8 && c.ValidUTF8()
 		for i := range rows {
 			r := &rows[i]
 			r.reset()
 			r.at = pipeline.Origin{Input: input, Row: first + int64(i)}
-			r.input, r.property = p.index, p.property
+			r.input, r.property, r.validUTF8 = p.index, p.property, valid
 		}
-		for _, step := range p.plan() {
+		for _, step := range plan.steps {
 			if step(c, rows) != nil {
 				return general(out, seen)
 			}
@@ -63,8 +72,8 @@ func (p *columnar) decode(c record.Columns, input string, general decode) decode
 	}
 }
 
-func (p *columnar) steps(schema []*record.Column) []columnStep {
-	var steps []columnStep
+func (p *columnar) steps(schema []*record.Column) columnPlan {
+	plan := columnPlan{keepsUTF8: true}
 	root := &layout{flat: p.flat}
 	for _, c := range schema {
 		at := root.place(c.Name)
@@ -75,9 +84,13 @@ func (p *columnar) steps(schema []*record.Column) []columnStep {
 				return chunk.Values(c, func(i int, v *record.Value) { rows[i].field(at, v) })
 			}}
 		}
-		steps = append(steps, one...)
+		isLeaf := ok && c.Kids == nil && c.Element == nil
+		if !ok && at.column != "items" || isLeaf && eventFields[at.path].set == nil {
+			plan.keepsUTF8 = false
+		}
+		plan.steps = append(plan.steps, one...)
 	}
-	return steps
+	return plan
 }
 
 // stepsOf returns what is to be done with a column of the schema as [row.field]
@@ -100,16 +113,16 @@ func stepsOf(c *record.Column, at *place) (steps []columnStep, ok bool) {
 	case at.isGroup:
 		return nil, false
 	}
-	return []columnStep{leafStep(c, at.set)}, true
+	return []columnStep{leafStep(c, at)}, true
 }
 
-func leafStep(c *record.Column, set setter) columnStep {
+func leafStep(c *record.Column, at *place) columnStep {
+	f, found := eventFields[at.path]
+	if !found {
+		f.set = at.set
+	}
 	return func(chunk record.Columns, rows []row) error {
-		chunk.Each(c, func(i int, w *record.Word) {
-			if w.Text != "" {
-				set(&rows[i], w.Text)
-			}
-		})
+		chunk.Each(c, f.of, func(i int, text string) { f.set(&rows[i], text) })
 		return nil
 	}
 }
@@ -128,7 +141,7 @@ func groupSteps(c *record.Column, l *layout) (steps []columnStep, ok bool) {
 			}
 			steps = append(steps, within...)
 		case at.set != nil:
-			steps = append(steps, leafStep(kid, at.set))
+			steps = append(steps, leafStep(kid, at))
 		}
 	}
 	return steps, true

@@ -13,6 +13,8 @@ type row struct {
 	at    pipeline.Origin
 	input int // index of the input, which orders events of different ones
 	raw   string
+	// validUTF8 says that all texts but properties' are valid UTF-8.
+	validUTF8 bool
 
 	date, name string
 	time       string // as written
@@ -51,55 +53,75 @@ func (r *row) reset() {
 // A setter takes a column's text.
 type setter func(*row, string)
 
-// columns are the fields of the BigQuery schema that are not repeated, by path.
-var columns = map[string]setter{
-	"event_date":                func(r *row, s string) { r.date = s },
-	"event_timestamp":           func(r *row, s string) { r.time = s },
-	"event_name":                func(r *row, s string) { r.name = s },
-	"event_bundle_sequence_id":  func(r *row, s string) { r.bundle = s },
-	"batch_page_id":             func(r *row, s string) { r.page = s },
-	"batch_ordering_id":         func(r *row, s string) { r.order = s },
-	"batch_event_index":         func(r *row, s string) { r.index = s },
-	"user_id":                   func(r *row, s string) { r.user = clean(s) },
-	"user_pseudo_id":            func(r *row, s string) { r.pseudo = clean(s) },
-	"stream_id":                 func(r *row, s string) { r.stream = s },
-	"property_id":               func(r *row, s string) { r.property = strings.TrimPrefix(clean(s), "properties/") },
-	"platform":                  func(r *row, s string) { r.platform = s },
-	"device.category":           func(r *row, s string) { r.device.category = clean(s) },
-	"device.mobile_brand_name":  func(r *row, s string) { r.device.brand = s },
-	"device.mobile_model_name":  func(r *row, s string) { r.device.model = s },
-	"device.operating_system":   func(r *row, s string) { r.device.os = s },
-	"device.language":           func(r *row, s string) { r.language = clean(s) },
-	"device.browser":            func(r *row, s string) { r.setBrowser(s) },
-	"device.browser_version":    func(r *row, s string) { r.setBrowserVersion(s) },
-	"geo.country":               func(r *row, s string) { r.country = clean(s) },
-	"geo.region":                func(r *row, s string) { r.region = clean(s) },
-	"geo.city":                  func(r *row, s string) { r.city = clean(s) },
-	"app_info.id":               func(r *row, s string) { r.app = clean(s) },
-	"event_dimensions.hostname": func(r *row, s string) { r.setHostname(s) },
-
-	"device.operating_system_version": func(r *row, s string) { r.device.osVersion = s },
-	"device.web_info.browser":         func(r *row, s string) { r.setBrowser(s) },
-	"device.web_info.browser_version": func(r *row, s string) { r.setBrowserVersion(s) },
-	"device.web_info.hostname":        func(r *row, s string) { r.setHostname(s) },
-
-	"collected_traffic_source.manual_campaign_id":   func(r *row, s string) { r.collected.campaignID = s },
-	"collected_traffic_source.manual_campaign_name": func(r *row, s string) { r.collected.campaign = s },
-	"collected_traffic_source.manual_source":        func(r *row, s string) { r.collected.source = s },
-	"collected_traffic_source.manual_medium":        func(r *row, s string) { r.collected.medium = s },
-	"collected_traffic_source.manual_term":          func(r *row, s string) { r.collected.term = s },
-	"collected_traffic_source.manual_content":       func(r *row, s string) { r.collected.content = s },
-	"collected_traffic_source.gclid":                func(r *row, s string) { r.collected.gclid = s },
-	"collected_traffic_source.dclid":                func(r *row, s string) { r.collected.dclid = s },
-	"collected_traffic_source.srsltid":              func(r *row, s string) { r.collected.srsltid = s },
-
-	"ecommerce.transaction_id":      func(r *row, s string) { r.fact("transaction_id", clean(s), false) },
-	"ecommerce.purchase_revenue":    func(r *row, s string) { r.fact("purchase_revenue", s, true) },
-	"ecommerce.refund_value":        func(r *row, s string) { r.fact("refund_value", s, true) },
-	"ecommerce.shipping_value":      func(r *row, s string) { r.fact("shipping_value", s, true) },
-	"ecommerce.tax_value":           func(r *row, s string) { r.fact("tax_value", s, true) },
-	"ecommerce.total_item_quantity": func(r *row, s string) { r.fact("total_item_quantity", s, true) },
+// An eventField is what is made of a column's text, where of is not nil, and where it goes.
+type eventField struct {
+	of  func(string) string
+	set setter
 }
+
+// eventFields are those of the BigQuery schema that are not repeated, by path.
+var eventFields = map[string]eventField{
+	"event_date":                {nil, func(r *row, s string) { r.date = s }},
+	"event_timestamp":           {nil, func(r *row, s string) { r.time = s }},
+	"event_name":                {nil, func(r *row, s string) { r.name = s }},
+	"event_bundle_sequence_id":  {nil, func(r *row, s string) { r.bundle = s }},
+	"batch_page_id":             {nil, func(r *row, s string) { r.page = s }},
+	"batch_ordering_id":         {nil, func(r *row, s string) { r.order = s }},
+	"batch_event_index":         {nil, func(r *row, s string) { r.index = s }},
+	"user_id":                   {clean, func(r *row, s string) { r.user = s }},
+	"user_pseudo_id":            {clean, func(r *row, s string) { r.pseudo = s }},
+	"stream_id":                 {nil, func(r *row, s string) { r.stream = s }},
+	"property_id":               {propertyName, func(r *row, s string) { r.property = s }},
+	"platform":                  {nil, func(r *row, s string) { r.platform = s }},
+	"device.category":           {clean, func(r *row, s string) { r.device.category = s }},
+	"device.mobile_brand_name":  {nil, func(r *row, s string) { r.device.brand = s }},
+	"device.mobile_model_name":  {nil, func(r *row, s string) { r.device.model = s }},
+	"device.operating_system":   {nil, func(r *row, s string) { r.device.os = s }},
+	"device.language":           {clean, func(r *row, s string) { r.language = s }},
+	"device.browser":            {clean, func(r *row, s string) { r.setBrowser(s) }},
+	"device.browser_version":    {clean, func(r *row, s string) { r.setBrowserVersion(s) }},
+	"geo.country":               {clean, func(r *row, s string) { r.country = s }},
+	"geo.region":                {clean, func(r *row, s string) { r.region = s }},
+	"geo.city":                  {clean, func(r *row, s string) { r.city = s }},
+	"app_info.id":               {clean, func(r *row, s string) { r.app = s }},
+	"event_dimensions.hostname": {clean, func(r *row, s string) { r.setHostname(s) }},
+
+	"device.operating_system_version": {nil, func(r *row, s string) { r.device.osVersion = s }},
+	"device.web_info.browser":         {clean, func(r *row, s string) { r.setBrowser(s) }},
+	"device.web_info.browser_version": {clean, func(r *row, s string) { r.setBrowserVersion(s) }},
+	"device.web_info.hostname":        {clean, func(r *row, s string) { r.setHostname(s) }},
+
+	"collected_traffic_source.manual_campaign_id":   {nil, func(r *row, s string) { r.collected.campaignID = s }},
+	"collected_traffic_source.manual_campaign_name": {nil, func(r *row, s string) { r.collected.campaign = s }},
+	"collected_traffic_source.manual_source":        {nil, func(r *row, s string) { r.collected.source = s }},
+	"collected_traffic_source.manual_medium":        {nil, func(r *row, s string) { r.collected.medium = s }},
+	"collected_traffic_source.manual_term":          {nil, func(r *row, s string) { r.collected.term = s }},
+	"collected_traffic_source.manual_content":       {nil, func(r *row, s string) { r.collected.content = s }},
+	"collected_traffic_source.gclid":                {nil, func(r *row, s string) { r.collected.gclid = s }},
+	"collected_traffic_source.dclid":                {nil, func(r *row, s string) { r.collected.dclid = s }},
+	"collected_traffic_source.srsltid":              {nil, func(r *row, s string) { r.collected.srsltid = s }},
+
+	"ecommerce.transaction_id":      {clean, func(r *row, s string) { r.fact("transaction_id", s, false) }},
+	"ecommerce.purchase_revenue":    {nil, func(r *row, s string) { r.fact("purchase_revenue", s, true) }},
+	"ecommerce.refund_value":        {nil, func(r *row, s string) { r.fact("refund_value", s, true) }},
+	"ecommerce.shipping_value":      {nil, func(r *row, s string) { r.fact("shipping_value", s, true) }},
+	"ecommerce.tax_value":           {nil, func(r *row, s string) { r.fact("tax_value", s, true) }},
+	"ecommerce.total_item_quantity": {nil, func(r *row, s string) { r.fact("total_item_quantity", s, true) }},
+}
+
+func propertyName(s string) string { return strings.TrimPrefix(clean(s), "properties/") }
+
+// columns are the setters of eventFields, for texts as they are written.
+var columns = func() map[string]setter {
+	setters := make(map[string]setter, len(eventFields))
+	for path, f := range eventFields {
+		setters[path] = f.set
+		if f.of != nil {
+			setters[path] = func(r *row, s string) { f.set(r, f.of(s)) }
+		}
+	}
+	return setters
+}()
 
 // nested are the columns of the schema's groups, by group and member.
 var nested = func() map[string]map[string]setter {
@@ -136,19 +158,19 @@ var needless = map[string]bool{
 func wantedOfGA4(path string) bool { return !needless[path] }
 
 func (r *row) setBrowser(s string) {
-	if s = clean(s); s != "" {
+	if s != "" {
 		r.device.browser = s
 	}
 }
 
 func (r *row) setBrowserVersion(s string) {
-	if s = clean(s); s != "" {
+	if s != "" {
 		r.browserVersion = s
 	}
 }
 
 func (r *row) setHostname(s string) {
-	if s = clean(s); s != "" {
+	if s != "" {
 		r.hostname = s
 	}
 }
@@ -183,6 +205,7 @@ type layout struct {
 type place struct {
 	key      string  // as written
 	column   string  // as the schema has it
+	path     string  // with the group, among eventFields if it is one of them
 	isGroup  bool    // a record or a list in the schema
 	skipped  bool    // a group that says nothing
 	isUnread bool    // a member of a record that is not read at all
@@ -233,8 +256,10 @@ func (l *layout) place(key string) *place {
 	if l.group != "" {
 		p.column = columnOf(key)
 		p.members = &layout{group: l.group + "." + p.column, places: l.places}
-		if p.set = nested[l.group][key]; p.set == nil {
-			p.set = nested[l.group][p.column]
+		p.path = l.group + "." + key
+		if p.set = columns[p.path]; p.set == nil {
+			p.path = l.group + "." + p.column
+			p.set = columns[p.path]
 		}
 		return p
 	}
@@ -244,7 +269,7 @@ func (l *layout) place(key string) *place {
 	p.isGroup, p.skipped = isGroup(p.column), needless[p.column]
 	p.isUnread = !wantedOfGA4(key)
 	p.takesText = !p.isUnread && !p.isGroup && !p.isParams()
-	p.members = &layout{group: p.column, places: l.places}
+	p.path, p.members = p.column, &layout{group: p.column, places: l.places}
 	switch p.column {
 	case "event_params":
 		p.params = &l.params

@@ -155,7 +155,7 @@ func (g *ga4) emit(r *row, ev *pipeline.Event, out sink, seen *seen) {
 // event translates r into ev and says under which reason it is to be omitted
 // or rejected instead, if any.
 func (g *ga4) event(r *row, ev *pipeline.Event) (omit, reject string, v visit) {
-	*ev = pipeline.Event{Properties: ev.Properties[:0], UserProperties: ev.UserProperties[:0], Origin: r.at, Raw: r.raw}
+	*ev = pipeline.Event{Properties: ev.Properties[:0], UserProperties: ev.UserProperties[:0], Origin: r.at, Raw: r.raw, ValidUTF8: r.validUTF8}
 	if r.time == "" {
 		return "", pipeline.RejectNoTime, v
 	}

@@ -34,7 +34,7 @@ func golden(t *testing.T, name string, events []pipeline.Event, stats pipeline.S
 		}
 	}
 	for _, ev := range events {
-		ev.Raw, ev.Origin.Input = "", filepath.Base(ev.Origin.Input)
+		ev.Raw, ev.ValidUTF8, ev.Origin.Input = "", false, filepath.Base(ev.Origin.Input)
 		encode(brief(ev))
 	}
 	encode(map[string]any{"rows": stats.Rows, "events": stats.Events, "omitted": stats.Omitted.Counts(), "repaired": stats.Repaired.Counts()})
@@ -83,7 +83,7 @@ func TestArray(t *testing.T) {
 func TestFlattened(t *testing.T) {
 	want, wantStats, _ := read(t, adapters.Options{}, fixture("events_20240305.ndjson"))
 	options := cmp.Options{
-		cmpopts.IgnoreFields(pipeline.Event{}, "Origin", "Raw"),
+		cmpopts.IgnoreFields(pipeline.Event{}, "Origin", "Raw", "ValidUTF8"),
 		// A column's place says nothing of a parameter's.
 		cmpopts.SortSlices(func(a, b pipeline.Property) bool { return a.Key < b.Key }),
 		cmpopts.EquateEmpty(),
@@ -145,7 +145,7 @@ func TestParams(t *testing.T) {
 			}
 		}
 		events, stats, _ := read(t, adapters.Options{}, write(t, "params.json", b.String()))
-		if diff := cmp.Diff(want, events, cmpopts.IgnoreFields(pipeline.Event{}, "Origin", "Raw", "Properties"), cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(want, events, cmpopts.IgnoreFields(pipeline.Event{}, "Origin", "Raw", "ValidUTF8", "Properties"), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s: events differ (-ndjson +params):\n%.4000s", form, diff)
 		}
 		for i := range events {

@@ -170,7 +170,7 @@ func TestColumns(t *testing.T) {
 			continue
 		}
 		got := events[0]
-		got.Raw, got.Origin = "", pipeline.Origin{}
+		got.Raw, got.ValidUTF8, got.Origin = "", false, pipeline.Origin{}
 		want := pipeline.Event{
 			Time: 1709625600123456, Kind: pipeline.Custom, Name: "sign_up", Visitor: "u1", Session: "u1.17",
 			Hostname: "a.example", Path: "/x", Query: "utm_source=mail", Browser: "Chrome", Country: "France",

@@ -79,7 +79,7 @@ func sameIn(t *testing.T, want []pipeline.Event, wantStats pipeline.Stats, path 
 	anonymous := func(events []pipeline.Event) []pipeline.Event {
 		events = slices.Clone(events)
 		for i := range events {
-			events[i].Origin.Input, events[i].Raw = "", ""
+			events[i].Origin.Input, events[i].Raw, events[i].ValidUTF8 = "", "", false
 		}
 		return events
 	}

@@ -140,6 +140,7 @@ func TestUniversalForms(t *testing.T) {
 		got, _, _ := read(t, adapters.Options{}, write(t, name, forms[name]))
 		for i := range got {
 			got[i].Origin, got[i].Raw = want[min(i, len(want)-1)].Origin, want[min(i, len(want)-1)].Raw
+			got[i].ValidUTF8 = want[min(i, len(want)-1)].ValidUTF8
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-nested +got):\n%s", name, diff)

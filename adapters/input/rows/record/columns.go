@@ -14,9 +14,13 @@ type Columns interface {
 	// Schema returns the columns of the records. It is the same for all chunks of
 	// a [Reader].
 	Schema() []*Column
-	// Each calls do with the values of a leaf that stands in no list. Records are
-	// counted from 0; those without a value are left out.
-	Each(leaf *Column, do func(record int, w *Word))
+	// ValidUTF8 reports whether all texts are known to be valid UTF-8.
+	ValidUTF8() bool
+	// Each calls do with what of, unless it is nil, makes of the texts of a leaf that
+	// stands in no list. Records are counted from 0; those without text are left out.
+	// A leaf's of must be the same in all chunks: it is asked once for a text that
+	// many records share.
+	Each(leaf *Column, of func(string) string, do func(record int, text string))
 	// EachElement calls do with the elements of a list that stands in no other,
 	// and with what each has of the leaves of an element, nil where it has none.
 	EachElement(list *Column, leaves []*Column, do func(record int, words []*Word)) error
@@ -29,22 +33,34 @@ var _ Columns = (*parquetChunk)(nil)
 
 func (c *parquetChunk) Schema() []*Column { return c.reader.root.Kids }
 
-func (c *parquetChunk) Each(leaf *Column, do func(record int, w *Word)) {
+func (c *parquetChunk) ValidUTF8() bool { return c.valid }
+
+func (c *parquetChunk) Each(leaf *Column, of func(string) string, do func(record int, text string)) {
 	l := &c.leaves[leaf.first]
 	if l.values == 0 {
 		return
 	}
-	if len(l.defs) == 0 {
-		for i := range l.count {
-			do(i, l.word(i))
-		}
-		return
+	words, codes := l.words, l.codes
+	isDerived := codes != nil && of != nil
+	if isDerived {
+		words = l.dictionary.derive(of)
 	}
 	value := 0
-	for i, def := range l.defs {
-		if def == l.def {
-			do(i, l.word(value))
-			value++
+	for i := range l.count {
+		if len(l.defs) > 0 && l.defs[i] != l.def {
+			continue
+		}
+		at := value
+		value++
+		if codes != nil {
+			at = int(codes[at])
+		}
+		switch w := &words[at]; {
+		case w.Kind == Null, w.Text == "" && !isDerived:
+		case isDerived, of == nil:
+			do(i, w.Text)
+		default:
+			do(i, of(w.Text))
 		}
 	}
 }

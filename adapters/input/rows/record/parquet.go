@@ -254,8 +254,10 @@ func (r *parquetReader) Next(ctx context.Context) (chunk Chunk, err error) {
 		r.row++
 	}
 	r.sizes = append(r.sizes[:0], r.sizes[c.count:]...)
+	c.valid = true
 	for i := range r.leaves {
 		c.leaves[i] = r.leaves[i].cut(c.count)
+		c.valid = c.valid && !r.leaves[i].invalid
 	}
 	return c, nil
 }

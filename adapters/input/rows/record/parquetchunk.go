@@ -11,6 +11,7 @@ type parquetChunk struct {
 	row    int64
 	count  int
 	leaves []cells
+	valid  bool // all texts are valid UTF-8
 }
 
 // Span returns the records' numbers, see [Chunk].

@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"sync"
+	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
@@ -23,9 +25,32 @@ type leaf struct {
 	ended bool    // there are no more pages
 	begun bool    // a row of the row group has been looked at
 
-	dictionary parquet.Dictionary
-	words      []Word // of the dictionary
+	dictionary *dictionary
 	numbers    []byte // space to write numbers in
+	invalid    bool   // some text that was read is no valid UTF-8
+}
+
+// A dictionary is what a row group's codes of a leaf stand for.
+type dictionary struct {
+	of    parquet.Dictionary
+	words []Word
+
+	once    sync.Once
+	derived []Word
+}
+
+// derive returns what the words' texts become, which is worked out once. Words
+// without text have no kind there.
+func (d *dictionary) derive(of func(string) string) []Word {
+	d.once.Do(func() {
+		d.derived = make([]Word, len(d.words))
+		for i := range d.words {
+			if w := &d.words[i]; w.Text != "" {
+				d.derived[i] = Word{of(w.Text), w.Kind, w.Time}
+			}
+		}
+	})
+	return d.derived
 }
 
 // A Word is a value.
@@ -45,6 +70,7 @@ type part struct {
 	defs, reps []byte // empty where all cells are values, or begin rows
 	codes      []int32
 	words      []Word // a dictionary's where there are codes, else the next values
+	dictionary *dictionary
 
 	data    []byte   // texts that are no words yet
 	offsets []uint32 // in data
@@ -62,7 +88,7 @@ func (l *leaf) close() {
 	if l.pages != nil {
 		l.pages.Close()
 	}
-	l.pages, l.open, l.ended, l.begun, l.dictionary, l.words = nil, l.open[:0], false, false, nil, nil
+	l.pages, l.open, l.ended, l.begun, l.dictionary = nil, l.open[:0], false, false, nil
 }
 
 func (p *part) release() {
@@ -186,15 +212,9 @@ func (l *leaf) begin(p *part) error {
 	case !fits, dictionary != nil && dictionary.Len() > maxDictionary:
 		return l.readValues(p)
 	case dictionary != nil:
-		if dictionary != l.dictionary {
-			l.dictionary, l.words = dictionary, make([]Word, dictionary.Len())
-			for i := range l.words {
-				v := dictionary.Index(int32(i))
-				l.words[i] = l.scalar(&v).word()
-			}
-		}
+		l.useDictionary(dictionary)
 		data := p.page.Data()
-		p.words, p.codes = l.words, data.Int32()
+		p.dictionary, p.words, p.codes = l.dictionary, l.dictionary.words, data.Int32()
 		if p.codes == nil {
 			p.codes = []int32{}
 		}
@@ -208,6 +228,24 @@ func (l *leaf) begin(p *part) error {
 		return l.readValues(p)
 	}
 	return nil
+}
+
+func (l *leaf) useDictionary(of parquet.Dictionary) {
+	if l.dictionary != nil && l.dictionary.of == of {
+		return
+	}
+	l.dictionary = &dictionary{of: of, words: make([]Word, of.Len())}
+	for i := range l.dictionary.words {
+		v := of.Index(int32(i))
+		l.dictionary.words[i] = l.word(&v)
+	}
+}
+
+// word returns v as it is read.
+func (l *leaf) word(v *parquet.Value) Word {
+	w := l.scalar(v).word()
+	l.invalid = l.invalid || !utf8.ValidString(w.Text)
+	return w
 }
 
 func (v Value) word() Word { return Word{v.Text, v.Kind, v.Time} }
@@ -237,7 +275,7 @@ func (l *leaf) readValues(p *part) error {
 				p.reps = append(p.reps, uint8(v.RepetitionLevel()))
 			}
 			if def == l.def {
-				p.words = append(p.words, l.scalar(v).word())
+				p.words = append(p.words, l.word(v))
 			}
 		}
 		if errors.Is(err, io.EOF) {
@@ -262,8 +300,11 @@ func (l *leaf) convert(p *part, at int) error {
 		start := p.offsets[at]
 		texts := string(p.data[start:p.offsets[at+n]])
 		p.words = slices.Grow(p.words, n)
+		l.invalid = l.invalid || !utf8.ValidString(texts)
 		for i := range n {
-			p.words = append(p.words, Word{Kind: Text, Text: texts[p.offsets[at+i]-start : p.offsets[at+i+1]-start]})
+			text := texts[p.offsets[at+i]-start : p.offsets[at+i+1]-start]
+			l.invalid = l.invalid || text != "" && !utf8.RuneStart(text[0]) // one that texts share
+			p.words = append(p.words, Word{Kind: Text, Text: text})
 		}
 	case at < len(p.ints):
 		n := min(atOnce, len(p.ints)-at)
@@ -293,6 +334,7 @@ type cells struct {
 	defs, reps []byte  // empty where all cells are values, or begin rows
 	codes      []int32 // nil where words are the values, in order
 	words      []Word
+	dictionary *dictionary // of the codes
 }
 
 // cut returns the cells of the next rows, which have been looked at.
@@ -358,8 +400,8 @@ func (c *cells) add(p *part, n int) {
 			c.words = append(c.words, p.words[:values]...)
 		}
 		p.words = p.words[values:]
-	case c.values == 0 || c.codes != nil && len(c.words) > 0 && len(p.words) > 0 && &c.words[0] == &p.words[0]:
-		c.words = p.words
+	case c.values == 0 || c.codes != nil && c.dictionary == p.dictionary:
+		c.dictionary, c.words = p.dictionary, p.words
 		c.codes = append(c.codes, p.codes[p.gone:p.gone+values]...)
 	default:
 		c.asWords()

@@ -328,7 +328,7 @@ func readColumn(c Columns, column *Column) {
 			c.EachElement(column, leaves, func(i int, _ []*Word) { within(i) })
 		}
 	case column.Element == nil && column.Kids == nil:
-		c.Each(column, func(i int, _ *Word) { within(i) })
+		c.Each(column, nil, func(i int, _ string) { within(i) })
 	}
 	if column.Element == nil {
 		for _, kid := range column.Kids {

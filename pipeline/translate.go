@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"sync"
 )
 
 // A Target is what events are made ready for. Its zero value limits nothing
@@ -74,8 +73,8 @@ func Translate[T any](
 		Collected[T]
 		collector Collector[T]
 	}
-	pool := sync.Pool{New: func() any { return &output{collector: collect()} }}
-	memory := sync.Pool{New: func() any { return newKnown() }}
+	outputs := newSpare(4*t.Jobs, func() *output { return &output{collector: collect()} })
+	memory := newSpare(t.Jobs, newKnown)
 	for range from.Chunk {
 		_, err := src.Next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -88,12 +87,12 @@ func Translate[T any](
 	mark := Mark{Chunk: from.Chunk, Stats: from.Stats.Clone()}
 	err := Ordered(ctx, t.Jobs, src.Next,
 		func(chunk Chunk) (*output, error) {
-			out := pool.Get().(*output)
+			out := outputs.take()
 			out.Collected = Collected[T]{}
 			out.collector.Begin()
-			remembered := memory.Get().(*known)
+			remembered := memory.take()
 			err := t.decode(chunk, &out.Stats, &out.Rejects, out.collector.Add, remembered)
-			memory.Put(remembered)
+			memory.put(remembered)
 			out.Value = out.collector.Done()
 			return out, err
 		},
@@ -102,10 +101,38 @@ func Translate[T any](
 			err := emit(ctx, &out.Collected)
 			mark.Chunk++
 			mark.Stats.Merge(&out.Stats)
-			pool.Put(out)
+			outputs.put(out)
 			return err
 		})
 	return mark.Stats, err
+}
+
+// spare keeps what waits to be used again. A sync.Pool would lose it to the garbage
+// collector, and what collectors hold and workers remember takes long to grow.
+type spare[T any] struct {
+	waiting chan T
+	create  func() T
+}
+
+// newSpare returns a spare that keeps at most n.
+func newSpare[T any](n int, create func() T) *spare[T] {
+	return &spare[T]{make(chan T, max(n, 1)), create}
+}
+
+func (s *spare[T]) take() T {
+	select {
+	case v := <-s.waiting:
+		return v
+	default:
+		return s.create()
+	}
+}
+
+func (s *spare[T]) put(v T) {
+	select {
+	case s.waiting <- v:
+	default:
+	}
 }
 
 // decode hands the events of a chunk, made ready for the target, to collect.

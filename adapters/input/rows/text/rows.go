@@ -3,6 +3,7 @@ package text
 import (
 	"errors"
 	"iter"
+	"math"
 	"math/bits"
 	"strings"
 	"unicode/utf8"
@@ -129,7 +130,7 @@ type splitter struct {
 	layout   *layout // of the text; nil where it has none
 	cursor   cursor
 	only     []bool          // see Table.Only
-	undouble strings.Builder // holds cells of which doubled quotes were taken
+	built    strings.Builder // holds cells of which doubled quotes were taken
 }
 
 // record sets row's Cells and Err to what the record at begin holds, and returns
@@ -138,31 +139,46 @@ func (s *splitter) record(row *Row, text string, begin int) int {
 	if s.layout == nil {
 		return begin + s.split(row, text[begin:])
 	}
-	row.Cells, row.Err = row.Cells[:0], nil
+	// The cursor is at hand in variables, of which none has an address.
+	cells, ends, c := row.Cells[:0], s.layout.ends, s.cursor
+	left, block := c.ends, c.block
+	doubled, next := c.doubled, s.layout.doubling(c.doubled)
 	for at := begin; ; {
-		end := s.cursor.next(s.layout, len(text))
-		cell := text[at:end]
-		last := end == len(text) || text[end] == '\n'
-		if n := len(row.Cells); n < len(s.only) && !s.only[n] {
-			cell = ""
-		} else if last {
-			cell = strings.TrimSuffix(cell, "\r")
+		for left == 0 && block < len(ends) {
+			left = ends[block]
+			block++
 		}
-		if cell != "" && cell[0] == '"' {
-			cell = s.laid(text, at+1, at+len(cell)-1)
-		} else {
-			if s.Aligned {
+		end, last := len(text), true
+		if left != 0 {
+			end = (block-1)*blockSize + bits.TrailingZeros64(left)
+			left &= left - 1
+			last = text[end] == '\n'
+		}
+		cell := ""
+		if n := len(cells); n >= len(s.only) || s.only[n] {
+			cell = text[at:end]
+			if last && cell != "" && cell[len(cell)-1] == '\r' {
+				cell = cell[:len(cell)-1]
+			}
+			switch {
+			case cell != "" && cell[0] == '"':
+				cell = cell[1 : len(cell)-1]
+				if next < end {
+					cell, doubled = s.undoubled(text, at+1, len(cell), doubled)
+					next = s.layout.doubling(doubled)
+				}
+			case s.Aligned:
 				cell = strings.TrimSpace(cell)
 			}
 			if s.null(cell) {
 				cell = ""
 			}
 		}
-		row.Cells = append(row.Cells, cell)
-		at = min(end+1, len(text))
-		if last {
+		cells = append(cells, cell)
+		if at = end + 1; last {
+			row.Cells, row.Err, s.cursor = cells, nil, cursor{left, block, doubled}
 			s.unbox(row)
-			return at
+			return min(at, len(text))
 		}
 	}
 }
@@ -174,58 +190,40 @@ type cursor struct {
 	doubled int
 }
 
-// next returns where the next cell ends.
-func (c *cursor) next(l *layout, length int) int {
-	for c.ends == 0 {
-		if c.block == len(l.ends) {
-			return length
-		}
-		c.ends = l.ends[c.block]
-		c.block++
+// doubling returns where the quote of that number is doubled.
+func (l *layout) doubling(n int) int {
+	if n < len(l.doubled) {
+		return l.doubled[n]
 	}
-	at := (c.block-1)*blockSize + bits.TrailingZeros64(c.ends)
-	c.ends &= c.ends - 1
-	return at
+	return math.MaxInt
 }
 
-// doubledWithin returns where quotes are doubled from begin to end.
-func (c *cursor) doubledWithin(l *layout, begin, end int) []int {
-	for c.doubled < len(l.doubled) && l.doubled[c.doubled] < begin { // in cells that were passed over
-		c.doubled++
+// undoubled returns the cell whose content stands in quotes at begin, and the number
+// of the first doubled quote behind it, from that of one before it on.
+func (s *splitter) undoubled(text string, begin, length, doubled int) (cell string, next int) {
+	all, end := s.layout.doubled, begin+length
+	for doubled < len(all) && all[doubled] < begin { // in cells that were passed over
+		doubled++
 	}
-	first := c.doubled
-	for c.doubled < len(l.doubled) && l.doubled[c.doubled] < end {
-		c.doubled++
-	}
-	return l.doubled[first:c.doubled]
-}
-
-// laid returns the cell whose content stands in quotes from begin to end, in text
-// with a layout, in which backslashes escape nothing.
-func (s *splitter) laid(text string, begin, end int) string {
-	doubled := s.cursor.doubledWithin(s.layout, begin, end)
-	if len(doubled) == 0 {
-		if s.null(text[begin:end]) {
-			return ""
-		}
-		return text[begin:end]
+	if doubled == len(all) || all[doubled] >= end {
+		return text[begin:end], doubled
 	}
 	// Many cells share a builder: to grow it anew leaves those before as they are.
-	if s.undouble.Cap()-s.undouble.Len() < end-begin {
-		s.undouble = strings.Builder{}
-		s.undouble.Grow(max(end-begin, min(len(text)/8, undoubleSize)))
+	if s.built.Cap()-s.built.Len() < length {
+		s.built = strings.Builder{}
+		s.built.Grow(max(length, min(len(text)/8, builtSize)))
 	}
-	from := s.undouble.Len()
-	for _, second := range doubled {
-		s.undouble.WriteString(text[begin:second])
-		begin = second + 1
+	from := s.built.Len()
+	for ; doubled < len(all) && all[doubled] < end; doubled++ {
+		s.built.WriteString(text[begin:all[doubled]])
+		begin = all[doubled] + 1
 	}
-	s.undouble.WriteString(text[begin:end])
-	return s.undouble.String()[from:]
+	s.built.WriteString(text[begin:end])
+	return s.built.String()[from:], doubled
 }
 
-// undoubleSize is how much a splitter's builder holds.
-const undoubleSize = 16 << 10
+// builtSize is how much a splitter's builder holds.
+const builtSize = 16 << 10
 
 // split sets row's Cells and Err to what text's first record holds, and
 // returns the record's length with the line's end.

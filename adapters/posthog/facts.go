@@ -2,7 +2,9 @@ package posthog
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/url"
 	"slices"
@@ -19,11 +21,12 @@ import (
 // tell yields what the rows say, for [recount.Compare]. It reads properties as
 // encoding/json does, finds who is who by walking from name to name, and shares with
 // the translation rows, the forms of times, and which site was chosen.
-func tell(ctx context.Context, tables, persons []*rows.Table, chosen site, opt adapters.Options, yield func(*recount.Fact) error) error {
-	who, err := acquaint(ctx, tables, persons, opt)
+func tell(ctx context.Context, tables, persons []*rows.Table, chosen site, opt adapters.Options, yield func(*recount.Fact) error) (err error) {
+	who, err := meetAll(ctx, tables, persons, opt)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, who.Close()) }()
 	times := &adapters.Times{Zone: opt.Location()}
 	for _, t := range tables {
 		err := t.Each(ctx, func(row *rows.Row) error {
@@ -31,7 +34,9 @@ func tell(ctx context.Context, tables, persons []*rows.Table, chosen site, opt a
 			if row.Err == nil {
 				told := toldOf(t, row)
 				f.At, _ = times.Parse(told.text("timestamp"))
-				tellRow(f, told, who, chosen)
+				if err := tellRow(f, told, who, chosen); err != nil {
+					return err
+				}
 			}
 			return yield(f)
 		})
@@ -125,16 +130,15 @@ func (d told) distinct() string {
 	return ""
 }
 
-func tellRow(f *recount.Fact, d told, who map[string]string, chosen site) {
+func tellRow(f *recount.Fact, d told, who *spill.Index, chosen site) error {
 	event, distinct, person := d.text("event"), d.distinct(), d.person()
 	f.Session = d.text("$session_id")
 	f.Visitor = "person " + person
 	if person == "" {
 		f.Visitor = "id " + distinct
 	}
-	if first, known := who[f.Visitor]; known {
-		f.Visitor = first
-	}
+	name := adapters.IDOf(f.Visitor)
+	err := who.Lookup(name[:], func(first []byte) { f.Visitor = "first " + string(first) })
 	if distinct == cookieless {
 		f.Visitor = ""
 	}
@@ -169,82 +173,134 @@ func tellRow(f *recount.Fact, d told, who map[string]string, chosen site) {
 	if u, err := url.Parse(d.text("$referrer")); err == nil && u.Host != "" && plain(u.Host) != plain(f.Host) {
 		f.Referrer = u.Scheme + "://" + u.Host
 	}
+	return err
 }
 
-// acquaint returns for each name that is one user's with others the first of them
-// all. Pairs of names are sorted on disk; those that know others are held.
-func acquaint(ctx context.Context, tables, persons []*rows.Table, opt adapters.Options) (map[string]string, error) {
-	pairs := spill.Sorter{Dir: opt.TempDir}
-	defer pairs.Close()
-	edges := map[string]map[string]bool{}
-	meet := func(a, b string) {
-		for _, way := range [][2]string{{a, b}, {b, a}} {
-			if edges[way[0]] == nil {
-				edges[way[0]] = map[string]bool{}
-			}
-			edges[way[0]][way[1]] = true
-		}
-	}
-	var identified [][2]string
-	users, onDevice := map[string]bool{}, map[string]map[string]bool{}
+// A meeting finds which names are one user's. What is said of a name is sorted by it.
+type meeting struct {
+	dir         string
+	said, pairs spill.Sorter
+	groups      adapters.GroupFinder
+}
+
+// meetAll returns, for each name that is one user's with others, the first of them all.
+func meetAll(ctx context.Context, tables, persons []*rows.Table, opt adapters.Options) (*spill.Index, error) {
+	m := &meeting{dir: opt.TempDir, said: spill.Sorter{Dir: opt.TempDir, Limit: mergerLimit}, pairs: spill.Sorter{Dir: opt.TempDir, Limit: mergerLimit}, groups: adapters.GroupFinder{Dir: opt.TempDir}}
+	defer m.said.Close()
+	defer m.pairs.Close()
+	defer m.groups.Close()
 	for _, t := range slices.Concat(tables, persons) {
 		newest := slices.Contains(persons, t)
 		err := t.Each(ctx, func(row *rows.Row) error {
 			if row.Err != nil {
 				return nil
 			}
-			d := toldOf(t, row)
-			distinct, person := d.distinct(), d.person()
-			if distinct == "" || d.text("is_deleted") == "true" || d.text("is_deleted") == "1" {
-				return nil
-			}
-			switch event := d.text("event"); {
-			case event == "$identify":
-				users[distinct] = true
-				identified = append(identified, [2]string{strings.Trim(d.text("$anon_distinct_id"), `"`), distinct})
-			case event == "$create_alias" || event == "$merge_dangerously":
-				if alias := strings.Trim(d.text("alias"), `"`); isName(alias) && isName(distinct) {
-					meet("id "+alias, "id "+distinct)
-				}
-			}
-			if device := d.text("$device_id"); device != "" && d.text("$is_identified") == "true" && isName(device) && isName(distinct) {
-				users[distinct] = true
-				if onDevice[device] == nil {
-					onDevice[device] = map[string]bool{}
-				}
-				onDevice[device][distinct] = true
-			}
-			for _, known := range d.list(d.cells, "person", "distinct_ids") {
-				if isName(known) && isName(distinct) && known != distinct {
-					meet("id "+known, "id "+distinct)
-				}
-			}
-			version := ""
-			if newest {
-				version = "v" + pad(d.text("person_distinct_id_version")+d.text("version"))
-			}
-			return pairs.Add([]byte(strconv.Quote(distinct)+"\x00"+version+"\x00"+person), nil)
+			return m.hear(toldOf(t, row), newest)
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	for _, pair := range identified {
-		if isName(pair[0]) && isName(pair[1]) && pair[0] != pair[1] && !users[pair[0]] {
-			meet("id "+pair[0], "id "+pair[1])
-		}
-	}
-	for device, of := range onDevice {
-		for user := range of {
-			if len(of) == 1 && user != device {
-				meet("id "+device, "id "+user)
-			}
-		}
-	}
-	if err := meetPersons(ctx, &pairs, edges, meet); err != nil {
+	if err := errors.Join(m.meetNamed(ctx), m.said.Close(), m.meetPersons(ctx), m.pairs.Close()); err != nil {
 		return nil, err
 	}
-	return walk(edges), nil
+	first := spill.Sorter{Dir: m.dir, Limit: mergerLimit}
+	defer first.Close()
+	err := m.groups.Find(ctx, func(name, least adapters.ID) error { return first.Add(name[:], []byte(hex.EncodeToString(least[:]))) })
+	if err != nil {
+		return nil, err
+	}
+	return spill.NewIndex(ctx, &first)
+}
+
+// What is said of a name, behind it in a key.
+const (
+	loggedIn  = "a" // it is a user's
+	becameOne = "b" // it was told to be the name that follows
+	isDevice  = "c" // the name that follows was logged in on it
+)
+
+func (m *meeting) say(name, what, other string) error {
+	return m.said.Add([]byte(strconv.Quote(name)+"\x00"+what+"\x00"+other), nil)
+}
+
+// hear takes what a row says.
+func (m *meeting) hear(d told, newest bool) (err error) {
+	distinct := d.distinct()
+	if distinct == "" || d.text("is_deleted") == "true" || d.text("is_deleted") == "1" {
+		return nil
+	}
+	switch event := d.text("event"); {
+	case event == "$identify":
+		anonymous := strings.Trim(d.text("$anon_distinct_id"), `"`)
+		if err = m.say(distinct, loggedIn, ""); isName(anonymous) && isName(distinct) && anonymous != distinct {
+			err = errors.Join(err, m.say(anonymous, becameOne, distinct))
+		}
+	case event == "$create_alias" || event == "$merge_dangerously":
+		if alias := strings.Trim(d.text("alias"), `"`); isName(alias) && isName(distinct) {
+			err = m.meet(alias, distinct)
+		}
+	}
+	if device := d.text("$device_id"); device != "" && d.text("$is_identified") == "true" && isName(device) && isName(distinct) {
+		err = errors.Join(err, m.say(distinct, loggedIn, ""), m.say(device, isDevice, distinct))
+	}
+	for _, known := range d.list(d.cells, "person", "distinct_ids") {
+		if isName(known) && isName(distinct) && known != distinct {
+			err = errors.Join(err, m.meet(known, distinct))
+		}
+	}
+	version := "v"
+	if newest {
+		version = "w" + pad(d.text("person_distinct_id_version")+d.text("version"))
+	}
+	return errors.Join(err, m.pairs.Add([]byte(strconv.Quote(distinct)+"\x00"+version+"\x00"+d.person()), nil))
+}
+
+// meet makes two distinct ids one user's, and notes that both have met somebody.
+func (m *meeting) meet(a, b string) error {
+	err := m.groups.Add(adapters.IDOf("id "+a), adapters.IDOf("id "+b))
+	for _, name := range []string{a, b} {
+		err = errors.Join(err, m.pairs.Add([]byte(strconv.Quote(name)+"\x00\x00"), nil))
+	}
+	return err
+}
+
+// meetNamed has those meet who were told to be one, and devices their only users.
+func (m *meeting) meetNamed(ctx context.Context) error {
+	var name, user string
+	loggedInBefore, users := false, 0
+	end := func() (err error) {
+		if users == 1 && user != name {
+			err = m.meet(name, user)
+		}
+		user, users, loggedInBefore = "", 0, false
+		return err
+	}
+	err := m.said.Each(ctx, func(key, _ []byte) error {
+		of, what, other, err := apart(key)
+		if of != name {
+			err = errors.Join(err, end())
+			name = of
+		}
+		switch {
+		case what == loggedIn:
+			loggedInBefore = true
+		case what == becameOne && !loggedInBefore:
+			err = errors.Join(err, m.meet(name, other))
+		case what == isDevice && (users == 0 || user != other):
+			user = other
+			users++
+		}
+		return err
+	})
+	return errors.Join(err, end())
+}
+
+// apart returns the parts of a key.
+func apart(key []byte) (name, what, other string, err error) {
+	parts := strings.SplitN(string(key), "\x00", 3)
+	name, err = strconv.Unquote(parts[0])
+	return name, parts[1], parts[2], err
 }
 
 // pad makes a number sort as text.
@@ -259,61 +315,51 @@ func isName(id string) bool {
 	return true
 }
 
-// meetPersons has each distinct id meet its persons, where it has several or knows others.
-func meetPersons(ctx context.Context, pairs *spill.Sorter, edges map[string]map[string]bool, meet func(a, b string)) error {
-	var id, table string
-	of := map[string]bool{}
-	end := func() {
+// meetPersons has each distinct id meet its persons, where it has several or has met
+// somebody. Of a table of persons the newest counts, which comes last.
+func (m *meeting) meetPersons(ctx context.Context) error {
+	var id, first, table string
+	has, met := false, false // a person, which may be none; somebody else
+	meet := func(person string) error {
+		if id == cookieless || person == "" {
+			return nil
+		}
+		return m.groups.Add(adapters.IDOf("id "+id), adapters.IDOf("person "+person))
+	}
+	see := func(person string) (err error) {
+		if has && person != first && !met {
+			met, err = true, meet(first)
+		}
+		if !has {
+			first, has = person, true
+		}
+		if met {
+			err = errors.Join(err, meet(person))
+		}
+		return err
+	}
+	end := func() (err error) {
 		if table != "" {
-			of[table] = true
+			err = see(table)
 		}
-		if _, known := edges["id "+id]; id != cookieless && (known || len(of) > 1) {
-			for person := range of {
-				if person != "" {
-					meet("id "+id, "person "+person)
-				}
-			}
-		}
-		table = ""
-		clear(of)
+		first, table, has, met = "", "", false, false
+		return err
 	}
-	err := pairs.Each(ctx, func(key, _ []byte) error {
-		parts := strings.SplitN(string(key), "\x00", 3)
-		distinct, err := strconv.Unquote(parts[0])
-		if err != nil {
-			return err
+	err := m.pairs.Each(ctx, func(key, _ []byte) error {
+		of, version, person, err := apart(key)
+		if of != id {
+			err = errors.Join(err, end())
+			id = of
 		}
-		if distinct != id {
-			end()
-			id = distinct
+		switch {
+		case version == "":
+			met = true
+		case version == "v":
+			err = errors.Join(err, see(person))
+		default:
+			table = person
 		}
-		if parts[1] == "" {
-			of[parts[2]] = true
-		} else {
-			table = parts[2]
-		}
-		return nil
+		return err
 	})
-	end()
-	return err
-}
-
-// walk returns the first name of those that can be reached from each.
-func walk(edges map[string]map[string]bool) map[string]string {
-	first := map[string]string{}
-	for _, start := range slices.Sorted(maps.Keys(edges)) {
-		if _, met := first[start]; met {
-			continue
-		}
-		first[start] = start
-		for next := []string{start}; len(next) > 0; next = next[1:] {
-			for name := range edges[next[0]] {
-				if _, met := first[name]; !met {
-					first[name] = start
-					next = append(next, name)
-				}
-			}
-		}
-	}
-	return first
+	return errors.Join(err, end())
 }

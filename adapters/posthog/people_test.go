@@ -10,6 +10,9 @@ import (
 	"pgregory.net/rapid"
 
 	"hopper/adapters"
+	"hopper/adapters/input"
+	"hopper/adapters/posthog"
+	"hopper/pipeline/recount"
 )
 
 // said is what a row of a drawn export says.
@@ -150,8 +153,9 @@ func TestPeopleAsByWalking(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		c := circleOf(all)
-		for _, s := range all {
+		c, facts := circleOf(all), factsOf(t, text.String())
+		told, wanted := map[string]string{}, map[string]string{}
+		for i, s := range all {
 			if s.event != "$pageview" {
 				continue
 			}
@@ -163,6 +167,35 @@ func TestPeopleAsByWalking(t *testing.T) {
 				rt.Fatalf("%+v: %+v, want %s in\n%s", s, events, want, text.String())
 			}
 			events = events[1:]
+			if visitor := facts[i].Visitor; told[visitor] == "" && wanted[want] == "" {
+				told[visitor], wanted[want] = want, visitor
+			} else if told[visitor] != want || wanted[want] != visitor {
+				rt.Fatalf("%+v: told to be %s, who is %s, want %s in\n%s", s, visitor, told[visitor], want, text.String())
+			}
 		}
 	})
+}
+
+// factsOf returns what the reader for verify says of each row.
+func factsOf(t *testing.T, text string) (facts []recount.Fact) {
+	t.Helper()
+	ins, err := input.Open(t.Context(), []string{"-"}, strings.NewReader(text), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ins.Close()
+	opt := adapters.Options{TempDir: t.TempDir()}
+	reading, err := posthog.Adapter{}.Match(t.Context(), ins.Files).Open(t.Context(), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reading.Source.Close()
+	err = reading.Facts(t.Context(), func(f *recount.Fact) error {
+		facts = append(facts, *f)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return facts
 }

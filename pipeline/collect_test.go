@@ -17,10 +17,18 @@ func TestPeek(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		chunks := rapid.SliceOfN(rapid.StringMatching(`[eerotfx2]{0,6}`), 0, 8).Draw(t, "chunks")
 		tr := Translation{Target: picky, Jobs: 2}
+		if rapid.Bool().Draw(t, "private") {
+			tr.Normalizer.Privacy.Properties = []string{"email"}
+		}
 		collect := func(src Source) (all []emitted, stats Stats) {
 			stats, err := Translate(context.Background(), &tr, src, Mark{}, paths, func(_ context.Context, c *Collected[*Records]) error {
 				e := emitted{mark: Mark{c.Before.Chunk, c.Before.Stats.Clone()}, rejects: append([]Reject(nil), c.Rejects...)}
 				slices.SortFunc(e.rejects, func(a, b Reject) int { return int(a.Row - b.Row) })
+				for _, reject := range e.rejects {
+					if private := tr.Normalizer.Privacy.Properties != nil; private != (reject.Raw == "") {
+						t.Fatalf("with privacy %v: %+v", private, reject)
+					}
+				}
 				for i := range c.Value.Len() {
 					e.records = append(e.records, string(c.Value.Record(i)))
 				}

@@ -39,8 +39,6 @@ type Emitter struct {
 	stats   *Stats
 	rejects *[]Reject
 	event   func(*Event)
-	// withoutRaw says that rejects name their records and do not repeat them.
-	withoutRaw bool
 }
 
 // Rows counts n more records read from the input, header rows apart.
@@ -55,9 +53,6 @@ func (e *Emitter) Event(ev *Event) { e.event(ev) }
 // is very long. Where facts are left behind it is not kept, see [Privacy].
 func (e *Emitter) Reject(at Origin, reason, raw string) {
 	e.stats.reject(at, reason)
-	if e.withoutRaw {
-		raw = ""
-	}
 	*e.rejects = append(*e.rejects, newReject(at, reason, raw))
 }
 

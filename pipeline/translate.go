@@ -137,7 +137,7 @@ func (s *spare[T]) put(v T) {
 
 // decode hands the events of a chunk, made ready for the target, to collect.
 func (t *Translation) decode(chunk Chunk, stats *Stats, rejects *[]Reject, collect func(*Event), known *known) error {
-	emitter := Emitter{stats: stats, rejects: rejects, withoutRaw: t.Normalizer.Privacy.leaves()}
+	emitter := Emitter{stats: stats, rejects: rejects}
 	emitter.event = func(ev *Event) {
 		decided := t.Normalizer.normalize(ev, &t.Target.Limits, &stats.Repaired, known)
 		if decided == (outcome{}) && t.Target.Refuses != nil {
@@ -160,5 +160,11 @@ func (t *Translation) decode(chunk Chunk, stats *Stats, rejects *[]Reject, colle
 		stats.span(ev.Time)
 		collect(ev)
 	}
-	return chunk.Decode(&emitter)
+	err := chunk.Decode(&emitter)
+	if t.Normalizer.Privacy.leaves() {
+		for i := range *rejects {
+			(*rejects)[i].Raw = ""
+		}
+	}
+	return err
 }

@@ -64,15 +64,20 @@ type visit struct {
 	place           place
 }
 
-func visitsOf(day int) []visit {
+// siteSize is how large the site of a Plausible export is.
+type siteSize struct{ days, visits, pages int }
+
+// visitsOf returns the visits of a day, about as many as the site has a day.
+func (s siteSize) visitsOf(day int) []visit {
 	c := newCrowd(uint64(1000 + day))
-	visits := make([]visit, 200+c.IntN(200))
+	fewest := s.visits * 2 / 3
+	visits := make([]visit, fewest+c.IntN(fewest))
 	for i := range visits {
 		v := &visits[i]
 		*v = visit{visitor: c.IntN(len(visits)), second: c.IntN(600), source: c.of("Direct / None", "Google", "Reddit"), browser: c.of("Chrome", "Safari", "Firefox"),
 			os: c.of("Windows", "iOS", "Mac"), device: c.of("Desktop", "Mobile", "Tablet"), place: c.place()}
 		for range 1 + c.IntN(5) {
-			path, _ := page(c.pages.Uint64() % 300)
+			path, _ := page(c.pages.Uint64() % uint64(s.pages))
 			v.pages = append(v.pages, path)
 		}
 		if len(v.pages) == 1 {
@@ -111,10 +116,10 @@ var tables = []table{
 }
 
 // writePlausible writes the sums of days.
-func writePlausible(w io.Writer, days int) error {
+func writePlausible(w io.Writer, site siteSize) error {
 	archive := zip.NewWriter(w)
 	first := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
-	period := first.Format("20060102") + "_" + first.AddDate(0, 0, days-1).Format("20060102")
+	period := first.Format("20060102") + "_" + first.AddDate(0, 0, site.days-1).Format("20060102")
 	for _, t := range append(tables, table{name: "pages"}) {
 		out, err := archive.Create("imported_" + t.name + "_" + period + ".csv")
 		if err != nil {
@@ -127,12 +132,12 @@ func writePlausible(w io.Writer, days int) error {
 		if _, err := fmt.Fprintln(out, strings.ReplaceAll(header, ",,", ",")); err != nil {
 			return err
 		}
-		for day := range days {
+		for day := range site.days {
 			date, write := first.AddDate(0, 0, day).Format(time.DateOnly), t.write
 			if t.name == "pages" {
 				write = writePages
 			}
-			if err := write(out, date, visitsOf(day)); err != nil {
+			if err := write(out, date, site.visitsOf(day)); err != nil {
 				return err
 			}
 		}

@@ -34,16 +34,18 @@ func makeInputs(ctx context.Context, s *setting, size sizes, only string) ([]*be
 	}
 	if wanted("plausible") {
 		var events int64
-		path, err := s.file(fmt.Sprintf("plausible-%d.zip", size.plausibleDays), func(w io.Writer) error { return writePlausible(w, size.plausibleDays) })
+		site := size.plausible
+		path, err := s.file(fmt.Sprintf("plausible-%d-%d.zip", site.days, site.visits), func(w io.Writer) error { return writePlausible(w, site) })
 		if err != nil {
 			return nil, err
 		}
-		for day := range size.plausibleDays {
-			for _, v := range visitsOf(day) {
+		for day := range site.days {
+			for _, v := range site.visitsOf(day) {
 				events += int64(len(v.pages))
 			}
 		}
-		all = append(all, &bench{title: "Plausible, ZIP of daily sums", rows: events, unit: "pageviews", bytes: sizeOf(path), programs: s.ours(path)})
+		title := fmt.Sprintf("Plausible, ZIP of daily sums, %d days of about %d visits", site.days, site.visits)
+		all = append(all, &bench{title: title, rows: events, unit: "pageviews", bytes: sizeOf(path), programs: s.ours(path)})
 	}
 	return all, nil
 }

@@ -39,28 +39,39 @@ func exit(err error) {
 }
 
 // sizes are how many rows the inputs have.
-type sizes struct{ umami, ga, plausibleDays int }
+type sizes struct {
+	umami, ga int
+	plausible siteSize
+	memory    []int64 // bytes of the inputs whose memory is measured
+}
+
+func sizesOf(full bool) sizes {
+	if full {
+		return sizes{2_000_000, 534_000, siteSize{365, 6000, 300}, []int64{10e6, 1e9, 10e9}}
+	}
+	return sizes{50_000, 10_000, siteSize{90, 300, 300}, []int64{10e6}}
+}
 
 func run(ctx context.Context) (err error) {
 	hopper := flag.String("hopper", "", "hopper's `FILE`")
 	full := flag.Bool("full", false, "measure with inputs of hundreds of megabytes")
 	rounds := flag.Int("rounds", 5, "`N` rounds are measured, after one that is not")
-	only := flag.String("only", "", "measure only the `INPUT` of this name: umami, ndjson, parquet or plausible")
+	only := flag.String("only", "", "measure only the `INPUT` of this name: umami, ndjson, parquet, plausible or memory")
 	dir := flag.String("dir", "", "`DIR` for the inputs, which are kept there (default: a temporary one)")
 	out := flag.String("o", "", "`FILE` to write the table to, as Markdown")
 	flag.Parse()
 	if *hopper == "" || flag.NArg() > 0 || *rounds < 1 {
 		return errors.New("name hopper's file with -hopper, and at least one round")
 	}
-	size := sizes{umami: 50_000, ga: 10_000, plausibleDays: 90}
-	if *full {
-		size = sizes{umami: 2_000_000, ga: 534_000, plausibleDays: 1500}
-	}
+	size := sizesOf(*full)
 	if *dir == "" {
 		if *dir, err = os.MkdirTemp("", "hopper-bench"); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(*dir)) }()
+	}
+	if err := size.fit(*dir); err != nil {
+		return err
 	}
 	if *hopper, err = filepath.Abs(*hopper); err != nil {
 		return err
@@ -87,6 +98,13 @@ func run(ctx context.Context) (err error) {
 			return err
 		}
 		r.add(in, results)
+	}
+	if *only == "" || *only == "memory" {
+		peaks, err := set.measureMemory(ctx, size.memory)
+		if err != nil {
+			return err
+		}
+		r.addMemory(peaks)
 	}
 	fmt.Print(r.text())
 	if *out != "" {

@@ -52,9 +52,9 @@ func (r *result) against(other *result, of func(usage) float64) float64 {
 	return ratios[len(ratios)/2]
 }
 
-func wall(one usage) float64 { return one.wall }
-func cpu(one usage) float64  { return one.cpu }
-func peak(one usage) float64 { return one.peakMB }
+func wall(one usage) float64   { return one.wall }
+func cpu(one usage) float64    { return one.cpu }
+func memory(one usage) float64 { return one.peakMB }
 
 // measure runs an input's programs in turn. The first round warms the files up.
 func (s *setting) measure(ctx context.Context, in *bench) ([]result, error) {

@@ -53,7 +53,7 @@ func (r *report) add(in *bench, results []result) {
 		one := &results[i]
 		seconds := one.median(wall)
 		fmt.Fprintf(&b, "| %s | %.2f | %.2f | %.0f | %.0f | %.0f | %.2f | %.2f | %.2f |\n", one.program, seconds, one.median(cpu),
-			float64(in.rows)/seconds, float64(in.bytes)/1e6/seconds, one.median(peak), server.against(one, wall), dry.against(one, wall), dry.against(one, cpu))
+			float64(in.rows)/seconds, float64(in.bytes)/1e6/seconds, one.median(memory), server.against(one, wall), dry.against(one, wall), dry.against(one, cpu))
 	}
 	r.tables = append(r.tables, b.String())
 }

@@ -55,8 +55,12 @@ func (s *setting) findRivals(ctx context.Context) (err error) {
 func (s *setting) ours(path string) []program {
 	return []program{
 		{"hopper, to a server", []string{s.hopper, "import", "-q", "--url", s.server.address, "--site", "1", "--retry-for", "10s", path}},
-		{"hopper, dry run", []string{s.hopper, "import", "-q", "--dry-run", "--wire", "umami", path}},
+		s.dryRun(path),
 	}
+}
+
+func (s *setting) dryRun(path string) program {
+	return program{"hopper, dry run", []string{s.hopper, "import", "-q", "--dry-run", "--wire", "umami", path}}
 }
 
 // duckdb runs a query whose result is written as JSON lines and thrown away.

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// What a row of the inputs takes on disk, in bytes.
+const (
+	umamiRow   = 410
+	gaRow      = 1250 // as JSON and as Parquet
+	compressed = 0.15 // of an input that is compressed
+)
+
+// fit reports whether the inputs have room in dir. Those whose memory is measured
+// are there one at a time.
+func (s sizes) fit(dir string) error {
+	need := float64(s.umami*umamiRow + s.ga*gaRow)
+	for _, size := range s.memory {
+		need = max(need, float64(s.umami*umamiRow+s.ga*gaRow)+compressed*float64(size))
+	}
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(dir, &disk); err != nil {
+		return fmt.Errorf("how much room %s has: %w", dir, err)
+	}
+	if room := float64(disk.Bavail) * float64(disk.Bsize); room < need*1.1 {
+		return fmt.Errorf("the inputs take %.1f GB, and %s has room for %.1f: name another folder with -dir", need/1e9, dir, room/1e9)
+	}
+	return nil
+}
+
+// A peak is how much memory hopper took for an input.
+type peak struct {
+	title string
+	size  int64 // of the input, unpacked
+	used  usage
+}
+
+// measureMemory runs hopper once on inputs of each size. They are compressed, so
+// that they have room on most disks, and removed when they are measured.
+func (s *setting) measureMemory(ctx context.Context, all []int64) (peaks []peak, err error) {
+	for _, size := range all {
+		for _, in := range []struct {
+			title, name string
+			write       func(io.Writer) error
+		}{
+			{"Umami, CSV", "memory.csv.gz", func(w io.Writer) error { return writeUmami(w, math.MaxInt32) }},
+			{"Google Analytics 4, NDJSON", "memory.ndjson.gz", func(w io.Writer) error { return writeGA(w, math.MaxInt32) }},
+		} {
+			fmt.Fprintf(os.Stderr, "measuring the memory for %s of %.2f GB\n", in.title, float64(size)/1e9)
+			path, err := s.file(in.name, func(w io.Writer) error { return writeCompressed(w, size, in.write) })
+			if err != nil {
+				return nil, err
+			}
+			used, err := s.time(ctx, s.dryRun(path))
+			if err := errors.Join(err, os.Remove(path)); err != nil {
+				return nil, err
+			}
+			peaks = append(peaks, peak{in.title, size, used})
+		}
+	}
+	return peaks, nil
+}
+
+// errEnough ends an input that has its size.
+var errEnough = errors.New("enough is written")
+
+// enough passes whole lines on until there are as many bytes.
+type enough struct {
+	w    io.Writer
+	left int64
+}
+
+func (e *enough) Write(b []byte) (int, error) {
+	if e.left <= 0 {
+		return 0, errEnough
+	}
+	e.left -= int64(len(b))
+	return e.w.Write(b)
+}
+
+// writeCompressed compresses about as many bytes of what write writes, in lines.
+func writeCompressed(w io.Writer, size int64, write func(io.Writer) error) error {
+	packed, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+	if err != nil {
+		return err
+	}
+	buffer := bufio.NewWriterSize(packed, 1<<20)
+	if err := write(&enough{buffer, size}); err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
+	return errors.Join(buffer.Flush(), packed.Close())
+}
+
+// addMemory adds the table of peaks.
+func (r *report) addMemory(peaks []peak) {
+	var b strings.Builder
+	b.WriteString("\n## Memory\n\nOf a dry run, once, on inputs compressed with gzip.\n\n| | size, GB | peak MB | seconds | CPU seconds |\n| --- | --- | --- | --- | --- |\n")
+	for _, p := range peaks {
+		fmt.Fprintf(&b, "| %s | %.2f | %.0f | %.1f | %.1f |\n", p.title, float64(p.size)/1e9, p.used.peakMB, p.used.wall, p.used.cpu)
+	}
+	r.tables = append(r.tables, b.String())
+}

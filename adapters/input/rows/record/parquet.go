@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strconv"
 	"strings"
 	"unicode"
@@ -16,6 +17,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/deprecated"
 	"github.com/parquet-go/parquet-go/format"
+	"golang.org/x/sync/errgroup"
 
 	"hopper/adapters/input"
 )
@@ -290,11 +292,29 @@ func (r *parquetReader) look() {
 		}
 		r.sizes = r.sizes[:base+n]
 	}()
+	r.loadPages()
 	for i := range r.leaves {
 		if rows, err := r.leaves[i].look(r.sizes[base : base+n]); err != nil {
 			n, r.err = rows, err
 		}
 	}
+}
+
+// loadPages loads the next pages of the leaves that have none left, on all
+// processors: a row group begins with one of each, and writers like DuckDB have no
+// others.
+func (r *parquetReader) loadPages() {
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range r.leaves {
+		if l := &r.leaves[i]; l.isLookedThrough() {
+			group.Go(func() error {
+				l.loadNext()
+				return nil
+			})
+		}
+	}
+	group.Wait()
 }
 
 // check looks at what the columns of the next row group claim.

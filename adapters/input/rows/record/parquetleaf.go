@@ -21,9 +21,9 @@ type leaf struct {
 	def   uint8 // the level at which there is a value
 	pages parquet.Pages
 
-	open  []*part // pages whose cells are not all part of a chunk
-	ended bool    // there are no more pages
-	begun bool    // a row of the row group has been looked at
+	open   []*part // pages whose cells are not all part of a chunk
+	failed error   // why there are no more pages
+	begun  bool    // a row of the row group has been looked at
 
 	dictionary *dictionary
 	numbers    []byte // space to write numbers in
@@ -88,7 +88,7 @@ func (l *leaf) close() {
 	if l.pages != nil {
 		l.pages.Close()
 	}
-	l.pages, l.open, l.ended, l.begun, l.dictionary = nil, l.open[:0], false, false, nil
+	l.pages, l.open, l.failed, l.begun, l.dictionary = nil, l.open[:0], nil, false, nil
 }
 
 func (p *part) release() {
@@ -177,20 +177,37 @@ func (l *leaf) lookInto(p *part, sizes []int, row, size int) (int, int, error) {
 
 // next returns the page that is to be looked at.
 func (l *leaf) next() (*part, error) {
-	if n := len(l.open); n > 0 && l.open[n-1].looked < l.open[n-1].count {
-		return l.open[n-1], nil
+	if l.isLookedThrough() {
+		l.loadNext()
 	}
-	if l.ended {
-		return nil, io.EOF
+	if l.failed != nil {
+		return nil, l.failed
 	}
+	return l.open[len(l.open)-1], nil
+}
+
+// isLookedThrough reports whether another page must be loaded to look further.
+func (l *leaf) isLookedThrough() bool {
+	n := len(l.open)
+	return l.failed == nil && (n == 0 || l.open[n-1].looked == l.open[n-1].count)
+}
+
+// loadNext loads the next page, or sets l.failed, to io.EOF behind the last.
+func (l *leaf) loadNext() {
+	// A damaged file makes the library panic in places.
+	defer func() {
+		if recover() != nil {
+			l.failed = errContradiction
+		}
+	}()
 	page, err := l.pages.ReadPage()
 	if err != nil {
-		l.ended = errors.Is(err, io.EOF)
-		return nil, err
+		l.failed = err
+		return
 	}
 	p := &part{page: page, count: int(page.NumValues()), def: l.def}
 	l.open = append(l.open, p)
-	return p, l.begin(p)
+	l.failed = l.begin(p)
 }
 
 // maxDictionary is how many words of a dictionary are kept as text. A longer one

@@ -44,7 +44,7 @@ func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Re
 			}
 			rowsRead[e.Input] += g.rows
 			for _, id := range g.siteOrder {
-				f.countSite(id, g.sites[id])
+				f.countSite(id, *g.sites[id])
 			}
 			f.host(g.hosted)
 			for _, event := range g.events {
@@ -76,7 +76,7 @@ type glimpse struct {
 	hours     adapters.HourFinder
 	dates     []string // of spreadsheets whose days and months could change places
 	events    []identified
-	sites     map[string]int64
+	sites     map[string]*int64
 	siteOrder []string // as they come up
 	hosted    map[string]bool
 }
@@ -91,10 +91,13 @@ func (v visited) count(g *glimpse) {
 	if v.events == 0 {
 		return
 	}
-	if g.sites[v.site] == 0 {
-		g.siteOrder = append(g.siteOrder, v.site)
+	n := g.sites[v.site]
+	if n == nil {
+		n = new(int64)
+		site := strings.Clone(v.site)
+		g.sites[site], g.siteOrder = n, append(g.siteOrder, site)
 	}
-	g.sites[v.site] += v.events
+	*n += v.events
 }
 
 // identified is an event's identifier and its row.
@@ -103,9 +106,11 @@ type identified struct {
 	row int64
 }
 
-// glimpse looks at a chunk's rows; those that cannot be read are passed over.
+// glimpse looks at a chunk's rows; those that cannot be read are passed over. It
+// keeps no text of the chunk, which it releases.
 func (e *eventTable) glimpse(c *rows.Chunk, dates bool) (*glimpse, error) {
-	g := &glimpse{hours: adapters.HourFinder{Times: &e.times}, sites: make(map[string]int64), events: make([]identified, 0, min(c.EndRow-c.FirstRow, 4096))}
+	g := &glimpse{hours: adapters.HourFinder{Times: &e.times}, sites: make(map[string]*int64), events: make([]identified, 0, min(c.EndRow-c.FirstRow, 4096))}
+	defer c.Release()
 	var last visited
 	for row := range c.Rows() {
 		if row.Err != nil {
@@ -118,7 +123,7 @@ func (e *eventTable) glimpse(c *rows.Chunk, dates bool) (*glimpse, error) {
 		created := get.at(e.createdAt)
 		g.hours.Add(created)
 		if dates {
-			g.dates = append(g.dates, created)
+			g.dates = append(g.dates, strings.Clone(created))
 		}
 		g.rows++
 		at, ok := e.times.Parse(created)
@@ -135,7 +140,9 @@ func (e *eventTable) glimpse(c *rows.Chunk, dates bool) (*glimpse, error) {
 				if g.hosted == nil {
 					g.hosted = map[string]bool{}
 				}
-				g.hosted[site] = true
+				if !g.hosted[site] {
+					g.hosted[strings.Clone(site)] = true
+				}
 			}
 		}
 		if id, found := e.identity(get, at, ok); found {

@@ -405,6 +405,20 @@ func TestWebsites(t *testing.T) {
 	}
 }
 
+// The survey remembers websites when the memory that held their names has been used
+// again for rows far behind.
+func TestWebsitesOfManyChunks(t *testing.T) {
+	var dump strings.Builder
+	dump.WriteString("website_id,session_id,visit_id,created_at,url_path,url_query,page_title,event_type\n")
+	for i := range 40_000 {
+		fmt.Fprintf(&dump, "website-%d,s,v,2024-07-01 12:00:00,/,,\"%0100d\",1\n", i/8000, i)
+	}
+	_, err := translate(t, strings.NewReader(dump.String()), adapters.Options{}, "-")
+	if want := "website-0 (8000 events); website-1 (8000 events); website-2 (8000 events)"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 // zipped is an export's tables as they are on standard input.
 func zipped(t testing.TB, members ...string) io.Reader {
 	var b bytes.Buffer

@@ -3,6 +3,7 @@ package text
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 	"sync"
 	"unsafe"
 )
@@ -88,8 +89,16 @@ type layout struct {
 	ascii   bool
 }
 
-// lay finds the layout of the whole records of text, where the last one ends and
-// how many there are, as cut does. It returns nil where text is not well-formed:
+// clone returns a copy, of nil nil.
+func (l *layout) clone() *layout {
+	if l == nil {
+		return nil
+	}
+	return &layout{slices.Clone(l.ends), slices.Clone(l.doubled), l.ascii}
+}
+
+// lay fills l with the layout of the whole records of text, and returns it, where the
+// last one ends and how many there are, as cut does. It returns nil where text is not well-formed:
 // where a quote stands amid a cell or is followed by more than the cell's end, or
 // where backslashes may escape. Then it is for cut and split to say what is meant.
 //
@@ -98,7 +107,7 @@ type layout struct {
 // and only if, each opening one follows a cell's end or a closing one, which it
 // then is doubled with, and each closing one stands before a cell's end or an
 // opening one.
-func (d Dialect) lay(text string, atEnd bool) (l *layout, end int, records int64) {
+func (d Dialect) lay(text string, atEnd bool, l *layout) (_ *layout, end int, records int64) {
 	if !d.Quoted || text == "" {
 		return nil, 0, 0
 	}
@@ -113,7 +122,7 @@ func (d Dialect) lay(text string, atEnd bool) (l *layout, end int, records int64
 	if d.Escaped && found.backslash {
 		return nil, 0, 0
 	}
-	l = &layout{ends: make([]uint64, blocks), ascii: !found.beyondASCII}
+	l.ends, l.doubled, l.ascii = slices.Grow(l.ends[:0], blocks)[:blocks], l.doubled[:0], !found.beyondASCII
 	s := layState{before: 1} // the text begins as though behind a line's end
 	for i := range marked {
 		if !s.next(&marked[i], l, i, len(text)) {

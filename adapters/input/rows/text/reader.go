@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"hopper/adapters/input"
 )
@@ -18,7 +19,23 @@ const (
 	maxRecord = 16 << 20
 )
 
-var buffers = sync.Pool{New: func() any { return new(make([]byte, 0, chunkSize)) }}
+// memory is where a chunk's text is read to, and its layout. It belongs to the chunk
+// then and is not written to before that is released.
+type memory struct {
+	text   []byte
+	layout layout
+}
+
+var memories = sync.Pool{New: func() any { return &memory{text: room(chunkSize)} }}
+
+// room returns an empty slice of that capacity, whose memory holds anything: a
+// strings.Builder's is not cleared.
+func room(size int) []byte {
+	var b strings.Builder
+	b.Grow(size)
+	b.WriteByte(0)
+	return unsafe.Slice(unsafe.StringData(b.String()), b.Cap())[:0]
+}
 
 // A Reader cuts a table into chunks. It is for one goroutine.
 type Reader struct {
@@ -68,26 +85,18 @@ func (r *Reader) Next(ctx context.Context) (*Chunk, error) {
 	if r.table.inserts != nil {
 		return r.nextInserts(ctx)
 	}
-	held := buffers.Get().(*[]byte)
-	defer buffers.Put(held)
-	buf := (*held)[:0]
-	if len(r.rest) >= cap(buf) { // behind a very long record
-		buf = make([]byte, 0, 2*len(r.rest))
+	m := memories.Get().(*memory)
+	if len(r.rest) >= cap(m.text) { // behind a very long record
+		m.text = room(2 * len(r.rest))
 	}
-	buf = append(buf, r.rest...)
+	m.text = append(m.text[:0], r.rest...)
 	r.rest = r.rest[:0]
 	for {
-		for !r.done && len(buf) < cap(buf) {
-			n, err := r.body.Read(buf[len(buf):cap(buf)])
-			buf = buf[:len(buf)+n]
-			if err == io.EOF {
-				r.done = true
-			} else if err != nil {
-				return nil, err
-			}
+		if err := r.fill(m); err != nil {
+			return nil, err
 		}
-		text := string(buf)
-		layout, end, records := r.table.Dialect.lay(text, r.done)
+		text := unsafe.String(unsafe.SliceData(m.text), len(m.text))
+		layout, end, records := r.table.Dialect.lay(text, r.done, &m.layout)
 		if layout == nil {
 			end, records = r.table.Dialect.cut(text, r.done)
 		}
@@ -95,20 +104,39 @@ func (r *Reader) Next(ctx context.Context) (*Chunk, error) {
 			if r.encoding == unsure && (layout == nil || !layout.ascii) {
 				r.encoding = encodingOf(text[:end])
 			}
-			c := &Chunk{Table: r.table, FirstRow: r.row, EndRow: r.row + records, text: text[:end], layout: layout, encoding: r.encoding}
-			r.row += records
 			r.rest = append(r.rest, text[end:]...)
+			c := &Chunk{Table: r.table, FirstRow: r.row, EndRow: r.row + records, text: text[:end], layout: layout, encoding: r.encoding, memory: m}
+			r.row += records
+			if len(text) < chunkSize/2 { // not to hold a lot for little
+				c.text, c.layout, c.memory = strings.Clone(c.text), layout.clone(), nil
+				memories.Put(m)
+			}
 			return c, nil
 		}
 		if r.done { // nothing is left, since at the end all is cut off
+			memories.Put(m)
 			return nil, io.EOF
 		}
-		if len(buf) >= maxRecord {
+		if len(m.text) >= maxRecord {
 			return nil, &input.Error{Input: r.table.Input.Name, Row: r.row,
 				Err: fmt.Errorf("the record that begins here is longer than %d MiB: is a quoted field never closed? Correct or remove it", maxRecord>>20)}
 		}
-		buf = append(make([]byte, 0, 2*cap(buf)), buf...)
+		m.text = append(room(2*cap(m.text)), m.text...)
 	}
+}
+
+// fill reads until the memory's text is full, or the last byte is read.
+func (r *Reader) fill(m *memory) error {
+	for !r.done && len(m.text) < cap(m.text) {
+		n, err := r.body.Read(m.text[len(m.text):cap(m.text)])
+		m.text = m.text[:len(m.text)+n]
+		if err == io.EOF {
+			r.done = true
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // cut returns where the last whole record of text ends, and how many end

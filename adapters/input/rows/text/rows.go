@@ -19,7 +19,17 @@ type Chunk struct {
 	text     string
 	layout   *layout // where cells end; nil where that is to be found out
 	encoding encoding
-	tuples   []span // of rows in INSERT commands
+	tuples   []span  // of rows in INSERT commands
+	memory   *memory // that is the chunk's own; nil is none
+}
+
+// Release gives back the chunk's memory. Neither it nor a string of its rows may be
+// used after that. A chunk that is not released is left to the garbage collector.
+func (c *Chunk) Release() {
+	if m := c.memory; m != nil && cap(m.text) < 2*chunkSize {
+		memories.Put(m)
+	}
+	c.text, c.layout, c.memory = "", nil, nil
 }
 
 // A Row is one record. It is reused for the next one; its strings are not,

@@ -242,6 +242,46 @@ func TestChunks(t *testing.T) {
 	}
 }
 
+// A chunk that is released takes nothing from those that are read later.
+func TestRelease(t *testing.T) {
+	var content strings.Builder
+	content.WriteString("n,title\n")
+	for i := range 100_000 {
+		fmt.Fprintf(&content, "%d,\"line %d\n, \"\"second\"\"\"\n", i, i)
+	}
+	r, err := find(t, content.String())[0].Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var held []*text.Chunk
+	n := 0
+	for {
+		c, err := r.Next(t.Context())
+		if held = append(held, c); len(held) == 3 || err == io.EOF {
+			for _, c := range held {
+				if c == nil {
+					continue
+				}
+				for row := range c.Rows() {
+					if want := fmt.Sprintf("line %d\n, \"second\"", n); row.Cells[1] != want {
+						t.Fatalf("got %q, want %q", row.Cells[1], want)
+					}
+					n++
+				}
+				c.Release()
+			}
+			held = held[:0]
+		}
+		if err == io.EOF {
+			break
+		}
+	}
+	if n != 100_000 {
+		t.Errorf("got %d rows", n)
+	}
+}
+
 func TestEndlessRecord(t *testing.T) {
 	text := "a,b\nx,y\nz,\"" + strings.Repeat("never closed,\n", 2<<20)
 	_, err := read(t, find(t, text)[0])

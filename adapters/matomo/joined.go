@@ -190,15 +190,27 @@ func unescaped(c byte) byte {
 	return c
 }
 
+// idOf returns the ID of an identifier, which is a number: so they stand in order
+// mostly before they are sorted.
+func idOf(id string) (u adapters.ID) {
+	n, err := strconv.ParseUint(id, 10, 64)
+	if err != nil {
+		return adapters.IDOf(id)
+	}
+	binary.BigEndian.PutUint64(u[:], n)
+	return u
+}
+
 // findRepeats reads actions and conversions through for those that stand twice.
 func findRepeats(ctx context.Context, src *source, opt adapters.Options) (*adapters.Repeats, error) {
 	finder := adapters.RepeatFinder{Dir: opt.TempDir}
 	defer finder.Close()
 	for ordinal, t := range src.loop.List {
-		columns, identity := []int{t.Column("idlink_va")}, func(row *rows.Row) string { return row.Cells[t.Column("idlink_va")] }
+		action := t.Column("idlink_va")
+		columns, identity := []int{action}, func(row *rows.Row) adapters.ID { return idOf(row.Cells[action]) }
 		if ordinal >= len(src.tables) {
 			c := src.more[ordinal-len(src.tables)]
-			columns, identity = []int{c.visit, c.goal, c.buster, c.order}, c.identity
+			columns, identity = []int{c.visit, c.goal, c.buster, c.order}, func(row *rows.Row) adapters.ID { return adapters.IDOf(c.identity(row)) }
 		}
 		look := *t
 		look.Only(columns...)
@@ -206,10 +218,10 @@ func findRepeats(ctx context.Context, src *source, opt adapters.Options) (*adapt
 			if row.Err != nil {
 				return nil
 			}
-			if id := identity(row); id != "" {
-				return finder.Add(adapters.IDOf(id), ordinal, row.Number)
+			if ordinal < len(src.tables) && row.Cells[action] == "" {
+				return nil
 			}
-			return nil
+			return finder.Add(identity(row), ordinal, row.Number)
 		})
 		if err != nil {
 			return nil, err

@@ -7,16 +7,15 @@ import (
 	"errors"
 	"hash/maphash"
 	"io"
-	"sort"
 	"sync/atomic"
 )
 
 const (
 	// blockSize is about how much is read at once.
 	blockSize = 8 << 10
-	// maxHeld is how many blocks are held in memory at most, some 36 MiB, and
+	// maxHeld is how many blocks are held in memory at most, some 33 MiB, and
 	// maxHeldSize is how large a block may be for that: a record can be of any size.
-	maxHeld     = 4 << 10
+	maxHeld     = 3 << 10
 	maxHeldSize = 2 * blockSize
 	// filterBits is how many bits the filter takes for a record, and
 	// maxFilter how many at most: 16 MiB.
@@ -40,9 +39,10 @@ type Index struct {
 
 // block is a block in memory.
 type block struct {
-	number  int
-	records []byte
-	at      []uint32 // of each record in records
+	number   int
+	records  []byte
+	at       []uint32 // of each record in records
+	prefixes []uint64 // of their keys
 }
 
 // NewIndex sorts what s holds into an Index in the same directory, and closes s.
@@ -130,11 +130,17 @@ func (ix *Index) Lookup(key []byte, yield func(value []byte)) error {
 
 // find returns the number of the first block that does not begin before key.
 func (ix *Index) find(key []byte) int {
+	return search(ix.prefixes, key, func(i int) []byte { return ix.firsts[i] })
+}
+
+// search returns the index of the first key that is not less than key, by their
+// prefixes and, where these are equal, by the keys.
+func search(prefixes []uint64, key []byte, at func(i int) []byte) int {
 	p := prefix(key)
-	low, high := 0, len(ix.prefixes)
+	low, high := 0, len(prefixes)
 	for low < high {
 		mid := int(uint(low+high) >> 1)
-		if ix.prefixes[mid] < p || ix.prefixes[mid] == p && bytes.Compare(ix.firsts[mid], key) < 0 {
+		if prefixes[mid] < p || prefixes[mid] == p && bytes.Compare(at(mid), key) < 0 {
 			low = mid + 1
 		} else {
 			high = mid
@@ -154,8 +160,8 @@ func (ix *Index) block(number int) (*block, error) {
 		return nil, err
 	}
 	for at := 0; at < len(b.records); {
-		b.at = append(b.at, uint32(at))
-		_, _, size := parseRecord(b.records[at:])
+		key, _, size := parseRecord(b.records[at:])
+		b.at, b.prefixes = append(b.at, uint32(at)), append(b.prefixes, prefix(key))
 		at += size
 	}
 	if len(b.records) <= maxHeldSize {
@@ -166,9 +172,9 @@ func (ix *Index) block(number int) (*block, error) {
 
 // find returns which is the first record whose key is not less than key.
 func (b *block) find(key []byte) int {
-	return sort.Search(len(b.at), func(i int) bool {
+	return search(b.prefixes, key, func(i int) []byte {
 		k, _, _ := parseRecord(b.records[b.at[i]:])
-		return bytes.Compare(k, key) >= 0
+		return k
 	})
 }
 

@@ -49,7 +49,7 @@ func BenchmarkRead(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					if err := src.seen.run(d, counter{nobody{}, &stats}); err != nil {
+					if err := src.seen.run(d, counter{nobody{}, &stats}, true); err != nil {
 						b.Fatal(err)
 					}
 				}

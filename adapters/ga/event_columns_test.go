@@ -18,6 +18,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"pgregory.net/rapid"
 
+	"hopper/adapters"
 	"hopper/adapters/input"
 	"hopper/adapters/input/rows/record"
 	"hopper/pipeline"
@@ -306,6 +307,75 @@ func TestMembersAndRecordsAgree(t *testing.T) {
 			rt.Fatalf("events differ (-records +members):\n%.6000s", diff)
 		}
 	})
+}
+
+// translated writes down the events and rejects that a source is translated to.
+func translated(t *testing.T, src pipeline.Source) string {
+	t.Helper()
+	var all strings.Builder
+	write := func(dst []byte, ev *pipeline.Event) []byte {
+		one := *ev
+		one.ClientMemo, one.PlaceMemo = nil, nil
+		return fmt.Appendf(dst, "%+v\n", one)
+	}
+	_, err := pipeline.Translate(t.Context(), &pipeline.Translation{Jobs: 3}, src, pipeline.Mark{}, pipeline.Encode(write),
+		func(_ context.Context, c *pipeline.Collected[*pipeline.Records]) error {
+			fmt.Fprintf(&all, "%s%v\n", c.Value.Body, c.Rejects)
+			return nil
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
+}
+
+// Nothing is kept of the text of chunks, which later ones overwrite.
+func TestTextIsNotKept(t *testing.T) {
+	var text strings.Builder
+	for i := range 5000 { // some chunks of half a megabyte
+		fmt.Fprintf(&text, `{"event_timestamp":"17095968%08d","event_name":"%s","user_pseudo_id":"u%d","user_id":"%d","stream_id":"s","event_params":[{"key":"ga_session_id","value":{"int_value":"%d"}},`,
+			i, []string{"page_view", "click", "scroll", "exception", ""}[i%5], i%97, i%41, i%89)
+		fmt.Fprintf(&text, `{"key":"page_location","value":{"string_value":"https://www%d.example/Ä/%d?a=%d"}},{"key":"page_title","value":{"string_value":"A \"title\" %d"}},{"key":"page_referrer","value":{"string_value":"https://from%d.example/"}},`,
+			i%3, i%37, i%5, i%43, i%29)
+		fmt.Fprintf(&text, `{"key":"own%d","value":{"double_value":%d.5}}],"device":{"category":"desktop","operating_system":"Windows","operating_system_version":"Windows %d","language":"xx-%d","web_info":{"browser":"Browser %d","browser_version":"%d.1"}},`,
+			i%17, i, i%12, i%23, i%19, i%31)
+		fmt.Fprintf(&text, `"geo":{"country":"Country %d","region":"Region %d","city":"City %d"},"privacy_info":{"a":"%d"}}%s`+"\n", i%13, i%7, i%53, i%6, []string{"", "", "", "", "", "", "}"}[i%7])
+	}
+	path := write(t, "events.ndjson", text.String())
+	open := func() pipeline.Source {
+		inputs, err := input.Open(t.Context(), []string{path}, nil, t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { inputs.Close() })
+		reading, err := Adapter{}.Match(t.Context(), inputs.Files).Open(t.Context(), adapters.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return reading.Source
+	}
+	// Whoever collects events copies all of them.
+	kept := open()
+	events, _, rejects, err := pipeline.Collect(t.Context(), kept)
+	if err := errors.Join(err, kept.Close()); err != nil {
+		t.Fatal(err)
+	}
+	want := translated(t, pipeline.Replay(events))
+	want = strings.ReplaceAll(want, "[]\n", "")
+	src := open()
+	got := translated(t, src)
+	if err := src.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range rejects {
+		if listed := fmt.Sprint(one); !strings.Contains(got, listed) {
+			t.Fatalf("no reject %s", listed)
+		}
+	}
+	lines := slices.DeleteFunc(strings.SplitAfter(got, "\n"), func(line string) bool { return strings.HasPrefix(line, "[") })
+	if diff := cmp.Diff(strings.SplitAfter(want, "\n"), lines); diff != "" {
+		t.Errorf("events differ (-copied +as they come):\n%.3000s", diff)
+	}
 }
 
 // FuzzMembers has both ways to read JSON agree, whatever stands in it.

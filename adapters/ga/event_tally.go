@@ -48,13 +48,14 @@ func (t *tally) close() error {
 // seen is what one chunk adds to a tally.
 type seen struct {
 	tally    *tally
+	last     bool // the chunk will not be decoded again
 	events   []eventNote
 	sessions []sessionNote
 }
 
 func newSeen(t *tally) *seen {
 	if s, ok := t.spare.Get().(*seen); ok {
-		s.events, s.sessions = s.events[:0], s.sessions[:0]
+		s.events, s.sessions, s.last = s.events[:0], s.sessions[:0], false
 		return s
 	}
 	return &seen{tally: t}
@@ -80,9 +81,10 @@ func (s *seen) duplicate(r *row, visitor string) bool {
 	return false
 }
 
-// run decodes a chunk into out and adds what it has seen.
-func (t *tally) run(d decode, out sink) error {
+// run decodes a chunk into out, for the last time or not, and adds what it has seen.
+func (t *tally) run(d decode, out sink, last bool) error {
 	s := newSeen(t)
+	s.last = last
 	if err := d(out, s); err != nil {
 		return err
 	}
@@ -135,7 +137,7 @@ func (t *tally) addSkipped(c *chunk) error {
 		return nil
 	}
 	defer t.pending.Done()
-	return t.run(c.decode, nobody{})
+	return t.run(c.decode, nobody{}, false)
 }
 
 func (c *chunk) Decode(out *pipeline.Emitter) error {
@@ -143,7 +145,7 @@ func (c *chunk) Decode(out *pipeline.Emitter) error {
 		return c.decode(out, newSeen(c.tally))
 	}
 	defer c.tally.pending.Done()
-	return c.tally.run(c.decode, out)
+	return c.tally.run(c.decode, out, true)
 }
 
 // summarize adds what was skipped, waits for the chunks that are being decoded
@@ -195,7 +197,7 @@ func (s summary) Decode(out *pipeline.Emitter) error {
 // can drop them.
 func (t *tally) learn(ctx context.Context, src *source) error {
 	err := pipeline.Ordered(ctx, runtime.GOMAXPROCS(0), src.chunk,
-		func(d decode) (struct{}, error) { return struct{}{}, t.run(d, nobody{}) },
+		func(d decode) (struct{}, error) { return struct{}{}, t.run(d, nobody{}, true) },
 		func(context.Context, struct{}) error { return nil })
 	if err == nil {
 		t.duplicates, err = t.events.found(ctx)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"hopper/adapters/input"
 )
@@ -286,6 +287,7 @@ type jsonReader struct {
 
 	wanted  func(path string) bool // nil is all
 	parsers sync.Pool              // of chunks that have been read
+	texts   sync.Pool              // of chunks that have been released, *[]byte
 }
 
 // parser returns one for a chunk, which gives it back.
@@ -332,10 +334,29 @@ func (j *jsonReader) Next(ctx context.Context) (Chunk, error) {
 				return nil, io.EOF
 			}
 		}
-		c.text = string(j.rest[:end])
-		j.rest = append(j.rest[:0], j.rest[end:]...)
+		j.give(c, end)
 		j.row += c.records
 		return c, nil
+	}
+}
+
+// give hands the text before end to c, which may use it until it is released, and
+// copies what follows to where the next chunk's will be.
+func (j *jsonReader) give(c *jsonChunk, end int) {
+	c.held = j.rest
+	c.text = unsafe.String(unsafe.SliceData(c.held), end)
+	next, ok := j.texts.Get().(*[]byte)
+	if !ok {
+		next = new(make([]byte, 0, j.chunk+j.chunk/4))
+	}
+	j.rest = append((*next)[:0], c.held[end:]...)
+}
+
+// Release gives the chunk's text back to the reader.
+func (c *jsonChunk) Release() {
+	held := c.held
+	if c.held, c.text = nil, ""; cap(held) > 0 && cap(held) <= 4*c.reader.chunk {
+		c.reader.texts.Put(&held)
 	}
 }
 
@@ -411,8 +432,9 @@ func (j *jsonReader) last(c *jsonChunk) bool {
 }
 
 type jsonChunk struct {
-	reader  *jsonReader // of which parsers alone are used
-	text    string
+	reader  *jsonReader // of which parsers and texts alone are used
+	text    string      // in held
+	held    []byte
 	row     int64
 	records int64 // or lines
 	layout  *layout

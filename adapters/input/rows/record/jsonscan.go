@@ -9,6 +9,9 @@ type Members interface {
 	// Scan calls scan for each record that is read this way, and read, as
 	// [Chunk.Read] would, for those of which scan returns false.
 	Scan(scan func(*Record, *Scanner) bool, read func(*Record)) error
+	// Release says that the chunk will not be read again, and that nothing of its
+	// records is used any more: their text is memory that later chunks overwrite.
+	Release()
 }
 
 var _ Members = (*jsonChunk)(nil)

@@ -17,7 +17,7 @@ type columnar struct {
 	flat     map[string]setter
 
 	plan  func() columnPlan
-	space sync.Pool // of *[]row
+	space sync.Pool // of *[rowsAtOnce]row
 }
 
 // A columnStep sets what a column says of each row.
@@ -35,40 +35,45 @@ func newColumnar(g *ga4, index int, property string, fields []string) *columnar 
 	return &columnar{ga4: g, index: index, property: property, flat: settersByName(fields)}
 }
 
-// decode returns what translates c. Where its columns do not fit together,
-// general says in which record.
-func (p *columnar) decode(c record.Columns, input string, general decode) decode {
+// rowsAtOnce is how many rows are filled column by column, few enough to stay in a
+// processor's cache meanwhile.
+const rowsAtOnce = 128
+
+// decode returns what translates c. Where its columns do not fit together, read
+// says in which record.
+func (p *columnar) decode(c record.Columns, input string, read func(out sink, seen *seen) func(*record.Record)) decode {
 	if p.plan == nil {
 		schema := c.Schema()
 		p.plan = sync.OnceValue(func() columnPlan { return p.steps(schema) })
 	}
 	return func(out sink, seen *seen) error {
-		first, end := c.Span()
-		space, ok := p.space.Get().(*[]row)
+		space, ok := p.space.Get().(*[rowsAtOnce]row)
 		if !ok {
-			space = new([]row)
+			space = new([rowsAtOnce]row)
 		}
 		defer p.space.Put(space)
-		*space = slices.Grow((*space)[:0], int(end-first))[:end-first]
-		rows, plan := *space, p.plan()
+		plan := p.plan()
 		valid := plan.keepsUTF8 && c.ValidUTF8()
-		for i := range rows {
-			r := &rows[i]
-			r.reset()
-			r.at = pipeline.Origin{Input: input, Row: first + int64(i)}
-			r.input, r.property, r.validUTF8 = p.index, p.property, valid
-		}
-		for _, step := range plan.steps {
-			if step(c, rows) != nil {
-				return general(out, seen)
-			}
-		}
 		var ev pipeline.Event
-		for i := range rows {
-			out.Rows(1)
-			p.ga4.emit(&rows[i], &ev, out, seen)
-		}
-		return nil
+		return c.Parts(rowsAtOnce, func(part record.Columns) error {
+			first, end := part.Span()
+			rows := space[:end-first]
+			for i := range rows {
+				rows[i].reset()
+				rows[i].at = pipeline.Origin{Input: input, Row: first + int64(i)}
+				rows[i].input, rows[i].property, rows[i].validUTF8 = p.index, p.property, valid
+			}
+			for _, step := range plan.steps {
+				if step(part, rows) != nil {
+					return part.Read(read(out, seen))
+				}
+			}
+			for i := range rows {
+				out.Rows(1)
+				p.ga4.emit(&rows[i], &ev, out, seen)
+			}
+			return nil
+		})
 	}
 }
 

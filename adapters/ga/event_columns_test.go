@@ -166,7 +166,7 @@ func transcribe(t *testing.T, tally *tally, path string, byParts bool) transcrip
 	}
 }
 
-func parquetOf[T any](t *rapid.T, events []T, page int) []byte {
+func parquetOf[T any](t interface{ Fatal(...any) }, events []T, page int) []byte {
 	var b bytes.Buffer
 	w := parquet.NewGenericWriter[T](&b, parquet.PageBufferSize(page))
 	for half := range slices.Chunk(events, (len(events)+1)/2) { // row groups

@@ -18,11 +18,14 @@ func (r *row) setItems(v *record.Value) {
 	}
 }
 
-// itemNumbers are the members of items that are numbers in the schema; in
+// isItemNumber reports whether a member of items is a number in the schema; in
 // BigQuery's JSON some of them are text.
-var itemNumbers = map[string]bool{
-	"price_in_usd": true, "price": true, "quantity": true, "item_revenue_in_usd": true, "item_revenue": true,
-	"item_refund_in_usd": true, "item_refund": true,
+func isItemNumber(name string) bool {
+	switch name {
+	case "price_in_usd", "price", "quantity", "item_revenue_in_usd", "item_revenue", "item_refund_in_usd", "item_refund":
+		return true
+	}
+	return false
 }
 
 // itemsProperty adds the products of an event, without members that say
@@ -42,7 +45,7 @@ func itemsProperty(ps []pipeline.Property, items *record.Value) []pipeline.Prope
 		for k := range elements[i].Kids {
 			field := &elements[i].Kids[k]
 			if field.Key != "item_params" {
-				member(field.Key, clean(field.Text), itemNumbers[field.Key])
+				member(field.Key, clean(field.Text), isItemNumber(field.Key))
 				continue
 			}
 			for _, p := range field.Elements() {

@@ -7,15 +7,16 @@ import (
 
 // A list writes objects as a JSON array.
 type list struct {
-	b     []byte
-	first bool // no member of the current object is written yet
+	b     []byte // nil without objects
+	first bool   // no member of the current object is written yet
 }
 
 func (l *list) open() {
-	if l.b != nil {
-		l.b = append(l.b, ',')
+	before := byte(',')
+	if l.b == nil {
+		l.b, before = make([]byte, 0, 512), '['
 	}
-	l.b, l.first = append(l.b, '{'), true
+	l.b, l.first = append(l.b, before, '{'), true
 }
 
 func (l *list) close() { l.b = append(l.b, '}') }
@@ -46,5 +47,5 @@ func (l *list) property(ps []pipeline.Property, key string) []pipeline.Property 
 	if l.b == nil {
 		return ps
 	}
-	return append(ps, pipeline.Property{Key: key, Value: "[" + string(l.b) + "]", Literal: true})
+	return append(ps, pipeline.Property{Key: key, Value: string(append(l.b, ']')), Literal: true})
 }

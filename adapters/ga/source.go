@@ -149,7 +149,7 @@ func (r *recordReader) Next(ctx context.Context) (decode, error) {
 	}
 	switch c := c.(type) {
 	case record.Columns:
-		return r.fast.columns.decode(c, r.in.Name, records), nil
+		return r.fast.columns.decode(c, r.in.Name, read), nil
 	case record.Members:
 		return r.fast.members.decode(c, r.in.Name, read), nil
 	}

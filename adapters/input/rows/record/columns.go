@@ -14,6 +14,9 @@ type Columns interface {
 	// Schema returns the columns of the records. It is the same for all chunks of
 	// a [Reader].
 	Schema() []*Column
+	// Parts calls do with the chunk's records, at most so many at a time, in order. A
+	// part is valid until do returns. Parts returns the first error of do.
+	Parts(most int, do func(part Columns) error) error
 	// ValidUTF8 reports whether all texts are known to be valid UTF-8.
 	ValidUTF8() bool
 	// Each calls do with what of, unless it is nil, makes of the texts of a leaf that
@@ -32,6 +35,69 @@ type Columns interface {
 var _ Columns = (*parquetChunk)(nil)
 
 func (c *parquetChunk) Schema() []*Column { return c.reader.root.Kids }
+
+func (c *parquetChunk) Parts(most int, do func(part Columns) error) error {
+	part := &parquetChunk{reader: c.reader, leaves: make([]cells, len(c.leaves)), valid: c.valid}
+	ends, values := c.ends(most), make([]int, len(c.leaves))
+	for begin := 0; begin < c.count; begin += most {
+		part.row, part.count = c.row+int64(begin), min(most, c.count-begin)
+		for i := range c.leaves {
+			from := 0
+			if begin > 0 {
+				from = ends[i][begin/most-1]
+			}
+			part.leaves[i] = c.leaves[i].slice(from, ends[i][begin/most], values[i])
+			values[i] += part.leaves[i].values
+		}
+		if err := do(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ends returns, for each leaf, behind which cells parts of so many records end.
+func (c *parquetChunk) ends(most int) [][]int {
+	all := make([][]int, len(c.leaves))
+	for i := range c.leaves {
+		l := &c.leaves[i]
+		if i > 0 && l.fits(&c.leaves[i-1]) { // as in the same list
+			all[i] = all[i-1]
+			continue
+		}
+		records := 0
+		for at := range l.count {
+			if len(l.reps) == 0 || l.reps[at] == 0 || at == 0 {
+				if records > 0 && records%most == 0 {
+					all[i] = append(all[i], at)
+				}
+				records++
+			}
+		}
+		for len(all[i])*most < c.count {
+			all[i] = append(all[i], l.count)
+		}
+	}
+	return all
+}
+
+// slice returns some cells, before which so many values stand.
+func (c *cells) slice(from, to, value int) cells {
+	part := cells{count: to - from, values: to - from, def: c.def, dictionary: c.dictionary, codes: c.codes, words: c.words}
+	if len(c.reps) > 0 {
+		part.reps = c.reps[from:to]
+	}
+	if len(c.defs) > 0 {
+		part.defs = c.defs[from:to]
+		part.values = bytes.Count(part.defs, []byte{c.def})
+	}
+	if c.codes != nil {
+		part.codes = c.codes[value : value+part.values]
+	} else {
+		part.words = c.words[value : value+part.values]
+	}
+	return part
+}
 
 func (c *parquetChunk) ValidUTF8() bool { return c.valid }
 

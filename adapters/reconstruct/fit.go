@@ -1,7 +1,6 @@
 package reconstruct
 
 import (
-	"cmp"
 	"math"
 	"slices"
 )
@@ -118,7 +117,13 @@ func (b *builder) align(d *dim) {
 		}
 	}
 	slices.SortFunc(places, func(a, b place) int {
-		return cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(a.row, b.row))
+		switch { // no score is NaN
+		case a.score < b.score:
+			return -1
+		case a.score > b.score:
+			return 1
+		}
+		return int(a.row) - int(b.row)
 	})
 	labels := make([]int32, len(places))
 	for k, p := range places {
@@ -331,34 +336,56 @@ func (f *fitter) proportions(m, total int, dims []*fitDim, least []int32) []floa
 			targets[i][r] = max(targets[i][r], 0)
 		}
 	}
-	mean := float64(total) / float64(len(least))
-	x := make([]float64, len(least))
+	x := guesses(float64(total)/float64(len(least)), dims, targets, len(least))
+	if len(dims) == 0 {
+		return x
+	}
+	// Fitting to one table's rows and adding up the next one's is one pass.
+	sums := make([]float64, len(dims[0].engaged))
+	for v, r := range dims[0].row {
+		sums[r] += x[v]
+	}
+	for round := range 12 * len(dims) {
+		factors := sums
+		for r := range factors {
+			if factors[r] > 0 {
+				factors[r] = (targets[round%len(dims)][r] + 1e-6) / factors[r]
+			}
+		}
+		now, next := dims[round%len(dims)], dims[(round+1)%len(dims)]
+		sums = make([]float64, len(next.engaged))
+		to := next.row[:len(now.row)]
+		for v, r := range now.row {
+			x[v] *= factors[r]
+			sums[to[v]] += x[v]
+		}
+	}
+	return x
+}
+
+// guesses returns what each visit has of a measure by the means of its rows, the
+// smaller ones counting more.
+func guesses(mean float64, dims []*fitDim, targets [][]float64, visits int) []float64 {
+	type part struct{ log, weight float64 } // of a row
+	parts := make([][]part, len(dims))
+	for i, d := range dims {
+		parts[i] = make([]part, len(d.engaged))
+		for r := range parts[i] {
+			if k := float64(d.size(int32(r))); k > 0 {
+				parts[i][r] = part{math.Log(targets[i][r]/k+0.05) / k, 1 / k}
+			}
+		}
+	}
+	x := make([]float64, visits)
+	all := math.Log(mean) * 0.01
 	for v := range x {
-		s, w := math.Log(mean)*0.01, 0.01
+		s, w := all, 0.01
 		for i, d := range dims {
-			r := d.row[v]
-			k := float64(d.size(r))
-			s += math.Log(targets[i][r]/k+0.05) / k
-			w += 1 / k
+			p := parts[i][d.row[v]]
+			s += p.log
+			w += p.weight
 		}
 		x[v] = math.Exp(s / w)
-	}
-	sums := []float64{}
-	for range 12 {
-		for i, d := range dims {
-			sums = append(sums[:0], make([]float64, len(d.engaged))...)
-			for v, r := range d.row {
-				sums[r] += x[v]
-			}
-			for r := range sums {
-				if sums[r] > 0 {
-					sums[r] = (targets[i][r] + 1e-6) / sums[r]
-				}
-			}
-			for v, r := range d.row {
-				x[v] *= sums[r]
-			}
-		}
 	}
 	return x
 }

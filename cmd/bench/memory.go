@@ -65,6 +65,7 @@ func (s *setting) measureMemory(ctx context.Context, all []int64) (peaks []peak,
 			if err := errors.Join(err, os.Remove(path)); err != nil {
 				return nil, err
 			}
+			fmt.Fprintf(os.Stderr, "%.0f MB at most, in %.0f s\n", used.peakMB, used.wall)
 			peaks = append(peaks, peak{in.title, size, used})
 		}
 	}

@@ -50,6 +50,7 @@
 package matomo
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -104,6 +105,8 @@ func (Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Match 
 	log := new(visitsLog)
 	for _, in := range inputs {
 		switch {
+		case isXMLLog(in):
+			m.Fit, m.Err = adapters.Near, errXMLLog(in)
 		case rows.IsSQL(in):
 			if dumped.Match(in.TextHead()) {
 				m.Own = append(m.Own, in)
@@ -138,6 +141,16 @@ func (Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Match 
 	events := slices.DeleteFunc(slices.Clone(m.Own), func(in *input.Input) bool { return slices.Contains(m.Joined, in) })
 	m.Units = adapters.EachAlone(events)
 	return m
+}
+
+// isXMLLog reports whether an input is a visits log as XML, which is Matomo's default.
+func isXMLLog(in *input.Input) bool {
+	head := bytes.TrimLeft(in.TextHead(), " \t\r\n")
+	return bytes.HasPrefix(head, []byte("<?xml")) && bytes.Contains(head, []byte("<idVisit>"))
+}
+
+func errXMLLog(in *input.Input) error {
+	return input.Errorf(in.Name, "is Matomo's visits log as XML; export it again with format=JSON in the address (or CSV or TSV), without which Matomo writes XML")
 }
 
 // role is what a table is to Matomo.
@@ -183,6 +196,9 @@ type tables struct{ actions, visits, names, sites, conversions, goals, dimension
 func find(ctx context.Context, inputs []*input.Input) (*tables, error) {
 	f := new(tables)
 	for _, in := range inputs {
+		if isXMLLog(in) {
+			return nil, errXMLLog(in)
+		}
 		all, err := rows.FindAmong(ctx, in, inputs)
 		if err != nil {
 			return nil, err

@@ -70,7 +70,7 @@ func TestRefused(t *testing.T) {
 	for name, want := range map[string]string{
 		"two-sites.sql":                  "1 Orchard https://www.orchard.example (59 visits); 2 Cellar https://cellar.example (1 visits). Choose one with --website",
 		"no-visits.sql":                  "lacks Matomo's log_visit",
-		"visits-log.xml":                 "is XML; export the table as CSV or JSON",
+		"visits-log.xml":                 "visits log as XML; export it again with format=JSON",
 		"visits-log-without-actions.csv": "visits log without its actions",
 	} {
 		if _, _, err := translate(t, "", adapters.Options{}, fixtures+"broken/"+name); err == nil || !strings.Contains(err.Error(), want) {

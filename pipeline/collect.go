@@ -100,7 +100,13 @@ type Beginning struct {
 
 // Source returns a source of the beginning alone. It may be read several times,
 // one after the other.
-func (b *Beginning) Source() Source { return &replayed{ahead: slices.Clone(b.chunks)} }
+func (b *Beginning) Source() Source {
+	kept := make([]Chunk, len(b.chunks))
+	for i, c := range b.chunks {
+		kept[i] = unreleased{c}
+	}
+	return &replayed{ahead: kept}
+}
 
 // Peek reads the first chunks of src and returns them, together with a source
 // that yields all that src would have yielded, in the same chunks. Closing it

@@ -42,13 +42,18 @@ func TestPeek(t *testing.T) {
 		}
 		want, wantStats := collect(&scripted{chunks: chunks})
 		most := Sample{Events: rapid.IntRange(0, 10).Draw(t, "events"), Bytes: rapid.IntRange(0, 5000).Draw(t, "bytes")}
-		_, src, err := Peek(context.Background(), &scripted{chunks: chunks, again: rapid.Bool().Draw(t, "again")}, most)
+		source := &scripted{chunks: chunks, again: rapid.Bool().Draw(t, "again")}
+		beginning, src, err := Peek(context.Background(), source, most)
 		if err != nil {
 			t.Fatal(err)
 		}
+		collect(beginning.Source())
 		got, gotStats := collect(src)
 		if !reflect.DeepEqual(got, want) || !reflect.DeepEqual(gotStats, wantStats) {
 			t.Fatalf("surveyed\n%+v\n%+v\nwant\n%+v\n%+v", got, gotStats, want, wantStats)
+		}
+		if source.again && len(source.released) != len(chunks) {
+			t.Fatalf("%d of %d chunks were released", len(source.released), len(chunks))
 		}
 	})
 }

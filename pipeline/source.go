@@ -33,6 +33,17 @@ type Repeatable interface {
 	Repeatable() bool
 }
 
+// Releasable is a [Chunk] with memory to give back. [Translate] calls Release when it
+// has decoded the chunk and will not do so again; nothing that Decode handed out is
+// kept by then, see [Emitter.Event].
+type Releasable interface {
+	Chunk
+	Release()
+}
+
+// unreleased is a chunk that will be decoded again.
+type unreleased struct{ Chunk }
+
 // An Emitter takes what a chunk holds. Every input row must end in at least
 // one call of Event, Reject or Omit, so that nothing is dropped silently.
 type Emitter struct {

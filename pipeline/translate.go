@@ -94,6 +94,9 @@ func Translate[T any](
 			err := t.decode(chunk, &out.Stats, &out.Rejects, out.collector.Add, remembered)
 			memory.put(remembered)
 			out.Value = out.collector.Done()
+			if r, ok := chunk.(Releasable); ok {
+				r.Release()
+			}
 			return out, err
 		},
 		func(ctx context.Context, out *output) error {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"reflect"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +19,9 @@ type scripted struct {
 	chunks []string
 	next   int
 	again  bool // its chunks can be decoded again
+
+	mu       sync.Mutex
+	released map[int]bool
 }
 
 func (s *scripted) Next(ctx context.Context) (Chunk, error) {
@@ -37,7 +41,25 @@ type scriptedChunk struct {
 
 func (c scriptedChunk) Repeatable() bool { return c.again }
 
+func (c scriptedChunk) Release() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.released == nil {
+		c.released = map[int]bool{}
+	}
+	c.released[c.index] = true
+}
+
+func (c scriptedChunk) isReleased() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.released[c.index]
+}
+
 func (c scriptedChunk) Decode(out *Emitter) error {
+	if c.isReleased() {
+		return errors.New("decoded after it was released")
+	}
 	for i, what := range c.chunks[c.index] {
 		at := Origin{Input: "script", Row: int64(c.index*100 + i + 1)}
 		out.Rows(1)

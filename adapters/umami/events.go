@@ -206,6 +206,9 @@ type chunk struct {
 // Repeatable is true of rows of text, see [pipeline.Repeatable].
 func (c *chunk) Repeatable() bool { return c.rows.Repeatable() }
 
+// Release gives back the rows' memory, see [pipeline.Releasable].
+func (c *chunk) Release() { c.rows.Release() }
+
 // Decode makes an event of each row, see [pipeline.Chunk].
 func (c *chunk) Decode(out *pipeline.Emitter) error {
 	d := decoder{chunk: c, out: out, visits: c.visits, repeats: c.repeats}

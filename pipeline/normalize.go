@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"crypto/sha1"
 	"math"
 	"net/url"
 	"slices"
@@ -332,7 +333,20 @@ func (n *Normalizer) uuid(kind, id string) string {
 	} else if valid {
 		return strings.ToLower(id)
 	}
-	return uuid.NewSHA1(n.Namespace, []byte(kind+":"+id)).String()
+	return nameBased(n.Namespace, kind, id)
+}
+
+// nameBased returns what [uuid.NewSHA1] makes of kind, a colon and id. Mostly it
+// takes no memory but for the text.
+func nameBased(namespace uuid.UUID, kind, id string) string {
+	const longest = 256 // that the stack has room for
+	name := append(make([]byte, 0, longest), namespace[:]...)
+	name = append(append(append(name, kind...), ':'), id...)
+	sum := sha1.Sum(name)
+	made := uuid.UUID(sum[:len(uuid.UUID{})])
+	made[6] = made[6]&0x0F | 0x50 // version 5
+	made[8] = made[8]&0x3F | 0x80 // of RFC 9562
+	return made.String()
 }
 
 func isScreenSide(pixels int) bool { return pixels >= 1 && pixels <= math.MaxUint16 }

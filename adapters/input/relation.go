@@ -12,6 +12,9 @@ import (
 type Relation struct {
 	// Table matches its whole name, in lower case.
 	Table *regexp.Regexp
+	// Unless names a table that has the same rows: where the database has it, the
+	// relation's is not read. Empty is none.
+	Unless string
 	// Needs are columns without which a table of that name is another product's.
 	Needs []string
 	// Columns are those that are read, where the table has them; nil is all.

@@ -65,15 +65,22 @@ func (Adapter) Title() string { return "PostHog" }
 // Options are the choices that these exports offer.
 func (Adapter) Options() []adapters.Option { return []adapters.Option{adapters.Website} }
 
-// Relations are the tables that are read of a live database: ClickHouse's own, not
-// beside them those that they are spread over, and those of batch exports.
+// local is ClickHouse's own table of events, over which "events" is spread: on
+// each shard it has a part of them.
+const local = "sharded_events"
+
+// Relations are the tables that are read of a live database: ClickHouse's own, its
+// local one only where the other cannot be read, and those of batch exports.
 func (Adapter) Relations() []input.Relation {
+	events := input.Relation{
+		Table: regexp.MustCompile(`events?|\w*posthog\w*`), Needs: []string{"uuid", "event", "distinct_id", "properties", "timestamp"},
+		Columns: []string{"uuid", "event", "distinct_id", "person_id", "properties", "elements_chain", "elements", "team_id", "timestamp"},
+		Time:    "timestamp", Key: []string{"uuid", "event", "distinct_id"},
+	}
+	part := events
+	part.Table, part.Unless = regexp.MustCompile(local), "events"
 	return []input.Relation{
-		{
-			Table: regexp.MustCompile(`events?|\w*posthog\w*`), Needs: []string{"uuid", "event", "distinct_id", "properties", "timestamp"},
-			Columns: []string{"uuid", "event", "distinct_id", "person_id", "properties", "elements_chain", "elements", "team_id", "timestamp"},
-			Time:    "timestamp", Key: []string{"uuid", "event", "distinct_id"},
-		},
+		events, part,
 		{
 			Table: regexp.MustCompile(`person_distinct_id2|person_distinct_id_overrides|\w*persons`), Needs: []string{"distinct_id", "person_id"},
 			Columns: []string{"team_id", "distinct_id", "person_id", "person_distinct_id_version", "version", "is_deleted"},
@@ -247,6 +254,9 @@ func (s *source) notes(found *surveyed) []string {
 		notes = append(notes, fmt.Sprintf("%d events were sent before consent without an identifier: their users are their sessions.", found.cookieless))
 	}
 	for _, t := range s.tables {
+		if t.Name == local {
+			notes = append(notes, t.Input.Name+" is the table of one of ClickHouse's shards: where there are several, give the database in which the table events is, which has the events of all.")
+		}
 		notes = append(notes, t.Notes()...)
 	}
 	return notes

@@ -81,3 +81,24 @@ func TestNobodyAnswers(t *testing.T) {
 		}
 	}
 }
+
+// A table that has the same rows as another is read where the other is not there.
+func TestTableUnlessAnother(t *testing.T) {
+	store := &database.Store{Relations: []input.Relation{{Table: regexp.MustCompile("events")}, {Table: regexp.MustCompile("shard"), Unless: "events"}}}
+	db := databasetest.SQLite(t)
+	for _, step := range []struct{ statement, want string }{
+		{"CREATE TABLE shard (id INTEGER)", "shard"}, {"CREATE TABLE events (id INTEGER)", "events"}, {"DROP TABLE events", "shard"},
+	} {
+		if _, err := db.SQL.ExecContext(t.Context(), step.statement); err != nil {
+			t.Fatal(err)
+		}
+		var found []string
+		err := store.Find(t.Context(), "sqlite://"+db.Address, func(o input.Object) error {
+			found = append(found, o.Name[strings.LastIndex(o.Name, "/")+1:])
+			return nil
+		}, nil)
+		if err != nil || strings.Join(found, " ") != step.want {
+			t.Errorf("%s: read %v, want %s; %v", step.statement, found, step.want, err)
+		}
+	}
+}

@@ -102,7 +102,7 @@ func (s *Store) Find(ctx context.Context, address string, found func(input.Objec
 	})
 	n := 0
 	for _, t := range tables {
-		i := slices.IndexFunc(s.Relations, func(r input.Relation) bool { return isOf(t, r) })
+		i := slices.IndexFunc(s.Relations, func(r input.Relation) bool { return isOf(t, r) && !isGiven(r.Unless, t, tables) })
 		if i < 0 {
 			continue
 		}
@@ -175,6 +175,11 @@ func isOf(t table, r input.Relation) bool {
 		return false
 	}
 	return !slices.ContainsFunc(r.Needs, func(name string) bool { return t.column(name) < 0 })
+}
+
+// isGiven reports whether there is a table of that name beside another.
+func isGiven(name string, beside table, tables []table) bool {
+	return slices.ContainsFunc(tables, func(t table) bool { return t.schema == beside.schema && t.name == name })
 }
 
 // column returns the index of a column, or -1.

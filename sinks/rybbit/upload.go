@@ -404,6 +404,7 @@ func (u *Upload) learn(size int, took time.Duration) {
 // landed goes on behind a batch that is stored.
 func (u *Upload) landed(batch pipeline.Batch) {
 	u.queue.Drop(batch.Events)
+	u.queue.Reserve(max(0, u.size.limit+queueSlack-u.queue.Size())) // the limit may have grown
 	u.retry.success()
 	u.watch(0)
 	if u.memory.works(u.client.identity()) {

@@ -191,3 +191,23 @@ func BenchmarkTimesOfSpreadsheets(b *testing.B) {
 		times.Parse("5/1/2024 8:20")
 	}
 }
+
+// What databases write is read in a way of its own, and as what [time.Parse]
+// reads character by character.
+func TestTimesOfDatabases(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := []byte(time.Unix(rapid.Int64Range(-3e9, 2e11).Draw(t, "second"), 0).UTC().Format(time.DateTime))
+		for range rapid.IntRange(0, 2).Draw(t, "changes") {
+			s[rapid.IntRange(0, len(s)-1).Draw(t, "at")] = rapid.OneOf(rapid.Byte(), rapid.SampledFrom([]byte("0123456789/:- T"))).Draw(t, "to")
+		}
+		if s[10] == 'T' {
+			s[10] = ' '
+		}
+		want, err := time.Parse(time.DateTime, string(s))
+		ok := err == nil && want.Year() > 0
+		got, parsed := new(Times).parseISO(string(s))
+		if parsed != ok || ok && got != pipeline.MicrosOf(want) {
+			t.Fatalf("%q: %v %v, want %v %v", s, got.Time(), parsed, want, err)
+		}
+	})
+}

@@ -262,6 +262,9 @@ func newNestedObject(dst []byte, limit int) nestedObject {
 	return nestedObject{dst: dst, start: len(dst), left: limit - len("{}")}
 }
 
+// furtherMembers goes on with an object that has members already and no limit.
+func furtherMembers(dst []byte) nestedObject { return nestedObject{dst: dst, start: -1} }
+
 // key appends a key of plain ASCII, which needs no escape.
 func (o *nestedObject) key(key string) {
 	o.comma()

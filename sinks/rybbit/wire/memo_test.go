@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -38,6 +39,39 @@ func TestMemosWriteTheSame(t *testing.T) {
 					t.Fatal(err)
 				}
 			})
+		})
+	}
+}
+
+// BenchmarkEncode normalizes and writes events of which some hundred clients and
+// places are made, as an export's are.
+func BenchmarkEncode(b *testing.B) {
+	events := make([]pipeline.Event, 4096)
+	of := func(i int, values ...string) string { return values[i%len(values)] }
+	for i := range events {
+		events[i] = pipeline.Event{
+			Time: pipeline.Micros(1719828000_000000 + i*1e6), ValidUTF8: true,
+			Visitor: fmt.Sprintf("2f0f3c5a-51f8-4c6e-9d8e-%012x", i/7), Session: fmt.Sprintf("9b2d7e40-0c1f-5a3b-8e6d-%012x", i/3),
+			Hostname: "garden.example", Path: fmt.Sprintf("/shop/seeds/item-%d", i%500), Query: of(i, "", "", "q=red%20pots"),
+			Title: fmt.Sprintf("Item number %d | Garden & Co.", i%500), Referrer: of(i, "", "https://www.google.com/"),
+			Browser: of(i, "chrome", "ios", "safari"), BrowserVersion: of(i, "126.0.1", "17"), OS: of(i, "Windows 10", "iOS", "Mac OS", "Linux", "Android"),
+			Device: of(i, "desktop", "mobile"), ScreenWidth: 1920, ScreenHeight: 1080 - i%3,
+			Language: of(i, "en-US", "de-DE", "fr"), Country: of(i, "GB", "DE"), City: of(i, "London", "Berlin", "München"),
+		}
+	}
+	for _, format := range wire.Formats() {
+		b.Run(format.Platform(), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_, err := pipeline.Translate(b.Context(), &pipeline.Translation{Target: wire.Target(format)}, pipeline.Replay(events), pipeline.Mark{}, wire.Encode(format),
+					func(_ context.Context, chunk *pipeline.Collected[*pipeline.Records]) error {
+						b.SetBytes(int64(len(chunk.Value.Body)))
+						return nil
+					})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
 		})
 	}
 }

@@ -51,22 +51,8 @@ func (plausibleWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	if isAddress(ev.Referrer) {
 		dst = appendCut(dst, ev.Referrer, maxUnitsURL)
 	}
-	dst = append(dst, `","browser":"`...)
-	dst = appendCut(dst, ev.Browser, maxUnitsBrowser)
-	dst = append(dst, `","browser_version":"`...)
-	dst = append(dst, browserVersion(ev)...)
-	dst = append(dst, `","operating_system":"`...)
-	dst = appendCut(dst, ev.OS, maxUnitsOS)
-	dst = append(dst, `","operating_system_version":"`...)
-	dst = appendCut(dst, ev.OSVersion, maxUnitsOSVersion)
-	dst = append(dst, `","device_type":"`...)
-	dst = appendCut(dst, ev.Device, maxUnitsDevice)
-	dst = append(dst, `","country":"`...)
-	dst = appendCountry(dst, ev.Country)
-	dst = append(dst, `","region":"`...)
-	dst = appendRegion(dst, ev.Region)
-	dst = append(dst, `","city":"`...)
-	dst = appendCut(dst, ev.City, maxUnitsCity)
+	dst = ev.ClientMemo.Append(dst, &plausibleClient, ev)
+	dst = ev.PlaceMemo.Append(dst, &plausiblePlace, ev)
 	if ev.Kind == pipeline.Pageview {
 		dst = append(dst, `","type":"pageview","event_name":"`...)
 	} else {
@@ -78,6 +64,28 @@ func (plausibleWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	plausibleProperties(&props, ev)
 	return append(props.end(), `"}`...)
 }
+
+var plausibleClient = pipeline.Part{Write: func(dst []byte, ev *pipeline.Event) []byte {
+	dst = append(dst, `","browser":"`...)
+	dst = appendCut(dst, ev.Browser, maxUnitsBrowser)
+	dst = append(dst, `","browser_version":"`...)
+	dst = append(dst, browserVersion(ev)...)
+	dst = append(dst, `","operating_system":"`...)
+	dst = appendCut(dst, ev.OS, maxUnitsOS)
+	dst = append(dst, `","operating_system_version":"`...)
+	dst = appendCut(dst, ev.OSVersion, maxUnitsOSVersion)
+	dst = append(dst, `","device_type":"`...)
+	return appendCut(dst, ev.Device, maxUnitsDevice)
+}}
+
+var plausiblePlace = pipeline.Part{Write: func(dst []byte, ev *pipeline.Event) []byte {
+	dst = append(dst, `","country":"`...)
+	dst = appendCountry(dst, ev.Country)
+	dst = append(dst, `","region":"`...)
+	dst = appendRegion(dst, ev.Region)
+	dst = append(dst, `","city":"`...)
+	return appendCut(dst, ev.City, maxUnitsCity)
+}}
 
 // plausibleProperties writes ev's properties as far as the limit allows: first
 // what its kind has to say, then its own. It returns how many of each it wrote.

@@ -98,7 +98,15 @@ func (posthogWire) Append(dst []byte, ev *pipeline.Event) []byte {
 		o.dst = append(o.dst, `\"`...)
 	}
 	o.text("$referrer", pipeline.Cut(ev.Referrer, maxUnitsURL))
-	posthogClient(&o, ev)
+	o.dst = ev.ClientMemo.Append(o.dst, &posthogClient, ev)
+	o.dst = ev.PlaceMemo.Append(o.dst, &posthogPlace, ev)
+	if hasCoordinates(ev) {
+		o.number("$geoip_latitude", ev.Latitude.Value)
+		o.number("$geoip_longitude", ev.Longitude.Value)
+	}
+	if isZone(ev.TimeZone) {
+		o.text("$geoip_time_zone", ev.TimeZone)
+	}
 	posthogFacts(&o, ev, kind)
 	return append(o.end(), `"}`...)
 }
@@ -121,8 +129,9 @@ func appendPosthogName(dst []byte, ev *pipeline.Event, kind pipeline.Kind) []byt
 	return appendEventName(dst, ev, posthogLimits.Name)
 }
 
-// posthogClient writes the visitor's browser, system, device and place.
-func posthogClient(o *nestedObject, ev *pipeline.Event) {
+// posthogClient writes the visitor's browser, system and device, behind others.
+var posthogClient = pipeline.Part{Write: func(dst []byte, ev *pipeline.Event) []byte {
+	o := furtherMembers(dst)
 	o.text("$browser", pipeline.Cut(ev.Browser, maxUnitsBrowser))
 	o.text("$browser_version", browserVersion(ev))
 	o.text("$os", pipeline.Cut(ev.OS, maxUnitsOS))
@@ -132,20 +141,20 @@ func posthogClient(o *nestedObject, ev *pipeline.Event) {
 		o.number("$screen_width", float64(ev.ScreenWidth))
 		o.number("$screen_height", float64(ev.ScreenHeight))
 	}
+	return o.dst
+}}
+
+// posthogPlace writes the visitor's place, behind others.
+var posthogPlace = pipeline.Part{Write: func(dst []byte, ev *pipeline.Event) []byte {
+	o := furtherMembers(dst)
 	o.text("$browser_language", pipeline.Cut(ev.Language, maxUnitsLanguage))
 	if isCountry(ev.Country) {
 		o.text("$geoip_country_code", ev.Country)
 		o.text("$geoip_subdivision_1_code", regionCode(ev))
 	}
 	o.text("$geoip_city_name", pipeline.Cut(ev.City, maxUnitsCity))
-	if hasCoordinates(ev) {
-		o.number("$geoip_latitude", ev.Latitude.Value)
-		o.number("$geoip_longitude", ev.Longitude.Value)
-	}
-	if isZone(ev.TimeZone) {
-		o.text("$geoip_time_zone", ev.TimeZone)
-	}
-}
+	return o.dst
+}}
 
 // posthogFacts writes what belongs to the event's kind alone.
 func posthogFacts(o *nestedObject, ev *pipeline.Event, kind pipeline.Kind) {

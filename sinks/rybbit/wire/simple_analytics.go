@@ -60,15 +60,29 @@ func (simpleAnalyticsWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	dst = appendCut(dst, ev.Referrer, simpleAnalyticsLimits.Referrer)
 	dst = append(dst, `","hostname":"`...)
 	dst = appendCut(dst, ev.Hostname, maxUnitsHostname)
-	language, region := splitLanguage(ev.Language)
-	dst = append(dst, `","lang_language":"`...)
-	dst = appendCut(dst, language, maxUnitsLanguage)
-	dst = append(dst, `","lang_region":"`...)
-	dst = append(dst, region...)
+	dst = ev.PlaceMemo.Append(dst, &simpleAnalyticsLanguage, ev)
 	dst = append(dst, `","path":"`...)
 	dst = appendCut(dst, ev.Path, maxUnitsURL)
 	dst = append(dst, `","query":"`...)
 	dst = appendCut(dst, ev.Query, maxUnitsURL)
+	dst = ev.ClientMemo.Append(dst, &simpleAnalyticsScreen, ev)
+	dst = append(dst, `","session_id":"`...)
+	dst = appendSession(dst, ev)
+	dst = ev.ClientMemo.Append(dst, &simpleAnalyticsAgent, ev)
+	dst = append(dst, `","uuid":"`...)
+	dst = appendVisitor(dst, ev)
+	return append(dst, `"}`...)
+}
+
+var simpleAnalyticsLanguage = pipeline.Part{Write: func(dst []byte, ev *pipeline.Event) []byte {
+	language, region := splitLanguage(ev.Language)
+	dst = append(dst, `","lang_language":"`...)
+	dst = appendCut(dst, language, maxUnitsLanguage)
+	dst = append(dst, `","lang_region":"`...)
+	return append(dst, region...)
+}}
+
+var simpleAnalyticsScreen = pipeline.Part{Write: func(dst []byte, ev *pipeline.Event) []byte {
 	width, height := int64(0), int64(0) // 0 is unknown: the field must hold digits
 	if hasScreen(ev) {
 		width, height = int64(ev.ScreenWidth), int64(ev.ScreenHeight)
@@ -76,15 +90,13 @@ func (simpleAnalyticsWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	dst = append(dst, `","screen_height":"`...)
 	dst = strconv.AppendInt(dst, height, 10)
 	dst = append(dst, `","screen_width":"`...)
-	dst = strconv.AppendInt(dst, width, 10)
-	dst = append(dst, `","session_id":"`...)
-	dst = appendSession(dst, ev)
+	return strconv.AppendInt(dst, width, 10)
+}}
+
+var simpleAnalyticsAgent = pipeline.Part{Write: func(dst []byte, ev *pipeline.Event) []byte {
 	dst = append(dst, `","user_agent":"`...)
-	dst = appendUserAgent(dst, ev)
-	dst = append(dst, `","uuid":"`...)
-	dst = appendVisitor(dst, ev)
-	return append(dst, `"}`...)
-}
+	return appendUserAgent(dst, ev)
+}}
 
 // splitLanguage cuts a tag before its region, which the importer joins again
 // in upper case. A tag that ends in anything else stays whole.

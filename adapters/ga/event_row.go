@@ -213,8 +213,8 @@ type place struct {
 	members  *layout // of a group
 	next     *place  // the member that probably follows
 
-	// What a scan remembers: whether text is taken as it stands and never parsed, how
-	// the member was written last, behind another and first, and what its value was.
+	// What a scan remembers: whether text is taken as it stands, how the member was
+	// written last, behind another and first, and what its value was.
 	takesText                 bool
 	writtenNext, writtenFirst string
 	repeated                  record.Repeated
@@ -268,6 +268,7 @@ func (l *layout) place(key string) *place {
 	}
 	p.isGroup, p.skipped = isGroup(p.column), needless[p.column]
 	p.isUnread = !wantedOfGA4(key)
+	p.takesText = !p.isUnread && !p.isGroup && !p.isParams()
 	p.path, p.members = p.column, &layout{group: p.column, places: l.places}
 	switch p.column {
 	case "event_params":
@@ -275,9 +276,7 @@ func (l *layout) place(key string) *place {
 	case "user_properties":
 		p.params = &l.properties
 	}
-	p.set = columns[p.column]
-	p.takesText = p.set != nil && !p.isUnread
-	if p.set == nil {
+	if p.set = columns[p.column]; p.set == nil {
 		p.set = l.flat[key]
 	}
 	if p.set == nil { // not in the first record

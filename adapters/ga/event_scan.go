@@ -51,11 +51,10 @@ func (p *scanned) decode(c record.Members, input string, general func(out sink, 
 		return c.Scan(func(rec *record.Record, s *record.Scanner) bool {
 			r.reset()
 			r.at = pipeline.Origin{Input: input, Row: rec.Row}
-			r.input, r.raw, r.property, r.validUTF8 = p.index, rec.Text(), p.property, true
+			r.input, r.raw, r.property = p.index, rec.Text(), p.property
 			if !r.scan(s, &space.layout) || !s.Done() {
 				return false
 			}
-			r.validUTF8 = r.validUTF8 && s.ASCII()
 			out.Rows(1)
 			p.ga4.emit(r, &space.event, out, seen)
 			return true
@@ -144,7 +143,6 @@ func (r *row) scanField(s *record.Scanner, p *place) (ok bool) {
 	case p.isGroup && next != '{', p.isParams(), p.column == "event_params", p.column == "user_properties", p.column == "items":
 		v, ok := s.Value()
 		if ok {
-			r.validUTF8 = r.validUTF8 && p.column == "items" // which are a property
 			r.field(p, v)
 		}
 		return ok
@@ -156,7 +154,6 @@ func (r *row) scanField(s *record.Scanner, p *place) (ok bool) {
 	case next == '[':
 		return s.Skip() // a list says nothing
 	}
-	r.validUTF8 = r.validUTF8 && p.takesText
 	return r.scanScalar(s, p)
 }
 

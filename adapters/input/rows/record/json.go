@@ -13,7 +13,6 @@ import (
 // Members that are not wanted are checked alike, and leave nothing.
 type parser struct {
 	root  *members // of records; nil remembers nothing and wants all
-	high  uint64   // has a highest bit set where a string held more than ASCII
 	s     string
 	i     int
 	stack []Value // members of objects and lists that are still open
@@ -210,7 +209,7 @@ var special = func() (t [256]bool) {
 // text reads a string, whose opening quote is at p.i.
 func (p *parser) text() (string, error) {
 	start := p.i + 1
-	p.i = start + p.run(p.s[start:])
+	p.i = start + run(p.s[start:])
 	if p.i == len(p.s) {
 		return "", p.fail("a string that does not end")
 	}
@@ -224,44 +223,26 @@ func (p *parser) text() (string, error) {
 	return "", p.fail("a control character in a string")
 }
 
-// run is [run] for a string of the text, of which it notes whether it is ASCII.
-func (p *parser) run(s string) int {
-	n, high := runASCII(s)
-	p.high |= high
-	return n
-}
-
-// run returns how many characters stand before the first special one.
-func run(s string) int {
-	n, _ := runASCII(s)
-	return n
-}
-
-const highs = 0x8080808080808080
-
-// runASCII is run, and returns what has a highest bit set where one of these
-// characters, or of the few behind, is beyond ASCII. It looks
+// run returns how many characters stand before the first special one. It looks
 // at eight bytes at a time: with the high bits taken out, a byte minus n has its
 // high bit set where it was less than n. A byte that is told wrongly, by a
 // borrow, stands behind one that is told rightly.
-func runASCII(s string) (n int, high uint64) {
-	const ones = 0x0101010101010101
+func run(s string) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	i := 0
 	for ; i+8 <= len(s); i += 8 {
 		b := s[i : i+8]
 		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
 			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
-		high |= w
 		quote, backslash := w^('"'*ones), w^('\\'*ones)
 		if found := ((w-' '*ones)&^w | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs; found != 0 {
-			return i + bits.TrailingZeros64(found)/8, high
+			return i + bits.TrailingZeros64(found)/8
 		}
 	}
 	for i < len(s) && !special[s[i]] {
-		high |= uint64(s[i])
 		i++
 	}
-	return i, high
+	return i
 }
 
 // escaped reads on in a string that begins at start and holds a backslash at p.i.
@@ -276,7 +257,7 @@ func (p *parser) escaped(start int) (string, error) {
 		case c < ' ':
 			return "", p.fail("a control character in a string")
 		case c != '\\':
-			n := p.run(p.s[p.i:])
+			n := run(p.s[p.i:])
 			b = append(b, p.s[p.i:p.i+n]...)
 			p.i += n
 			continue

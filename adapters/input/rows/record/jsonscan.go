@@ -105,7 +105,7 @@ func (s *Scanner) Plain() (text string, ok bool) {
 		return "", false
 	}
 	start := s.i + 1
-	end := start + s.run(s.s[start:])
+	end := start + run(s.s[start:])
 	if end == len(s.s) || s.s[end] != '"' {
 		return "", false
 	}
@@ -207,10 +207,6 @@ func (s *Scanner) SkipRepeated(r *Repeated) (ok bool) {
 	return true
 }
 
-// ASCII reports whether the strings that were read of the record are in ASCII, but
-// for escapes. It can be false where they are.
-func (s *Scanner) ASCII() bool { return s.high&highs == 0 }
-
 // Mark returns where the scanner stands, for [Scanner.Back].
 func (s *Scanner) Mark() Mark { return Mark{s.i, s.depth} }
 
@@ -228,6 +224,6 @@ func (s *Scanner) Done() bool { return s.Peek() == 0 && s.i == len(s.s) && s.dep
 
 // begin makes the scanner ready for a record.
 func (s *Scanner) begin(text string) {
-	s.s, s.i, s.depth, s.high = text, 0, 0, 0
+	s.s, s.i, s.depth = text, 0, 0
 	s.reset()
 }

@@ -106,7 +106,9 @@ func stepsOf(c *record.Column, at *place) (steps []columnStep, ok bool) {
 		return paramSteps(c, (*row).param)
 	case at.column == "user_properties":
 		return paramSteps(c, (*row).userProperty)
-	case at.isParams(), at.column == "items":
+	case at.column == "items":
+		return itemSteps(c)
+	case at.isParams():
 		return nil, false
 	case c.Element != nil:
 		return nil, !c.IsMap // a list says nothing
@@ -186,5 +188,54 @@ func paramSteps(c *record.Column, set func(r *row, key, text string, isNumber bo
 			}
 			set(&rows[i], words[0].Text, "", false)
 		})
+	}}, true
+}
+
+// itemSteps reads the schema's repeated items, as [itemsProperty] writes them.
+func itemSteps(c *record.Column) ([]columnStep, bool) {
+	if c.Element == nil || c.IsMap || c.Element.Kids == nil {
+		return nil, false
+	}
+	var leaves, params []*record.Column
+	for _, kid := range c.Element.Kids {
+		switch {
+		case kid.Name == "item_params":
+			params = append(params, kid)
+		case !isNoLeaf(kid):
+			leaves = append(leaves, kid)
+		}
+	}
+	if leaves == nil {
+		return nil, false
+	}
+	isEmpty := func(chunk record.Columns) bool {
+		return !slices.ContainsFunc(params, func(p *record.Column) bool { return !chunk.IsEmpty(p) })
+	}
+	return []columnStep{func(chunk record.Columns, rows []row) error {
+		if !isEmpty(chunk) {
+			return chunk.Values(c, func(i int, v *record.Value) { rows[i].setItems(v) })
+		}
+		var l list
+		last := -1
+		end := func() {
+			if last >= 0 {
+				rows[last].itemsText = l.String()
+			}
+		}
+		err := chunk.EachElement(c, leaves, func(i int, words []*record.Word) {
+			if i != last {
+				end()
+				l.b, last = l.b[:0], i
+			}
+			l.open()
+			for k, w := range words {
+				if w != nil {
+					l.member(leaves[k].Name, clean(w.Text), isItemNumber(leaves[k].Name))
+				}
+			}
+			l.close()
+		})
+		end()
+		return err
 	}}, true
 }

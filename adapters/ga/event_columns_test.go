@@ -73,8 +73,11 @@ type (
 		ID      *string  `parquet:"transaction_id,optional"`
 	}
 	drawnItem struct {
-		Name  *string  `parquet:"item_name,optional"`
-		Price *float64 `parquet:"price,optional"`
+		Name   *string      `parquet:"item_name,optional"`
+		Price  *float64     `parquet:"price,optional"`
+		Tags   []string     `parquet:"tags,list"`
+		Count  *int64       `parquet:"quantity,optional,dict"`
+		Params []drawnParam `parquet:"item_params,list"`
 	}
 )
 
@@ -100,7 +103,11 @@ func drawEvent(t *rapid.T) drawnEvent {
 		}
 	}
 	for range rapid.IntRange(0, 2).Draw(t, "items") {
-		ev.Items = append(ev.Items, drawnItem{word.Draw(t, "item"), number.Draw(t, "price")})
+		item := drawnItem{Name: word.Draw(t, "item"), Price: number.Draw(t, "price"), Count: whole.Draw(t, "count")}
+		if rapid.IntRange(0, 9).Draw(t, "has parameters") == 0 {
+			item.Params, item.Tags = params.Draw(t, "item's"), []string{"tag"}
+		}
+		ev.Items = append(ev.Items, item)
 	}
 	return ev
 }

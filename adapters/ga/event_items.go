@@ -32,26 +32,19 @@ func isItemNumber(name string) bool {
 // nothing.
 func itemsProperty(ps []pipeline.Property, items *record.Value) []pipeline.Property {
 	var l list
-	member := func(key, text string, isNumber bool) {
-		if isNumber {
-			l.number(key, text)
-		} else {
-			l.text(key, text)
-		}
-	}
 	elements := items.Elements()
 	for i := range elements {
 		l.open()
 		for k := range elements[i].Kids {
 			field := &elements[i].Kids[k]
 			if field.Key != "item_params" {
-				member(field.Key, clean(field.Text), isItemNumber(field.Key))
+				l.member(field.Key, clean(field.Text), isItemNumber(field.Key))
 				continue
 			}
 			for _, p := range field.Elements() {
 				if value := p.Get("value"); value != nil {
 					text, isNumber := paramValue(value)
-					member(p.Get("key").String(), text, isNumber)
+					l.member(p.Get("key").String(), text, isNumber)
 				}
 			}
 		}

@@ -41,6 +41,7 @@ type row struct {
 	facts          []pipeline.Property // of a purchase, which parameters can repeat
 	userProperties []pipeline.Property
 	items          *record.Value
+	itemsText      string // as JSON, where they need not be put together
 
 	// bundle, page, order and index tell an event from a repetition of it.
 	bundle, page, order, index string

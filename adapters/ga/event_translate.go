@@ -206,7 +206,11 @@ func (g *ga4) event(r *row, ev *pipeline.Event) (omit, reject string, v visit) {
 			ev.Properties = append(ev.Properties, fact)
 		}
 	}
-	ev.Properties = itemsProperty(ev.Properties, r.items)
+	if r.itemsText != "" {
+		ev.Properties = append(ev.Properties, pipeline.Property{Key: "items", Value: r.itemsText, Literal: true})
+	} else {
+		ev.Properties = itemsProperty(ev.Properties, r.items)
+	}
 	ev.UserProperties = append(ev.UserProperties, r.userProperties...)
 	if r.kindOf(ev); ev.Kind == pipeline.Pageview && ev.Path == "" {
 		return "", rejectNoPage, v

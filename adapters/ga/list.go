@@ -1,20 +1,22 @@
 package ga
 
 import (
+	"slices"
+
 	"hopper/adapters/input/rows/record"
 	"hopper/pipeline"
 )
 
 // A list writes objects as a JSON array.
 type list struct {
-	b     []byte // nil without objects
+	b     []byte // empty without objects
 	first bool   // no member of the current object is written yet
 }
 
 func (l *list) open() {
 	before := byte(',')
-	if l.b == nil {
-		l.b, before = make([]byte, 0, 512), '['
+	if len(l.b) == 0 {
+		l.b, before = slices.Grow(l.b, 512), '['
 	}
 	l.b, l.first = append(l.b, before, '{'), true
 }
@@ -43,9 +45,20 @@ func (l *list) number(key, value string) {
 	}
 }
 
+func (l *list) member(key, value string, isNumber bool) {
+	if isNumber {
+		l.number(key, value)
+	} else {
+		l.text(key, value)
+	}
+}
+
+// String returns the array, which has an object.
+func (l *list) String() string { return string(append(l.b, ']')) }
+
 func (l *list) property(ps []pipeline.Property, key string) []pipeline.Property {
-	if l.b == nil {
+	if len(l.b) == 0 {
 		return ps
 	}
-	return append(ps, pipeline.Property{Key: key, Value: string(append(l.b, ']')), Literal: true})
+	return append(ps, pipeline.Property{Key: key, Value: l.String(), Literal: true})
 }

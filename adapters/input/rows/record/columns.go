@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"slices"
 
 	"hopper/adapters/input"
 )
@@ -24,6 +25,8 @@ type Columns interface {
 	// A leaf's of must be the same in all chunks: it is asked once for a text that
 	// many records share.
 	Each(leaf *Column, of func(string) string, do func(record int, text string))
+	// IsEmpty reports whether no leaf of c has a value.
+	IsEmpty(c *Column) bool
 	// EachElement calls do with the elements of a list that stands in no other,
 	// and with what each has of the leaves of an element, nil where it has none.
 	EachElement(list *Column, leaves []*Column, do func(record int, words []*Word)) error
@@ -129,6 +132,10 @@ func (c *parquetChunk) Each(leaf *Column, of func(string) string, do func(record
 			do(i, of(w.Text))
 		}
 	}
+}
+
+func (c *parquetChunk) IsEmpty(column *Column) bool {
+	return !slices.ContainsFunc(c.leaves[column.first:column.last+1], func(l cells) bool { return l.values > 0 })
 }
 
 func (c *parquetChunk) EachElement(list *Column, leaves []*Column, do func(record int, words []*Word)) error {

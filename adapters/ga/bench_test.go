@@ -82,8 +82,12 @@ func benchmark(b *testing.B, path string, size int64) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			if err := src.seen.run(d, counter{nobody{}, &stats}, true); err != nil {
+			release, err := src.seen.run(d, counter{nobody{}, &stats})
+			if err != nil {
 				b.Fatal(err)
+			}
+			if release != nil {
+				release()
 			}
 		}
 		reading.Source.Close()

@@ -44,9 +44,7 @@ func (p *scanned) decode(c record.Members, input string, general func(out sink, 
 				p.space.Put(space)
 			}
 		}()
-		if seen.last {
-			defer c.Release()
-		}
+		seen.release = c.Release
 		r := &space.row
 		return c.Scan(func(rec *record.Record, s *record.Scanner) bool {
 			r.reset()

@@ -48,14 +48,14 @@ func (t *tally) close() error {
 // seen is what one chunk adds to a tally.
 type seen struct {
 	tally    *tally
-	last     bool // the chunk will not be decoded again
+	release  func() // gives the chunk's memory back; may be nil
 	events   []eventNote
 	sessions []sessionNote
 }
 
 func newSeen(t *tally) *seen {
 	if s, ok := t.spare.Get().(*seen); ok {
-		s.events, s.sessions, s.last = s.events[:0], s.sessions[:0], false
+		s.events, s.sessions = s.events[:0], s.sessions[:0]
 		return s
 	}
 	return &seen{tally: t}
@@ -81,27 +81,28 @@ func (s *seen) duplicate(r *row, visitor string) bool {
 	return false
 }
 
-// run decodes a chunk into out, for the last time or not, and adds what it has seen.
-func (t *tally) run(d decode, out sink, last bool) error {
+// run decodes a chunk into out and adds what it has seen. It returns what gives the
+// chunk's memory back, or nil.
+func (t *tally) run(d decode, out sink) (release func(), err error) {
 	s := newSeen(t)
-	s.last = last
 	if err := d(out, s); err != nil {
-		return err
+		return nil, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := range s.events {
 		if err := t.events.add(&s.events[i]); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for _, one := range s.sessions {
 		if err := t.sessions.add(one); err != nil {
-			return err
+			return nil, err
 		}
 	}
+	release, s.release = s.release, nil
 	t.spare.Put(s)
-	return nil
+	return release, nil
 }
 
 // A chunk is a [pipeline.Chunk] that is added to a tally once, either while it
@@ -110,7 +111,10 @@ type chunk struct {
 	decode  decode
 	tally   *tally
 	claimed atomic.Bool // somebody adds it to the tally, or has
+	release func()      // set by Decode; may be nil
 }
+
+var _ pipeline.Releasable = (*chunk)(nil)
 
 // maxOpen is how many chunks may wait for being decoded before the tally takes
 // them for skipped: more than a pipeline with a worker for each processor
@@ -137,15 +141,24 @@ func (t *tally) addSkipped(c *chunk) error {
 		return nil
 	}
 	defer t.pending.Done()
-	return t.run(c.decode, nobody{}, false)
+	_, err := t.run(c.decode, nobody{}) // it may be decoded again
+	return err
 }
 
-func (c *chunk) Decode(out *pipeline.Emitter) error {
+func (c *chunk) Decode(out *pipeline.Emitter) (err error) {
 	if !c.claimed.CompareAndSwap(false, true) {
 		return c.decode(out, newSeen(c.tally))
 	}
 	defer c.tally.pending.Done()
-	return c.tally.run(c.decode, out, true)
+	c.release, err = c.tally.run(c.decode, out)
+	return err
+}
+
+// Release gives back the text of a chunk that was decoded, see [pipeline.Releasable].
+func (c *chunk) Release() {
+	if c.release != nil {
+		c.release()
+	}
 }
 
 // summarize adds what was skipped, waits for the chunks that are being decoded
@@ -197,7 +210,13 @@ func (s summary) Decode(out *pipeline.Emitter) error {
 // can drop them.
 func (t *tally) learn(ctx context.Context, src *source) error {
 	err := pipeline.Ordered(ctx, runtime.GOMAXPROCS(0), src.chunk,
-		func(d decode) (struct{}, error) { return struct{}{}, t.run(d, nobody{}, true) },
+		func(d decode) (none struct{}, err error) {
+			release, err := t.run(d, nobody{})
+			if release != nil {
+				release()
+			}
+			return none, err
+		},
 		func(context.Context, struct{}) error { return nil })
 	if err == nil {
 		t.duplicates, err = t.events.found(ctx)

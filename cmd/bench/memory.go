@@ -18,7 +18,7 @@ import (
 const (
 	umamiRow   = 410
 	gaRow      = 1250 // as JSON and as Parquet
-	compressed = 0.15 // of an input that is compressed
+	compressed = 0.25 // of an input that is compressed, at most
 )
 
 // fit reports whether the inputs have room in dir. Those whose memory is measured

@@ -204,7 +204,8 @@ func TestTimesOfDatabases(t *testing.T) {
 			s[10] = ' '
 		}
 		want, err := time.Parse(time.DateTime, string(s))
-		ok := err == nil && want.Year() > 0
+		// time.Parse also takes spaces and hours of one digit that no database writes.
+		ok := err == nil && want.Year() > 0 && want.Format(time.DateTime) == string(s)
 		got, parsed := new(Times).parseISO(string(s))
 		if parsed != ok || ok && got != pipeline.MicrosOf(want) {
 			t.Fatalf("%q: %v %v, want %v %v", s, got.Time(), parsed, want, err)

@@ -233,8 +233,8 @@ func (m *meeting) hear(d told, newest bool) (err error) {
 	switch event := d.text("event"); {
 	case event == "$identify":
 		anonymous := strings.Trim(d.text("$anon_distinct_id"), `"`)
-		if err = m.say(distinct, loggedIn, ""); isName(anonymous) && isName(distinct) && anonymous != distinct {
-			err = errors.Join(err, m.say(anonymous, becameOne, distinct))
+		if isName(anonymous) && isName(distinct) && anonymous != distinct {
+			err = errors.Join(m.say(distinct, loggedIn, ""), m.say(anonymous, becameOne, distinct))
 		}
 	case event == "$create_alias" || event == "$merge_dangerously":
 		if alias := strings.Trim(d.text("alias"), `"`); isName(alias) && isName(distinct) {

@@ -133,9 +133,7 @@ func TestPeopleAsByWalking(t *testing.T) {
 		alias := rapid.Float64Range(0, 0.5).Draw(rt, "aliases")
 		of := func(kind string) string { return fmt.Sprint(kind, r.IntN(pool)) }
 		var all []said
-		var text strings.Builder
-		text.WriteString(header)
-		for i := range rapid.IntRange(1, 60).Draw(rt, "rows") {
+		for range rapid.IntRange(1, 60).Draw(rt, "rows") {
 			s := said{event: "$pageview", distinct: of("id"), person: of("person"), other: of("id")}
 			if r.IntN(5) == 0 {
 				s.person = ""
@@ -147,33 +145,54 @@ func TestPeopleAsByWalking(t *testing.T) {
 				s.event = []string{"$identify", "$create_alias"}[r.IntN(2)]
 			}
 			all = append(all, s)
-			text.WriteString(s.row(fmt.Sprintf("10:%02d:00", i)))
 		}
-		events, _, err := translate(t, text.String(), adapters.Options{}, "-")
-		if err != nil {
-			rt.Fatal(err)
-		}
-		c, facts := circleOf(all), factsOf(t, text.String())
-		told, wanted := map[string]string{}, map[string]string{}
-		for i, s := range all {
-			if s.event != "$pageview" {
-				continue
-			}
-			want := s.person
-			if want == "" {
-				want = s.distinct
-			}
-			if want = c.best(want); len(events) == 0 || events[0].Visitor != want {
-				rt.Fatalf("%+v: %+v, want %s in\n%s", s, events, want, text.String())
-			}
-			events = events[1:]
-			if visitor := facts[i].Visitor; told[visitor] == "" && wanted[want] == "" {
-				told[visitor], wanted[want] = want, visitor
-			} else if told[visitor] != want || wanted[want] != visitor {
-				rt.Fatalf("%+v: told to be %s, who is %s, want %s in\n%s", s, visitor, told[visitor], want, text.String())
-			}
-		}
+		peopleAsByWalking(t, rt.Fatalf, all)
 	})
+}
+
+// TestIdentifiedAsItself has a script identify an id as itself, which says nothing: the
+// id is no user's by that, so that it can become another.
+func TestIdentifiedAsItself(t *testing.T) {
+	peopleAsByWalking(t, t.Fatalf, []said{
+		{event: "$identify", distinct: "a", other: "a"},
+		{event: "$identify", distinct: "b", other: "a"},
+		{event: "$pageview", distinct: "a"},
+		{event: "$pageview", distinct: "b"},
+	})
+}
+
+// peopleAsByWalking holds whose each page view is, of the translation and of the reader
+// for verify, to what the rules say.
+func peopleAsByWalking(t *testing.T, fatalf func(string, ...any), all []said) {
+	var text strings.Builder
+	text.WriteString(header)
+	for i := range all {
+		text.WriteString(all[i].row(fmt.Sprintf("10:%02d:00", i)))
+	}
+	events, _, err := translate(t, text.String(), adapters.Options{}, "-")
+	if err != nil {
+		fatalf("%v", err)
+	}
+	c, facts := circleOf(all), factsOf(t, text.String())
+	told, wanted := map[string]string{}, map[string]string{}
+	for i, s := range all {
+		if s.event != "$pageview" {
+			continue
+		}
+		want := s.person
+		if want == "" {
+			want = s.distinct
+		}
+		if want = c.best(want); len(events) == 0 || events[0].Visitor != want {
+			fatalf("%+v: %+v, want %s in\n%s", s, events, want, text.String())
+		}
+		events = events[1:]
+		if visitor := facts[i].Visitor; told[visitor] == "" && wanted[want] == "" {
+			told[visitor], wanted[want] = want, visitor
+		} else if told[visitor] != want || wanted[want] != visitor {
+			fatalf("%+v: told to be %s, who is %s, want %s in\n%s", s, visitor, told[visitor], want, text.String())
+		}
+	}
 }
 
 // factsOf returns what the reader for verify says of each row.

@@ -39,7 +39,7 @@ bench: build
 # Installs what tests compare with: DuckDB, ClickHouse's engine, Arrow's and
 # Parquet's readers of other languages.
 peers:
-	npm ci --no-audit --no-fund --prefix fixtures/peers
+	npm install --no-save --no-audit --no-fund --prefix fixtures/peers
 
 # Tests the translation on Apache Beam, a module of its own.
 beam:

@@ -3,7 +3,6 @@ package adapters
 import (
 	"context"
 	"encoding/binary"
-	"io"
 	"strconv"
 	"time"
 
@@ -56,31 +55,19 @@ func (f *VisitFinder) Close() error { return f.byVisitor.Close() }
 
 // start adds to by, which sorts by rows, when the visit of each event began.
 func (f *VisitFinder) start(ctx context.Context, by *ByRow) error {
-	sorted, err := f.byVisitor.Sort()
-	if err != nil {
-		return err
-	}
 	var visitor ID
 	var start, last pipeline.Micros
-	for first := true; ; first = false {
-		key, position, err := sorted.Next(ctx)
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	first := true
+	return f.byVisitor.Each(ctx, func(key, position []byte) error {
 		at := pipeline.Micros(binary.BigEndian.Uint64(key[16:]) ^ 1<<63)
 		if u := ID(key[:16]); first || u != visitor || at-last >= VisitGap {
 			visitor, start = u, at
 		}
-		last = at
+		first, last = false, at
 		var value [8]byte
 		binary.BigEndian.PutUint64(value[:], uint64(start))
-		if err := by.add(position, value[:]); err != nil {
-			return err
-		}
-	}
+		return by.add(position, value[:])
+	})
 }
 
 // Visits yields when the visits of events began, in the order of tables and rows.

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"hash/maphash"
-	"io"
 	"slices"
 
 	"hopper/adapters/input/spill"
@@ -218,31 +216,22 @@ func (s *sessionNotes) lone(ctx context.Context) (lone int, err error) {
 	if err := s.spill(); err != nil {
 		return 0, err
 	}
-	sorted, err := s.spilled.Sort()
-	if err != nil {
-		return 0, err
-	}
-	var (
-		last []byte
-		kept = true // of the last session
-	)
-	for {
-		key, value, err := sorted.Next(ctx)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return 0, err
-		}
-		if err != nil || !bytes.Equal(key, last) {
+	var last []byte
+	kept := true // of the last session
+	err = s.spilled.Each(ctx, func(key, value []byte) error {
+		if !bytes.Equal(key, last) {
 			if !kept {
 				lone++
 			}
-			if err != nil {
-				return lone, nil
-			}
-			last = append(last[:0], key...)
-			kept = false
+			last, kept = append(last[:0], key...), false
 		}
 		kept = kept || value[0] == 1
+		return nil
+	})
+	if !kept {
+		lone++
 	}
+	return lone, err
 }
 
 // reset forgets all sessions.

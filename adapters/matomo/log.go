@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -278,10 +277,6 @@ func (f *logSurvey) look(t *logTable, row *rows.Row, list []action) {
 // repeatedVisits returns the rows of visits that another row tells better: the
 // one with the most actions counts, and of these the first.
 func repeatedVisits(ctx context.Context, byVisit *spill.Sorter, opt adapters.Options) (_ *adapters.ByRow, err error) {
-	sorted, err := byVisit.Sort()
-	if err != nil {
-		return nil, err
-	}
 	out := &adapters.ByRow{Dir: opt.TempDir}
 	defer func() {
 		if err != nil {
@@ -293,28 +288,22 @@ func repeatedVisits(ctx context.Context, byVisit *spill.Sorter, opt adapters.Opt
 	}
 	var id adapters.ID
 	var best []byte
-	for {
-		key, value, err := sorted.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return out, out.Sort(ctx)
-		}
-		if err != nil {
-			return nil, err
-		}
+	err = byVisit.Each(ctx, func(key, value []byte) (err error) {
 		switch {
 		case best == nil || adapters.ID(key) != id:
 			id, best = adapters.ID(key), append(best[:0], value...)
 		case binary.BigEndian.Uint32(value) > binary.BigEndian.Uint32(best):
-			if err := leave(best); err != nil {
-				return nil, err
-			}
+			err = leave(best)
 			best = append(best[:0], value...)
 		default:
-			if err := leave(value); err != nil {
-				return nil, err
-			}
+			err = leave(value)
 		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
+	return out, out.Sort(ctx)
 }
 
 func (l *visitsLog) open(ctx context.Context, opt adapters.Options) (*adapters.Reading, error) {

@@ -54,24 +54,9 @@ func origin(t *rows.Table) string {
 // goalOf finds a goal's name; goals are numbered within a site.
 type goalOf struct{ site, goal string }
 
-// maxGoals is how many names of goals are kept.
-const maxGoals = 100_000
-
+// readGoals returns the names of the table goal.
 func readGoals(ctx context.Context, tables []*rows.Table) (map[goalOf]string, error) {
-	names := map[goalOf]string{}
-	for _, t := range tables {
-		site, goal, name := t.Column("idsite"), t.Column("idgoal"), t.Column("name")
-		err := t.Each(ctx, func(row *rows.Row) error {
-			if row.Err == nil && len(names) < maxGoals {
-				names[goalOf{strings.Clone(row.Cells[site]), strings.Clone(row.Cells[goal])}] = html.UnescapeString(strings.Clone(row.Cells[name]))
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return names, nil
+	return readNames(ctx, tables, func(cell func(column string) string) goalOf { return goalOf{cell("idsite"), cell("idgoal")} })
 }
 
 // conversionChunk is a chunk of conversions.
@@ -99,20 +84,9 @@ func (c *conversionChunk) decode(out *pipeline.Emitter, at pipeline.Origin, row 
 		out.Omit(at, OmitCart)
 		return nil
 	}
-	var times adapters.Times
-	ev := &pipeline.Event{Origin: at, Raw: row.Raw, Session: "visit " + row.Cells[t.visit], Kind: pipeline.Custom}
-	var ok bool
-	if ev.Time, ok = times.Parse(row.Cells[t.time]); !ok {
-		out.Reject(at, RejectTime, row.Text())
+	ev := c.begin(out, at, row, t.visit, t.time, -1)
+	if ev == nil {
 		return nil
-	}
-	if c.found {
-		c.visit.fill(ev)
-	} else {
-		out.Repair(at, RepairVisit)
-	}
-	if ev.Visitor == "" {
-		ev.Visitor = ev.Session
 	}
 	convert(ev, goal, c.source.goals[goalOf{c.source.site, goal}], row.Cell(t.order), row.Cell(t.revenue))
 	describe(ev, c.visit.attributes, "visit")

@@ -2,7 +2,6 @@ package matomo
 
 import (
 	"context"
-	"html"
 	"regexp"
 	"slices"
 	"strconv"
@@ -133,21 +132,9 @@ type dimensionOf struct{ site, scope, number string }
 
 // readDimensions returns the names of the table custom_dimensions.
 func readDimensions(ctx context.Context, tables []*rows.Table) (map[dimensionOf]string, error) {
-	names := map[dimensionOf]string{}
-	for _, t := range tables {
-		site, scope, number, name := t.Column("idsite"), t.Column("scope"), t.Column("index"), t.Column("name")
-		err := t.Each(ctx, func(row *rows.Row) error {
-			if row.Err == nil && len(names) < maxGoals {
-				of := dimensionOf{strings.Clone(row.Cells[site]), strings.Clone(row.Cells[scope]), strings.Clone(row.Cells[number])}
-				names[of] = html.UnescapeString(strings.Clone(row.Cells[name]))
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return names, nil
+	return readNames(ctx, tables, func(cell func(column string) string) dimensionOf {
+		return dimensionOf{cell("idsite"), cell("scope"), cell("index")}
+	})
 }
 
 // loggedAttributes returns the dimensions and variables of a visit or an action that

@@ -52,7 +52,7 @@ func tellConversions(ctx context.Context, found *tables, site string, visits *sp
 	goals := map[string]string{"0": "Order"}
 	for _, t := range found.goals {
 		err := t.Each(ctx, func(row *rows.Row) error {
-			if cells := cellsOf(t, row); row.Err == nil && cells["idsite"] == site && len(goals) < maxGoals {
+			if cells := cellsOf(t, row); row.Err == nil && cells["idsite"] == site && len(goals) < maxNames {
 				goals[strings.Clone(cells["idgoal"])] = html.UnescapeString(strings.Clone(cells["name"]))
 			}
 			return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"html"
 	"net/url"
 	"slices"
 	"strconv"
@@ -228,6 +229,27 @@ func findRepeats(ctx context.Context, src *source, opt adapters.Options) (*adapt
 		}
 	}
 	return finder.Find(ctx)
+}
+
+// maxNames is how many names of goals, and of dimensions, are kept.
+const maxNames = 100_000
+
+// readNames returns the names that tables have, by what the rows are told apart by.
+func readNames[K comparable](ctx context.Context, tables []*rows.Table, keyOf func(cell func(column string) string) K) (map[K]string, error) {
+	names := map[K]string{}
+	for _, t := range tables {
+		err := t.Each(ctx, func(row *rows.Row) error {
+			if row.Err == nil && len(names) < maxNames {
+				cell := func(column string) string { return strings.Clone(row.Cells[t.Column(column)]) }
+				names[keyOf(cell)] = html.UnescapeString(cell("name"))
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
 }
 
 // maxSites is how many sites are told apart.

@@ -203,21 +203,9 @@ func (c *chunk) decode(out *pipeline.Emitter, at pipeline.Origin, row *rows.Row)
 		out.Omit(at, OmitWebsite)
 		return nil
 	}
-	var times adapters.Times
-	ev := &pipeline.Event{Origin: at, Raw: row.Raw, Session: "visit " + row.Cells[t.visit]}
-	var ok bool
-	if ev.Time, ok = times.Parse(row.Cells[t.time]); !ok {
-		out.Reject(at, RejectTime, row.Text())
+	ev := c.begin(out, at, row, t.visit, t.time, t.visitor)
+	if ev == nil {
 		return nil
-	}
-	if c.found {
-		c.visit.fill(ev)
-	} else {
-		out.Repair(at, RepairVisit)
-		ev.Visitor, _ = visitorOf(row.Cell(t.visitor), row.Raw, t.visitor)
-	}
-	if ev.Visitor == "" {
-		ev.Visitor = ev.Session
 	}
 	omit, reject, err := c.act(out, ev, row)
 	switch {
@@ -232,11 +220,35 @@ func (c *chunk) decode(out *pipeline.Emitter, at pipeline.Origin, row *rows.Row)
 	}
 	describe(ev, propertiesOf(t.attributes, func(column int) string { return html.UnescapeString(row.Cell(column)) }), "action")
 	describe(ev, c.visit.attributes, "visit")
+	var times adapters.Times
 	if first, known := times.Parse(c.visit.first); known && first == ev.Time {
 		c.visit.arrive(ev)
 	}
 	out.Event(ev)
 	return nil
+}
+
+// begin returns an event of the visit that was looked up, with its time and what the
+// visit says, or nil where the time cannot be read, which it rejects. Columns are -1
+// where they are absent.
+func (c *chunk) begin(out *pipeline.Emitter, at pipeline.Origin, row *rows.Row, visit, time, visitor int) *pipeline.Event {
+	var times adapters.Times
+	ev := &pipeline.Event{Origin: at, Raw: row.Raw, Session: "visit " + row.Cells[visit]}
+	var ok bool
+	if ev.Time, ok = times.Parse(row.Cells[time]); !ok {
+		out.Reject(at, RejectTime, row.Text())
+		return nil
+	}
+	if c.found {
+		c.visit.fill(ev)
+	} else {
+		out.Repair(at, RepairVisit)
+		ev.Visitor, _ = visitorOf(row.Cell(visitor), row.Raw, visitor)
+	}
+	if ev.Visitor == "" {
+		ev.Visitor = ev.Session
+	}
+	return ev
 }
 
 // attributesIn returns a visit's attributes, of the cells that its index has behind

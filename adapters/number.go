@@ -58,7 +58,7 @@ type separator struct {
 
 // Add takes a number of the column. What is none is ignored.
 func (n *Numbers) Add(s string) {
-	if isDigits(s) {
+	if IsDigits(s) {
 		n.short = n.short || len(s) < 4 && s != "0"
 		n.long = n.long || len(s) > 3
 	} else {
@@ -120,7 +120,7 @@ func (n *Numbers) meaning(i int) meaning {
 
 // Parse reads a number, and reports whether it is one.
 func (n *Numbers) Parse(s string) (float64, bool) {
-	if isDigits(s) && len(s) < 16 {
+	if IsDigits(s) && len(s) < 16 {
 		whole, _ := strconv.ParseInt(s, 10, 64)
 		return float64(whole), true
 	}
@@ -162,12 +162,12 @@ func (n *Numbers) Parse(s string) (float64, bool) {
 // inThousands recognizes 1.234.567, with sep as the dot.
 func inThousands(s, sep string) bool {
 	first, rest, more := strings.Cut(strings.TrimPrefix(s, "-"), sep)
-	if len(first) < 1 || len(first) > 3 || !isDigits(first) {
+	if len(first) < 1 || len(first) > 3 || !IsDigits(first) {
 		return false
 	}
 	for more {
 		var group string
-		if group, rest, more = strings.Cut(rest, sep); len(group) != 3 || !isDigits(group) {
+		if group, rest, more = strings.Cut(rest, sep); len(group) != 3 || !IsDigits(group) {
 			return false
 		}
 	}
@@ -188,7 +188,8 @@ func plainNumber(s string) string {
 	}, s)
 }
 
-func isDigits(s string) bool {
+// IsDigits reports whether s is ASCII digits, one at least.
+func IsDigits(s string) bool {
 	for i := range len(s) {
 		if !isDigit(s[i]) {
 			return false

@@ -13,14 +13,11 @@ import (
 // exactMicros reads a time as BigQuery writes it, which can be no other: the
 // microseconds since 1970 of a time between 2001 and 2096.
 func exactMicros(s string) (at pipeline.Micros, ok bool) {
-	if len(s) != 16 || s[0] < '1' || s[0] > '3' {
+	if len(s) != 16 || s[0] < '1' || s[0] > '3' || !adapters.IsDigits(s) {
 		return 0, false
 	}
-	for _, c := range []byte(s) {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		at = at*10 + pipeline.Micros(c-'0')
+	for i := range len(s) {
+		at = at*10 + pipeline.Micros(s[i]-'0')
 	}
 	return at, true
 }
@@ -74,15 +71,7 @@ func parseInt(s string) (int64, bool) {
 // than 64 bits hold.
 func isInteger(text string) bool {
 	digits := strings.TrimPrefix(text, "-")
-	if digits == "" || len(digits) > 18 || digits[0] == '0' && text != "0" {
-		return false
-	}
-	for _, c := range []byte(digits) {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return true
+	return adapters.IsDigits(digits) && len(digits) <= 18 && (digits[0] != '0' || text == "0")
 }
 
 // isDecimal reports whether text is a fraction as [record.FormatFloat] writes it:
@@ -95,14 +84,7 @@ func isDecimal(text string) bool {
 	if whole[0] == '0' && (len(whole) > 1 || fraction[0] == '0') {
 		return false
 	}
-	for _, digits := range [...]string{whole, fraction} {
-		for i := range len(digits) {
-			if digits[i] < '0' || digits[i] > '9' {
-				return false
-			}
-		}
-	}
-	return true
+	return adapters.IsDigits(whole) && adapters.IsDigits(fraction)
 }
 
 // property returns a property of a value whose type the source tells.

@@ -267,7 +267,7 @@ func (d *decoder) decode(row *rows.Row) error {
 		d.out.Omit(d.at, omit)
 		return nil
 	}
-	if id := get.at(t.websiteID); d.source.website != "" && id != "" && id != d.source.website && !strings.EqualFold(id, d.source.website) {
+	if id := get.at(t.websiteID); d.source.website != "" && id != "" && !strings.EqualFold(id, d.source.website) {
 		d.out.Omit(d.at, OmitWebsite)
 		return nil
 	}

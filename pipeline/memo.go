@@ -189,9 +189,10 @@ type known struct {
 
 func newKnown() *known { return &known{clients: new(memos), places: new(memos)} }
 
-// client normalizes browser, system, device and screen.
+// client normalizes browser, system, device and screen. Of a browser's version only
+// what is kept of it tells memos apart: the rest differs between many visitors.
 func (k *known) client(ev *Event, count func(string)) {
-	k.facts = facts{[5]string{ev.Browser, ev.BrowserVersion, ev.OS, ev.OSVersion, ev.Device}, ev.ScreenWidth, ev.ScreenHeight, ev.ClientApart}
+	k.facts = facts{[5]string{ev.Browser, vocabulary.Major(ev.BrowserVersion), ev.OS, ev.OSVersion, ev.Device}, ev.ScreenWidth, ev.ScreenHeight, ev.ClientApart}
 	f, memo := k.clients.recall(&k.facts, normalizeClient, count)
 	ev.Browser, ev.BrowserVersion, ev.OS, ev.OSVersion, ev.Device = f.texts[0], f.texts[1], f.texts[2], f.texts[3], f.texts[4]
 	ev.ScreenWidth, ev.ScreenHeight = f.width, f.height

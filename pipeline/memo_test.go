@@ -30,10 +30,11 @@ func TestMemosRecall(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		remembered := newKnown()
 		texts := rapid.SampledFrom([]string{"", "chrome", "ios", "Windows 10", "de-DE", "DE", "xx-unknown", "Berlin", "a text that is longer than sixteen bytes", strings.Repeat("long", 200)})
+		versions := rapid.SampledFrom([]string{"", "126", "126.0.1", " 126.0.2 ", "12", "beta 1", "v"})
 		sides := rapid.SampledFrom([]int{0, 1080, 1920, -1, 1 << 20})
 		all := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Event {
 			return Event{
-				Browser: texts.Draw(t, "browser"), OS: texts.Draw(t, "os"), Device: texts.Draw(t, "device"),
+				Browser: texts.Draw(t, "browser"), BrowserVersion: versions.Draw(t, "version"), OS: texts.Draw(t, "os"), Device: texts.Draw(t, "device"),
 				ScreenWidth: sides.Draw(t, "width"), ScreenHeight: sides.Draw(t, "height"), ClientApart: rapid.Bool().Draw(t, "apart"),
 				Language: texts.Draw(t, "language"), Country: texts.Draw(t, "country"), Region: texts.Draw(t, "region"), City: texts.Draw(t, "city"),
 			}

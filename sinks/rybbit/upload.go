@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zeebo/xxh3"
+
 	"hopper/pipeline"
 	"hopper/sinks/rybbit/ledger"
 )
@@ -224,7 +226,7 @@ func (u *Upload) pass(ctx context.Context, run Run) (_ ledger.Summary, err error
 	u.check = nil
 	from, batch := u.ledger.Resume()
 	if batch != nil {
-		u.check = &checker{want: *batch, sum: sha256.New()}
+		u.check = newChecker(*batch)
 	}
 	src, err := run.Open(ctx)
 	if err != nil {
@@ -361,10 +363,9 @@ func (u *Upload) send(ctx context.Context) error {
 	if err := u.ready(ctx); err != nil {
 		return err
 	}
-	sum := sha256.Sum256(batch.Body)
 	sent := ledger.Batch{
 		First: batch.First, Events: batch.Events, Bytes: len(batch.Body) + batchFrame,
-		SHA256: hex.EncodeToString(sum[:]), Mark: batch.Mark,
+		XXH3: digest(batch.Body), Mark: batch.Mark,
 	}
 	if err := u.ledger.Add(ledger.Sending{Import: imp.ID, Batch: sent}); err != nil {
 		return err
@@ -753,9 +754,23 @@ func (u *Upload) inFlight(ctx context.Context, request func(context.Context) err
 
 // checker compares a stored batch with what the input gives now.
 type checker struct {
-	want ledger.Batch
-	sum  hash.Hash
-	next int64
+	want   ledger.Batch
+	digest string // of want
+	sum    hash.Hash
+	next   int64
+}
+
+// digest returns what the ledger has of a batch's records.
+func digest(records []byte) string {
+	sum := xxh3.Hash128(records).Bytes()
+	return hex.EncodeToString(sum[:])
+}
+
+func newChecker(want ledger.Batch) *checker {
+	if want.XXH3 == "" { // an older build sent it
+		return &checker{want: want, digest: want.SHA256, sum: sha256.New()}
+	}
+	return &checker{want: want, digest: want.XXH3, sum: xxh3.New128()}
 }
 
 func (c *checker) add(index int64, record []byte) error {
@@ -767,7 +782,7 @@ func (c *checker) add(index int64, record []byte) error {
 	}
 	c.sum.Write(record)
 	c.next = index + 1
-	if c.done() && hex.EncodeToString(c.sum.Sum(nil)) != c.want.SHA256 {
+	if c.done() && hex.EncodeToString(c.sum.Sum(nil)) != c.digest {
 		return fmt.Errorf("events %d to %d differ", c.want.First+1, c.want.Next())
 	}
 	return nil

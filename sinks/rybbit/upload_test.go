@@ -3,6 +3,8 @@ package rybbit
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
@@ -684,5 +686,25 @@ func TestPaced(t *testing.T) {
 	defer l.Close()
 	if l.Pending() != nil {
 		t.Error("a batch is recorded as sent that waited for its turn")
+	}
+}
+
+// TestChecker compares batches with what builds now and before have written of them.
+func TestChecker(t *testing.T) {
+	const records = "{},[1],2" // indexes 5 to 7
+	sum := sha256.Sum256([]byte(records))
+	older := ledger.Batch{First: 5, Events: 3, SHA256: hex.EncodeToString(sum[:])}
+	newer := ledger.Batch{First: 5, Events: 3, XXH3: digest([]byte(records))}
+	for _, want := range []ledger.Batch{older, newer} {
+		for _, last := range []string{"2", "3"} {
+			check := newChecker(want)
+			var err error
+			for i, record := range []string{"{}", "[1]", last} {
+				err = errors.Join(err, check.add(4, nil), check.add(int64(5+i), []byte(record)))
+			}
+			if changed := last != "2"; (err != nil) != changed || !check.done() {
+				t.Errorf("%+v, and a record of %s: error %v", want, last, err)
+			}
+		}
 	}
 }

@@ -92,8 +92,11 @@ type Batch struct {
 	Events int   `json:"events"`
 	// Bytes is the length of the request's body.
 	Bytes int `json:"bytes"`
-	// SHA256 is the digest of the records, joined by commas.
-	SHA256 string `json:"sha256"`
+	// XXH3 is the digest of the records, joined by commas, in hexadecimal: XXH3 of
+	// 128 bits, which tells a changed input from the same one as well as SHA-256 does
+	// and takes a tenth of the time. SHA256 is in its place in older ledgers.
+	XXH3   string `json:"xxh3,omitempty"`
+	SHA256 string `json:"sha256,omitempty"`
 	// Mark is a place at or before First from which the batch can be made again.
 	Mark pipeline.Mark `json:"mark"`
 }

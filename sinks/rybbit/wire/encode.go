@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -45,11 +47,11 @@ func appendText(dst []byte, s string) []byte { return appendEscaped(dst, s, &esc
 func appendNested(dst []byte, s string) []byte { return appendEscaped(dst, s, &nestedEscapes) }
 
 func appendEscaped(dst []byte, s string, table *[utf8.RuneSelf]string) []byte {
-	if isPlain(s) {
-		return append(dst, s...)
+	dst, done := appendPlain(dst, s)
+	if done == len(s) {
+		return dst
 	}
-	done := 0
-	for i := plainPrefix(s); i < len(s); {
+	for i := done; i < len(s); {
 		c := s[i]
 		if plain[c] {
 			i++
@@ -79,37 +81,68 @@ var plain = func() (set [256]bool) {
 	return set
 }()
 
-// plainPrefix returns a length of s from its start that holds nothing but
-// ASCII that needs no escape: all of it but for up to seven characters. It
-// looks at eight bytes at once, by the well known tricks for finding a byte
-// that is zero or less than another in a word.
-func plainPrefix(s string) int {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	i := 0
-	for ; len(s)-i >= 8; i += 8 {
-		w := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
-			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
-		control := w - ones*' '
-		quote := (w ^ ones*'"') - ones
-		backslash := (w ^ ones*'\\') - ones
-		if (w|control|quote|backslash)&highs != 0 {
-			return i
-		}
+// appendPlain appends s up to a byte that needs an escape or is not ASCII, or to
+// up to seven bytes before it, and returns how many bytes that are. It looks at
+// eight bytes at once while it copies them. The last eight may be some again.
+func appendPlain(dst []byte, s string) (longer []byte, n int) {
+	begin, n := len(dst), len(s)
+	if cap(dst)-begin < n {
+		dst = slices.Grow(dst, n)
 	}
-	return i
-}
-
-// isPlain reports whether s holds nothing but ASCII that needs no escape.
-func isPlain(s string) bool {
-	if len(s) < 8 {
-		for i := range len(s) {
-			if !plain[s[i]] {
-				return false
+	to := dst[begin : begin+n]
+	switch {
+	case n >= 8:
+		for i := 0; i < n-8; i += 8 {
+			w := word(s[i:])
+			if !isPlain(w) {
+				return dst[:begin+i], i
+			}
+			binary.LittleEndian.PutUint64(to[i:], w)
+		}
+		w := word(s[n-8:])
+		if !isPlain(w) {
+			i := (n - 1) &^ 7
+			return dst[:begin+i], i
+		}
+		binary.LittleEndian.PutUint64(to[n-8:], w)
+	case n >= 4:
+		first, last := half(s), half(s[n-4:])
+		if !isPlain(uint64(first) | uint64(last)<<32) {
+			return dst, 0
+		}
+		binary.LittleEndian.PutUint32(to, first)
+		binary.LittleEndian.PutUint32(to[n-4:], last)
+	default:
+		for i := range to {
+			if to[i] = s[i]; !plain[s[i]] {
+				return dst, 0
 			}
 		}
-		return true
 	}
-	return plainPrefix(s) >= len(s)-7 && plainPrefix(s[len(s)-8:]) == 8
+	return dst[:begin+n], n
+}
+
+// isPlain reports whether the eight bytes of w are all plain, by the well known
+// tricks for finding a byte that is zero or less than another in a word.
+func isPlain(w uint64) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	control := w - ones*' '
+	quote := (w ^ ones*'"') - ones
+	backslash := (w ^ ones*'\\') - ones
+	return (w|control|quote|backslash)&highs == 0
+}
+
+// word returns the first eight bytes of s, the first lowest.
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// half is word for four bytes.
+func half(s string) uint32 {
+	_ = s[3]
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
 }
 
 // escapedUnits returns the length of s inside a JSON string, in UTF-16 code units.
@@ -130,7 +163,10 @@ func escapedUnits(s string) int {
 
 // appendCut is appendText for at most limit UTF-16 code units of s.
 func appendCut(dst []byte, s string, limit int) []byte {
-	return appendText(dst, pipeline.Cut(s, limit))
+	if len(s) > limit {
+		s = pipeline.Cut(s, limit)
+	}
+	return appendEscaped(dst, s, &escapes)
 }
 
 // firstAndLast are the times that all formats can write.
@@ -141,18 +177,51 @@ const (
 
 // appendTime appends t as "2024-05-01", sep and "10:00:00".
 func appendTime(dst []byte, t pipeline.Micros, sep byte) []byte {
-	at := min(max(t, firstTime), lastTime).Time()
-	year, month, day := at.Date()
-	hour, minute, second := at.Clock()
-	dst = append2(append2(dst, year/100), year%100)
-	dst = append2(append(dst, '-'), int(month))
-	dst = append2(append(dst, '-'), day)
-	dst = append2(append(dst, sep), hour)
-	dst = append2(append(dst, ':'), minute)
-	return append2(append(dst, ':'), second)
+	seconds := uint64(min(max(t, firstTime), lastTime)) / 1_000_000
+	days := seconds / 86400
+	ofDay := int(seconds - days*86400)
+	year, month, day := civil(uint32(days))
+	hour, minute := ofDay/3600, ofDay/60
+	dst = append(dst, "0000-00-00 00:00:00"...)
+	at := (*[len("0000-00-00 00:00:00")]byte)(dst[len(dst)-len("0000-00-00 00:00:00"):])
+	at[0], at[1] = digits(year / 100)
+	at[2], at[3] = digits(year % 100)
+	at[5], at[6] = digits(month)
+	at[8], at[9] = digits(day)
+	at[10] = sep
+	at[11], at[12] = digits(hour)
+	at[14], at[15] = digits(minute - hour*60)
+	at[17], at[18] = digits(ofDay - minute*60)
+	return dst
 }
 
-func append2(dst []byte, n int) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }
+// civil returns the date that many days after 1970-01-01, up to the year 9999. It
+// is an algorithm of C. Neri and L. Schneider, "Euclidean affine functions and
+// their application to calendar algorithms": years begin in March there.
+func civil(days uint32) (year, month, day int) {
+	n := 4*(days+719468) + 3 // from 0000-03-01 on
+	century := n / 146097
+	n = n%146097 | 3
+	p := 2939745 * uint64(n)
+	ofCentury, ofYear := uint32(p>>32), uint32(p)/2939745/4
+	n = 2141*ofYear + 197913
+	year, month, day = int(100*century+ofCentury), int(n>>16), int(n&0xFFFF/2141)+1
+	if ofYear >= 306 { // January and February
+		return year + 1, month - 12, day
+	}
+	return year, month, day
+}
+
+// digits returns the two digits of n.
+func digits(n int) (tens, units byte) {
+	tens = byte(n / 10)
+	return '0' + tens, '0' + byte(n) - 10*tens
+}
+
+func append2(dst []byte, n int) []byte {
+	tens, units := digits(n)
+	return append(dst, tens, units)
+}
 
 // appendUUID appends id, or where it is no UUID the one that always stands for it.
 func appendUUID(dst []byte, id string) []byte {

@@ -66,6 +66,30 @@ func TestAppendTime(t *testing.T) {
 	}
 }
 
+func TestAppendTimeOfEachDay(t *testing.T) {
+	for at := firstTime; at <= lastTime; at += 86_399_000001 { // each day, at one second or another
+		if got, want := string(appendTime(nil, at, 'T')), at.Time().Format("2006-01-02T15:04:05"); got != want {
+			t.Fatalf("%d is written %s, want %s", at, got, want)
+		}
+	}
+}
+
+// Where the first byte is that is not plain changes nothing.
+func TestTextsAreEscapedAnywhere(t *testing.T) {
+	for length := range 40 {
+		for at := range length {
+			for _, c := range []string{"a", "\"", "\\", "\n", "\x1f", "\x7f", "é"} {
+				s := strings.Repeat("x", at) + c + strings.Repeat(" ", length-at-1)
+				var read string
+				written := appendText([]byte("before"), s)
+				if err := json.Unmarshal([]byte(`"`+string(written)+`"`), &read); err != nil || read != "before"+s {
+					t.Fatalf("%q is written %q, which reads %q, %v", s, written, read, err)
+				}
+			}
+		}
+	}
+}
+
 func TestAppendVisitorHash(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, visitor := range []string{"", "2f0f3c5a-51f8-4c6e-9d8e-0d3f6b1a7c11", "2f0f3c5a-51f8-4c6e-9d8e-0d3f6b1a7c12"} {

@@ -104,9 +104,9 @@ func umamiReferrer(referrer string) (domain, path string) {
 	if !https {
 		return "", referrer
 	}
-	end := strings.IndexAny(rest, "/?#")
-	if end < 0 {
-		end = len(rest)
+	end := 0
+	for end < len(rest) && rest[end] != '/' && rest[end] != '?' && rest[end] != '#' {
+		end++
 	}
 	if end == 0 || end > maxUnitsHostname {
 		return "", referrer

@@ -240,6 +240,27 @@ func TestDestroyedVisitors(t *testing.T) {
 	}
 }
 
+// TestMissingNames counts each action whose title log_action does not have.
+func TestMissingNames(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"a.csv": "idlink_va,idsite,idvisitor,idvisit,idaction_url,idaction_name,server_time\n" +
+			"1,1,0x00FF27005C0A0D1A,1,1,9,2024-06-10 10:00:00\n" +
+			"2,1,0x00FF27005C0A0D1A,1,1,2,2024-06-10 10:00:05\n" +
+			"3,1,0x00FF27005C0A0D1A,1,1,9,2024-06-10 10:00:09\n",
+		"n.csv": "idaction,name,type,url_prefix\n1,a.example/,1,3\n2,Home,4,\n",
+		"v.csv": "idvisit,idsite,idvisitor,visit_first_action_time\n1,1,0x00FF27005C0A0D1A,2024-06-10 10:00:00\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	events, stats, err := translate(t, "", adapters.Options{}, dir)
+	if err != nil || len(events) != 3 || stats.Repaired[matomo.RepairName].Count != 2 {
+		t.Errorf("%d events, %+v, %v", len(events), stats.Repaired, err)
+	}
+}
+
 // TestAttributes gives dimensions and variables of every name, also of a name that an
 // event's own property has.
 func TestAttributes(t *testing.T) {

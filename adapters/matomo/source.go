@@ -104,7 +104,10 @@ func (s *source) Close() error {
 }
 
 // named is a row of log_action.
-type named struct{ name, kind, prefix string }
+type named struct {
+	name, kind, prefix string
+	missing            bool
+}
 
 // prefixes are what url_prefix stands for, by its number.
 var prefixes = map[string]string{"0": "http://", "1": "http://www.", "2": "https://", "3": "https://www."}
@@ -155,21 +158,20 @@ func (c *chunk) lookup(out *pipeline.Emitter, at pipeline.Origin, id string) (n 
 	if id == "" || id == "0" {
 		return n, nil
 	}
-	if n, known := c.named[id]; known {
-		return n, nil
+	n, known := c.named[id]
+	if !known {
+		n.missing = true
+		if k, ok := key(id); ok {
+			err = c.source.names.Lookup(k, func(value []byte) {
+				unpack(value, []*string{&n.name, &n.kind, &n.prefix})
+				n.missing = false
+			})
+		}
+		c.named[strings.Clone(id)] = n
 	}
-	k, ok := key(id)
-	found := false
-	if ok {
-		err = c.source.names.Lookup(k, func(value []byte) {
-			unpack(value, []*string{&n.name, &n.kind, &n.prefix})
-			found = true
-		})
-	}
-	if err == nil && !found {
+	if err == nil && n.missing {
 		out.Repair(at, RepairName)
 	}
-	c.named[strings.Clone(id)] = n
 	return n, err
 }
 

@@ -19,7 +19,7 @@ func makeInputs(ctx context.Context, s *setting, size sizes, only string) ([]*be
 	wanted := func(name string) bool { return only == "" || only == name }
 	var all []*bench
 	if wanted("umami") {
-		path, err := s.file(fmt.Sprintf("umami-%d.csv", size.umami), func(w io.Writer) error { return writeUmami(w, size.umami) })
+		path, err := s.file(ctx, fmt.Sprintf("umami-%d.csv", size.umami), func(w io.Writer) error { return writeUmami(w, size.umami) })
 		if err != nil {
 			return nil, err
 		}
@@ -35,7 +35,7 @@ func makeInputs(ctx context.Context, s *setting, size sizes, only string) ([]*be
 	if wanted("plausible") {
 		var events int64
 		site := size.plausible
-		path, err := s.file(fmt.Sprintf("plausible-%d-%d.zip", site.days, site.visits), func(w io.Writer) error { return writePlausible(w, site) })
+		path, err := s.file(ctx, fmt.Sprintf("plausible-%d-%d.zip", site.days, site.visits), func(w io.Writer) error { return writePlausible(w, site) })
 		if err != nil {
 			return nil, err
 		}
@@ -52,7 +52,7 @@ func makeInputs(ctx context.Context, s *setting, size sizes, only string) ([]*be
 
 // gaInputs are the same events as NDJSON and as Parquet, which DuckDB writes.
 func (s *setting) gaInputs(ctx context.Context, events int, wanted func(string) bool) (all []*bench, err error) {
-	lines, err := s.file(fmt.Sprintf("events-%d.ndjson", events), func(w io.Writer) error { return writeGA(w, events) })
+	lines, err := s.file(ctx, fmt.Sprintf("events-%d.ndjson", events), func(w io.Writer) error { return writeGA(w, events) })
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (s *setting) gaInputs(ctx context.Context, events int, wanted func(string) 
 }
 
 // file writes an input, unless it is there already.
-func (s *setting) file(name string, write func(io.Writer) error) (path string, err error) {
+func (s *setting) file(ctx context.Context, name string, write func(io.Writer) error) (path string, err error) {
 	path = filepath.Join(s.dir, name)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
@@ -88,11 +88,27 @@ func (s *setting) file(name string, write func(io.Writer) error) (path string, e
 	if err != nil {
 		return "", err
 	}
-	w := bufio.NewWriterSize(f, 1<<20)
-	if err := errors.Join(write(w), w.Flush(), f.Close()); err != nil {
-		return "", err
+	w := bufio.NewWriterSize(&interruptible{ctx, f}, 1<<20)
+	if err = write(w); err == nil {
+		err = w.Flush()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(f.Name()))
 	}
 	return path, os.Rename(path+".part", path)
+}
+
+// interruptible fails when ctx has ended, so that a long input can be given up.
+type interruptible struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (i *interruptible) Write(b []byte) (int, error) {
+	if err := context.Cause(i.ctx); err != nil {
+		return 0, err
+	}
+	return i.w.Write(b)
 }
 
 func sizeOf(path string) int64 {

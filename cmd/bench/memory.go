@@ -57,7 +57,7 @@ func (s *setting) measureMemory(ctx context.Context, all []int64) (peaks []peak,
 			{"Google Analytics 4, NDJSON", "memory.ndjson.gz", func(w io.Writer) error { return writeGA(w, math.MaxInt32) }},
 		} {
 			fmt.Fprintf(os.Stderr, "measuring the memory for %s of %.2f GB\n", in.title, float64(size)/1e9)
-			path, err := s.file(in.name, func(w io.Writer) error { return writeCompressed(w, size, in.write) })
+			path, err := s.file(ctx, in.name, func(w io.Writer) error { return writeCompressed(w, size, in.write) })
 			if err != nil {
 				return nil, err
 			}

@@ -1,6 +1,7 @@
 // Package spill holds on disk what would not fit into memory: temporary files
 // that vanish with the process, an external merge sort of byte records
-// ([Sorter]) and a lookup of records by key ([Index]).
+// ([Sorter]), a lookup of records by key ([Index]) and what is read as it was
+// written ([Blocks]).
 //
 // Nothing in it is kept between runs. Everything it writes goes to files that
 // are unlinked as soon as they are open, so that a crash leaves nothing

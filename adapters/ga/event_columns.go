@@ -52,6 +52,7 @@ func (p *columnar) decode(c record.Columns, input string, read func(out sink, se
 			space = new([rowsAtOnce]row)
 		}
 		defer p.space.Put(space)
+		seen.release = c.Release
 		plan := p.plan()
 		valid := plan.keepsUTF8 && c.ValidUTF8()
 		var ev pipeline.Event

@@ -348,7 +348,36 @@ func TestTextIsNotKept(t *testing.T) {
 			i%17, i, i%12, i%23, i%19, i%31)
 		fmt.Fprintf(&text, `"geo":{"country":"Country %d","region":"Region %d","city":"City %d"},"privacy_info":{"a":"%d"}}%s`+"\n", i%13, i%7, i%53, i%6, []string{"", "", "", "", "", "", "}"}[i%7])
 	}
-	path := write(t, "events.ndjson", text.String())
+	checkNothingIsKept(t, write(t, "events.ndjson", text.String()))
+}
+
+// Nothing is kept of the pages of Parquet, which later ones overwrite.
+func TestPagesAreNotKept(t *testing.T) {
+	events := make([]knownEvent, 5000)
+	for i := range events {
+		param := func(key string, value drawnValue) drawnParam { return drawnParam{&key, &value} }
+		text := func(format string, args ...any) *string { return new(fmt.Sprintf(format, args...)) }
+		events[i] = knownEvent{
+			Timestamp: new(int64(1709596800000000 + i)), Name: text("%s", []string{"page_view", "click", "scroll", "exception", ""}[i%5]), User: text("u%d", i%97),
+			Params: []drawnParam{
+				param("ga_session_id", drawnValue{Int: new(int64(i % 89))}), param("page_location", drawnValue{Text: text("https://www%d.example/Ä/%d?a=%d", i%3, i%37, i%5)}),
+				param(fmt.Sprint("own", i%17), drawnValue{Float: new(float64(i))}),
+			},
+			Device: &drawnDevice{Category: text("desktop"), Web: &drawnWeb{Browser: text("Browser %d", i%19)}},
+			Items:  []drawnItem{{Name: text("Item %d", i), Count: new(int64(i))}}[:i%2],
+		}
+	}
+	for name, page := range map[string]int{"small": 1000, "large": 1 << 20} {
+		t.Run(name, func(t *testing.T) {
+			checkNothingIsKept(t, write(t, "events.parquet", string(parquetOf(t, events, page))))
+		})
+	}
+}
+
+// checkNothingIsKept checks that events are the same whether their chunks are released
+// as they come or not at all.
+func checkNothingIsKept(t *testing.T, path string) {
+	t.Helper()
 	open := func() pipeline.Source {
 		inputs, err := input.Open(t.Context(), []string{path}, nil, t.TempDir())
 		if err != nil {

@@ -33,6 +33,9 @@ type Columns interface {
 	// Values calls do with each record's value of a column of the schema; empty
 	// lists are left out.
 	Values(c *Column, do func(record int, v *Value)) error
+	// Release says that the chunk will not be read again, and that nothing of it
+	// is kept: its memory may be used again. It need not be called.
+	Release()
 }
 
 var _ Columns = (*parquetChunk)(nil)
@@ -68,17 +71,12 @@ func (c *parquetChunk) ends(most int) [][]int {
 			all[i] = all[i-1]
 			continue
 		}
-		records := 0
-		for at := range l.count {
-			if len(l.reps) == 0 || l.reps[at] == 0 || at == 0 {
-				if records > 0 && records%most == 0 {
-					all[i] = append(all[i], at)
-				}
-				records++
+		for at := 0; len(all[i])*most < c.count; all[i] = append(all[i], at) {
+			n := min(most, l.count-at)
+			if len(l.reps) > 0 {
+				n, _ = cellsOf(l.reps[at:], most, at == 0)
 			}
-		}
-		for len(all[i])*most < c.count {
-			all[i] = append(all[i], l.count)
+			at += n
 		}
 	}
 	return all
@@ -86,7 +84,7 @@ func (c *parquetChunk) ends(most int) [][]int {
 
 // slice returns some cells, before which so many values stand.
 func (c *cells) slice(from, to, value int) cells {
-	part := cells{count: to - from, values: to - from, def: c.def, dictionary: c.dictionary, codes: c.codes, words: c.words}
+	part := cells{count: to - from, values: to - from, def: c.def, dictionary: c.dictionary}
 	if len(c.reps) > 0 {
 		part.reps = c.reps[from:to]
 	}
@@ -94,10 +92,13 @@ func (c *cells) slice(from, to, value int) cells {
 		part.defs = c.defs[from:to]
 		part.values = bytes.Count(part.defs, []byte{c.def})
 	}
-	if c.codes != nil {
-		part.codes = c.codes[value : value+part.values]
-	} else {
-		part.words = c.words[value : value+part.values]
+	switch to := value + part.values; {
+	case c.codes != nil:
+		part.codes = c.codes[value:to]
+	case c.ints != nil:
+		part.ints = c.ints[value:to]
+	default:
+		part.words = c.words[value:to]
 	}
 	return part
 }
@@ -105,18 +106,21 @@ func (c *cells) slice(from, to, value int) cells {
 func (c *parquetChunk) ValidUTF8() bool { return c.valid }
 
 func (c *parquetChunk) Each(leaf *Column, of func(string) string, do func(record int, text string)) {
-	l := &c.leaves[leaf.first]
+	l := newReading(&c.leaves[leaf.first])
 	if l.values == 0 {
 		return
 	}
 	words, codes := l.words, l.codes
 	isDerived := codes != nil && of != nil
-	if isDerived {
+	switch {
+	case isDerived:
 		words = l.dictionary.derive(of)
+	case codes != nil:
+		words = l.dictionary.words
 	}
-	value := 0
+	hasGaps, value := l.values < l.count, 0
 	for i := range l.count {
-		if len(l.defs) > 0 && l.defs[i] != l.def {
+		if hasGaps && l.defs[i] != l.def {
 			continue
 		}
 		at := value
@@ -141,7 +145,7 @@ func (c *parquetChunk) IsEmpty(column *Column) bool {
 func (c *parquetChunk) EachElement(list *Column, leaves []*Column, do func(record int, words []*Word)) error {
 	all := make([]reading, len(leaves))
 	for i, leaf := range leaves {
-		all[i].cells = &c.leaves[leaf.first]
+		all[i] = newReading(&c.leaves[leaf.first])
 		if !all[i].fits(all[0].cells) {
 			return damaged(c.reader.in, input.Parquet, c.row+1, errTorn)
 		}

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -52,6 +53,8 @@ type parquetReader struct {
 	// been looked through, which failed then where err is set.
 	sizes []int
 	err   error
+
+	spare sync.Pool // of *parquetChunk
 }
 
 // errContradiction stands for what the library says when it panics, which is
@@ -243,7 +246,7 @@ func (r *parquetReader) Next(ctx context.Context) (chunk Chunk, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	c := &parquetChunk{reader: r, row: r.row, leaves: make([]cells, len(r.leaves))}
+	c := r.newChunk()
 	for size := 0; r.left > 0 && c.count < chunkRecords && size < chunkSize; c.count++ {
 		if c.count == len(r.sizes) && r.err == nil {
 			r.look()
@@ -258,7 +261,7 @@ func (r *parquetReader) Next(ctx context.Context) (chunk Chunk, err error) {
 	r.sizes = append(r.sizes[:0], r.sizes[c.count:]...)
 	c.valid = true
 	for i := range r.leaves {
-		c.leaves[i] = r.leaves[i].cut(c.count)
+		c.leaves[i] = r.leaves[i].cut(c.count, c)
 		c.valid = c.valid && !r.leaves[i].invalid
 	}
 	return c, nil
@@ -285,7 +288,9 @@ func (r *parquetReader) nextGroup() error {
 func (r *parquetReader) look() {
 	base := len(r.sizes)
 	n := int(min(chunkRecords, r.left))
-	r.sizes = append(r.sizes, make([]int, n)...)
+	for range n {
+		r.sizes = append(r.sizes, gap*len(r.leaves))
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			n, r.err = 0, errContradiction

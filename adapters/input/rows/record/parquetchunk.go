@@ -3,6 +3,8 @@ package record
 import (
 	"errors"
 
+	"github.com/parquet-go/parquet-go"
+
 	"hopper/adapters/input"
 )
 
@@ -11,7 +13,37 @@ type parquetChunk struct {
 	row    int64
 	count  int
 	leaves []cells
-	valid  bool // all texts are valid UTF-8
+	valid  bool           // all texts are valid UTF-8
+	pages  []parquet.Page // whose memory cells share
+}
+
+// newChunk returns a chunk that begins with the next row and has no rows yet.
+func (r *parquetReader) newChunk() *parquetChunk {
+	c, ok := r.spare.Get().(*parquetChunk)
+	if !ok {
+		c = &parquetChunk{reader: r, leaves: make([]cells, len(r.leaves))}
+	}
+	c.row, c.count = r.row, 0
+	return c
+}
+
+// hold keeps a page from being overwritten until the chunk is released, or for good.
+func (c *parquetChunk) hold(page parquet.Page) {
+	if page != nil {
+		parquet.Retain(page)
+		c.pages = append(c.pages, page)
+	}
+}
+
+// Release gives the memory of pages, and of the chunk, back.
+func (c *parquetChunk) Release() {
+	for _, page := range c.pages {
+		parquet.Release(page)
+	}
+	clear(c.pages)
+	clear(c.leaves)
+	c.pages = c.pages[:0]
+	c.reader.spare.Put(c)
 }
 
 // Span returns the records' numbers, see [Chunk].
@@ -56,9 +88,18 @@ type reading struct {
 func newAssembler(leaves []cells) *assembler {
 	a := &assembler{leaves: make([]reading, len(leaves))}
 	for i := range leaves {
-		a.leaves[i].cells = &leaves[i]
+		a.leaves[i] = newReading(&leaves[i])
 	}
 	return a
+}
+
+func newReading(c *cells) reading {
+	if c.ints != nil {
+		copied := *c
+		copied.asWords()
+		c = &copied
+	}
+	return reading{cells: c}
 }
 
 // level returns the definition level of the next cell.
@@ -69,10 +110,10 @@ func (r *reading) level() int {
 	return int(r.defs[r.at])
 }
 
-// word returns the next value.
+// word returns a value.
 func (c *cells) word(value int) *Word {
 	if c.codes != nil {
-		return &c.words[c.codes[value]]
+		return &c.dictionary.words[c.codes[value]]
 	}
 	return &c.words[value]
 }

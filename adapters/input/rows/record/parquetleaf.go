@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math/bits"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -25,15 +27,18 @@ type leaf struct {
 	failed error   // why there are no more pages
 	begun  bool    // a row of the row group has been looked at
 
+	size int     // of what has been looked at of the row at hand
+	lens []int32 // space to measure texts in
+
 	dictionary *dictionary
-	numbers    []byte // space to write numbers in
-	invalid    bool   // some text that was read is no valid UTF-8
+	invalid    bool // some text that was read is no valid UTF-8
 }
 
 // A dictionary is what a row group's codes of a leaf stand for.
 type dictionary struct {
 	of    parquet.Dictionary
 	words []Word
+	lens  []int32 // of the words' texts
 
 	once    sync.Once
 	derived []Word
@@ -68,13 +73,13 @@ type part struct {
 	def   uint8
 
 	defs, reps []byte // empty where all cells are values, or begin rows
+	// The values, in one of these forms.
 	codes      []int32
-	words      []Word // a dictionary's where there are codes, else the next values
-	dictionary *dictionary
-
-	data    []byte   // texts that are no words yet
-	offsets []uint32 // in data
-	ints    []int64  // numbers that are no words yet
+	dictionary *dictionary // of codes
+	ints       []int64
+	data       []byte   // texts
+	offsets    []uint32 // in data
+	words      []Word
 
 	looked, seen int // cells and values that have been looked at
 	cut, gone    int // cells and values that have been cut off
@@ -100,10 +105,10 @@ func (p *part) release() {
 
 var errShortColumn = errors.New("a column is shorter than the others")
 
-// look adds to sizes about how many bytes the next rows hold. With an error it
-// returns how many rows it is good for.
+// look adds to sizes about how many bytes the next rows hold, beside a gap for the
+// first cell of each. With an error it returns how many rows it is good for.
 func (l *leaf) look(sizes []int) (rows int, err error) {
-	row, size := -1, 0
+	row := -1
 	for {
 		p, err := l.next()
 		if errors.Is(err, io.EOF) {
@@ -115,7 +120,7 @@ func (l *leaf) look(sizes []int) (rows int, err error) {
 		if err != nil {
 			return max(row, 0), err
 		}
-		if row, size, err = l.lookInto(p, sizes, row, size); err != nil {
+		if row, err = l.lookInto(p, sizes, row); err != nil {
 			return row, err
 		}
 		if p.looked < p.count || !l.rep && row+1 == len(sizes) {
@@ -128,51 +133,157 @@ func (l *leaf) look(sizes []int) (rows int, err error) {
 const gap = 8
 
 // lookInto looks at the cells of a page up to the row that begins behind sizes.
-// It goes on from a row and its size, and returns those that it ends with. It is
-// one loop over local variables because it is run for every cell.
-func (l *leaf) lookInto(p *part, sizes []int, row, size int) (int, int, error) {
-	defs, reps, codes, words := p.defs, p.reps, p.codes, p.words
-	at, seen, begun := p.looked, p.seen, p.begun
-	var err error
-	for ; at < p.count; at++ {
-		if len(reps) == 0 || reps[at] == 0 || !l.begun {
-			if row+1 == len(sizes) {
-				break
-			}
-			row++
-			size, l.begun = 0, true
-			begun++
+// It goes on from a row, and returns the one that it ends with.
+func (l *leaf) lookInto(p *part, sizes []int, row int) (int, error) {
+	n, rows := p.upTo(len(sizes)-1-row, !l.begun)
+	from := p.looked
+	values := p.valuesIn(from, from+n)
+	failed := l.measure(p, values)
+	p.looked, p.seen, p.begun = from+n, p.seen+values, p.begun+rows
+	if rows < n || failed != nil {
+		return l.lookAround(p, from, sizes, row, failed)
+	}
+	l.begun, l.size = l.begun || n > 0, gap
+	if values == 0 {
+		return row + n, nil
+	}
+	at := 0
+	for i := range n { // each a row, as in most columns
+		size := 0
+		if values == n || p.defs[from+i] == l.def {
+			size = int(l.lens[at])
+			at++
 		}
+		if l.size = gap + size; l.size > MaxRecord {
+			return row + 1 + i, errTooLong
+		}
+		sizes[row+1+i] += size
+	}
+	return row + n, nil
+}
+
+// lookAround is for cells of lists, and for those of which not all lengths are known.
+func (l *leaf) lookAround(p *part, from int, sizes []int, row int, failed error) (int, error) {
+	value := 0
+	for at := from; at < p.looked; at++ {
 		n := gap
-		switch {
-		case len(defs) > 0 && defs[at] != l.def:
-		case codes != nil:
-			if seen >= len(codes) || uint32(codes[seen]) >= uint32(len(words)) {
-				err = errContradiction
-				break
-			}
-			n += len(words[codes[seen]].Text)
-			seen++
-		default:
-			if seen-p.gone >= len(words) {
-				if err = l.convert(p, seen); err != nil {
-					break
-				}
-				words = p.words
-			}
-			n += len(words[seen-p.gone].Text)
-			seen++
+		if len(p.reps) == 0 || p.reps[at] == 0 || !l.begun {
+			row++
+			l.size, l.begun = gap, true
+			n = 0
 		}
-		if size += n; err == nil && size > MaxRecord {
-			err = errTooLong
+		if len(p.defs) == 0 || p.defs[at] == l.def {
+			if value == len(l.lens) {
+				return row, failed
+			}
+			n += int(l.lens[value])
+			value++
 		}
-		if err != nil {
-			break
+		if l.size += n; l.size > MaxRecord {
+			return row, errTooLong
 		}
 		sizes[row] += n
 	}
-	p.looked, p.seen, p.begun = at, seen, begun
-	return row, size, err
+	return row, nil
+}
+
+// measure sets l.lens to how long the texts of the next values are, as far as there
+// are any.
+func (l *leaf) measure(p *part, values int) error {
+	l.lens = slices.Grow(l.lens[:0], values)
+	switch from, to := p.seen, p.seen+values; {
+	case values == 0:
+	case to <= len(p.codes):
+		lens := p.dictionary.lens
+		for _, code := range p.codes[from:to] {
+			if uint32(code) >= uint32(len(lens)) {
+				return errContradiction
+			}
+			l.lens = append(l.lens, lens[code])
+		}
+	case to <= len(p.ints):
+		for _, n := range p.ints[from:to] {
+			l.lens = append(l.lens, digits(n))
+		}
+	case to < len(p.offsets):
+		for i, offset := range p.offsets[from:to] {
+			l.lens = append(l.lens, int32(p.offsets[from+i+1]-offset))
+		}
+	case to <= len(p.words):
+		for i := range p.words[from:to] {
+			l.lens = append(l.lens, int32(len(p.words[from+i].Text)))
+		}
+	default:
+		return errContradiction
+	}
+	return nil
+}
+
+// powers are those of ten.
+var powers = func() (all [20]uint64) {
+	all[0] = 1
+	for i := 1; i < len(all); i++ {
+		all[i] = 10 * all[i-1]
+	}
+	return all
+}()
+
+// digits returns how many characters n is written in.
+func digits(n int64) int32 {
+	u, sign := uint64(n), int32(0)
+	if n < 0 {
+		u, sign = -u, 1
+	}
+	u |= 1                            // which is as long
+	n10 := bits.Len64(u) * 1233 >> 12 // a bit is some 0.301 digits
+	if u < powers[n10] {
+		n10--
+	}
+	return sign + int32(n10) + 1
+}
+
+// upTo returns how many of the next cells, at most, belong to so many rows more, and
+// how many rows begin there. With isFirst the first cell begins one, whatever it says.
+func (p *part) upTo(rows int, isFirst bool) (n, begun int) {
+	rest := p.reps
+	if len(rest) == 0 {
+		n = min(rows, p.count-p.looked)
+		return n, n
+	}
+	return cellsOf(rest[p.looked:], rows, isFirst)
+}
+
+// cellsOf returns how many cells belong to so many rows more, and how many rows
+// begin there.
+func cellsOf(reps []byte, rows int, isFirst bool) (n, begun int) {
+	if isFirst && rows > 0 && len(reps) > 0 && reps[0] != 0 {
+		n, begun = 1, 1
+	}
+	const block = 256
+	for len(reps)-n >= block {
+		more := bytes.Count(reps[n:n+block], []byte{0})
+		if begun+more > rows {
+			break
+		}
+		n, begun = n+block, begun+more
+	}
+	for ; n < len(reps); n++ {
+		if reps[n] == 0 {
+			if begun == rows {
+				break
+			}
+			begun++
+		}
+	}
+	return n, begun
+}
+
+// valuesIn returns how many of some cells are values.
+func (p *part) valuesIn(from, to int) int {
+	if len(p.defs) == 0 {
+		return to - from
+	}
+	return bytes.Count(p.defs[from:to], []byte{p.def})
 }
 
 // next returns the page that is to be looked at.
@@ -231,11 +342,8 @@ func (l *leaf) begin(p *part) error {
 	case dictionary != nil:
 		l.useDictionary(dictionary)
 		data := p.page.Data()
-		p.dictionary, p.words, p.codes = l.dictionary, l.dictionary.words, data.Int32()
-		if p.codes == nil {
-			p.codes = []int32{}
-		}
-	case kind == parquet.ByteArray && decimalOf(logical) == nil:
+		p.dictionary, p.codes = l.dictionary, data.Int32()
+	case l.isText():
 		data := p.page.Data()
 		p.data, p.offsets = data.ByteArray()
 	case kind == parquet.Int64 && isPlain(logical):
@@ -251,11 +359,20 @@ func (l *leaf) useDictionary(of parquet.Dictionary) {
 	if l.dictionary != nil && l.dictionary.of == of {
 		return
 	}
-	l.dictionary = &dictionary{of: of, words: make([]Word, of.Len())}
-	for i := range l.dictionary.words {
-		v := of.Index(int32(i))
-		l.dictionary.words[i] = l.word(&v)
+	d := &dictionary{of: of, lens: make([]int32, of.Len())}
+	if l.isText() {
+		data := of.Page().Data()
+		bytes, offsets := data.ByteArray()
+		d.words = l.texts(nil, bytes, offsets)
 	}
+	for i := len(d.words); i < len(d.lens); i++ {
+		v := of.Index(int32(i))
+		d.words = append(d.words, l.word(&v))
+	}
+	for i := range d.lens {
+		d.lens[i] = int32(len(d.words[i].Text))
+	}
+	l.dictionary = d
 }
 
 // word returns v as it is read.
@@ -306,41 +423,44 @@ func (l *leaf) readValues(p *part) error {
 	}
 }
 
-// atOnce is how many values become words at once.
-const atOnce = 512
+// isText reports whether byte arrays are texts as they stand.
+func (l *leaf) isText() bool {
+	return l.typ.Kind() == parquet.ByteArray && decimalOf(l.typ.LogicalType()) == nil
+}
 
-// convert makes words of the values from at on.
-func (l *leaf) convert(p *part, at int) error {
-	switch {
-	case at+1 < len(p.offsets):
-		n := min(atOnce, len(p.offsets)-1-at)
-		start := p.offsets[at]
-		texts := string(p.data[start:p.offsets[at+n]])
-		p.words = slices.Grow(p.words, n)
-		l.invalid = l.invalid || !utf8.ValidString(texts)
-		for i := range n {
-			text := texts[p.offsets[at+i]-start : p.offsets[at+i+1]-start]
-			l.invalid = l.invalid || text != "" && !utf8.RuneStart(text[0]) // one that texts share
-			p.words = append(p.words, Word{Kind: Text, Text: text})
-		}
-	case at < len(p.ints):
-		n := min(atOnce, len(p.ints)-at)
-		var ends [atOnce]int
-		l.numbers = l.numbers[:0]
-		for i, number := range p.ints[at : at+n] {
-			l.numbers = strconv.AppendInt(l.numbers, number, 10)
-			ends[i] = len(l.numbers)
-		}
-		texts, start := string(l.numbers), 0
-		p.words = slices.Grow(p.words, n)
-		for i := range n {
-			p.words = append(p.words, Word{Kind: Number, Text: texts[start:ends[i]]})
-			start = ends[i]
-		}
-	default:
-		return errContradiction
+// texts appends the texts that lie in data from one offset to the next.
+func (l *leaf) texts(words []Word, data []byte, offsets []uint32) []Word {
+	if len(offsets) < 2 {
+		return words
 	}
-	return nil
+	start := offsets[0]
+	all := string(data[start:offsets[len(offsets)-1]])
+	l.invalid = l.invalid || !utf8.ValidString(all)
+	words = slices.Grow(words, len(offsets)-1)
+	for i, offset := range offsets[1:] {
+		text := all[offsets[i]-start : offset-start]
+		l.invalid = l.invalid || text != "" && !utf8.RuneStart(text[0]) // one that texts share
+		words = append(words, Word{Kind: Text, Text: text})
+	}
+	return words
+}
+
+// numbers appends numbers as they are written.
+func numbers(words []Word, of []int64) []Word {
+	var all strings.Builder
+	size := 0
+	for _, n := range of {
+		size += int(digits(n))
+	}
+	all.Grow(size)
+	words = slices.Grow(words, len(of))
+	var written [len("-9223372036854775808")]byte
+	for _, n := range of {
+		begin := all.Len()
+		all.Write(strconv.AppendInt(written[:0], n, 10))
+		words = append(words, Word{Kind: Number, Text: all.String()[begin:]})
+	}
+	return words
 }
 
 // cells are values and gaps of a leaf, in order.
@@ -348,20 +468,25 @@ type cells struct {
 	count      int
 	values     int // cells that are no gaps
 	def        uint8
-	defs, reps []byte  // empty where all cells are values, or begin rows
-	codes      []int32 // nil where words are the values, in order
+	defs, reps []byte // empty where all cells are values, or begin rows
+
+	// The values, in one of these forms.
+	codes      []int32
+	dictionary *dictionary // of codes
+	ints       []int64
 	words      []Word
-	dictionary *dictionary // of the codes
 }
 
-// cut returns the cells of the next rows, which have been looked at.
-func (l *leaf) cut(rows int) cells {
-	c := cells{def: l.def}
+// cut returns the cells of the next rows, which have been looked at. They share the
+// memory of pages that are held for c.
+func (l *leaf) cut(rows int, c *parquetChunk) cells {
+	of := cells{def: l.def}
 	for len(l.open) > 0 {
 		p := l.open[0]
 		n := 0
-		if n, rows = p.rows(rows, c.count > 0); n > 0 {
-			c.add(p, n)
+		if n, rows = p.rows(rows, of.count > 0); n > 0 {
+			l.add(&of, p, n)
+			c.hold(p.page)
 		}
 		if p.cut < p.count {
 			break
@@ -369,7 +494,7 @@ func (l *leaf) cut(rows int) cells {
 		p.release()
 		l.open = append(l.open[:0], l.open[1:]...)
 	}
-	return c
+	return of
 }
 
 // rows returns how many of a part's next cells belong to so many rows, and how
@@ -386,61 +511,67 @@ func (p *part) rows(rows int, before bool) (n, rest int) {
 		p.begun = 0
 		return p.looked - p.cut, rows
 	}
-	p.begun -= rows
-	for at, rep := range p.reps[p.cut:p.looked] {
-		if rep == 0 || at == 0 && !before {
-			if rows == 0 {
-				return at, 0
-			}
-			rows--
-		}
-	}
-	return p.looked - p.cut, rows
+	n, begun := cellsOf(p.reps[p.cut:p.looked], rows, !before)
+	p.begun -= begun
+	return n, rows - begun
 }
 
-// add cuts n cells off a part.
-func (c *cells) add(p *part, n int) {
+// add cuts n cells off a part. What it appends to is copied before.
+func (l *leaf) add(c *cells, p *part, n int) {
 	from, to := p.cut, p.cut+n
-	values := n
-	if len(p.defs) > 0 {
-		values = bytes.Count(p.defs[from:to], []byte{p.def})
-	}
+	values := p.valuesIn(from, to)
 	c.levels(&c.defs, p.defs, from, to, p.def)
 	c.levels(&c.reps, p.reps, from, to, 0)
+	first, last := p.gone, p.gone+values
 	switch {
 	case values == 0:
-	case p.codes == nil:
-		c.asWords()
-		if c.words == nil {
-			c.words = p.words[:values:values] // which the part does not write to any more
-		} else {
-			c.words = append(c.words, p.words[:values]...)
-		}
-		p.words = p.words[values:]
-	case c.values == 0 || c.codes != nil && c.dictionary == p.dictionary:
-		c.dictionary, c.words = p.dictionary, p.words
-		c.codes = append(c.codes, p.codes[p.gone:p.gone+values]...)
+	case p.codes != nil && (c.values == 0 || c.codes != nil && c.dictionary == p.dictionary):
+		c.dictionary, c.codes = p.dictionary, joined(c.codes, p.codes[first:last])
+	case p.ints != nil && (c.values == 0 || c.ints != nil):
+		c.ints = joined(c.ints, p.ints[first:last])
 	default:
 		c.asWords()
-		for _, code := range p.codes[p.gone : p.gone+values] {
-			c.words = append(c.words, p.words[code])
+		switch {
+		case p.codes != nil:
+			c.words = appendCoded(c.words, p.dictionary.words, p.codes[first:last])
+		case p.ints != nil:
+			c.words = numbers(c.words, p.ints[first:last])
+		case p.offsets != nil:
+			c.words = l.texts(c.words, p.data, p.offsets[first:last+1])
+		default:
+			c.words = joined(c.words, p.words[first:last])
 		}
 	}
-	p.cut, p.gone = to, p.gone+values
+	p.cut, p.gone = to, last
 	c.count += n
 	c.values += values
 }
 
-// asWords replaces codes by what they stand for.
+// joined appends to what is not changed, and shares memory where it can.
+func joined[T any](to, more []T) []T {
+	if len(to) == 0 {
+		return more[:len(more):len(more)]
+	}
+	return append(to[:len(to):len(to)], more...)
+}
+
+func appendCoded(words, dictionary []Word, codes []int32) []Word {
+	words = slices.Grow(words, len(codes))
+	for _, code := range codes {
+		words = append(words, dictionary[code])
+	}
+	return words
+}
+
+// asWords replaces codes and integers by what they stand for.
 func (c *cells) asWords() {
-	if c.codes == nil {
-		return
+	switch {
+	case c.codes != nil:
+		c.words = appendCoded(nil, c.dictionary.words, c.codes)
+	case c.ints != nil:
+		c.words = numbers(nil, c.ints)
 	}
-	words := make([]Word, len(c.codes))
-	for i, code := range c.codes {
-		words[i] = c.words[code]
-	}
-	c.codes, c.words = nil, words
+	c.codes, c.dictionary, c.ints = nil, nil, nil
 }
 
 // levels appends the levels of some cells, which are all the same where the page
@@ -450,7 +581,7 @@ func (c *cells) levels(to *[]byte, from []byte, start, end int, same uint8) {
 		if len(*to) == 0 && c.count > 0 {
 			*to = bytes.Repeat([]byte{same}, c.count)
 		}
-		*to = append(*to, from[start:end]...)
+		*to = joined(*to, from[start:end])
 	} else if len(*to) > 0 {
 		*to = append(*to, bytes.Repeat([]byte{same}, end-start)...)
 	}

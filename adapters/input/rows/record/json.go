@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // parser turns JSON text into a Value. Strings without escapes are substrings
@@ -17,7 +18,15 @@ type parser struct {
 	i     int
 	stack []Value // members of objects and lists that are still open
 	slab          // where finished ones are moved
+
+	// unescaped are strings that held escapes. They are reused for the next record
+	// where fleeting is set, and copied else.
+	unescaped []byte
+	fleeting  bool
 }
+
+// maxUnescaped is how much memory for strings with escapes is kept for the next record.
+const maxUnescaped = 64 << 10
 
 // syntaxError says what is wrong with JSON and where, in bytes from 1.
 type syntaxError struct {
@@ -31,8 +40,7 @@ func (e *syntaxError) Error() string {
 
 // parse returns the value that s is. It is valid until the next parse.
 func (p *parser) parse(s string) (*Value, error) {
-	p.s, p.i, p.stack = s, 0, p.stack[:0]
-	p.reset()
+	p.begin(s)
 	v, err := p.value(0, p.root, false)
 	if err != nil {
 		return nil, err
@@ -41,6 +49,15 @@ func (p *parser) parse(s string) (*Value, error) {
 		return nil, p.fail("something follows the value")
 	}
 	return &v, nil
+}
+
+// begin makes the parser ready for a text.
+func (p *parser) begin(s string) {
+	p.s, p.i, p.stack, p.unescaped = s, 0, p.stack[:0], p.unescaped[:0]
+	p.reset()
+	if cap(p.unescaped) > maxUnescaped {
+		p.unescaped = nil
+	}
 }
 
 func (p *parser) fail(what string) error { return &syntaxError{what, p.i + 1} }
@@ -247,13 +264,17 @@ func run(s string) int {
 
 // escaped reads on in a string that begins at start and holds a backslash at p.i.
 func (p *parser) escaped(start int) (string, error) {
-	b := append(make([]byte, 0, 2*(p.i-start)+32), p.s[start:p.i]...)
+	if p.unescaped == nil {
+		p.unescaped = make([]byte, 0, 2*(p.i-start)+32)
+	}
+	from := len(p.unescaped)
+	b := append(p.unescaped, p.s[start:p.i]...)
 	for p.i < len(p.s) {
 		c := p.s[p.i]
 		switch {
 		case c == '"':
 			p.i++
-			return string(b), nil
+			return p.keepText(b, from), nil
 		case c < ' ':
 			return "", p.fail("a control character in a string")
 		case c != '\\':
@@ -301,6 +322,16 @@ func (p *parser) escaped(start int) (string, error) {
 		p.i++
 	}
 	return "", p.fail("a string that does not end")
+}
+
+// keepText returns what p.unescaped has become from a place on.
+func (p *parser) keepText(b []byte, from int) string {
+	if p.fleeting {
+		p.unescaped = b
+		return unsafe.String(unsafe.SliceData(b[from:]), len(b)-from)
+	}
+	p.unescaped = b[:from]
+	return string(b[from:])
 }
 
 // hex reads four hex digits at i.

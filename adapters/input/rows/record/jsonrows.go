@@ -286,20 +286,20 @@ type jsonReader struct {
 	chunk, limit int // chunkSize and MaxRecord
 
 	wanted  func(path string) bool // nil is all
-	parsers sync.Pool              // of chunks that have been read
+	parsers sync.Pool              // of chunks that have been read, *jsonRecords
 	texts   sync.Pool              // of chunks that have been released, *[]byte
 }
 
-// parser returns one for a chunk, which gives it back.
-func (j *jsonReader) parser() *parser {
-	if p, ok := j.parsers.Get().(*parser); ok {
-		return p
+// records returns what parses a chunk, which gives it back.
+func (j *jsonReader) records() *jsonRecords {
+	if r, ok := j.parsers.Get().(*jsonRecords); ok {
+		return r
 	}
 	wanted := j.wanted
 	if wanted == nil {
 		wanted = func(string) bool { return true }
 	}
-	return &parser{root: newMembers(wanted)}
+	return &jsonRecords{parser: parser{root: newMembers(wanted)}, scanner: Scanner{parser: parser{fleeting: true}}}
 }
 
 func openJSON(ctx context.Context, in *input.Input, l layout, wanted func(path string) bool) (Reader, error) {
@@ -449,8 +449,12 @@ func (c *jsonChunk) Read(yield func(*Record)) error { return c.read(nil, yield) 
 
 // read hands records to scan, where it is not nil, or to yield.
 func (c *jsonChunk) read(scan func(*Record, *Scanner) bool, yield func(*Record)) error {
-	r := jsonRecords{parser: c.reader.parser(), chunk: c, scan: scan, yield: yield, rec: Record{Row: c.row}}
-	defer c.reader.parsers.Put(r.parser)
+	r := c.reader.records()
+	r.chunk, r.scan, r.yield, r.rec = c, scan, yield, Record{Row: c.row}
+	defer func() {
+		r.chunk, r.scan, r.yield, r.rec = nil, nil, nil, Record{}
+		c.reader.parsers.Put(r)
+	}()
 	if !c.layout.lines {
 		for _, at := range c.spans {
 			one := c.text[at.start:at.end]
@@ -474,7 +478,7 @@ func (c *jsonChunk) read(scan func(*Record, *Scanner) bool, yield func(*Record))
 
 // jsonRecords parses a chunk's records.
 type jsonRecords struct {
-	*parser
+	parser
 	chunk   *jsonChunk
 	scan    func(*Record, *Scanner) bool // may be nil
 	scanner Scanner

@@ -224,6 +224,6 @@ func (s *Scanner) Done() bool { return s.Peek() == 0 && s.i == len(s.s) && s.dep
 
 // begin makes the scanner ready for a record.
 func (s *Scanner) begin(text string) {
-	s.s, s.i, s.depth = text, 0, 0
-	s.reset()
+	s.parser.begin(text)
+	s.depth = 0
 }

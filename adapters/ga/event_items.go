@@ -1,6 +1,8 @@
 package ga
 
 import (
+	"unsafe"
+
 	"hopper/adapters/input/rows/record"
 	"hopper/pipeline"
 )
@@ -29,10 +31,10 @@ func isItemNumber(name string) bool {
 }
 
 // itemsProperty adds the products of an event, without members that say
-// nothing.
-func itemsProperty(ps []pipeline.Property, items *record.Value) []pipeline.Property {
-	var l list
-	elements := items.Elements()
+// nothing. The property is valid until r is used again.
+func (r *row) itemsProperty(ps []pipeline.Property) []pipeline.Property {
+	l := list{b: r.products[:0]}
+	elements := r.items.Elements()
 	for i := range elements {
 		l.open()
 		for k := range elements[i].Kids {
@@ -50,5 +52,9 @@ func itemsProperty(ps []pipeline.Property, items *record.Value) []pipeline.Prope
 		}
 		l.close()
 	}
-	return l.property(ps, "items")
+	if r.products = l.b; len(l.b) == 0 {
+		return ps
+	}
+	r.products = append(l.b, ']')
+	return append(ps, pipeline.Property{Key: "items", Value: unsafe.String(unsafe.SliceData(r.products), len(r.products)), Literal: true})
 }

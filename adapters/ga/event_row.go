@@ -13,8 +13,9 @@ type row struct {
 	at    pipeline.Origin
 	input int // index of the input, which orders events of different ones
 	raw   string
-	// validUTF8 says that all texts but properties' are valid UTF-8.
-	validUTF8 bool
+	// validUTF8 says that all texts but properties' are valid UTF-8, scanned that all
+	// are parts of raw.
+	validUTF8, scanned bool
 
 	date, name string
 	time       string // as written
@@ -45,10 +46,13 @@ type row struct {
 
 	// bundle, page, order and index tell an event from a repetition of it.
 	bundle, page, order, index string
+
+	// Space for what is made of the above.
+	ids, products []byte
 }
 
 func (r *row) reset() {
-	*r = row{properties: r.properties[:0], facts: r.facts[:0], userProperties: r.userProperties[:0]}
+	*r = row{properties: r.properties[:0], facts: r.facts[:0], userProperties: r.userProperties[:0], ids: r.ids, products: r.products}
 }
 
 // A setter takes a column's text.

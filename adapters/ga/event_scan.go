@@ -49,7 +49,7 @@ func (p *scanned) decode(c record.Members, input string, general func(out sink, 
 		return c.Scan(func(rec *record.Record, s *record.Scanner) bool {
 			r.reset()
 			r.at = pipeline.Origin{Input: input, Row: rec.Row}
-			r.input, r.raw, r.property = p.index, rec.Text(), p.property
+			r.input, r.raw, r.property, r.scanned = p.index, rec.Text(), p.property, true
 			if !r.scan(s, &space.layout) || !s.Done() {
 				return false
 			}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/zeebo/xxh3"
+
 	"hopper/adapters/input/spill"
 	"hopper/pipeline"
 )
@@ -51,6 +53,7 @@ type seen struct {
 	release  func() // gives the chunk's memory back; may be nil
 	events   []eventNote
 	sessions []sessionNote
+	text     []byte // of the last event that is digested
 }
 
 func newSeen(t *tally) *seen {
@@ -77,7 +80,8 @@ func (s *seen) duplicate(r *row, visitor string) bool {
 		_, found := slices.BinarySearch(s.tally.duplicates, at)
 		return found
 	}
-	s.events = append(s.events, eventNote{r.digest(visitor), at})
+	s.text = r.appendDigested(s.text[:0], visitor)
+	s.events = append(s.events, eventNote{xxh3.Hash128(s.text).Bytes(), at})
 	return false
 }
 

@@ -1,13 +1,14 @@
 package ga
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"slices"
 	"strings"
 	"time"
+	"unsafe"
 
 	"hopper/adapters"
+	"hopper/adapters/input/rows/record"
 	"hopper/pipeline"
 )
 
@@ -77,8 +78,8 @@ type visit struct {
 	noVisitor, noVisit string // kinds of the repairs where stand-ins were made
 }
 
-// visit finds who sent r and when it began. GA4's session ids repeat over
-// users. Where consent mode withholds ids, stand-ins come from what there is:
+// visit finds who sent r and when it began, which is valid until r is used again.
+// GA4's session ids repeat over users. Where consent mode withholds ids, stand-ins come from what there is:
 // a day's events of the same device in the same place are one visitor, an
 // hour's events of a visitor one session. They are the same in every run.
 func (r *row) visit(at pipeline.Micros) visit {
@@ -99,18 +100,20 @@ func (r *row) visit(at pipeline.Micros) visit {
 			v.noVisitor = repairVisitor
 		}
 	}
+	r.ids = append(r.ids[:0], v.visitor...)
 	if r.session != "" {
-		v.session = v.visitor + "." + r.session
+		r.ids = append(append(r.ids, '.'), r.session...)
 	} else {
-		v.session = v.visitor + "@" + at.Time().Format("2006010215")
+		r.ids = at.Time().AppendFormat(append(r.ids, '@'), "2006010215")
 		v.noVisit = repairSession
 	}
+	v.session = unsafe.String(unsafe.SliceData(r.ids), len(r.ids))
 	return v
 }
 
-// digest tells an event of a visitor from all others but its own repetitions.
-func (r *row) digest(visitor string) [16]byte {
-	b := make([]byte, 0, 512)
+// appendDigested appends what tells an event of a visitor from all others but its
+// own repetitions.
+func (r *row) appendDigested(b []byte, visitor string) []byte {
 	for _, s := range [...]string{
 		visitor, r.user, r.time, r.name, r.bundle, r.page, r.order, r.index, r.session, r.location, r.path, r.title, r.referrer,
 		r.linkURL, r.linkText, r.screen,
@@ -124,8 +127,7 @@ func (r *row) digest(visitor string) [16]byte {
 			b = append(binary.AppendUvarint(b, uint64(len(p.Value))), p.Value...)
 		}
 	}
-	sum := sha256.Sum256(b)
-	return [16]byte(sum[:])
+	return b
 }
 
 // emit hands r to out as what it becomes. Ev is space to work in.
@@ -155,7 +157,7 @@ func (g *ga4) emit(r *row, ev *pipeline.Event, out sink, seen *seen) {
 // event translates r into ev and says under which reason it is to be omitted
 // or rejected instead, if any.
 func (g *ga4) event(r *row, ev *pipeline.Event) (omit, reject string, v visit) {
-	*ev = pipeline.Event{Properties: ev.Properties[:0], UserProperties: ev.UserProperties[:0], Origin: r.at, Raw: r.raw, ValidUTF8: r.validUTF8}
+	*ev = pipeline.Event{Properties: ev.Properties[:0], UserProperties: ev.UserProperties[:0], Origin: r.at, Raw: r.raw}
 	if r.time == "" {
 		return "", pipeline.RejectNoTime, v
 	}
@@ -176,6 +178,8 @@ func (g *ga4) event(r *row, ev *pipeline.Event) (omit, reject string, v visit) {
 		return reason, "", v
 	}
 	ev.Name = r.name
+	// All texts of a record that was scanned are parts of it.
+	ev.ValidUTF8 = r.validUTF8 || r.scanned && record.ValidUTF8(r.raw)
 	ev.Visitor, ev.Session, ev.Identified = v.visitor, v.session, r.user
 	ev.Title, ev.Referrer = r.title, r.referrer
 	r.pageOf(ev)
@@ -209,7 +213,7 @@ func (g *ga4) event(r *row, ev *pipeline.Event) (omit, reject string, v visit) {
 	if r.itemsText != "" {
 		ev.Properties = append(ev.Properties, pipeline.Property{Key: "items", Value: r.itemsText, Literal: true})
 	} else {
-		ev.Properties = itemsProperty(ev.Properties, r.items)
+		ev.Properties = r.itemsProperty(ev.Properties)
 	}
 	ev.UserProperties = append(ev.UserProperties, r.userProperties...)
 	if r.kindOf(ev); ev.Kind == pipeline.Pageview && ev.Path == "" {

@@ -248,9 +248,7 @@ func run(s string) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	i := 0
 	for ; i+8 <= len(s); i += 8 {
-		b := s[i : i+8]
-		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
-			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+		w := word(s[i:])
 		quote, backslash := w^('"'*ones), w^('\\'*ones)
 		if found := ((w-' '*ones)&^w | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs; found != 0 {
 			return i + bits.TrailingZeros64(found)/8
@@ -260,6 +258,45 @@ func run(s string) int {
 		i++
 	}
 	return i
+}
+
+// ValidUTF8 is [utf8.ValidString] for long text with little in it that is not ASCII.
+func ValidUTF8(s string) bool {
+	for s != "" {
+		if s[0] < utf8.RuneSelf {
+			s = s[runASCII(s):]
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s)
+		if r == utf8.RuneError && n == 1 {
+			return false
+		}
+		s = s[n:]
+	}
+	return true
+}
+
+// runASCII returns how many characters stand before the first that is not ASCII. It
+// looks at 32 bytes at a time.
+func runASCII(s string) int {
+	const highs = 0x8080808080808080
+	i := 0
+	for ; i+32 <= len(s); i += 32 {
+		if (word(s[i:])|word(s[i+8:])|word(s[i+16:])|word(s[i+24:]))&highs != 0 {
+			break
+		}
+	}
+	for i < len(s) && s[i] < utf8.RuneSelf {
+		i++
+	}
+	return i
+}
+
+// word returns the first eight bytes of s, which has as many.
+func word(s string) uint64 {
+	b := s[:8]
+	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
 }
 
 // escaped reads on in a string that begins at start and holds a backslash at p.i.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -102,4 +103,50 @@ func TestManyMembers(t *testing.T) {
 	if n := p.root.all.count; n > maxMembers {
 		t.Fatalf("%d names are remembered, more than %d", n, maxMembers)
 	}
+}
+
+// Strings with escapes that a scanner reads are valid until the next record, and
+// what plain reading finds.
+func TestScannedTexts(t *testing.T) {
+	s := &Scanner{parser: parser{fleeting: true}}
+	rapid.Check(t, func(t *rapid.T) {
+		for range 3 {
+			texts := rapid.SliceOf(rapid.Custom(quoted)).Draw(t, "texts")
+			list := "[" + strings.Join(texts, ",") + "]"
+			want, err := Parse(list)
+			if err != nil {
+				continue
+			}
+			s.begin(list)
+			s.Open('[')
+			var got []string
+			for first := true; ; first = false {
+				if more, ok := s.Next(']', first); !ok || !more {
+					break
+				}
+				w, ok := s.Scalar()
+				if !ok {
+					t.Fatalf("%s: stops behind %q", list, got)
+				}
+				got = append(got, w.Text)
+			}
+			if !s.Done() || len(got) != len(want.Kids) {
+				t.Fatalf("%s: %q", list, got)
+			}
+			for i := range got {
+				if got[i] != want.Kids[i].Text {
+					t.Fatalf("%s: %q is not %q", list, got[i], want.Kids[i].Text)
+				}
+			}
+		}
+	})
+}
+
+func TestValidUTF8(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.SliceOf(rapid.SampledFrom([]string{"x", strings.Repeat("a longer part", 4), "é", "日本", "\U0001F600", "\uFFFD", "\xff", "\xc3", "\xed\xa0\x80"})).Draw(t, "parts")
+		if s := strings.Join(parts, ""); ValidUTF8(s) != utf8.ValidString(s) {
+			t.Fatalf("%q: valid is %v", s, utf8.ValidString(s))
+		}
+	})
 }

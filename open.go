@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 	_ "time/tzdata" // zones by name on machines without a zone database
@@ -75,7 +76,8 @@ type Export struct {
 	adapter adapters.Adapter
 	match   adapters.Match
 	events  atomic.Int64
-	told    time.Time // when progress was told
+	told    time.Time  // when progress was told
+	telling sync.Mutex // an upload tells it beside the translation
 	// expected is about how many events there are, by the beginning of the inputs,
 	// and uploaded how far an upload has come.
 	expected atomic.Int64
@@ -270,8 +272,14 @@ func (e *Export) came(events int64) {
 	e.events.Store(events)
 	if now := time.Now(); e.options.Progress != nil && now.Sub(e.told) >= progressEvery {
 		e.told = now
-		e.options.Progress(e.progress())
+		e.tell(e.progress())
 	}
+}
+
+func (e *Export) tell(p Progress) {
+	e.telling.Lock()
+	defer e.telling.Unlock()
+	e.options.Progress(p)
 }
 
 func (e *Export) progress() Progress {

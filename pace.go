@@ -45,7 +45,7 @@ func (r *importRun) watched(s rybbit.Status) {
 			"event", "time_measured", slog.Group("", "eventsPerSecond", int64(s.PerSecond), "seconds", left.Seconds()))
 	}
 	if r.options.Progress != nil {
-		r.options.Progress(now)
+		r.tell(now)
 	}
 }
 

@@ -12,12 +12,23 @@ import (
 // The batches that a Queue gives depend on the records, the limits and the
 // index of the first record alone, not on when records are added: that is what
 // makes a resumed upload send the same bytes.
+//
+// The bytes stay where they are until they are dropped, so that one goroutine can
+// read a batch while another adds what follows it.
 type Queue struct {
-	body  []byte
-	ends  []int // where each record ends in body
-	first int64 // index of the first record
-	marks []Mark
+	// The records, joined by commas, are a stream of bytes from begin to end, which
+	// blocks hold from base on. All of them are full but the last.
+	base, begin, end int64
+	blocks           [][]byte
+	spare            [][]byte // blocks to be used again
+	ends             []int64  // where in the stream each record ends
+	first            int64    // index of the first record
+	marks            []Mark
 }
+
+// blockSize is the size of a queue's blocks: so few for a batch that they count for
+// nothing, and small beside it.
+const blockSize = 1 << 20
 
 // A Batch is a run of records that are sent together.
 type Batch struct {
@@ -25,9 +36,11 @@ type Batch struct {
 	// migration, Events how many it has.
 	First  int64
 	Events int
-	// Body holds the records, joined by commas. It is part of its queue and
-	// valid until records are added or dropped.
-	Body []byte
+	// Body holds the records, joined by commas, in parts. It belongs to its queue
+	// and is valid until the batch is dropped.
+	Body [][]byte
+	// Size is the length of all parts of Body.
+	Size int
 	// Mark is a place at or before First from which the records can be made again.
 	Mark Mark
 }
@@ -35,20 +48,45 @@ type Batch struct {
 // Next returns the index of the record that follows the batch.
 func (b Batch) Next() int64 { return b.First + int64(b.Events) }
 
-// Reserve makes room for a body of size bytes, so that the queue does not hold
-// two while it grows.
-func (q *Queue) Reserve(size int) { q.body = slices.Grow(q.body, size) }
-
-// Add appends a record. Its index follows that of the record added before;
-// an empty queue takes any.
-func (q *Queue) Add(index int64, record []byte) {
+// Add appends records from one index to before another, until the size of the
+// queue is greater than most, and returns the index of the first that it left.
+// Number is the first one's among all events of the migration. It follows that of the
+// record added before; an empty queue takes any.
+func (q *Queue) Add(number int64, records *Records, from, to, most int) int {
 	if len(q.ends) == 0 {
-		q.first = index
-	} else {
-		q.body = append(q.body, ',')
+		q.first = number
 	}
-	q.body = append(q.body, record...)
-	q.ends = append(q.ends, len(q.body))
+	for ; from < to && q.Size() <= most; from++ {
+		if len(q.ends) > 0 {
+			q.write(comma)
+		}
+		q.write(records.Record(from))
+		q.ends = append(q.ends, q.end)
+	}
+	return from
+}
+
+var comma = []byte{','}
+
+func (q *Queue) write(p []byte) {
+	for len(p) > 0 {
+		at := int(q.end-q.base) / blockSize
+		if at == len(q.blocks) {
+			q.blocks = append(q.blocks, q.block())
+		}
+		n := copy(q.blocks[at][int(q.end-q.base)%blockSize:], p)
+		q.end += int64(n)
+		p = p[n:]
+	}
+}
+
+func (q *Queue) block() []byte {
+	if last := len(q.spare) - 1; last >= 0 {
+		b := q.spare[last]
+		q.spare = q.spare[:last]
+		return b
+	}
+	return make([]byte, blockSize)
 }
 
 // Mark notes a mark. It must come before the records that follow the mark.
@@ -61,17 +99,19 @@ func (q *Queue) Mark(m Mark) {
 func (q *Queue) Len() int { return len(q.ends) }
 
 // Size is how many bytes the body of all of them takes.
-func (q *Queue) Size() int { return len(q.body) }
+func (q *Queue) Size() int { return int(q.end - q.begin) }
 
 // Batch returns the longest batch from the front of the queue whose body has
 // at most limit bytes, and whether it is full: a further record is there and
 // does not fit. A first record that alone exceeds the limit gives an empty full
 // batch.
 func (q *Queue) Batch(limit int) (batch Batch, full bool) {
-	n := sort.SearchInts(q.ends, limit+1)
+	most := q.begin + int64(limit)
+	n := sort.Search(len(q.ends), func(i int) bool { return q.ends[i] > most })
 	batch = Batch{First: q.first, Events: n}
 	if n > 0 {
-		batch.Body = q.body[:q.ends[n-1]]
+		batch.Size = int(q.ends[n-1] - q.begin)
+		batch.Body = q.parts(int(q.begin-q.base), int(q.ends[n-1]-q.base))
 	}
 	for _, m := range q.marks {
 		if m.Stats.Events > q.first {
@@ -82,6 +122,18 @@ func (q *Queue) Batch(limit int) (batch Batch, full bool) {
 	return batch, n < len(q.ends)
 }
 
+// parts returns what the blocks hold between two offsets.
+func (q *Queue) parts(from, to int) [][]byte {
+	var parts [][]byte
+	for from < to {
+		at := from % blockSize
+		part := q.blocks[from/blockSize][at:min(blockSize, at+to-from)]
+		parts = append(parts, part)
+		from += len(part)
+	}
+	return parts
+}
+
 // Drop removes n records from the front.
 func (q *Queue) Drop(n int) {
 	if n == 0 {
@@ -89,15 +141,15 @@ func (q *Queue) Drop(n int) {
 	}
 	q.first += int64(n)
 	if n == len(q.ends) {
-		q.body, q.ends = q.body[:0], q.ends[:0]
+		q.begin = q.end
 	} else {
-		cut := q.ends[n-1] + 1 // the comma goes too
-		q.body = q.body[:copy(q.body, q.body[cut:])]
-		q.ends = slices.Delete(q.ends, 0, n)
-		for i := range q.ends {
-			q.ends[i] -= cut
-		}
+		q.begin = q.ends[n-1] + 1 // the comma goes too
 	}
+	q.ends = slices.Delete(q.ends, 0, n)
+	unused := int(q.begin-q.base) / blockSize
+	q.spare = append(q.spare, q.blocks[:unused]...)
+	q.blocks = slices.Delete(q.blocks, 0, unused)
+	q.base += int64(unused) * blockSize
 	// Keep the last mark at or before the new front, and all that follow it.
 	keep := 0
 	for i, m := range q.marks {

@@ -13,13 +13,22 @@ func records(t *rapid.T) [][]byte {
 }
 
 // drained are the bodies of all batches of records that are added in pieces of
-// random size, each time sending what is full, as an upload does.
+// random size, each time sending what is full, as an upload does: while a batch is on
+// its way, further records are added.
 func drained(t *rapid.T, all [][]byte, first int64, limit int) []string {
 	var q Queue
 	var bodies []string
+	var flying *Batch
 	next := first
+	land := func() {
+		if flying != nil {
+			bodies = append(bodies, string(bytes.Join(flying.Body, nil)))
+			q.Drop(flying.Events)
+			flying = nil
+		}
+	}
 	take := func(full bool) {
-		for q.Len() > 0 && (q.Size() > limit || full) {
+		for land(); q.Len() > 0 && (q.Size() > limit || full); land() {
 			b, more := q.Batch(limit)
 			switch {
 			case b.Events == 0 && !more:
@@ -34,10 +43,10 @@ func drained(t *rapid.T, all [][]byte, first int64, limit int) []string {
 				next++
 				continue
 			}
-			if b.First != next || len(b.Body) > limit {
-				t.Fatalf("batch of %d bytes from %d, want at most %d from %d", len(b.Body), b.First, limit, next)
+			if size := len(bytes.Join(b.Body, nil)); b.First != next || b.Size > limit || b.Size != size {
+				t.Fatalf("batch of %d bytes, or %d, from %d, want at most %d from %d", b.Size, size, b.First, limit, next)
 			}
-			if i := b.Next() - first; more && len(b.Body)+1+len(all[i]) <= limit {
+			if i := b.Next() - first; more && b.Size+1+len(all[i]) <= limit {
 				t.Fatalf("record %d would still fit", i)
 			}
 			if b.Mark.Stats.Events > b.First {
@@ -46,23 +55,39 @@ func drained(t *rapid.T, all [][]byte, first int64, limit int) []string {
 			if want := b.First - b.First%marked; b.Mark.Stats.Events < want-marked {
 				t.Fatalf("mark at %d, far before the batch's beginning at %d", b.Mark.Stats.Events, b.First)
 			}
-			bodies = append(bodies, string(b.Body))
 			next = b.Next()
-			q.Drop(b.Events)
+			if flying = &b; !full && rapid.Bool().Draw(t, "flies") {
+				return
+			}
 		}
 	}
-	for i, record := range all {
+	for i := 0; i < len(all); {
 		index := first + int64(i)
+		to := min(len(all), i+marked-int(index%marked))
 		if index%marked == 0 || i == 0 {
 			q.Mark(Mark{Chunk: index / marked, Stats: Stats{Events: index - index%marked}})
 		}
-		q.Add(index, record)
-		if rapid.IntRange(0, 3).Draw(t, "now") == 0 {
+		before := q.Size()
+		most := rapid.IntRange(0, 2*limit).Draw(t, "most")
+		next := q.Add(index, asRecords(all), i, to, most)
+		if next < to && q.Size() <= most || next > i && before > most {
+			t.Fatalf("added records %d to %d of %d: the queue grew from %d to %d, of at most %d", i, next, to, before, q.Size(), most)
+		}
+		if i = next; q.Size() > most || rapid.IntRange(0, 3).Draw(t, "now") == 0 {
 			take(false)
 		}
 	}
 	take(true)
 	return bodies
+}
+
+func asRecords(all [][]byte) *Records {
+	var r Records
+	for _, record := range all {
+		r.Body = append(r.Body, record...)
+		r.Ends = append(r.Ends, len(r.Body))
+	}
+	return &r
 }
 
 // marked is how many records are between two marks.
@@ -104,18 +129,33 @@ func TestQueue(t *testing.T) {
 	})
 }
 
-// TestQueueKeepsNothing checks that what was sent does not pile up.
-func TestQueueKeepsNothing(t *testing.T) {
+// TestQueueOfManyBlocks fills batches that are larger than a block, with records
+// that lie in two, and checks that what was sent does not pile up.
+func TestQueueOfManyBlocks(t *testing.T) {
+	const limit = 5 * blockSize / 2
 	var q Queue
-	for i := range int64(10_000) {
+	var sent, want bytes.Buffer
+	for i := range int64(1000) {
+		record := bytes.Repeat([]byte{byte('a' + i%26)}, int(i*7919)%(blockSize/32))
+		if i > 0 {
+			want.WriteByte(',')
+		}
+		want.Write(record)
 		q.Mark(Mark{Chunk: i, Stats: Stats{Events: i}})
-		q.Add(i, []byte("0123456789"))
-		for q.Size() > 1000 {
-			b, _ := q.Batch(1000)
+		q.Add(i, asRecords([][]byte{record}), 0, 1, 2*limit)
+		for q.Size() > limit || i == 999 && q.Len() > 0 {
+			b, more := q.Batch(limit)
+			sent.Write(bytes.Join(b.Body, nil))
+			if more {
+				sent.WriteByte(',')
+			}
 			q.Drop(b.Events)
 		}
 	}
-	if cap(q.body) > 5000 || cap(q.ends) > 500 || cap(q.marks) > 500 {
-		t.Errorf("the queue keeps %d bytes, %d records, %d marks", cap(q.body), cap(q.ends), cap(q.marks))
+	if !bytes.Equal(sent.Bytes(), want.Bytes()) {
+		t.Error("the batches do not hold the records")
+	}
+	if n := len(q.blocks) + len(q.spare); n > 4 || cap(q.ends) > 1000 || cap(q.marks) > 1000 {
+		t.Errorf("the queue keeps %d blocks, %d records, %d marks", n, cap(q.ends), cap(q.marks))
 	}
 }

@@ -245,9 +245,11 @@ func (c *Client) Delete(ctx context.Context, id string) error {
 	return c.call(ctx, "delete an import", http.MethodDelete, "/"+url.PathEscape(id), nil, nil)
 }
 
-// Send sends the records of a batch, joined by commas.
-func (c *Client) Send(ctx context.Context, id string, records []byte) error {
-	return c.events(ctx, "send a batch", id, newBody([]byte(batchPrefix), records, []byte(batchSuffix)))
+// Send sends the records of a batch, joined by commas, which come in parts.
+func (c *Client) Send(ctx context.Context, id string, records ...[]byte) error {
+	parts := make([][]byte, 0, len(records)+2)
+	parts = append(append(append(parts, []byte(batchPrefix)), records...), []byte(batchSuffix))
+	return c.events(ctx, "send a batch", id, newBody(parts...))
 }
 
 // Complete ends an import by an empty last batch, which may be sent again

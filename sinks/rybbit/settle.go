@@ -120,43 +120,43 @@ func judge(counted, settled, batch int64) verdict {
 }
 
 // settle finds out whether a batch was stored whose sending ended in trouble.
-func (u *Upload) settle(ctx context.Context, imp ledger.Import, batch pipeline.Batch, size int, took time.Duration, trouble error) error {
+func (u *Upload) settle(ctx context.Context, imp ledger.Import, batch pipeline.Batch, size int, took time.Duration, trouble error) (stored bool, _ error) {
 	u.log.Warn("the answer to a batch is lost; looking whether it was stored",
 		"event", "batch_in_doubt", "first", batch.First+1, "events", batch.Events, "because", trouble.Error())
 	refused := refusal(trouble)
 	asked := refused != nil && refused.RetryAfter > 0
 	if asked { // not to be asked anything before
 		if err := u.retry.pause(ctx, trouble); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if refused != nil && refused.Status == http.StatusInternalServerError {
 		if err := u.ledger.Add(ledger.Failed{Reason: trouble.Error()}); err != nil {
-			return err
+			return false, err
 		}
 	}
 	pending := u.ledger.Pending()
 	d := doubt{batch: pending.Batch, from: time.Now(), waited: took, failed: pending.Failed}
 	stored, err := u.conclude(ctx, imp, d, trouble.Error())
 	if err != nil {
-		return err
+		return false, err
 	}
 	if stored {
-		u.landed(batch)
-		return nil
+		u.landed()
+		return true, nil
 	}
 	if cut := lost(trouble); cut != nil && cut.Broken && ctx.Err() == nil {
 		// A body that is cut off for its size can seem sent, since the system takes
 		// some megabytes of it before the server has seen them. A server that died
 		// under a batch dies under the next one, too.
 		if err := u.suspect(size, trouble); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if asked {
-		return nil
+		return false, nil
 	}
-	return u.retry.pause(ctx, trouble)
+	return false, u.retry.pause(ctx, trouble)
 }
 
 // conclude looks at the counters of imp until it is certain whether the batch

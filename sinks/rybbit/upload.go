@@ -39,7 +39,7 @@ type Options struct {
 	// Log takes what a user should know while it happens; nil discards it.
 	Log *slog.Logger
 	// Watch, if set, is called when a batch is about to be sent and when it is
-	// stored, by the goroutine that runs the upload.
+	// stored, by one goroutine at a time, while others may translate.
 	Watch func(Status)
 }
 
@@ -58,9 +58,6 @@ func (o Options) filled() Options {
 func (o Options) patience(working func() bool) patience {
 	return patience{limit: o.RetryFor, base: o.Backoff, most: time.Minute, log: o.Log, working: working}
 }
-
-// queueSlack is room for the record that shows that a batch is full.
-const queueSlack = 64 << 10
 
 const (
 	// DefaultBatchBytes is what every server was seen to take without harm.
@@ -97,9 +94,10 @@ type Upload struct {
 	log    *slog.Logger
 	retry  patience // with batches
 
-	queue pipeline.Queue
-	size  sizer
-	began time.Time
+	queue  pipeline.Queue
+	flight *flight // nil when no batch is on its way
+	size   sizer
+	began  time.Time
 	// before are the site's imports before this migration opened its first.
 	before []Import
 	listed []Import      // by the latest list
@@ -221,7 +219,6 @@ const maxRewinds = 5
 // it does not come by any more are gone.
 func (u *Upload) pass(ctx context.Context, run Run) (_ ledger.Summary, err error) {
 	u.queue = pipeline.Queue{}
-	u.queue.Reserve(u.size.limit + queueSlack)
 	u.stored = u.ledger.Stored()
 	u.check = nil
 	from, batch := u.ledger.Resume()
@@ -233,17 +230,20 @@ func (u *Upload) pass(ctx context.Context, run Run) (_ ledger.Summary, err error
 		return ledger.Summary{}, err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	stats, err := pipeline.Translate(ctx, run.Translation, src, from, run.Encode, func(ctx context.Context, chunk *pipeline.Collected[*pipeline.Records]) error {
+	stats, err := pipeline.Translate(ctx, run.Translation, src, from, run.Encode, func(_ context.Context, chunk *pipeline.Collected[*pipeline.Records]) error {
 		if run.Each != nil {
 			if err := run.Each(chunk); err != nil {
 				return err
 			}
 		}
-		if records := chunk.Value; records.Len() > 0 {
+		if records := chunk.Value; records.Len() > 0 && u.flight == nil {
 			u.size.guess(float64(run.EventsPerSecond) * float64(len(records.Body)) / float64(records.Len()))
 		}
 		return u.chunk(ctx, chunk)
 	})
+	if landed := u.land(); landed != nil {
+		err = landed // what ended the translation came later in the inputs
+	}
 	if errors.Is(err, pipeline.ErrShort) {
 		return ledger.Summary{}, u.changed(err)
 	}
@@ -255,47 +255,158 @@ func (u *Upload) pass(ctx context.Context, run Run) (_ ledger.Summary, err error
 
 // chunk takes the next chunk of the translation and sends what batches it fills.
 func (u *Upload) chunk(ctx context.Context, chunk *pipeline.Collected[*pipeline.Records]) error {
-	u.queue.Mark(chunk.Before)
-	index := chunk.Before.Stats.Events
-	for i := range chunk.Value.Len() {
-		record := chunk.Value.Record(i)
-		if u.check != nil {
-			if err := u.check.add(index, record); err != nil {
-				return u.changed(err)
-			}
+	if u.flight.ended() {
+		if err := u.land(); err != nil {
+			return err
 		}
-		if u.isStored(index) {
+	}
+	u.queue.Mark(chunk.Before)
+	first, records := chunk.Before.Stats.Events, chunk.Value
+	for i := 0; i < records.Len(); {
+		to, stored := u.stretch(first, i, records.Len())
+		if err := u.compareRecords(first, records, i, to); err != nil {
+			return err
+		}
+		if stored {
 			// What precedes a stored event cannot be in one batch with what follows it.
 			if err := u.flush(ctx); err != nil {
 				return err
 			}
-		} else {
-			u.queue.Add(index, record)
-			for u.queue.Size() > u.size.limit-batchFrame {
-				if err := u.send(ctx); err != nil {
-					return err
-				}
+			i = to
+			continue
+		}
+		for i < to {
+			i = u.queue.Add(first+int64(i), records, i, to, u.room())
+			if err := u.sendFull(ctx); err != nil {
+				return err
 			}
 		}
-		index++
 	}
 	return nil
 }
 
-func (u *Upload) isStored(index int64) bool {
-	for len(u.stored) > 0 && u.stored[0].Next <= index {
+// stretch returns where the stretch of a chunk's records from one on ends that are
+// all stored, or all not. First is the number of the chunk's first.
+func (u *Upload) stretch(first int64, from, to int) (end int, stored bool) {
+	for len(u.stored) > 0 && u.stored[0].Next <= first+int64(from) {
 		u.stored = u.stored[1:]
 	}
-	return len(u.stored) > 0 && u.stored[0].First <= index
+	if len(u.stored) == 0 {
+		return to, false
+	}
+	span := u.stored[0]
+	if stored = span.First <= first+int64(from); stored {
+		return int(min(int64(to), span.Next-first)), true
+	}
+	return int(min(int64(to), span.First-first)), false
 }
 
+// compareRecords holds records to the stored batch that lies where a run goes on.
+func (u *Upload) compareRecords(first int64, records *pipeline.Records, from, to int) error {
+	if u.check == nil || u.check.done() {
+		return nil
+	}
+	for i := from; i < to; i++ {
+		if differs := u.check.add(first+int64(i), records.Record(i)); differs != nil {
+			if err := u.land(); err != nil {
+				return err
+			}
+			return u.changed(differs)
+		}
+	}
+	return nil
+}
+
+// A flight is a batch on its way to the server, which a goroutine of its own sees
+// through to what becomes of it, while the queue takes what follows the batch. There
+// is one at a time: until it has landed, nothing else looks at the ledger, the client
+// or what is known of the server.
+type flight struct {
+	batch  pipeline.Batch
+	limit  int // how large batches were when it began
+	done   chan struct{}
+	stored bool
+	err    error
+}
+
+// maxAhead bounds what is gathered while a batch is on its way.
+const maxAhead = DefaultBatchBytes
+
+// room is how large the queue may get before a batch is full, or has to land.
+func (u *Upload) room() int {
+	if f := u.flight; f != nil {
+		return f.batch.Size + min(f.limit, maxAhead)
+	}
+	return u.size.limit - batchFrame
+}
+
+// sendFull sends the batches that are full, and returns while the last is on its way.
+func (u *Upload) sendFull(ctx context.Context) (err error) {
+	for err == nil && u.queue.Size() > u.room() {
+		if u.flight != nil {
+			err = u.land()
+		} else {
+			err = u.start(ctx)
+		}
+	}
+	return err
+}
+
+// flush sends all that waits, and returns when it is stored.
 func (u *Upload) flush(ctx context.Context) error {
-	for u.queue.Len() > 0 {
-		if err := u.send(ctx); err != nil {
+	for {
+		if err := u.land(); err != nil || u.queue.Len() == 0 {
+			return err
+		}
+		if err := u.start(ctx); err != nil {
 			return err
 		}
 	}
+}
+
+// start sends a batch from the front of the queue on its way.
+func (u *Upload) start(ctx context.Context) error {
+	batch, _ := u.queue.Batch(u.size.limit - batchFrame)
+	if batch.Events == 0 {
+		u.forget()
+		return fmt.Errorf("a batch may have at most %d bytes, too few for event %d; raise --max-batch-bytes, or the limit of the server or of the proxy in front of it",
+			u.size.limit, batch.First+1)
+	}
+	f := &flight{batch: batch, limit: u.size.limit, done: make(chan struct{})}
+	u.flight = f
+	go func() {
+		defer close(f.done)
+		f.stored, f.err = u.send(ctx, batch)
+	}()
 	return nil
+}
+
+// land waits for the batch that is on its way, if there is one. It leaves the queue
+// if it is stored, and else is at its front for another try.
+func (u *Upload) land() error {
+	f := u.flight
+	if f == nil {
+		return nil
+	}
+	<-f.done
+	u.flight = nil
+	if f.stored {
+		u.queue.Drop(f.batch.Events)
+	}
+	return f.err
+}
+
+// ended reports whether landing does not wait.
+func (f *flight) ended() bool {
+	if f == nil {
+		return false
+	}
+	select {
+	case <-f.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // finish sends what is left, ends the import and compares the server's counts
@@ -344,44 +455,38 @@ func (u *Upload) changed(err error) error {
 		err, u.ledger.Version(), strings.Join(u.ledger.Summary().Imports, ", "))
 }
 
-// send delivers one batch from the front of the queue. It returns nil when the
-// batch is stored, and also when it is not but can be tried again.
-func (u *Upload) send(ctx context.Context) error {
-	batch, _ := u.queue.Batch(u.size.limit - batchFrame)
-	if batch.Events == 0 {
-		u.forget()
-		return fmt.Errorf("a batch may have at most %d bytes, too few for event %d; raise --max-batch-bytes, or the limit of the server or of the proxy in front of it",
-			u.size.limit, batch.First+1)
-	}
+// send delivers a batch. It returns false without an error when the batch is not
+// stored and can be tried again.
+func (u *Upload) send(ctx context.Context, batch pipeline.Batch) (stored bool, err error) {
 	imp, open := u.ledger.Current()
 	if !open {
 		if err := u.create(ctx, []string{u.platform}); err != nil {
-			return err
+			return false, err
 		}
 		imp, _ = u.ledger.Current()
 	}
 	if err := u.ready(ctx); err != nil {
-		return err
+		return false, err
 	}
 	sent := ledger.Batch{
-		First: batch.First, Events: batch.Events, Bytes: len(batch.Body) + batchFrame,
+		First: batch.First, Events: batch.Events, Bytes: batch.Size + batchFrame,
 		XXH3: digest(batch.Body), Mark: batch.Mark,
 	}
 	if err := u.ledger.Add(ledger.Sending{Import: imp.ID, Batch: sent}); err != nil {
-		return err
+		return false, err
 	}
 	u.watch(sent.Bytes)
 	began := time.Now()
-	err := u.inFlight(ctx, func(ctx context.Context) error { return u.client.Send(ctx, imp.ID, batch.Body) })
+	err = u.inFlight(ctx, func(ctx context.Context) error { return u.client.Send(ctx, imp.ID, batch.Body...) })
 	took := time.Duration(u.client.waited.Load())
 	if err == nil {
 		if err := u.ledger.Add(ledger.Stored{Took: took}); err != nil {
-			return err
+			return false, err
 		}
 		u.served.saw(batch.Events, time.Since(began))
 		u.learn(sent.Bytes, took)
-		u.landed(batch)
-		return nil
+		u.landed()
+		return true, nil
 	}
 	u.watch(0)
 	u.log.Debug("a batch met trouble", "first", batch.First+1, "events", batch.Events, "error", err)
@@ -402,10 +507,8 @@ func (u *Upload) learn(size int, took time.Duration) {
 	}
 }
 
-// landed goes on behind a batch that is stored.
-func (u *Upload) landed(batch pipeline.Batch) {
-	u.queue.Drop(batch.Events)
-	u.queue.Reserve(max(0, u.size.limit+queueSlack-u.queue.Size())) // the limit may have grown
+// landed notes that a batch is stored.
+func (u *Upload) landed() {
 	u.retry.success()
 	u.watch(0)
 	if u.memory.works(u.client.identity()) {
@@ -451,36 +554,36 @@ func fateOf(err error, interrupted bool) fate {
 }
 
 // failed does what the fate of a batch whose sending ended in err asks for: it
-// records what is known and makes ready for the next try.
-func (u *Upload) failed(ctx context.Context, imp ledger.Import, batch pipeline.Batch, size int, took time.Duration, err error) error {
+// records what is known and makes ready for the next try, or finds that the batch is stored.
+func (u *Upload) failed(ctx context.Context, imp ledger.Import, batch pipeline.Batch, size int, took time.Duration, err error) (stored bool, _ error) {
 	fate := fateOf(err, ctx.Err() != nil)
 	if fate == unknown {
 		return u.settle(ctx, imp, batch, size, took, err)
 	}
 	if err := u.ledger.Add(ledger.Unsent{Reason: err.Error()}); err != nil {
-		return err
+		return false, err
 	}
 	switch fate {
 	case tooLarge:
-		return u.tooLarge(ctx, size, err)
+		return false, u.tooLarge(ctx, size, err)
 	case ended:
 		u.log.Warn("the server has ended the import; going on in a new one", "event", "import_ended", "import", imp.ID, "because", err.Error())
 		if err := u.ledger.Add(ledger.Closed{Import: imp.ID, Reason: err.Error()}); err != nil {
-			return err
+			return false, err
 		}
-		return u.retry.pause(ctx, err)
+		return false, u.retry.pause(ctx, err)
 	case vanished:
 		found, lookErr := u.look(ctx, imp, nil)
 		if lookErr != nil || found != nil {
-			return errors.Join(lookErr, err)
+			return false, errors.Join(lookErr, err)
 		}
-		return u.retry.pause(ctx, err)
+		return false, u.retry.pause(ctx, err)
 	case refused:
 		err = fmt.Errorf("events %d to %d were refused as a whole, so this server's rules differ from those that hopper knows; "+
 			"nothing of them is stored: %w", batch.First+1, batch.Next(), err)
-		return errors.Join(err, u.abandon(ctx, imp))
+		return false, errors.Join(err, u.abandon(ctx, imp))
 	}
-	return u.wait(ctx, &u.retry, err)
+	return false, u.wait(ctx, &u.retry, err)
 }
 
 // wait waits for another try, and remembers a server whose requests are scarce.
@@ -761,9 +864,12 @@ type checker struct {
 }
 
 // digest returns what the ledger has of a batch's records.
-func digest(records []byte) string {
-	sum := xxh3.Hash128(records).Bytes()
-	return hex.EncodeToString(sum[:])
+func digest(records [][]byte) string {
+	sum := xxh3.New128()
+	for _, part := range records {
+		sum.Write(part)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 func newChecker(want ledger.Batch) *checker {

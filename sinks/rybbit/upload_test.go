@@ -694,7 +694,7 @@ func TestChecker(t *testing.T) {
 	const records = "{},[1],2" // indexes 5 to 7
 	sum := sha256.Sum256([]byte(records))
 	older := ledger.Batch{First: 5, Events: 3, SHA256: hex.EncodeToString(sum[:])}
-	newer := ledger.Batch{First: 5, Events: 3, XXH3: digest([]byte(records))}
+	newer := ledger.Batch{First: 5, Events: 3, XXH3: digest([][]byte{[]byte(records[:5]), []byte(records[5:])})}
 	for _, want := range []ledger.Batch{older, newer} {
 		for _, last := range []string{"2", "3"} {
 			check := newChecker(want)

@@ -104,9 +104,9 @@ func (p *columnar) steps(schema []*record.Column) columnPlan {
 func stepsOf(c *record.Column, at *place) (steps []columnStep, ok bool) {
 	switch {
 	case at.column == "event_params":
-		return paramSteps(c, (*row).param)
+		return paramSteps(c, paramOf, (*row).setParam)
 	case at.column == "user_properties":
-		return paramSteps(c, (*row).userProperty)
+		return paramSteps(c, userPropertyOf, (*row).setUserProperty)
 	case at.column == "items":
 		return itemSteps(c)
 	case at.isParams():
@@ -158,7 +158,7 @@ func groupSteps(c *record.Column, l *layout) (steps []columnStep, ok bool) {
 func isNoLeaf(c *record.Column) bool { return c.Kids != nil || c.Element != nil }
 
 // paramSteps reads the schema's repeated key and value.
-func paramSteps(c *record.Column, set func(r *row, key, text string, isNumber bool)) ([]columnStep, bool) {
+func paramSteps(c *record.Column, of func(key string) paramUse, set func(r *row, p paramUse, key, text string, isNumber bool)) ([]columnStep, bool) {
 	if c.Element == nil || c.IsMap || len(c.Element.Kids) != 2 {
 		return nil, false
 	}
@@ -166,28 +166,33 @@ func paramSteps(c *record.Column, set func(r *row, key, text string, isNumber bo
 	if key.Name != "key" || isNoLeaf(key) || value.Name != "value" || value.Kids == nil || slices.ContainsFunc(value.Kids, isNoLeaf) {
 		return nil, false
 	}
-	leaves, typed := []*record.Column{key}, []bool{false}
+	var leaves []*record.Column
+	var typed []bool
 	for _, kid := range value.Kids {
 		if !isBesideValue(kid.Name) {
 			leaves, typed = append(leaves, kid), append(typed, isTyped(kid.Name))
 		}
 	}
+	choose := func(key string) int {
+		if key == "" {
+			return int(unreadParam)
+		}
+		return int(of(key))
+	}
 	return []columnStep{func(chunk record.Columns, rows []row) error {
-		return chunk.EachElement(c, leaves, func(i int, words []*record.Word) {
-			if words[0] == nil || words[0].Text == "" {
-				return
-			}
-			for k, w := range words[1:] {
+		return chunk.EachNamed(c, key, leaves, choose, func(e *record.Element) {
+			for k := range leaves {
+				w := e.Value(k)
 				if w == nil {
 					continue
 				}
 				v := record.Value{Kind: w.Kind, Text: w.Text}
 				if text, isNumber := paramValue(&v); text != "" {
-					set(&rows[i], words[0].Text, text, isNumber || typed[k+1])
+					set(&rows[e.Record], paramUse(e.Choice), e.Name, text, isNumber || typed[k])
 					return
 				}
 			}
-			set(&rows[i], words[0].Text, "", false)
+			set(&rows[e.Record], paramUse(e.Choice), e.Name, "", false)
 		})
 	}}, true
 }

@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"slices"
+	"strings"
 
 	"hopper/adapters/input"
 )
@@ -30,6 +31,11 @@ type Columns interface {
 	// EachElement calls do with the elements of a list that stands in no other,
 	// and with what each has of the leaves of an element, nil where it has none.
 	EachElement(list *Column, leaves []*Column, do func(record int, words []*Word)) error
+	// EachNamed calls do with the elements of a list that stands in no other by the
+	// name that each has: choose returns what is to be done with those of a name, and
+	// less than 0 where they are left out. A list's choose must be the same in all
+	// chunks: it is asked once for a name that many elements share.
+	EachNamed(list, name *Column, values []*Column, choose func(name string) int, do func(e *Element)) error
 	// Values calls do with each record's value of a column of the schema; empty
 	// lists are left out.
 	Values(c *Column, do func(record int, v *Value)) error
@@ -171,6 +177,78 @@ func (c *parquetChunk) EachElement(list *Column, leaves []*Column, do func(recor
 		}
 		if there {
 			do(record, words)
+		}
+	}
+	return nil
+}
+
+// An Element is one of a list that has a name.
+type Element struct {
+	Record int
+	Choice int // what is to be done with it
+	Name   string
+
+	at     int
+	leaves []*reading // of its values; nil where the chunk has none
+	number Word       // that was asked for last
+	texts  strings.Builder
+}
+
+// Value returns what the element has in one of the leaves, or nil. It is valid until
+// the next call.
+func (e *Element) Value(leaf int) *Word {
+	l := e.leaves[leaf]
+	if l == nil || len(l.defs) > 0 && l.defs[e.at] != l.def {
+		return nil
+	}
+	if l.ints == nil {
+		return l.word(l.value)
+	}
+	e.number = Word{Kind: Number, Text: appendNumber(&e.texts, l.ints[l.value])}
+	return &e.number
+}
+
+func (c *parquetChunk) EachNamed(list, name *Column, values []*Column, choose func(name string) int, do func(e *Element)) error {
+	names := newReading(&c.leaves[name.first])
+	e := Element{Record: -1, leaves: make([]*reading, len(values))}
+	filled := make([]reading, 0, len(values))
+	for i, leaf := range values {
+		l := &c.leaves[leaf.first]
+		if !l.fits(names.cells) {
+			return damaged(c.reader.in, input.Parquet, c.row+1, errTorn)
+		}
+		if l.values > 0 {
+			filled = append(filled, reading{cells: l})
+			e.leaves[i] = &filled[len(filled)-1]
+		}
+	}
+	if names.values == 0 {
+		return nil
+	}
+	var choices []int
+	if names.codes != nil {
+		choices = names.dictionary.choose(choose)
+	}
+	for at := range names.count {
+		if len(names.reps) == 0 || names.reps[at] == 0 || at == 0 {
+			e.Record++
+		}
+		if len(names.defs) == 0 || names.defs[at] == names.def {
+			if choices != nil {
+				e.Choice = choices[names.codes[names.value]]
+			} else {
+				e.Choice = choose(names.words[names.value].Text)
+			}
+			if e.Choice >= 0 {
+				e.at, e.Name = at, names.word(names.value).Text
+				do(&e)
+			}
+			names.value++
+		}
+		for i := range filled {
+			if l := &filled[i]; len(l.defs) == 0 || l.defs[at] == l.def {
+				l.value++
+			}
 		}
 	}
 	return nil

@@ -42,6 +42,20 @@ type dictionary struct {
 
 	once    sync.Once
 	derived []Word
+
+	chosen  sync.Once
+	choices []int
+}
+
+// choose returns what choose says of the words' texts, which it is asked once.
+func (d *dictionary) choose(choose func(string) int) []int {
+	d.chosen.Do(func() {
+		d.choices = make([]int, len(d.words))
+		for i := range d.words {
+			d.choices[i] = choose(d.words[i].Text)
+		}
+	})
+	return d.choices
 }
 
 // derive returns what the words' texts become, which is worked out once. Words
@@ -454,13 +468,23 @@ func numbers(words []Word, of []int64) []Word {
 	}
 	all.Grow(size)
 	words = slices.Grow(words, len(of))
-	var written [len("-9223372036854775808")]byte
 	for _, n := range of {
-		begin := all.Len()
-		all.Write(strconv.AppendInt(written[:0], n, 10))
-		words = append(words, Word{Kind: Number, Text: all.String()[begin:]})
+		words = append(words, Word{Kind: Number, Text: appendNumber(&all, n)})
 	}
 	return words
+}
+
+// appendNumber returns n as it is written behind others, whose memory it shares.
+func appendNumber(texts *strings.Builder, n int64) string {
+	var written [len("-9223372036854775808")]byte
+	text := strconv.AppendInt(written[:0], n, 10)
+	if texts.Cap()-texts.Len() < len(text) {
+		*texts = strings.Builder{}
+		texts.Grow(1 << 10)
+	}
+	begin := texts.Len()
+	texts.Write(text)
+	return texts.String()[begin:]
 }
 
 // cells are values and gaps of a leaf, in order.

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"math/bits"
 	"strings"
 
 	"hopper/pipeline/places"
@@ -54,54 +55,24 @@ type facts struct {
 // is longer hardly repeats itself.
 const longest = 512
 
-// size is how many bytes of text f has.
-func (f *facts) size() (n int) {
-	for i := range f.texts {
-		n += len(f.texts[i])
-	}
-	return n
-}
-
-// hash tells most facts apart that occur together.
-func (f *facts) hash() uint32 {
-	h := uint32(f.width)*31 ^ uint32(f.height)
+// measure returns a hash, which tells most facts apart that occur together, and the
+// texts' lengths in one word, which say where each ends when all are joined. They are
+// long where they are together longer than [longest].
+func (f *facts) measure() (hash uint64, lengths uint64, long bool) {
+	const width = 10 // bits of a length up to longest
+	size := 0
+	hash = uint64(f.width)*31 ^ uint64(f.height)
 	for i := range f.texts {
 		s := f.texts[i]
-		if n := len(s); n > 0 {
-			h ^= uint32(n) ^ uint32(s[0])<<8 ^ uint32(s[n/2])<<16 ^ uint32(s[n-1])<<24
+		n := len(s)
+		if n > 0 {
+			hash ^= uint64(s[0])<<8 ^ uint64(s[n/2])<<16 ^ uint64(s[n-1])<<24
 		}
-		h *= 0x9E3779B1
+		size += n
+		lengths = lengths<<width | uint64(n)
+		hash = bits.RotateLeft64(hash, 11)
 	}
-	return h
-}
-
-// same is ==, for texts of which most are short.
-func (f *facts) same(g *facts) bool {
-	for i := range f.texts {
-		if !sameText(f.texts[i], g.texts[i]) {
-			return false
-		}
-	}
-	return f.width == g.width && f.height == g.height && f.apart == g.apart
-}
-
-// sameText is ==, without a call for up to 16 bytes: it compares their first and
-// last eight, or four, which may be the same ones.
-func sameText(a, b string) bool {
-	n := len(a)
-	switch {
-	case n != len(b):
-		return false
-	case n > 16:
-		return a == b
-	case n >= 8:
-		return word(a, 0) == word(b, 0) && word(a, n-8) == word(b, n-8)
-	case n >= 4:
-		return half(a, 0) == half(b, 0) && half(a, n-4) == half(b, n-4)
-	case n > 0:
-		return a[0] == b[0] && a[n/2] == b[n/2] && a[n-1] == b[n-1]
-	}
-	return true
+	return (hash ^ lengths) * 0x9E3779B97F4A7C15, lengths, size > longest
 }
 
 // memos remember what facts were normalized to, since few that differ stand in many
@@ -120,60 +91,81 @@ type shelf struct {
 	passed uint32
 }
 
-// find returns the memo of f, nil where there is none.
-func (s *shelf) find(f *facts, hash uint32) *memo {
-	for i, of := range &s.hashes {
-		if of == hash && s.memos[i] != nil && s.memos[i].before.same(f) {
-			return s.memos[i]
-		}
-	}
-	return nil
-}
-
+// memo is what facts were normalized to. What it is found by comes first, so that a
+// look at it takes one line of a processor's cache.
 type memo struct {
+	text          string // of the facts as they were, joined
+	lengths       uint64
+	width, height int
+	apart         bool
+
 	Memo
-	before, after facts
-	repairs       []string
+	after   facts
+	repairs []string
 }
 
-// recall returns what normalize makes of f, which may be f itself, and its memo,
-// nil where it has none, and counts the repairs.
-func (m *memos) recall(f *facts, normalize normalization, count func(string)) (*facts, *Memo) {
-	if m == nil {
-		return f.anew(normalize, count)
+// isOf reports whether m is the memo of f, whose texts have these lengths.
+func (m *memo) isOf(f *facts, lengths uint64) bool {
+	if m.lengths != lengths || m.width != f.width || m.height != f.height || m.apart != f.apart {
+		return false
 	}
-	hash := f.hash()
-	at := &m[hash>>(32-memoBits)]
-	found := at.find(f, hash)
-	if found == nil {
-		if at.passed != hash || f.size() > longest {
-			at.passed = hash
-			return f.anew(normalize, count)
+	all := m.text
+	for i := range f.texts {
+		s := f.texts[i]
+		if all[:len(s)] != s {
+			return false
 		}
-		found = newMemo(f, normalize)
+		all = all[len(s):]
+	}
+	return true
+}
+
+// recall returns the memo of f, nil where it has none, and counts its repairs.
+func (m *memos) recall(f *facts, normalize normalization, count func(string)) *memo {
+	if m == nil {
+		return nil
+	}
+	hash64, lengths, long := f.measure()
+	if long {
+		return nil
+	}
+	hash := uint32(hash64 >> 32)
+	at := &m[hash>>(32-memoBits)]
+	var found *memo
+	switch {
+	case at.hashes[0] == hash && at.memos[0] != nil && at.memos[0].isOf(f, lengths):
+		found = at.memos[0]
+	case at.hashes[1] == hash && at.memos[1] != nil && at.memos[1].isOf(f, lengths):
+		found = at.memos[1]
+	case at.passed != hash:
+		at.passed = hash
+		return nil
+	default:
+		found = newMemo(f, lengths, normalize)
 		at.memos[1], at.hashes[1] = at.memos[0], at.hashes[0]
 		at.memos[0], at.hashes[0] = found, hash
 	}
 	for _, kind := range found.repairs {
 		count(kind)
 	}
-	return &found.after, &found.Memo
+	return found
 }
 
-func (f *facts) anew(normalize normalization, count func(string)) (*facts, *Memo) {
+// anew normalizes f without a memo.
+func (f *facts) anew(normalize normalization, count func(string)) *facts {
 	for _, kind := range normalize(f) {
 		count(kind)
 	}
-	return f, nil
+	return f
 }
 
-func newMemo(f *facts, normalize normalization) *memo {
-	m := &memo{before: *f}
-	all := strings.Join(m.before.texts[:], "") // without the chunk that they point into
-	for i, s := range m.before.texts {
-		m.before.texts[i], all = all[:len(s)], all[len(s):]
+func newMemo(f *facts, lengths uint64, normalize normalization) *memo {
+	m := &memo{lengths: lengths, width: f.width, height: f.height, apart: f.apart, after: *f}
+	m.text = strings.Join(f.texts[:], "") // without the chunk that they point into
+	all := m.text
+	for i, s := range f.texts {
+		m.after.texts[i], all = all[:len(s)], all[len(s):]
 	}
-	m.after = m.before
 	m.repairs = normalize(&m.after)
 	return m
 }
@@ -192,11 +184,17 @@ func newKnown() *known { return &known{clients: new(memos), places: new(memos)} 
 // client normalizes browser, system, device and screen. Of a browser's version only
 // what is kept of it tells memos apart: the rest differs between many visitors.
 func (k *known) client(ev *Event, count func(string)) {
-	k.facts = facts{[5]string{ev.Browser, vocabulary.Major(ev.BrowserVersion), ev.OS, ev.OSVersion, ev.Device}, ev.ScreenWidth, ev.ScreenHeight, ev.ClientApart}
-	f, memo := k.clients.recall(&k.facts, normalizeClient, count)
-	ev.Browser, ev.BrowserVersion, ev.OS, ev.OSVersion, ev.Device = f.texts[0], f.texts[1], f.texts[2], f.texts[3], f.texts[4]
-	ev.ScreenWidth, ev.ScreenHeight = f.width, f.height
-	ev.ClientMemo = memo
+	f := facts{[5]string{ev.Browser, vocabulary.Major(ev.BrowserVersion), ev.OS, ev.OSVersion, ev.Device}, ev.ScreenWidth, ev.ScreenHeight, ev.ClientApart}
+	var after *facts
+	if memo := k.clients.recall(&f, normalizeClient, count); memo != nil {
+		after, ev.ClientMemo = &memo.after, &memo.Memo
+	} else {
+		k.facts = f
+		after, ev.ClientMemo = k.facts.anew(normalizeClient, count), nil
+	}
+	t := &after.texts
+	ev.Browser, ev.BrowserVersion, ev.OS, ev.OSVersion, ev.Device = t[0], t[1], t[2], t[3], t[4]
+	ev.ScreenWidth, ev.ScreenHeight = after.width, after.height
 }
 
 func normalizeClient(f *facts) (repairs []string) {
@@ -217,10 +215,15 @@ func normalizeClient(f *facts) (repairs []string) {
 
 // place normalizes language, country and region.
 func (k *known) place(ev *Event, count func(string)) {
-	k.facts = facts{texts: [5]string{ev.Language, ev.Country, ev.Region, ev.City}}
-	f, memo := k.places.recall(&k.facts, normalizePlace, count)
-	ev.Language, ev.Country, ev.Region = f.texts[0], f.texts[1], f.texts[2]
-	ev.PlaceMemo = memo
+	f := facts{texts: [5]string{ev.Language, ev.Country, ev.Region, ev.City}}
+	var after *facts
+	if memo := k.places.recall(&f, normalizePlace, count); memo != nil {
+		after, ev.PlaceMemo = &memo.after, &memo.Memo
+	} else {
+		k.facts = f
+		after, ev.PlaceMemo = k.facts.anew(normalizePlace, count), nil
+	}
+	ev.Language, ev.Country, ev.Region = after.texts[0], after.texts[1], after.texts[2]
 }
 
 func normalizePlace(f *facts) (repairs []string) {

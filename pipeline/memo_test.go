@@ -8,22 +8,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestSameText(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		a := []byte(rapid.StringN(0, 24, 24).Draw(t, "a"))
-		b := slices.Clone(a)
-		if len(b) > 0 && rapid.Bool().Draw(t, "differs") {
-			b[rapid.IntRange(0, len(b)-1).Draw(t, "at")] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
-		}
-		if rapid.IntRange(0, 4).Draw(t, "shorter") == 0 {
-			b = b[:len(b)/2]
-		}
-		if got, want := sameText(string(a), string(b)), string(a) == string(b); got != want {
-			t.Fatalf("%q and %q: %v", a, b, got)
-		}
-	})
-}
-
 // Facts of every kind go through memos of which few fit, again and again: each time
 // they become what they become without memos, and the same is counted.
 func TestMemosRecall(t *testing.T) {

@@ -10,14 +10,11 @@ func IsUUID(s string) bool {
 
 // ParseUUID returns the bytes of a UUID in lower or upper case, and whether s is one.
 func ParseUUID(s string) (id [16]byte, ok bool) {
-	digits, ok := uuidDigits(s)
-	if !ok {
+	if valid, _ := isUUID(s); !valid {
 		return id, false
 	}
-	for i, w := range &digits {
-		if ok, _ = hexDigits(w); !ok {
-			return [16]byte{}, false
-		}
+	a, b, c, d, _ := uuidDigits(s)
+	for i, w := range [...]uint64{a, b, c, d} {
 		// A letter's low bits are 1 to 6, and only letters have the bit of 0x40.
 		w = w&(ones*0x0F) + w>>6&ones*9
 		// Two digits become a byte, then bytes pairs, then pairs four in a row.
@@ -30,27 +27,28 @@ func ParseUUID(s string) (id [16]byte, ok bool) {
 
 // isUUID reports whether s has the form of a UUID, and of one in lower case.
 func isUUID(s string) (valid, lower bool) {
-	digits, ok := uuidDigits(s)
-	if !ok {
+	a, b, c, d, ok := uuidDigits(s)
+	if !ok || (a|b|c|d)&highs != 0 { // so that no sum carries
 		return false, false
 	}
-	valid, lower = true, true
-	for _, w := range &digits {
-		hex, small := hexDigits(w)
-		valid, lower = valid && hex, lower && small
+	if small(a)&small(b)&small(c)&small(d) == highs {
+		return true, true
 	}
-	return valid, valid && lower
+	for _, w := range [...]uint64{a, b, c, d} {
+		if small(w)|within(w, 'A', 'F') != highs {
+			return false, false
+		}
+	}
+	return true, false
 }
 
 // uuidDigits returns the 32 characters of s that are digits of a UUID, eight in a
 // word, and whether s has its length and dashes.
-func uuidDigits(s string) (digits [4]uint64, ok bool) {
+func uuidDigits(s string) (a, b, c, d uint64, ok bool) {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
-		return digits, false
+		return 0, 0, 0, 0, false
 	}
-	return [4]uint64{
-		word(s, 0), uint64(half(s, 9)) | uint64(half(s, 14))<<32, uint64(half(s, 19)) | uint64(half(s, 24))<<32, word(s, 28),
-	}, true
+	return word(s, 0), uint64(half(s, 9)) | uint64(half(s, 14))<<32, uint64(half(s, 19)) | uint64(half(s, 24))<<32, word(s, 28), true
 }
 
 const ones, highs = 0x0101010101010101, 0x8080808080808080
@@ -68,18 +66,9 @@ func half(s string, i int) uint32 {
 	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
 }
 
-// hexDigits reports whether all bytes of w are hexadecimal digits, and whether
-// none is in upper case.
-func hexDigits(w uint64) (ok, lower bool) {
-	if w&highs != 0 { // so that no sum carries
-		return false, false
-	}
-	small := within(w, '0', '9') | within(w, 'a', 'f')
-	if small == highs {
-		return true, true
-	}
-	return small|within(w, 'A', 'F') == highs, false
-}
+// small has the highest bit of each byte set that is a hexadecimal digit, and not in
+// upper case. No byte of w has it set.
+func small(w uint64) uint64 { return within(w, '0', '9') | within(w, 'a', 'f') }
 
 // within has the highest bit of each byte set that lies between two characters.
 // No byte of w has it set.

@@ -2,8 +2,11 @@ package adapters
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 func TestParameters(t *testing.T) {
@@ -47,6 +50,24 @@ func FuzzParameters(f *testing.F) {
 		_, last, _ := strings.Cut(added[len(query):], "=")
 		if got, err := url.QueryUnescape(last); err != nil || got != value {
 			t.Errorf("%q with %q=%q: got %q", query, name, value, added)
+		}
+	})
+}
+
+// Referrers that repeat parts of those before are put together as each alone.
+func TestReferrersInOrder(t *testing.T) {
+	domains := rapid.SampledFrom([]string{"", " ", "google.com", " google.com ", "http://a.example", "b.example", "a.example", "é"})
+	paths := rapid.SampledFrom([]string{"", "/", "/a", "a", "com.app", strings.Repeat("/long", 3000)})
+	queries := rapid.SampledFrom([]string{"", "q=1", "?q=1", "?"})
+	rapid.Check(t, func(t *rapid.T) {
+		var r Referrers
+		var got, want []string
+		for range rapid.IntRange(1, 30).Draw(t, "n") {
+			domain, path, query := domains.Draw(t, "domain"), paths.Draw(t, "path"), queries.Draw(t, "query")
+			got, want = append(got, r.Of(domain, path, query)), append(want, Referrer(domain, path, query))
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("got %q, want %q", got, want)
 		}
 	})
 }

@@ -39,10 +39,28 @@ type Times struct {
 // Parse reads s, and reports whether it is a time. Fractions below a
 // microsecond are cut off.
 func (t *Times) Parse(s string) (pipeline.Micros, bool) {
-	if at, ok := t.parseISO(s); ok {
+	once := t.InOrder()
+	return once.Parse(s)
+}
+
+// InOrder returns a reader of times of which most are on the day of the one before.
+func (t *Times) InOrder() TimesInOrder { return TimesInOrder{times: t} }
+
+// TimesInOrder reads times as its [Times] does, and a day once for those that share
+// it. It is for one goroutine.
+type TimesInOrder struct {
+	times            *Times
+	date             string // 2024-05-01, as it stands in the time before
+	year, month, day int
+	midnight         pipeline.Micros // of the day, in UTC
+}
+
+// Parse reads s as [Times.Parse] does. It may keep s until the next time.
+func (o *TimesInOrder) Parse(s string) (pipeline.Micros, bool) {
+	if at, ok := o.parseISO(s); ok {
 		return at, true
 	}
-	return t.parseFree(s)
+	return o.times.parseFree(s)
 }
 
 // IsDay reports whether a time that [Times.Parse] reads is a day alone: 2024-05-01,
@@ -63,25 +81,13 @@ func IsDay(s string) bool {
 }
 
 // parseISO reads the forms that databases write, which most times have.
-func (t *Times) parseISO(s string) (at pipeline.Micros, ok bool) {
-	if len(s) < 19 || s[4] != '-' || s[7] != '-' || s[10] != ' ' && s[10] != 'T' || s[13] != ':' || s[16] != ':' {
+func (o *TimesInOrder) parseISO(s string) (at pipeline.Micros, ok bool) {
+	const date = len("2024-05-01")
+	if len(s) < 19 || s[date] != ' ' && s[date] != 'T' || s[13] != ':' || s[16] != ':' || s[:date] != o.date && !o.setDate(s[:date]) {
 		return 0, false
 	}
-	bad := 0
-	number := func(from, to int) int {
-		n := 0
-		for i := from; i < to; i++ {
-			digit := int(s[i]) - '0'
-			if digit < 0 || digit > 9 {
-				bad++
-			}
-			n = n*10 + digit
-		}
-		return n
-	}
-	year, month, day := number(0, 4), number(5, 7), number(8, 10)
-	hour, minute, second := number(11, 13), number(14, 16), number(17, 19)
-	if bad > 0 || year < 1 || month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 59 {
+	hour, minute, second := twoDigits(s[11:13]), twoDigits(s[14:16]), twoDigits(s[17:19])
+	if hour > 23 || minute > 59 || second > 59 {
 		return 0, false
 	}
 	s = s[19:]
@@ -92,8 +98,8 @@ func (t *Times) parseISO(s string) (at pipeline.Micros, ok bool) {
 	offset := 0 // seconds east of UTC
 	switch s {
 	case "":
-		if t.Zone != nil && t.Zone != time.UTC {
-			return pipeline.MicrosOf(time.Date(year, time.Month(month), day, hour, minute, second, micros*1000, t.Zone)), true
+		if zone := o.times.Zone; zone != nil && zone != time.UTC {
+			return pipeline.MicrosOf(time.Date(o.year, time.Month(o.month), o.day, int(hour), int(minute), int(second), micros*1000, zone)), true
 		}
 	case "Z", "+00", "+00:00", " UTC":
 	default:
@@ -101,7 +107,31 @@ func (t *Times) parseISO(s string) (at pipeline.Micros, ok bool) {
 			return 0, false
 		}
 	}
-	return microsAt(year, month, day, hour*3600+minute*60+second-offset, micros), true
+	return o.midnight + pipeline.Micros((int(hour)*3600+int(minute)*60+int(second)-offset)*1_000_000+micros), true
+}
+
+// setDate reads 2024-05-01.
+func (o *TimesInOrder) setDate(s string) bool {
+	century, ofCentury, month, day := twoDigits(s[:2]), twoDigits(s[2:4]), twoDigits(s[5:7]), twoDigits(s[8:10])
+	if s[4] != '-' || s[7] != '-' || max(century, ofCentury, month, day) > 99 {
+		return false
+	}
+	c := clock{year: int(century*100 + ofCentury), month: int(month), day: int(day)}
+	if !c.valid() {
+		return false
+	}
+	o.date, o.year, o.month, o.day, o.midnight = s, c.year, c.month, c.day, c.at(0)
+	return true
+}
+
+// twoDigits returns the number that s is, which has two bytes, and one above 99 where
+// they are no digits.
+func twoDigits(s string) uint {
+	tens, units := uint(s[0])-'0', uint(s[1])-'0'
+	if tens > 9 || units > 9 {
+		return math.MaxUint
+	}
+	return tens*10 + units
 }
 
 // microsAt returns the time that many seconds after a day's midnight in UTC.

@@ -211,7 +211,7 @@ func (c *chunk) Release() { c.rows.Release() }
 
 // Decode makes an event of each row, see [pipeline.Chunk].
 func (c *chunk) Decode(out *pipeline.Emitter) error {
-	d := decoder{chunk: c, out: out, visits: c.visits, repeats: c.repeats}
+	d := decoder{chunk: c, out: out, times: c.table.times.InOrder(), visits: c.visits, repeats: c.repeats}
 	for row := range c.rows.Rows() {
 		out.Rows(1)
 		d.at = pipeline.Origin{Input: c.table.Input.Name, Row: row.Number}
@@ -234,13 +234,15 @@ type decoder struct {
 	*chunk
 	out *pipeline.Emitter
 	at  pipeline.Origin
+	// times and referrers know those of the rows before.
+	times     adapters.TimesInOrder
+	referrers adapters.Referrers
 	// What is left of the chunk's.
 	visits  []adapters.Visit
 	repeats []int64
 	// Reused from row to row.
 	ev                         pipeline.Event
 	properties, userProperties []pipeline.Property
-	referrers                  referrers
 }
 
 func (d *decoder) decode(row *rows.Row) error {
@@ -256,7 +258,7 @@ func (d *decoder) decode(row *rows.Row) error {
 		d.out.Omit(d.at, OmitRepeat)
 		return nil
 	}
-	created, ok := t.times.Parse(get.at(t.createdAt))
+	created, ok := d.times.Parse(get.at(t.createdAt))
 	if !ok {
 		d.out.Reject(d.at, RejectTime, row.Text())
 		return nil
@@ -267,7 +269,7 @@ func (d *decoder) decode(row *rows.Row) error {
 		d.out.Omit(d.at, omit)
 		return nil
 	}
-	if id := get.at(t.websiteID); d.source.website != "" && id != "" && !strings.EqualFold(id, d.source.website) {
+	if id := get.at(t.websiteID); d.source.website != "" && id != d.source.website && id != "" && !strings.EqualFold(id, d.source.website) {
 		d.out.Omit(d.at, OmitWebsite)
 		return nil
 	}
@@ -276,27 +278,14 @@ func (d *decoder) decode(row *rows.Row) error {
 		return nil
 	}
 	ev := &d.ev
-	*ev = pipeline.Event{
-		Time:       created,
-		Kind:       kind,
-		Visitor:    visitor,
-		Session:    t.visit(get),
-		Identified: get.at(t.distinctID),
-		Hostname:   get.at(t.hostname),
-		Path:       get.at(t.path),
-		Query:      get.at(t.query),
-		Title:      get.at(t.title),
-		Browser:    get.at(t.browser),
-		OS:         get.at(t.os),
-		Device:     get.at(t.device),
-		Language:   get.at(t.language),
-		Country:    get.at(t.country),
-		Region:     get.at(t.region),
-		City:       get.at(t.city),
-		ValidUTF8:  true,
-		Origin:     d.at,
-		Raw:        row.Raw,
-	}
+	// A literal would be made elsewhere and copied, which takes longer than the rest.
+	*ev = pipeline.Event{}
+	ev.Time, ev.Kind = created, kind
+	ev.Visitor, ev.Session, ev.Identified = visitor, t.visit(get), get.at(t.distinctID)
+	ev.Hostname, ev.Path, ev.Query, ev.Title = get.at(t.hostname), get.at(t.path), get.at(t.query), get.at(t.title)
+	ev.Browser, ev.OS, ev.Device = get.at(t.browser), get.at(t.os), get.at(t.device)
+	ev.Language, ev.Country, ev.Region, ev.City = get.at(t.language), get.at(t.country), get.at(t.region), get.at(t.city)
+	ev.ValidUTF8, ev.Origin, ev.Raw = true, d.at, row.Raw
 	d.properties, d.userProperties = d.properties[:0], d.userProperties[:0]
 	if ev.Session == "" && began != nil {
 		ev.Session = began.Name(visitor)
@@ -420,29 +409,7 @@ func (d *decoder) page(ev *pipeline.Event, get cells) {
 		}
 		return
 	}
-	ev.Referrer = d.referrers.of(get.at(t.referrerDomain), get.at(t.referrerPath), get.at(t.refQuery))
-}
-
-// referrers remember the addresses of referrers that were put together for a chunk,
-// whose strings they refer to.
-type referrers [64]struct{ domain, path, query, address string }
-
-func (r *referrers) of(domain, path, query string) string {
-	if domain == "" && path == "" { // most have none
-		return adapters.Referrer(domain, path, query)
-	}
-	last := func(s string) int {
-		if s == "" {
-			return 0
-		}
-		return int(s[len(s)-1])
-	}
-	known := &r[(len(domain)+last(path)+13*len(path)+7*len(query))%len(r)]
-	if known.domain != domain || known.path != path || known.query != query {
-		known.domain, known.path, known.query = domain, path, query
-		known.address = adapters.Referrer(domain, path, query)
-	}
-	return known.address
+	ev.Referrer = d.referrers.Of(get.at(t.referrerDomain), get.at(t.referrerPath), get.at(t.refQuery))
 }
 
 // cutURL divides a page's address, which tools put together of its columns, into
@@ -495,26 +462,24 @@ func (d *decoder) session(ev *pipeline.Event, screen *string) {
 
 // screen reads "1920x1080".
 func (d *decoder) screen(ev *pipeline.Event, screen string) {
-	w, h, _ := strings.Cut(screen, "x")
-	width, ok1 := pixels(w)
-	height, ok2 := pixels(h)
-	if !ok1 || !ok2 {
+	width, h, ok1 := pixels(screen)
+	height, rest, ok2 := pixels(strings.TrimPrefix(h, "x"))
+	if !ok1 || !ok2 || h == "" || h[0] != 'x' || rest != "" {
 		d.out.Repair(d.at, pipeline.RepairScreen)
 		return
 	}
 	ev.ScreenWidth, ev.ScreenHeight = width, height
 }
 
-// pixels reads digits, of which every event has two numbers.
-func pixels(s string) (n int, ok bool) {
-	for i := range len(s) {
-		digit := s[i] - '0'
-		if digit > 9 || n > math.MaxInt32/10 {
-			return 0, false
+// pixels reads the digits that s begins with, and returns what follows.
+func pixels(s string) (n int, rest string, ok bool) {
+	i := 0
+	for ; i < len(s) && s[i]-'0' <= 9; i++ {
+		if n = n*10 + int(s[i]-'0'); n > math.MaxInt32 {
+			return 0, "", false
 		}
-		n = n*10 + int(digit)
 	}
-	return n, s != "" && n <= math.MaxInt32
+	return n, s[i:], i > 0
 }
 
 func (d *decoder) vitals(v *pipeline.WebVitals, get cells) {

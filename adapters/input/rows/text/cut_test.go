@@ -16,15 +16,16 @@ var dialects = []Dialect{
 }
 
 type numbered struct {
-	Number int64
-	Raw    string
-	Cells  []string
-	Err    error
+	Number   int64
+	Raw      string
+	Cells    []string
+	Err      error
+	Replaced bool
 }
 
 func rowsOf(c *Chunk) (rows []numbered) {
 	for row := range c.Rows() {
-		rows = append(rows, numbered{row.Number, row.Raw, append([]string(nil), row.Cells...), row.Err})
+		rows = append(rows, numbered{row.Number, row.Raw, append([]string(nil), row.Cells...), row.Err, row.Replaced})
 	}
 	return rows
 }

@@ -2,61 +2,72 @@ package text
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"slices"
-	"sync"
+	"unicode/utf8"
 	"unsafe"
 )
 
-// marks has, for 64 bytes of text, a bit for each byte that is one of the
-// characters that take delimited text apart.
-type marks struct{ quote, delimiter, newline, cr uint64 }
-
-// seen are bytes that a text has somewhere.
-type seen struct{ beyondASCII, backslash bool }
-
-const blockSize = 64
-
-var markBuffers = sync.Pool{New: func() any { return new([]marks) }}
-
-// mark fills one of dst for each 64 bytes of text, the rest of the last as
-// though they were spaces.
-func mark(dst []marks, text string, delimiter byte) seen {
-	whole := len(text) / blockSize
-	var s seen
-	if whole > 0 {
-		s = markBlocks(dst[:whole], unsafe.StringData(text), delimiter)
-	}
-	if rest := text[whole*blockSize:]; rest != "" {
-		var last [blockSize]byte
-		for i := copy(last[:], rest); i < blockSize; i++ {
-			last[i] = ' '
-		}
-		end := markBlocks(dst[whole:whole+1], &last[0], delimiter)
-		s.beyondASCII, s.backslash = s.beyondASCII || end.beyondASCII, s.backslash || end.backslash
-	}
-	return s
+// block is what is found in 64 bytes of text: a bit for each byte.
+type block struct {
+	ends    uint64 // delimiters and line ends outside of quotes
+	lines   uint64 // line ends among them
+	doubled uint64 // second ones of two quotes that stand for one in a quoted cell
+	high    uint64 // is not 0 where some byte is beyond ASCII
 }
 
-// markPortable is what markBlocks does on any processor: it looks at eight bytes at once.
-func markPortable(dst []marks, text *byte, delimiter byte) seen {
+// scanned is what a block must know of those before it, and what was found in all.
+type scanned struct {
+	inside  uint64 // all ones behind an opening quote, else 0
+	before  uint64 // 1 where the last byte was a cell's end or a closing quote
+	closing uint64 // 1 where the last byte was a closing quote
+	cr      uint64 // 1 where it was a CR behind one
+	// wrong has bits where text is not well-formed, see lay; backslash is not 0 where
+	// there was one.
+	wrong, backslash uint64
+}
+
+const (
+	blockSize = 64
+	// scannedAtOnce is how many blocks are looked at once they were scanned, while
+	// both they and their text are in a processor's first cache.
+	scannedAtOnce = 64
+)
+
+// scanPortable is what scan does on any processor: it looks at eight bytes at once.
+//
+// A quote opens or closes by its number being odd or even, which a few operations
+// find for 64 bytes. That is what split does by looking for the closing quote if,
+// and only if, each opening one follows a cell's end or a closing one, which it
+// then is doubled with, and each closing one stands before a cell's end or an
+// opening one.
+func scanPortable(dst []block, text *byte, delimiter byte, s *scanned) {
 	const highs = 0x8080808080808080
 	bytes := unsafe.Slice(text, len(dst)*blockSize)
-	var all, backslashes uint64
 	for b := range dst {
-		m := &dst[b]
-		*m = marks{}
+		var quote, delimiters, newline, cr, all uint64
 		for i := 0; i < blockSize; i += 8 {
 			w := binary.LittleEndian.Uint64(bytes[b*blockSize+i:])
 			all |= w
-			backslashes |= equal(w, '\\')
-			m.quote |= gather(equal(w, '"')) << i
-			m.delimiter |= gather(equal(w, delimiter)) << i
-			m.newline |= gather(equal(w, '\n')) << i
-			m.cr |= gather(equal(w, '\r')) << i
+			s.backslash |= equal(w, '\\')
+			quote |= gather(equal(w, '"')) << i
+			delimiters |= gather(equal(w, delimiter)) << i
+			newline |= gather(equal(w, '\n')) << i
+			cr |= gather(equal(w, '\r')) << i
 		}
+		inside := parity(quote) ^ s.inside // with the opening quote, without the closing one
+		opening, closing := quote&inside, quote&^inside
+		lines := newline &^ inside
+		ends := delimiters&^inside | lines
+		behind := closing<<1 | s.closing
+		crs := behind & cr
+		s.wrong |= opening&^((ends|closing)<<1|s.before) | behind&^(ends|opening|crs) | (crs<<1|s.cr)&^lines
+		dst[b] = block{ends, lines, behind & opening, all & highs}
+		s.inside = -(inside >> 63)
+		s.before = (ends | closing) >> 63
+		s.closing, s.cr = closing>>63, crs>>63
 	}
-	return seen{all&highs != 0, backslashes != 0}
 }
 
 // equal returns a word with the highest bit set of each byte of w that is c. The
@@ -80,13 +91,19 @@ func parity(w uint64) uint64 {
 	return w ^ w<<32
 }
 
-// A layout says where the cells of well-formed text end.
+// A layout says where the records and cells of well-formed text end.
 type layout struct {
-	// ends has a bit for each delimiter and line's end that stands in no quotes.
-	ends []uint64
+	// ends are the delimiters and line ends that stand in no quotes, and the text's end
+	// where the last record has none.
+	ends []uint32
+	// records has of each record how many of ends there are up to its own.
+	records []uint32
 	// doubled are where pairs of quotes stand in a quoted cell for one, in order.
-	doubled []int
-	ascii   bool
+	doubled []uint32
+	// high has a bit for each 64 bytes with some beyond ASCII.
+	high []uint64
+	// ascii says that there are none, backslash that there is one.
+	ascii, backslash bool
 }
 
 // clone returns a copy, of nil nil.
@@ -94,86 +111,122 @@ func (l *layout) clone() *layout {
 	if l == nil {
 		return nil
 	}
-	return &layout{slices.Clone(l.ends), slices.Clone(l.doubled), l.ascii}
+	c := *l
+	c.ends, c.records, c.doubled, c.high = slices.Clone(l.ends), slices.Clone(l.records), slices.Clone(l.doubled), slices.Clone(l.high)
+	return &c
 }
 
 // lay fills l with the layout of the whole records of text, and returns it, where the
 // last one ends and how many there are, as cut does. It returns nil where text is not well-formed:
 // where a quote stands amid a cell or is followed by more than the cell's end, or
 // where backslashes may escape. Then it is for cut and split to say what is meant.
-//
-// A quote opens or closes by its number being odd or even, which a few operations
-// find for 64 bytes. That is what split does by looking for the closing quote if,
-// and only if, each opening one follows a cell's end or a closing one, which it
-// then is doubled with, and each closing one stands before a cell's end or an
-// opening one.
 func (d Dialect) lay(text string, atEnd bool, l *layout) (_ *layout, end int, records int64) {
-	if !d.Quoted || text == "" {
+	if !d.Quoted || text == "" || len(text) > math.MaxUint32-blockSize {
 		return nil, 0, 0
 	}
-	blocks := (len(text) + blockSize - 1) / blockSize
-	held := markBuffers.Get().(*[]marks)
-	defer markBuffers.Put(held)
-	if cap(*held) < blocks {
-		*held = make([]marks, blocks)
-	}
-	marked := (*held)[:blocks]
-	found := mark(marked, text, d.Delimiter)
-	if d.Escaped && found.backslash {
-		return nil, 0, 0
-	}
-	l.ends, l.doubled, l.ascii = slices.Grow(l.ends[:0], blocks)[:blocks], l.doubled[:0], !found.beyondASCII
-	s := layState{before: 1} // the text begins as though behind a line's end
-	for i := range marked {
-		if !s.next(&marked[i], l, i, len(text)) {
+	l.clear(len(text))
+	s := scanned{before: 1} // the text begins as though behind a line's end
+	var buffer [scannedAtOnce]block
+	whole := len(text) / blockSize
+	for at := 0; at < whole; at += scannedAtOnce {
+		some := buffer[:min(whole-at, scannedAtOnce)]
+		scan(some, unsafe.StringData(text[at*blockSize:]), d.Delimiter, &s)
+		if s.wrong != 0 {
 			return nil, 0, 0
 		}
+		l.take(some, at)
 	}
-	end, records = s.end, s.records
+	if rest := text[whole*blockSize:]; rest != "" {
+		var last [blockSize]byte
+		for i := copy(last[:], rest); i < blockSize; i++ {
+			last[i] = ' '
+		}
+		scan(buffer[:1], &last[0], d.Delimiter, &s)
+		if s.wrong&(1<<len(rest)-1) != 0 { // what is not there yet is not wrong
+			return nil, 0, 0
+		}
+		l.take(buffer[:1], whole)
+	}
+	if l.backslash = s.backslash != 0; d.Escaped && l.backslash {
+		return nil, 0, 0
+	}
+	if n := len(l.records); n > 0 {
+		end = int(l.ends[l.records[n-1]-1]) + 1
+	}
 	if atEnd && end < len(text) {
 		if s.inside != 0 {
 			return nil, 0, 0
 		}
-		end, records = len(text), records+1
+		end = len(text)
+		l.ends = append(l.ends, uint32(end))
+		l.records = append(l.records, uint32(len(l.ends)))
 	}
-	return l, end, records
+	return l, end, int64(len(l.records))
 }
 
-// layState is what a block of 64 bytes must know of those before it.
-type layState struct {
-	inside  uint64 // all ones behind an opening quote, else 0
-	before  uint64 // 1 where the last byte was a cell's end or a closing quote
-	closing uint64 // 1 where the last byte was a closing quote
-	cr      uint64 // 1 where it was a CR behind one
-
-	end     int
-	records int64
+// clear makes room for the layout of as much text.
+func (l *layout) clear(size int) {
+	highs := size/blockSize/64 + 1
+	l.ends, l.records, l.doubled, l.high = l.ends[:0], l.records[:0], l.doubled[:0], slices.Grow(l.high[:0], highs)[:highs]
+	clear(l.high)
+	l.ascii = true
 }
 
-// next takes block i of a text of that length, and reports whether it is well-formed.
-func (s *layState) next(m *marks, l *layout, i, length int) bool {
-	inside := parity(m.quote) ^ s.inside // with the opening quote, without the closing one
-	opening, closing := m.quote&inside, m.quote&^inside
-	ends := (m.delimiter | m.newline) &^ inside
-	behind := closing<<1 | s.closing
-	crs := behind & m.cr
-	wrong := opening&^((ends|closing)<<1|s.before) | behind&^(ends|opening|crs) | (crs<<1|s.cr)&^m.newline
-	if rest := length - i*blockSize; rest < blockSize {
-		wrong &= 1<<rest - 1 // what is not there yet is not wrong
+// take adds blocks, the first of which has that number.
+func (l *layout) take(blocks []block, first int) {
+	n := len(l.ends)
+	for i := range blocks {
+		b, at := &blocks[i], first+i
+		for w := b.lines; w != 0; w &= w - 1 {
+			upTo := w ^ (w - 1)
+			l.records = append(l.records, uint32(n+bits.OnesCount64(b.ends&upTo)))
+		}
+		n += bits.OnesCount64(b.ends)
+		for w := b.doubled; w != 0; w &= w - 1 {
+			l.doubled = append(l.doubled, uint32(at*blockSize+bits.TrailingZeros64(w)))
+		}
+		if b.high != 0 {
+			l.high[at/64] |= 1 << (at % 64)
+			l.ascii = false
+		}
 	}
-	if wrong != 0 {
-		return false
+	l.ends = slices.Grow(l.ends, n-len(l.ends)+spareEnds)
+	place(l.ends[len(l.ends):n+spareEnds], blocks, first)
+	l.ends = l.ends[:n]
+}
+
+// spareEnds is how many more ends place may write than there are.
+const spareEnds = 8
+
+// placePortable is what place does on any processor.
+func placePortable(dst []uint32, blocks []block, first int) {
+	n := 0
+	for i := range blocks {
+		at := (first + i) * blockSize
+		for w := blocks[i].ends; w != 0; w &= w - 1 {
+			dst[n] = uint32(at + bits.TrailingZeros64(w))
+			n++
+		}
 	}
-	l.ends[i] = ends
-	for doubled := behind & opening; doubled != 0; doubled &= doubled - 1 {
-		l.doubled = append(l.doubled, i*blockSize+bits.TrailingZeros64(doubled))
+}
+
+// valid reports whether text, which this is the layout of, is UTF-8. Of blocks in a row
+// that are not ASCII alone, no character reaches beyond.
+func (l *layout) valid(text string) bool {
+	for b := 0; b*blockSize < len(text) && !l.ascii; {
+		w := l.high[b/64] >> (b % 64)
+		if w == 0 {
+			b = (b/64 + 1) * 64
+			continue
+		}
+		b += bits.TrailingZeros64(w)
+		from := b
+		for b < 64*len(l.high) && l.high[b/64]>>(b%64)&1 != 0 {
+			b++
+		}
+		if begin, end := min(from*blockSize, len(text)), min(b*blockSize, len(text)); !utf8.ValidString(text[begin:end]) {
+			return false
+		}
 	}
-	if newlines := m.newline &^ inside; newlines != 0 {
-		s.end = i*blockSize + bits.Len64(newlines)
-		s.records += int64(bits.OnesCount64(newlines))
-	}
-	s.inside = -(inside >> 63)
-	s.before = (ends | closing) >> 63
-	s.closing, s.cr = closing>>63, crs>>63
 	return true
 }

@@ -4,17 +4,35 @@ package text
 
 import "golang.org/x/sys/cpu"
 
-// markBlocks fills dst for as many blocks of text.
-func markBlocks(dst []marks, text *byte, delimiter byte) seen {
-	if !cpu.X86.HasAVX2 {
-		return markPortable(dst, text, delimiter)
+// hasAll reports whether the processor has what the functions here need.
+var hasAll = cpu.X86.HasAVX2 && cpu.X86.HasPCLMULQDQ && cpu.X86.HasBMI1 && cpu.X86.HasPOPCNT
+
+// scan fills dst with what is found in as many blocks of text.
+func scan(dst []block, text *byte, delimiter byte, s *scanned) {
+	if hasAll && len(dst) > 0 {
+		scanAVX2(&dst[0], text, len(dst), delimiter, s)
+		return
 	}
-	high, backslash := markAVX2(&dst[0], text, len(dst), delimiter)
-	return seen{high != 0, backslash != 0}
+	scanPortable(dst, text, delimiter, s)
 }
 
-// markAVX2 is markPortable in the processor's own words, for at least one block. It
-// returns what is not 0 where a byte is beyond ASCII, or a backslash.
+// place fills dst with the ends of blocks, the first of which has that number. There is
+// room for spareEnds more.
+func place(dst []uint32, blocks []block, first int) {
+	if hasAll && len(blocks) > 0 {
+		placeBMI(&dst[0], &blocks[0], len(blocks), first*blockSize)
+		return
+	}
+	placePortable(dst, blocks, first)
+}
+
+// scanAVX2 is scanPortable in the processor's own words, for at least one block.
 //
 //go:noescape
-func markAVX2(dst *marks, text *byte, blocks int, delimiter byte) (high, backslash uint32)
+func scanAVX2(dst *block, text *byte, blocks int, delimiter byte, s *scanned)
+
+// placeBMI is placePortable in the processor's own words, for at least one block that
+// begins at that byte.
+//
+//go:noescape
+func placeBMI(dst *uint32, blocks *block, n, at int)

@@ -2,24 +2,23 @@
 
 #include "textflag.h"
 
-// FIND sets a bit at offset(DI) for each byte of Y5 and Y6 that is the one in all of c.
-#define FIND(c, offset) \
-	VPCMPEQB  c, Y5, Y7   \
-	VPCMPEQB  c, Y6, Y8   \
-	VPMOVMSKB Y7, AX      \
-	VPMOVMSKB Y8, BX      \
-	SHLQ      $32, BX     \
-	ORQ       BX, AX      \
-	MOVQ      AX, offset(DI)
+// FIND sets a bit in to for each byte of Y5 and Y6 that is the one in all of c.
+#define FIND(c, to) \
+	VPCMPEQB  c, Y5, Y7 \
+	VPCMPEQB  c, Y6, Y8 \
+	VPMOVMSKB Y7, to    \
+	VPMOVMSKB Y8, R8    \
+	SHLQ      $32, R8   \
+	ORQ       R8, to
 
 // ALL fills c with a byte.
 #define ALL(byte, x, c) \
 	MOVL         $byte, AX \
-	MOVQ         AX, x     \
+	VMOVQ        AX, x     \
 	VPBROADCASTB x, c
 
-// func markAVX2(dst *marks, text *byte, blocks int, delimiter byte) (high, backslash uint32)
-TEXT ·markAVX2(SB), NOSPLIT, $0-40
+// func scanAVX2(dst *block, text *byte, blocks int, delimiter byte, s *scanned)
+TEXT ·scanAVX2(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), DI
 	MOVQ         text+8(FP), SI
 	MOVQ         blocks+16(FP), CX
@@ -28,30 +27,131 @@ TEXT ·markAVX2(SB), NOSPLIT, $0-40
 	ALL(0x0A, X2, Y2)
 	ALL(0x0D, X3, Y3)
 	ALL(0x5C, X4, Y4)
-	VPXOR        Y14, Y14, Y14
+	VPCMPEQB     Y10, Y10, Y10
 	VPXOR        Y15, Y15, Y15
+	MOVQ         s+32(FP), AX
+	MOVQ         0(AX), R10     // inside
+	MOVQ         8(AX), R11     // before
+	MOVQ         16(AX), R12    // closing
+	MOVQ         24(AX), R13    // cr
+	MOVQ         32(AX), R9     // wrong
 
 block:
-	VMOVDQU  (SI), Y5
-	VMOVDQU  32(SI), Y6
-	VPOR     Y5, Y14, Y14
-	VPOR     Y6, Y14, Y14
-	VPCMPEQB Y4, Y5, Y7
-	VPCMPEQB Y4, Y6, Y8
-	VPOR     Y7, Y15, Y15
-	VPOR     Y8, Y15, Y15
-	FIND(Y1, 0)
-	FIND(Y0, 8)
-	FIND(Y2, 16)
-	FIND(Y3, 24)
-	ADDQ     $64, SI
-	ADDQ     $32, DI
-	DECQ     CX
-	JNZ      block
+	VMOVDQU   (SI), Y5
+	VMOVDQU   32(SI), Y6
+	VPOR      Y5, Y6, Y9
+	VPMOVMSKB Y9, AX
+	MOVQ      AX, 24(DI)        // high
+	VPCMPEQB  Y4, Y5, Y7
+	VPCMPEQB  Y4, Y6, Y8
+	VPOR      Y7, Y15, Y15
+	VPOR      Y8, Y15, Y15
 
-	VPMOVMSKB Y14, AX
-	MOVL      AX, high+32(FP)
-	VPMOVMSKB Y15, AX
-	MOVL      AX, backslash+36(FP)
+	// The product with all ones has in each bit the parity of that and those below it.
+	FIND(Y1, AX)
+	VMOVQ      AX, X9
+	VPCLMULQDQ $0, X10, X9, X9
+	VMOVQ      X9, BX
+	XORQ       R10, BX
+	MOVQ       BX, R10
+	SARQ       $63, R10         // inside of the next block
+	MOVQ       AX, R14
+	ANDQ       BX, R14          // opening
+	NOTQ       BX
+	ANDQ       BX, AX           // closing
+	MOVQ       BX, R15
+
+	FIND(Y2, BX)
+	ANDQ R15, BX                // lines
+	MOVQ BX, 8(DI)
+	FIND(Y0, DX)
+	ANDQ DX, R15
+	ORQ  BX, R15                // ends
+	MOVQ R15, 0(DI)
+
+	LEAQ (R12)(AX*2), R12       // behind
+	FIND(Y3, DX)
+	ANDQ R12, DX                // crs
+	LEAQ (R13)(DX*2), R8
+	NOTQ BX
+	ANDQ BX, R8
+	ORQ  R8, R9                 // wrong: no line's end follows
+	MOVQ DX, R13
+	SHRQ $63, R13
+
+	MOVQ R12, R8
+	ANDQ R14, R8
+	MOVQ R8, 16(DI)             // doubled
+	ORQ  R15, DX
+	ORQ  R14, DX
+	NOTQ DX
+	ANDQ R12, DX
+	ORQ  DX, R9                 // wrong: a closing quote stands before something else
+
+	ORQ  AX, R15
+	LEAQ (R11)(R15*2), R8
+	NOTQ R8
+	ANDQ R14, R8
+	ORQ  R8, R9                 // wrong: an opening quote stands behind something else
+	MOVQ R15, R11
+	SHRQ $63, R11
+	MOVQ AX, R12
+	SHRQ $63, R12
+
+	ADDQ $64, SI
+	ADDQ $32, DI
+	DECQ CX
+	JNZ  block
+
+	MOVQ      s+32(FP), AX
+	MOVQ      R10, 0(AX)
+	MOVQ      R11, 8(AX)
+	MOVQ      R12, 16(AX)
+	MOVQ      R13, 24(AX)
+	MOVQ      R9, 32(AX)
+	VPMOVMSKB Y15, BX
+	ORQ       BX, 40(AX)
 	VZEROUPPER
 	RET
+
+// END writes the place of the lowest bit of AX, and takes it away.
+#define END(offset) \
+	TZCNTQ AX, BX     \
+	ADDL   R8, BX     \
+	MOVL   BX, offset(DI) \
+	BLSRQ  AX, AX
+
+// func placeBMI(dst *uint32, blocks *block, n, at int)
+TEXT ·placeBMI(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ blocks+8(FP), SI
+	MOVQ n+16(FP), CX
+	MOVQ at+24(FP), R8
+
+block:
+	MOVQ    0(SI), AX
+	POPCNTQ AX, DX
+
+	// To write some too many is quicker than to stop in time.
+eight:
+	END(0)
+	END(4)
+	END(8)
+	END(12)
+	END(16)
+	END(20)
+	END(24)
+	END(28)
+	CMPQ DX, $8
+	JHI  more
+	LEAQ (DI)(DX*4), DI
+	ADDQ $64, R8
+	ADDQ $32, SI
+	DECQ CX
+	JNZ  block
+	RET
+
+more:
+	ADDQ $32, DI
+	SUBQ $8, DX
+	JMP  eight

@@ -2,7 +2,9 @@
 
 package text
 
-// markBlocks fills dst for as many blocks of text.
-func markBlocks(dst []marks, text *byte, delimiter byte) seen {
-	return markPortable(dst, text, delimiter)
-}
+// scan fills dst with what is found in as many blocks of text.
+func scan(dst []block, text *byte, delimiter byte, s *scanned) { scanPortable(dst, text, delimiter, s) }
+
+// place fills dst with the ends of blocks, the first of which has that number. There is
+// room for spareEnds more.
+func place(dst []uint32, blocks []block, first int) { placePortable(dst, blocks, first) }

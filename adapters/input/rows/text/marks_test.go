@@ -38,8 +38,8 @@ func drawText(rt *rapid.T) string {
 func TestLayoutIsWhatSplitFinds(t *testing.T) {
 	laid := 0
 	rapid.Check(t, func(rt *rapid.T) {
-		table := &Table{Dialect: rapid.SampledFrom(dialects).Draw(rt, "dialect"), Columns: []string{"a", "b"}}
-		table.Dialect.Aligned = rapid.Bool().Draw(rt, "aligned")
+		table := &Table{Dialect: rapid.SampledFrom(dialects).Draw(rt, "dialect"), Columns: []string{"a", "b"}, NullWord: rapid.Bool().Draw(rt, "null word")}
+		table.Dialect.Aligned, table.Dialect.Boxed = rapid.Bool().Draw(rt, "aligned"), rapid.Bool().Draw(rt, "boxed")
 		text, atEnd := drawText(rt), rapid.Bool().Draw(rt, "at end")
 		layout, end, records := table.Dialect.lay(text, atEnd, new(layout))
 		if layout == nil {
@@ -102,20 +102,32 @@ func TestWellFormedTextHasALayout(t *testing.T) {
 	})
 }
 
-func TestMarksAreTheSameOnAnyProcessor(t *testing.T) {
+func TestBlocksAreTheSameOnAnyProcessor(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		text := rapid.SliceOfN(rapid.OneOf(rapid.Byte(), rapid.SampledFrom([]byte("\",;\n\r\\"))), blockSize, 8*blockSize).Draw(rt, "text")
 		blocks := len(text) / blockSize
-		got, want := make([]marks, blocks), make([]marks, blocks)
-		seenHere := markBlocks(got, &text[0], ',')
-		seenAnywhere := markPortable(want, &text[0], ',')
-		if seenHere != seenAnywhere || !reflect.DeepEqual(got, want) {
-			rt.Fatalf("%q\ngot  %+v %x\nwant %+v %x", text, seenHere, got, seenAnywhere, want)
+		got, want := make([]block, blocks), make([]block, blocks)
+		here := scanned{
+			inside: -rapid.Uint64Range(0, 1).Draw(rt, "inside"), before: rapid.Uint64Range(0, 1).Draw(rt, "before"),
+			closing: rapid.Uint64Range(0, 1).Draw(rt, "closing"), cr: rapid.Uint64Range(0, 1).Draw(rt, "cr"),
+		}
+		anywhere, quoted := here, here.inside != 0
+		scan(got, &text[0], ',', &here)
+		scanPortable(want, &text[0], ',', &anywhere)
+		here.backslash, anywhere.backslash = min(here.backslash, 1), min(anywhere.backslash, 1)
+		for _, blocks := range [][]block{got, want} {
+			for i := range blocks {
+				blocks[i].high = min(blocks[i].high, 1)
+			}
+		}
+		if here != anywhere || !reflect.DeepEqual(got, want) {
+			rt.Fatalf("%q\ngot  %+v %x\nwant %+v %x", text, here, got, anywhere, want)
 		}
 		for i, c := range text[:blocks*blockSize] {
-			m, bit := want[i/blockSize], uint64(1)<<(i%blockSize)
-			if (m.quote&bit != 0) != (c == '"') || (m.delimiter&bit != 0) != (c == ',') || (m.newline&bit != 0) != (c == '\n') || (m.cr&bit != 0) != (c == '\r') {
-				rt.Fatalf("%q at %d: %x", text, i, m)
+			b, bit := want[i/blockSize], uint64(1)<<(i%blockSize)
+			quoted = quoted != (c == '"')
+			if (b.ends&bit != 0) != (!quoted && (c == ',' || c == '\n')) || (b.lines&bit != 0) != (!quoted && c == '\n') {
+				rt.Fatalf("%q at %d: %x", text, i, b)
 			}
 		}
 	})
@@ -123,10 +135,11 @@ func TestMarksAreTheSameOnAnyProcessor(t *testing.T) {
 
 func BenchmarkLay(b *testing.B) {
 	text := strings.Repeat(`"7f3c9a52-0000-4000-8000-000000000001","example.com","chrome","/articles/1","An ""article""","1","2024-05-01 10:00:00"`+"\n", 4000)
+	var l layout
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, end, _ := dialects[0].lay(text, false, new(layout)); end != len(text) {
+		if _, end, _ := dialects[0].lay(text, false, &l); end != len(text) {
 			b.Fatal(end)
 		}
 	}

@@ -3,8 +3,6 @@ package text
 import (
 	"errors"
 	"iter"
-	"math"
-	"math/bits"
 	"strings"
 	"unicode/utf8"
 )
@@ -72,20 +70,21 @@ func (c *Chunk) Rows() iter.Seq[*Row] {
 		return c.insertRows
 	}
 	return func(yield func(*Row) bool) {
-		columns := len(c.Table.Columns)
 		text := c.encoding.decode(c.text)
-		s := splitter{Dialect: c.Table.Dialect, nullWord: c.Table.NullWord && !c.Table.block, only: c.Table.Only}
-		if len(text) == len(c.text) { // else it was decoded, and cells end elsewhere
-			s.layout = c.layout
+		if c.layout != nil && len(text) == len(c.text) { // else it was decoded, and cells end elsewhere
+			c.laidRows(yield)
+			return
 		}
-		valid := s.layout != nil && s.layout.ascii || utf8.ValidString(text)
+		columns := len(c.Table.Columns)
+		s := splitter{Dialect: c.Table.Dialect, nullWord: c.nullWord()}
+		valid := utf8.ValidString(text)
 		row := Row{Number: c.FirstRow - 1, Cells: make([]string, 0, columns+1)}
 		for at := 0; at < len(text); {
 			row.Number++
-			end := s.record(&row, text, at)
+			end := at + s.split(&row, text[at:])
 			row.Raw = strings.TrimSuffix(strings.TrimSuffix(text[at:end], "\n"), "\r")
 			at = end
-			if row.Raw == "" || len(row.Cells) == 1 && columns > 1 && isNone(row.Raw) {
+			if row.isNone(columns) {
 				continue
 			}
 			row.check(columns, valid)
@@ -94,6 +93,37 @@ func (c *Chunk) Rows() iter.Seq[*Row] {
 			}
 		}
 	}
+}
+
+func (c *Chunk) nullWord() bool { return c.Table.NullWord && !c.Table.block }
+
+// laidRows is Rows where there is a layout.
+func (c *Chunk) laidRows(yield func(*Row) bool) {
+	text, columns := c.text, len(c.Table.Columns)
+	l := newLaid(c)
+	valid := c.layout.valid(text)
+	row := Row{Number: c.FirstRow - 1, Cells: make([]string, columns, columns+1)}
+	at := 0
+	for range c.layout.records {
+		row.Number++
+		end := l.record(&row, at)
+		if row.Raw = text[at:end]; row.Raw != "" && row.Raw[len(row.Raw)-1] == '\r' {
+			row.Raw = row.Raw[:len(row.Raw)-1]
+		}
+		at = end + 1
+		if row.isNone(columns) {
+			continue
+		}
+		row.check(columns, valid)
+		if !yield(&row) {
+			return
+		}
+	}
+}
+
+// isNone reports whether what was read is no record of a table with that many columns.
+func (r *Row) isNone(columns int) bool {
+	return r.Raw == "" || len(r.Cells) == 1 && columns > 1 && isNone(r.Raw)
 }
 
 // check says what is wrong with a row that was taken apart. That all text is valid
@@ -137,103 +167,7 @@ func isNone(raw string) bool {
 type splitter struct {
 	Dialect
 	nullWord bool
-	layout   *layout // of the text; nil where it has none
-	cursor   cursor
-	only     []bool          // see Table.Only
-	built    strings.Builder // holds cells of which doubled quotes were taken
 }
-
-// record sets row's Cells and Err to what the record at begin holds, and returns
-// where the next one begins. With a layout, the records are to be taken in order.
-func (s *splitter) record(row *Row, text string, begin int) int {
-	if s.layout == nil {
-		return begin + s.split(row, text[begin:])
-	}
-	// The cursor is at hand in variables, of which none has an address.
-	cells, ends, c := row.Cells[:0], s.layout.ends, s.cursor
-	left, block := c.ends, c.block
-	doubled, next := c.doubled, s.layout.doubling(c.doubled)
-	for at := begin; ; {
-		for left == 0 && block < len(ends) {
-			left = ends[block]
-			block++
-		}
-		end, last := len(text), true
-		if left != 0 {
-			end = (block-1)*blockSize + bits.TrailingZeros64(left)
-			left &= left - 1
-			last = text[end] == '\n'
-		}
-		cell := ""
-		if n := len(cells); n >= len(s.only) || s.only[n] {
-			cell = text[at:end]
-			if last && cell != "" && cell[len(cell)-1] == '\r' {
-				cell = cell[:len(cell)-1]
-			}
-			switch {
-			case cell != "" && cell[0] == '"':
-				cell = cell[1 : len(cell)-1]
-				if next < end {
-					cell, doubled = s.undoubled(text, at+1, len(cell), doubled)
-					next = s.layout.doubling(doubled)
-				}
-			case s.Aligned:
-				cell = strings.TrimSpace(cell)
-			}
-			if s.null(cell) {
-				cell = ""
-			}
-		}
-		cells = append(cells, cell)
-		if at = end + 1; last {
-			row.Cells, row.Err, s.cursor = cells, nil, cursor{left, block, doubled}
-			s.unbox(row)
-			return min(at, len(text))
-		}
-	}
-}
-
-// cursor is a place in a layout.
-type cursor struct {
-	ends    uint64 // that remain of the block before block
-	block   int
-	doubled int
-}
-
-// doubling returns where the quote of that number is doubled.
-func (l *layout) doubling(n int) int {
-	if n < len(l.doubled) {
-		return l.doubled[n]
-	}
-	return math.MaxInt
-}
-
-// undoubled returns the cell whose content stands in quotes at begin, and the number
-// of the first doubled quote behind it, from that of one before it on.
-func (s *splitter) undoubled(text string, begin, length, doubled int) (cell string, next int) {
-	all, end := s.layout.doubled, begin+length
-	for doubled < len(all) && all[doubled] < begin { // in cells that were passed over
-		doubled++
-	}
-	if doubled == len(all) || all[doubled] >= end {
-		return text[begin:end], doubled
-	}
-	// Many cells share a builder: to grow it anew leaves those before as they are.
-	if s.built.Cap()-s.built.Len() < length {
-		s.built = strings.Builder{}
-		s.built.Grow(max(length, min(len(text)/8, builtSize)))
-	}
-	from := s.built.Len()
-	for ; doubled < len(all) && all[doubled] < end; doubled++ {
-		s.built.WriteString(text[begin:all[doubled]])
-		begin = all[doubled] + 1
-	}
-	s.built.WriteString(text[begin:end])
-	return s.built.String()[from:], doubled
-}
-
-// builtSize is how much a splitter's builder holds.
-const builtSize = 16 << 10
 
 // split sets row's Cells and Err to what text's first record holds, and
 // returns the record's length with the line's end.

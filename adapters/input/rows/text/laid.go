@@ -1,0 +1,180 @@
+package text
+
+import (
+	"math"
+	"strings"
+	"unsafe"
+)
+
+// laid takes records apart whose cells' ends are known, one after the other.
+type laid struct {
+	splitter
+	text    string
+	layout  *layout
+	columns int
+	only    []bool // see Table.Only
+	read    []int  // the columns that are read, where these are not all
+
+	at      int             // number of the next record's first end
+	ahead   []uint32        // the layout's records that are left
+	doubled int             // number of the next doubled quote
+	built   strings.Builder // holds cells of which doubled quotes were taken
+}
+
+func newLaid(c *Chunk) laid {
+	l := laid{
+		splitter: splitter{Dialect: c.Table.Dialect, nullWord: c.nullWord()},
+		text:     c.text, layout: c.layout, columns: len(c.Table.Columns), only: c.Table.Only, ahead: c.layout.records,
+	}
+	for i := range l.columns {
+		if i < len(l.only) && l.only[i] {
+			l.read = append(l.read, i)
+		}
+	}
+	return l
+}
+
+// record sets row's Cells and Err to what the next record, which begins at begin, holds,
+// and returns where it ends: at the line's end, or the text's.
+func (l *laid) record(row *Row, begin int) (end int) {
+	next := int(l.ahead[0])
+	ends := l.layout.ends[l.at:next]
+	l.at, l.ahead = next, l.ahead[1:]
+	end = int(ends[len(ends)-1])
+	last := end
+	if end > begin && l.text[end-1] == '\r' {
+		last--
+	}
+	row.Err = nil
+	if l.Aligned || l.Boxed || len(ends) != l.columns {
+		row.Cells = l.cells(row.Cells[:0], ends, begin, last)
+		l.unbox(row)
+		return end
+	}
+	row.Cells = row.Cells[:l.columns]
+	if l.only == nil {
+		l.all(row.Cells, ends, begin)
+	} else {
+		l.some(row.Cells, ends, begin)
+	}
+	if n := l.columns - 1; last < end && (l.only == nil || l.only[n]) {
+		row.Cells[n] = l.cell(unsafe.StringData(l.text), startOf(n, ends, begin), last)
+	}
+	if l.next() < end {
+		l.undouble(row.Cells, ends, begin, last)
+	}
+	return end
+}
+
+// startOf returns where cell i of a record begins.
+func startOf(i int, ends []uint32, begin int) int {
+	if i == 0 {
+		return begin
+	}
+	return int(ends[i-1]) + 1
+}
+
+// all fills cells, of which each ends at one of ends.
+func (l *laid) all(cells []string, ends []uint32, begin int) {
+	text := unsafe.StringData(l.text)
+	for i, end := range ends[:len(cells)] {
+		cells[i] = l.cell(text, begin, int(end))
+		begin = int(end) + 1
+	}
+}
+
+// some fills those cells that are read.
+func (l *laid) some(cells []string, ends []uint32, begin int) {
+	text := unsafe.StringData(l.text)
+	for _, i := range l.read {
+		cells[i] = l.cell(text, startOf(i, ends, begin), int(ends[i]))
+	}
+}
+
+// cell returns the cell between two places in text, which are those of a layout,
+// without the quotes around it.
+func (l *laid) cell(text *byte, begin, end int) string {
+	first, size := (*byte)(unsafe.Add(unsafe.Pointer(text), begin)), end-begin
+	if size > 0 && *first == '"' {
+		first, size = (*byte)(unsafe.Add(unsafe.Pointer(first), 1)), size-2
+	}
+	cell := unsafe.String(first, size)
+	if (size == 2 || size == 4) && l.null(cell) {
+		return ""
+	}
+	return cell
+}
+
+// cells appends all cells, of which the last one ends at last, with whatever may be in them.
+func (l *laid) cells(cells []string, ends []uint32, begin, last int) []string {
+	for i, e := range ends {
+		end, cell := int(e), ""
+		if i == len(ends)-1 {
+			end = last
+		}
+		if i >= len(l.only) || l.only[i] {
+			switch cell = l.text[begin:end]; {
+			case cell != "" && cell[0] == '"':
+				cell = l.undoubled(begin+1, end-1)
+			case l.Aligned:
+				cell = strings.TrimSpace(cell)
+			}
+			if l.null(cell) {
+				cell = ""
+			}
+		}
+		cells = append(cells, cell)
+		begin = int(e) + 1
+	}
+	return cells
+}
+
+// next returns where the next quote is doubled.
+func (l *laid) next() int {
+	if l.doubled < len(l.layout.doubled) {
+		return int(l.layout.doubled[l.doubled])
+	}
+	return math.MaxInt
+}
+
+// undouble takes doubled quotes from cells that are filled.
+func (l *laid) undouble(cells []string, ends []uint32, begin, last int) {
+	for i, e := range ends {
+		end := int(e)
+		if i == len(ends)-1 {
+			end = last
+		}
+		if begin < l.next() && l.next() < end && (l.only == nil || l.only[i]) {
+			cells[i] = l.undoubled(begin+1, end-1)
+		}
+		for l.next() < end { // in a cell that is not read
+			l.doubled++
+		}
+		begin = int(e) + 1
+	}
+}
+
+// undoubled returns the cell whose content stands in quotes from begin to end.
+func (l *laid) undoubled(begin, end int) string {
+	for l.next() < begin { // in cells that were passed over
+		l.doubled++
+	}
+	if l.next() >= end {
+		return l.text[begin:end]
+	}
+	// Many cells share a builder: to grow it anew leaves those before as they are.
+	if size := end - begin; l.built.Cap()-l.built.Len() < size {
+		l.built = strings.Builder{}
+		l.built.Grow(max(size, min(len(l.text)/8, builtSize)))
+	}
+	from := l.built.Len()
+	for ; l.next() < end; l.doubled++ {
+		l.built.WriteString(l.text[begin:l.next()])
+		begin = l.next() + 1
+	}
+	l.built.WriteString(l.text[begin:end])
+	return l.built.String()[from:]
+}
+
+// builtSize is how much a builder holds.
+const builtSize = 16 << 10

@@ -53,6 +53,7 @@ func (p *scanned) decode(c record.Members, input string, general func(out sink, 
 			if !r.scan(s, &space.layout) || !s.Done() {
 				return false
 			}
+			r.validUTF8 = s.ASCII()
 			out.Rows(1)
 			p.ga4.emit(r, &space.event, out, seen)
 			return true

@@ -23,10 +23,17 @@ type parser struct {
 	// where fleeting is set, and copied else.
 	unescaped []byte
 	fleeting  bool
+
+	marks   marks // of s, where marked is set
+	marked  bool
+	isASCII bool // s is known to be so
 }
 
-// maxUnescaped is how much memory for strings with escapes is kept for the next record.
-const maxUnescaped = 64 << 10
+// What is kept for the next record of memory for strings with escapes and for marks.
+const (
+	maxUnescaped = 64 << 10
+	maxMarks     = 64 << 10 / 8
+)
 
 // syntaxError says what is wrong with JSON and where, in bytes from 1.
 type syntaxError struct {
@@ -58,6 +65,22 @@ func (p *parser) begin(s string) {
 	if cap(p.unescaped) > maxUnescaped {
 		p.unescaped = nil
 	}
+	if cap(p.marks) > maxMarks {
+		p.marks = nil
+	}
+	p.marked, p.isASCII = false, false
+	if len(s) >= minMarked && marksFast() {
+		marks, beyondASCII := p.marks.mark(s)
+		p.marks, p.marked, p.isASCII = marks, true, !beyondASCII
+	}
+}
+
+// run returns where the first special character stands at i or behind it, or the end.
+func (p *parser) run(i int) int {
+	if p.marked {
+		return p.marks.after(i, len(p.s))
+	}
+	return i + run(p.s[i:])
 }
 
 func (p *parser) fail(what string) error { return &syntaxError{what, p.i + 1} }
@@ -226,7 +249,7 @@ var special = func() (t [256]bool) {
 // text reads a string, whose opening quote is at p.i.
 func (p *parser) text() (string, error) {
 	start := p.i + 1
-	p.i = start + run(p.s[start:])
+	p.i = p.run(start)
 	if p.i == len(p.s) {
 		return "", p.fail("a string that does not end")
 	}
@@ -315,9 +338,9 @@ func (p *parser) escaped(start int) (string, error) {
 		case c < ' ':
 			return "", p.fail("a control character in a string")
 		case c != '\\':
-			n := run(p.s[p.i:])
-			b = append(b, p.s[p.i:p.i+n]...)
-			p.i += n
+			end := p.run(p.i)
+			b = append(b, p.s[p.i:end]...)
+			p.i = end
 			continue
 		}
 		if p.i++; p.i == len(p.s) {

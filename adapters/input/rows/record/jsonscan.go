@@ -75,7 +75,7 @@ func (s *Scanner) Name(guess string) (name string, ok bool) {
 	start := s.i + 1
 	end := start + len(guess)
 	if end >= len(s.s) || s.s[end] != '"' || s.s[start:end] != guess {
-		if end = start + run(s.s[start:]); end == len(s.s) || s.s[end] != '"' {
+		if end = s.run(start); end == len(s.s) || s.s[end] != '"' {
 			return "", false
 		}
 	}
@@ -105,7 +105,7 @@ func (s *Scanner) Plain() (text string, ok bool) {
 		return "", false
 	}
 	start := s.i + 1
-	end := start + run(s.s[start:])
+	end := s.run(start)
 	if end == len(s.s) || s.s[end] != '"' {
 		return "", false
 	}
@@ -206,6 +206,9 @@ func (s *Scanner) SkipRepeated(r *Repeated) (ok bool) {
 	}
 	return true
 }
+
+// ASCII reports whether the record is known to be ASCII alone.
+func (s *Scanner) ASCII() bool { return s.isASCII }
 
 // Mark returns where the scanner stands, for [Scanner.Back].
 func (s *Scanner) Mark() Mark { return Mark{s.i, s.depth} }

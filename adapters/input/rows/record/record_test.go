@@ -225,6 +225,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		v, err := Parse(s)
+		checkMarked(t, s, v, err)
 		d := json.NewDecoder(strings.NewReader(s))
 		d.UseNumber()
 		var want any
@@ -248,6 +249,19 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q: written as %s", s, v.AppendJSON(nil))
 		}
 	})
+}
+
+// checkMarked checks that a text so long that it is marked is read alike.
+func checkMarked(t *testing.T, s string, want *Value, wantErr error) {
+	t.Helper()
+	v, err := Parse(strings.Repeat(" ", minMarked) + s)
+	if (err == nil) != (wantErr == nil) || err == nil && !bytes.Equal(v.AppendJSON(nil), want.AppendJSON(nil)) {
+		t.Fatalf("%q: %v; behind space %v", s, wantErr, err)
+	}
+	var at, wantAt *syntaxError
+	if errors.As(err, &at) && errors.As(wantErr, &wantAt) && (at.what != wantAt.what || at.at != wantAt.at+minMarked) {
+		t.Fatalf("%q: %v; behind space %v", s, wantErr, err)
+	}
 }
 
 // FuzzOpen reads arbitrary content in all containers: it must end, without

@@ -180,7 +180,11 @@ func (s *source) Next(ctx context.Context) (pipeline.Chunk, error) {
 // Close releases temporary files.
 func (s *source) Close() error {
 	errs := []error{s.loop.Close()}
-	for _, ix := range []*spill.Index{s.data, s.objects, s.userData} {
+	indexes := []*spill.Index{s.data, s.objects, s.userData}
+	if s.sessions != nil {
+		indexes = append(indexes, s.sessions.index)
+	}
+	for _, ix := range indexes {
 		if ix != nil {
 			errs = append(errs, ix.Close())
 		}
@@ -243,6 +247,7 @@ type decoder struct {
 	// Reused from row to row.
 	ev                         pipeline.Event
 	properties, userProperties []pipeline.Property
+	session                    session // that was found last
 }
 
 func (d *decoder) decode(row *rows.Row) error {
@@ -294,7 +299,9 @@ func (d *decoder) decode(row *rows.Row) error {
 	d.page(ev, get)
 	screen := get.at(t.screen)
 	if d.source.sessions != nil && visitor != "" {
-		d.session(ev, &screen)
+		if err := d.join(ev, &screen); err != nil {
+			return err
+		}
 	}
 	if screen != "" {
 		d.screen(ev, screen)
@@ -433,31 +440,32 @@ func cutURL(s string) (host, path string, ok bool) {
 	return host, path, true
 }
 
-// session fills in from the session table what the event does not tell.
-func (d *decoder) session(ev *pipeline.Event, screen *string) {
-	s, found := d.source.sessions.find(adapters.IDOf(ev.Visitor))
-	if !found {
-		if !d.table.wide() {
+// join fills in from the session table what the event does not tell.
+func (d *decoder) join(ev *pipeline.Event, screen *string) error {
+	s := &d.session
+	found, err := d.source.sessions.find(adapters.IDOf(ev.Visitor), s)
+	if !found || err != nil {
+		if err == nil && !d.table.wide() {
 			d.out.Repair(d.at, RepairSession)
 		}
-		return
+		return err
 	}
-	c, p := &d.source.sessions.clients.values[s.client], &d.source.sessions.places.values[s.place]
 	fill := func(field *string, value string) {
 		if *field == "" {
 			*field = value
 		}
 	}
-	fill(&ev.Browser, c.browser)
-	fill(&ev.OS, c.os)
-	fill(&ev.Device, c.device)
-	fill(screen, c.screen)
-	fill(&ev.Language, c.language)
-	fill(&ev.Hostname, p.hostname)
+	fill(&ev.Browser, s.browser)
+	fill(&ev.OS, s.os)
+	fill(&ev.Device, s.device)
+	fill(screen, s.screen)
+	fill(&ev.Language, s.language)
+	fill(&ev.Hostname, s.hostname)
 	if ev.Country == "" && ev.Region == "" && ev.City == "" {
-		ev.Country, ev.Region, ev.City = p.country, p.region, p.city
+		ev.Country, ev.Region, ev.City = s.country, s.region, s.city
 	}
-	fill(&ev.Identified, d.source.sessions.users.values[s.user])
+	fill(&ev.Identified, s.user)
+	return nil
 }
 
 // screen reads "1920x1080".

@@ -1,108 +1,147 @@
 package umami
 
 import (
-	"bytes"
 	"context"
-	"slices"
-	"sort"
+	"encoding/binary"
+	"fmt"
 	"strings"
 
 	"hopper/adapters"
+	"hopper/adapters/input"
 	"hopper/adapters/input/rows"
+	"hopper/adapters/input/spill"
 )
 
-// client is what a session says of a visitor's browser.
-type client struct{ browser, os, device, screen, language string }
-
-// place is what it says of where the visitor is, and of the site.
-type place struct{ country, region, city, hostname string }
-
-// sessions is the session table in memory, for the join with the events. A
-// session takes 28 bytes. Distinct clients, places and identified users take
-// some 200 bytes each, once: 10 million sessions are about 300 MB.
+// sessions is the session table, sorted by its ids, for the join with the events. It is
+// on disk but for words and what was looked up last. Any number of goroutines may use it.
 type sessions struct {
-	buckets [256][]session // by the id's first byte, each sorted by id
-	clients interned[client]
-	places  interned[place]
-	users   interned[string] // the first is the empty one
+	index *spill.Index
+	words words
 }
 
+// A session is what the session table says of a visitor.
 type session struct {
-	id                  adapters.ID
-	client, place, user uint32
+	browser, os, device, screen, language string
+	country, region, city, hostname       string
+	user                                  string // empty where nobody is identified
 }
 
-// interned gives equal values one number.
-type interned[T comparable] struct {
-	values  []T
-	numbers map[T]uint32
+// common are the fields whose values many sessions share.
+func (s *session) common() [9]*string {
+	return [...]*string{&s.browser, &s.os, &s.device, &s.screen, &s.language, &s.country, &s.region, &s.city, &s.hostname}
 }
 
-func (in *interned[T]) number(v T, clone func(T) T) uint32 {
-	n, known := in.numbers[v]
-	if !known {
-		v = clone(v)
-		if in.numbers == nil {
-			in.numbers = map[T]uint32{}
+// readSessions sorts session tables.
+func readSessions(ctx context.Context, tables []*rows.Table, dir string, rejects *rejects) (*sessions, error) {
+	s := new(sessions)
+	sorter := &spill.Sorter{Dir: dir}
+	defer sorter.Close()
+	for _, t := range tables {
+		if err := s.load(ctx, t, sorter, rejects); err != nil {
+			return nil, err
 		}
-		n = uint32(len(in.values))
-		in.numbers[v] = n
-		in.values = append(in.values, v)
 	}
-	return n
+	s.words.numbers = nil
+	var err error
+	if s.index, err = spill.NewIndex(ctx, sorter); err != nil {
+		return nil, sorting(ctx, tables[0], err)
+	}
+	return s, nil
 }
 
-// load adds a session table.
-func (s *sessions) load(ctx context.Context, t *rows.Table, rejects *rejects) error {
-	at := func(names ...string) int { return t.Column(names...) }
+// load adds a session table to sorter.
+func (s *sessions) load(ctx context.Context, t *rows.Table, sorter *spill.Sorter, rejects *rejects) error {
+	at := t.Column
 	var (
-		key                   = at("session_id")
-		browser, os, device   = at("browser"), at("os"), at("device")
-		screen, language      = at("screen"), at("language")
-		country, region, city = at("country"), at("region", "subdivision1"), at("city")
-		hostname, distinct    = at("hostname"), at("distinct_id")
-		words                 interned[string]
+		key    = at("session_id")
+		user   = at("distinct_id")
+		common = [...]int{at("browser"), at("os"), at("device"), at("screen"), at("language"), at("country"), at("region", "subdivision1"), at("city"), at("hostname")}
+		record []byte
 	)
-	word := func(w string) string { return words.values[words.number(w, strings.Clone)] }
-	s.users.number("", strings.Clone)
-	return each(ctx, t, rejects, func(row *rows.Row) error {
-		get := cells(row.Cells)
-		if get.at(key) == "" {
+	look := *t
+	look.Only(append(common[:], key, user)...)
+	return each(ctx, &look, rejects, func(row *rows.Row) error {
+		id := row.Cells[key]
+		if id == "" {
 			rejects.add(t, row, "a session without session_id")
 			return nil
 		}
-		u := adapters.IDOf(get.at(key))
-		s.buckets[u[0]] = append(s.buckets[u[0]], session{
-			id: u,
-			client: s.clients.number(client{get.at(browser), get.at(os), get.at(device), get.at(screen), get.at(language)}, func(c client) client {
-				return client{word(c.browser), word(c.os), word(c.device), word(c.screen), word(c.language)}
-			}),
-			place: s.places.number(place{get.at(country), get.at(region), get.at(city), get.at(hostname)}, func(p place) place {
-				return place{word(p.country), word(p.region), word(p.city), word(p.hostname)}
-			}),
-			user: s.users.number(get.at(distinct), strings.Clone),
-		})
+		record = record[:0]
+		for _, column := range common {
+			record = s.words.append(record, row.Cell(column))
+		}
+		u := adapters.IDOf(id)
+		if err := sorter.Add(u[:], append(record, row.Cell(user)...)); err != nil {
+			return input.Errorf(t.Input.Name, "sorting on disk: %w", err)
+		}
 		return nil
 	})
 }
 
-// sort ends loading.
-func (s *sessions) sort() {
-	for _, bucket := range s.buckets {
-		// Of a session in two dumps, the one that was read last is the newer.
-		slices.SortStableFunc(bucket, func(a, b session) int { return bytes.Compare(a.id[:], b.id[:]) })
-	}
-	s.clients.numbers, s.places.numbers, s.users.numbers = nil, nil, nil
+// find sets found to the session with that id, and reports whether there is one. Of a
+// session in two dumps, the one that was read last is the newer.
+func (s *sessions) find(u adapters.ID, found *session) (known bool, err error) {
+	err = s.index.Lookup(u[:], func(record []byte) {
+		known = true
+		for _, field := range found.common() {
+			*field, record = s.words.parse(record)
+		}
+		found.user = string(record)
+	})
+	return known, err
 }
 
-// find returns the session with that id.
-func (s *sessions) find(u adapters.ID) (session, bool) {
-	bucket := s.buckets[u[0]]
-	after := sort.Search(len(bucket), func(i int) bool { return bytes.Compare(bucket[i].id[:], u[:]) > 0 })
-	if after == 0 || bucket[after-1].id != u {
-		return session{}, false
+// words are texts that many records share, each by its number. There are few of them
+// and they are short, so that memory does not depend on the input: any other text
+// stands in the record itself.
+type words struct {
+	texts   []string
+	numbers map[string]uint64
+}
+
+const (
+	maxWords    = 1 << 16
+	maxWordSize = 64
+)
+
+// append appends a text to a record.
+func (w *words) append(record []byte, text string) []byte {
+	n, known := w.numbers[text]
+	switch {
+	case known:
+	case len(w.texts) == maxWords || len(text) > maxWordSize:
+		record = binary.AppendUvarint(append(record, 0), uint64(len(text)))
+		return append(record, text...)
+	default:
+		if w.numbers == nil {
+			w.numbers = map[string]uint64{}
+		}
+		text = strings.Clone(text)
+		w.texts = append(w.texts, text)
+		n = uint64(len(w.texts)) // 0 stands before a text of the record's own
+		w.numbers[text] = n
 	}
-	return bucket[after-1], true
+	return binary.AppendUvarint(record, n)
+}
+
+// parse returns the text that a record begins with, and the rest of the record.
+func (w *words) parse(record []byte) (text string, rest []byte) {
+	n, size := binary.Uvarint(record)
+	record = record[size:]
+	if n > 0 {
+		return w.texts[n-1], record
+	}
+	n, size = binary.Uvarint(record)
+	end := size + int(n)
+	return string(record[size:end]), record[end:]
+}
+
+// sorting says of an error which table was being sorted, unless ctx has ended.
+func sorting(ctx context.Context, t *rows.Table, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return fmt.Errorf("sorting %s on disk: %w", t.Input.Name, err)
 }
 
 // cells are a row's, of which an absent column's are empty.

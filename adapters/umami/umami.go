@@ -13,11 +13,9 @@
 //   - website_event, one row an event: pageview and event in version 1.
 //     ClickHouse has all there is in it. Several are one migration.
 //   - session has the visitors' browsers and places in PostgreSQL and MySQL.
-//     It is held in memory while it is joined: 28 bytes a session, 53 while it
-//     is loaded, so that 10 million sessions take some 530 MB.
 //   - event_data and session_data have the properties of events and visitors,
-//     one row each. They are sorted and looked up on disk. Those of version 1,
-//     an object each, belong to its table event alone.
+//     one row each. Those of version 1, an object each, belong to its table event
+//     alone. They are sorted and looked up on disk, as sessions are.
 //   - website has the names of the sites, which a user can choose by.
 //   - revenue repeats what event_data has, and is not read.
 //
@@ -50,7 +48,6 @@ package umami
 import (
 	"context"
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -134,13 +131,9 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 		return nil, err
 	}
 	if len(found.sessions) > 0 {
-		src.sessions = new(sessions)
-		for _, t := range found.sessions {
-			if err := src.sessions.load(ctx, t, src.rejects); err != nil {
-				return nil, err
-			}
+		if src.sessions, err = readSessions(ctx, found.sessions, opt.TempDir, src.rejects); err != nil {
+			return nil, err
 		}
-		src.sessions.sort()
 	}
 	objects, data := found.splitData()
 	if src.data, err = src.index(ctx, data, "website_event_id", "event_id"); err != nil {
@@ -178,10 +171,7 @@ func (s *source) index(ctx context.Context, tables []*rows.Table, owner ...strin
 		}
 	}
 	ix, err := spill.NewIndex(ctx, sorter)
-	if err != nil && ctx.Err() == nil {
-		return nil, fmt.Errorf("sorting %s on disk: %w", tables[0].Input.Name, err)
-	}
-	return ix, err
+	return ix, sorting(ctx, tables[0], err)
 }
 
 // findVisits reads the tables without visits through.

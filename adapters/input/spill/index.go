@@ -155,15 +155,19 @@ func (ix *Index) block(number int) (*block, error) {
 	if b := place.Load(); b != nil && b.number == number {
 		return b, nil
 	}
-	b := &block{number: number, records: make([]byte, ix.starts[number+1]-ix.starts[number])}
-	if _, err := ix.file.ReadAt(b.records, ix.starts[number]); err != nil {
+	records := make([]byte, ix.starts[number+1]-ix.starts[number])
+	if _, err := ix.file.ReadAt(records, ix.starts[number]); err != nil {
 		return nil, err
 	}
-	for at := 0; at < len(b.records); {
-		key, _, size := parseRecord(b.records[at:])
-		b.at, b.prefixes = append(b.at, uint32(at)), append(b.prefixes, prefix(key))
-		at += size
+	_, _, size := parseRecord(records)
+	likely := min(len(records), maxHeldSize)/size + 1 // since the others are about as large as the first
+	ats, prefixes := make([]uint32, 0, likely), make([]uint64, 0, likely)
+	for at := 0; at < len(records); at += size {
+		var key []byte
+		key, _, size = parseRecord(records[at:])
+		ats, prefixes = append(ats, uint32(at)), append(prefixes, prefix(key))
 	}
+	b := &block{number, records, ats, prefixes}
 	if len(b.records) <= maxHeldSize {
 		place.Store(b)
 	}

@@ -134,7 +134,7 @@ func (f *RepeatFinder) suspect(ctx context.Context, p *prints, byID *spill.Sorte
 		p.add(event)
 		return nil
 	})
-	if err != nil || !p.twice {
+	if p.addAll(); err != nil || !p.twice {
 		return err
 	}
 	return f.each(ctx, func(event *ID, at place) error {
@@ -191,24 +191,54 @@ type prints struct {
 	slots       []uint32 // 0 is empty; the lowest bit says that several events have it
 	used        int
 	twice       bool // there is such a bit, or no slot was left
+
+	// ahead are events to be added. Their slots are far from each other in memory, which
+	// takes as long for many as for one where they are looked at together first.
+	ahead  [32]printed
+	n      int
+	looked uint32
 }
 
-// of returns an event's fingerprint, the slot where it begins to look for it, and
-// whether the event is of the part.
-func (p *prints) of(event *ID) (print uint32, slot uint64, mine bool) {
+// printed is an event's fingerprint and the slot where it begins to look for it.
+type printed struct {
+	print uint32
+	slot  uint64
+}
+
+// of returns what is to be looked for, and whether the event is of the part.
+func (p *prints) of(event *ID) (of printed, mine bool) {
 	high, low := bits.Mul64(binary.LittleEndian.Uint64(event[:])^p.seeds[0], binary.LittleEndian.Uint64(event[8:])^p.seeds[1])
 	hash := high ^ low
-	slot, _ = bits.Mul64(hash, uint64(len(p.slots)))
-	return max(uint32(hash)<<1, 2), slot, uint64(uint32(hash))*p.parts>>32 == p.part
+	slot, _ := bits.Mul64(hash, uint64(len(p.slots)))
+	return printed{max(uint32(hash)<<1, 2), slot}, uint64(uint32(hash))*p.parts>>32 == p.part
 }
 
-// add notes an event.
+// add notes an event, some of them at a time.
 func (p *prints) add(event *ID) {
-	print, slot, mine := p.of(event)
+	of, mine := p.of(event)
 	if !mine {
 		return
 	}
-	for {
+	p.ahead[p.n] = of
+	if p.n++; p.n == len(p.ahead) {
+		p.addAll()
+	}
+}
+
+// addAll notes the events that are ahead.
+func (p *prints) addAll() {
+	ahead := p.ahead[:p.n]
+	for i := range ahead {
+		p.looked += p.slots[ahead[i].slot]
+	}
+	for _, of := range ahead {
+		p.put(of)
+	}
+	p.n = 0
+}
+
+func (p *prints) put(of printed) {
+	for slot := of.slot; ; {
 		switch found := &p.slots[slot]; {
 		case *found == 0:
 			// One slot stays empty, where each search ends.
@@ -216,10 +246,10 @@ func (p *prints) add(event *ID) {
 				p.twice = true
 				return
 			}
-			*found = print
+			*found = of.print
 			p.used++
 			return
-		case *found&^1 == print:
+		case *found&^1 == of.print:
 			*found |= 1
 			p.twice = true
 			return
@@ -232,12 +262,12 @@ func (p *prints) add(event *ID) {
 
 // several reports whether another event may be the same as one of the part.
 func (p *prints) several(event *ID) bool {
-	print, slot, mine := p.of(event)
-	for mine {
+	of, mine := p.of(event)
+	for slot := of.slot; mine; {
 		switch found := p.slots[slot]; {
 		case found == 0:
 			return true // no slot was left for it
-		case found&^1 == print:
+		case found&^1 == of.print:
 			return found&1 != 0
 		}
 		if slot++; slot == uint64(len(p.slots)) {

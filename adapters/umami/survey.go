@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	"hopper/adapters"
 	"hopper/adapters/input"
@@ -21,6 +22,7 @@ func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Re
 	defer finder.Close()
 	orders := make([]adapters.OrderFinder, len(f.events))
 	rowsRead := map[*input.Input]int64{}
+	var spare sync.Pool // glimpses that were taken, for the memory of their events
 	for ordinal, e := range f.events {
 		if err := e.Input.Spool(ctx); err != nil {
 			return nil, err
@@ -32,12 +34,12 @@ func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Re
 		}
 		e.hosted = opt.Get(adapters.Website)
 		look := *e.Table
-		look.Only(e.websiteID, e.eventID, e.sessionID, e.visitID, e.createdAt, e.kindColumn, e.name)
+		look.Only(e.websiteID, e.eventID, e.sessionID, e.visitID, e.createdAt, e.kindColumn)
 		if e.hosted != "" {
-			look.Only(e.websiteID, e.eventID, e.sessionID, e.visitID, e.createdAt, e.kindColumn, e.name, e.hostname)
+			look.Only(e.websiteID, e.eventID, e.sessionID, e.visitID, e.createdAt, e.kindColumn, e.hostname)
 		}
 		hours := adapters.HourFinder{Times: &e.times}
-		err := rows.Look(ctx, &look, func(c *rows.Chunk) (*glimpse, error) { return e.glimpse(c, find) }, func(g *glimpse) error {
+		err := rows.Look(ctx, &look, func(c *rows.Chunk) (*glimpse, error) { return e.glimpse(c, find, &spare) }, func(g *glimpse) error {
 			hours.Merge(&g.hours)
 			for _, date := range g.dates {
 				orders[ordinal].Add(date)
@@ -52,6 +54,7 @@ func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Re
 					return err
 				}
 			}
+			spare.Put(g)
 			return nil
 		})
 		if err != nil {
@@ -108,9 +111,13 @@ type identified struct {
 
 // glimpse looks at a chunk's rows; those that cannot be read are passed over. It
 // keeps no text of the chunk, which it releases.
-func (e *eventTable) glimpse(c *rows.Chunk, dates bool) (*glimpse, error) {
-	g := &glimpse{hours: adapters.HourFinder{Times: &e.times}, sites: make(map[string]*int64), events: make([]identified, 0, min(c.EndRow-c.FirstRow, 4096))}
+func (e *eventTable) glimpse(c *rows.Chunk, dates bool, spare *sync.Pool) (*glimpse, error) {
+	g := &glimpse{hours: adapters.HourFinder{Times: &e.times}, sites: make(map[string]*int64)}
+	if used, ok := spare.Get().(*glimpse); ok {
+		g.events = used.events[:0]
+	}
 	defer c.Release()
+	times := e.times.InOrder()
 	var last visited
 	for row := range c.Rows() {
 		if row.Err != nil {
@@ -126,7 +133,7 @@ func (e *eventTable) glimpse(c *rows.Chunk, dates bool) (*glimpse, error) {
 			g.dates = append(g.dates, strings.Clone(created))
 		}
 		g.rows++
-		at, ok := e.times.Parse(created)
+		at, ok := times.Parse(created)
 		if !ok && !e.dated {
 			continue // a line of totals, or a row that will be rejected: no event that others could repeat
 		}

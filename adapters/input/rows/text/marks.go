@@ -164,9 +164,12 @@ func (d Dialect) lay(text string, atEnd bool, l *layout) (_ *layout, end int, re
 	return l, end, int64(len(l.records))
 }
 
-// clear makes room for the layout of as much text.
+// clear makes room for the layout of as much text, with cells of some length.
 func (l *layout) clear(size int) {
 	highs := size/blockSize/64 + 1
+	if cap(l.ends) == 0 {
+		l.ends = make([]uint32, 0, size/12+spareEnds)
+	}
 	l.ends, l.records, l.doubled, l.high = l.ends[:0], l.records[:0], l.doubled[:0], slices.Grow(l.high[:0], highs)[:highs]
 	clear(l.high)
 	l.ascii = true

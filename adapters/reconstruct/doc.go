@@ -88,10 +88,14 @@
 //  4. Raking. Pageviews and seconds per visit come from iterative proportional
 //     fitting to all tables' sums (Deming and Stephan 1940), rounded with the
 //     error carried along the finest table's rows.
-//  5. Local search. Between a row with too much and one with too little, a
-//     pageview or seconds move from one visit to another, or two visits trade
-//     rows, whenever this lowers the weighted absolute error over all tables.
-//     Days of few visits are tried several times over and the best is kept.
+//  5. Local search, by the weighted absolute error over all tables. Two visits
+//     trade rows of a table where one is longer than the other by what its row has
+//     too much: they are found by length, and no other table changes. Pageviews
+//     and seconds move from the visits whose rows have most too much to those whose
+//     rows lack most, rows of few visits counting for more, since trades mend the
+//     others. Trades may lose a little at first, less from round to round (threshold
+//     accepting: Dueck and Scheuer 1990), and what is left is tried by chance. Days
+//     of few visits are tried several times over and the best is kept.
 //  6. Paths. Pages in between go to visits that have not seen them, the most
 //     viewed first, except for as many as the page has more pageviews than
 //     visits, and to visitors who saw them in another visit as often as it has

@@ -142,8 +142,18 @@ type fitter struct {
 	most   int32      // of the seconds that hits take to be apart
 	weight [3]float64 // of one pageview, second, visitor in the wrong row
 
-	budget      int     // of moves that search still tries
+	budget      int     // of moves that draw still tries
 	over, under []int32 // rows with too much and with too little
+
+	loss    float64  // the most that a trade may lose
+	members int      // how many visits of a row seek another to trade with
+	single  []bool   // of a visit: whether it is its visitor's only one
+	lengths []length // of the visits, sorted
+
+	heft           [2][]int32 // of a row, see weighRows
+	worth          []int64    // of a row, see value
+	ranks          []int64    // of a visit: the sum of its rows' worth
+	givers, takers []int64    // visits by rank
 
 	// What every move looks at lies together: a visit's rows of all tables,
 	// numbered through these, and by how much each of these has too much.
@@ -163,6 +173,7 @@ type fitDim struct {
 	off   [2][]int // of the fitter's, nil when unknown
 	again []int    // repeats too many, nil when unknown
 
+	first  int     // the number of its first row through all tables
 	tables int     // how far apart the rows of two visits are in at
 	at     []int32 // of the fitter's, from this table on
 }
@@ -170,7 +181,7 @@ type fitDim struct {
 func (b *builder) fit() float64 {
 	f := &fitter{b: b, limit: int32(b.seconds - 1 - b.floor[seconds])}
 	f.most = f.limit
-	f.weight = [3]float64{1 / float64(max(1, b.pageviews)), 1 / (2 * float64(max(1, b.duration))), 2 / float64(b.persons)}
+	f.weight = [3]float64{1 / float64(max(1, b.pageviews)), 1 / (2 * float64(max(1, b.duration))), 6 / float64(b.persons)}
 	for i := range b.dims {
 		f.dims = append(f.dims, b.newFitDim(&b.dims[i]))
 	}

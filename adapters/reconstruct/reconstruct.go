@@ -100,8 +100,8 @@ func (p *Plan) Report() (recount.Report, bool) {
 // best assigns and fits; on small days, where chance decides how well the few
 // visits can fit all tables, several times, to keep the best.
 func (b *builder) best() {
-	const work = 600 // visits in all attempts together
-	attempts := min(max(1, work/b.visits()), 6)
+	const work = 450 // visits in all attempts together
+	attempts := min(max(1, work/b.visits()), 12)
 	var kept builder
 	least := math.Inf(1)
 	for range attempts {

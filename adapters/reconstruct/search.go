@@ -1,33 +1,62 @@
 package reconstruct
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+	"slices"
+)
 
-// search improves the fit by moves that keep every visit, bounce and total:
-// a pageview or some seconds go from one visit to another, or two visits trade
-// their rows of one table. Moves are drawn between a row with too much and one
-// with too little, and made when they help.
+// search improves the fit by moves that keep every visit, bounce and total: two
+// visits trade their rows of one table, or a pageview or some seconds go from one
+// visit to another. Moves are sought where rows are off. A trade changes the sums
+// of one table alone, which makes rows of many visits easy to mend: in the first
+// rounds shifts therefore count rows of few visits for more, and trades may lose
+// a little, less from round to round, to leave where no single move helps.
 func (f *fitter) search() {
 	n := f.b.paged
 	if n < 2 {
 		return
 	}
 	f.countOff()
-	f.budget = 300_000 + 12*n
-	patience := min(2_000+40*n, 25_000)
-	for idle := 0; f.budget > 0 && idle < patience; {
-		gain, before := 0.0, f.budget
-		f.budget -= 20
-		for _, d := range f.dims {
-			for m := range d.off {
-				if d.off[m] != nil {
-					gain += f.balance(d, m)
-				}
+	f.weighRows()
+	e := effortFor(n)
+	for round := range e.rounds {
+		f.loss = f.weight[views] * max(0, 3-3*float64(round)/float64(e.rounds-2))
+		f.members = e.members
+		if f.loss == 0 {
+			f.members = e.membersLast
+		}
+		moved := f.trades(round, e.repeat)
+		if round == e.rounds-1 {
+			f.evenRows()
+		}
+		for range 4 {
+			made := f.shifts(views) + f.shifts(seconds)
+			if moved += made; made == 0 {
+				break
 			}
 		}
-		if idle += before - f.budget; gain > 1e-4 {
-			idle = 0
+		if moved == 0 && f.loss == 0 {
+			break
 		}
 	}
+	f.trades(e.rounds, e.repeat)
+	f.draw(min(max(2_000, 40*n), 10_000+4*n))
+}
+
+// effort says how long moves are sought.
+type effort struct {
+	rounds               int
+	members, membersLast int // visits of a row that seek a partner, at first and in the end
+	repeat               int // the most trades of a row in a round
+}
+
+// effortFor returns the effort for so many visits: sums of many fit soon.
+func effortFor(visits int) effort {
+	if visits <= 500 {
+		return effort{rounds: 7, members: 8, membersLast: 40, repeat: 4}
+	}
+	return effort{rounds: 3, members: 4, membersLast: 8, repeat: 2}
 }
 
 // countOff sets by how much each row has too much of a measure.
@@ -42,7 +71,7 @@ func (f *fitter) countOff() {
 	f.off = [2][]int{make([]int, rows), make([]int, rows)}
 	rows = 0
 	for i, d := range f.dims {
-		d.tables, d.at = f.tables, f.at[min(i, len(f.at)):]
+		d.tables, d.at, d.first = f.tables, f.at[min(i, len(f.at)):], rows
 		for v, r := range d.row {
 			d.at[v*d.tables] = int32(rows) + r
 		}
@@ -63,90 +92,206 @@ func (f *fitter) countOff() {
 	}
 }
 
-// balance tries moves between rows of one table with too much and with too
-// little of a measure, and returns what they gained.
-func (f *fitter) balance(d *fitDim, m int) (gain float64) {
-	f.over, f.under = f.over[:0], f.under[:0]
-	for r, e := range d.off[m] {
-		switch {
-		case d.start[r+1] == d.start[r]:
-		case e > 0:
-			f.over = append(f.over, int32(r))
-		case e < 0:
-			f.under = append(f.under, int32(r))
-		}
-	}
-	f.budget -= 20
-	if len(f.over) == 0 || len(f.under) == 0 {
-		return 0
-	}
-	for range 4 * max(len(f.over), len(f.under)) {
-		r, s := f.over[f.b.rng.IntN(len(f.over))], f.under[f.b.rng.IntN(len(f.under))]
-		if d.off[m][r] <= 0 || d.off[m][s] >= 0 {
-			f.budget--
-			continue
-		}
-		for range 6 {
-			f.budget--
-			if g := f.try(d, m, r, s); g > 0 {
-				gain += g
-				break
+// weighRows sets what a row that is off counts for in a shift, 0 where a table
+// does not have the measure. Rows that may not meet all others are as hard to mend
+// as those of few visits.
+func (f *fitter) weighRows() {
+	for m := range f.heft {
+		f.heft[m] = make([]int32, len(f.off[m]))
+		for _, d := range f.dims {
+			if d.off[m] == nil {
+				continue
+			}
+			for r := range d.engaged {
+				heft := int32(1)
+				switch k := d.size(int32(r)); {
+				case k <= 2 || d.kin != nil:
+					heft = 8
+				case k <= 6 || d.again != nil && !d.page:
+					heft = 4
+				case k <= 20:
+					heft = 2
+				}
+				f.heft[m][d.first+r] = heft
 			}
 		}
 	}
-	return gain
+	f.worth = make([]int64, len(f.off[0]))
+	f.ranks = make([]int64, f.b.paged)
+	f.single = make([]bool, f.b.paged)
+	for v := range f.single {
+		f.single[v] = f.groupOf(int32(v)) < 0
+	}
+}
+
+// evenRows lets all rows count for the same.
+func (f *fitter) evenRows() {
+	for m := range f.heft {
+		for r, heft := range f.heft[m] {
+			f.heft[m][r] = min(heft, 1)
+		}
+	}
+}
+
+// value returns what one less of a measure in a row gains, in the upper half, and
+// in the lower what one more does.
+func (f *fitter) value(m int, row int32) int64 {
+	heft := int64(f.heft[m][row])
+	switch e := f.off[m][row]; {
+	case e > 0:
+		return heft<<32 - heft
+	case e < 0:
+		return -heft<<32 + heft
+	}
+	return -heft<<32 - heft
+}
+
+// halves returns the two numbers of a sum of values.
+func halves(v int64) (less, more int32) {
+	more = int32(v)
+	return int32((v - int64(more)) >> 32), more
+}
+
+// shifts moves amounts of a measure between visits, from those whose rows have too
+// much to those whose rows have too little, the ones that gain most first. It
+// returns how many it made.
+func (f *fitter) shifts(m int) (made int) {
+	f.rankVisits(m)
+	const looks = 8
+	next := 0 // of the takers: each giver begins at another
+	for _, g := range f.givers {
+		i := int32(uint32(g))
+		best, most := int32(-1), int32(0)
+		for q := range min(looks, len(f.takers)) {
+			t := f.takers[(next+q)%len(f.takers)]
+			if g>>32+t>>32 >= 0 {
+				next = 0 // what follows gains nothing, but the first may
+				break
+			}
+			j := int32(uint32(t))
+			if gain := f.slope(i, j); gain > most && i != j && f.room(m, i, j) > 0 {
+				best, most = j, gain
+			}
+		}
+		if best >= 0 {
+			f.shift(m, i, best, f.amount(m, i, best, most))
+			made++
+		}
+		if next++; next >= len(f.takers) {
+			next = 0
+		}
+	}
+	return made
+}
+
+// rankVisits lists the visits that can gain by giving some of a measure to one of
+// those that it lists as takers, those that gain most first.
+func (f *fitter) rankVisits(m int) {
+	for r := range f.worth {
+		f.worth[r] = f.value(m, int32(r))
+	}
+	mostLess, mostMore := int32(math.MinInt32/2), int32(math.MinInt32/2)
+	for v := range f.ranks {
+		sum := int64(0)
+		for _, r := range f.rows(int32(v)) {
+			sum += f.worth[r]
+		}
+		f.ranks[v] = sum
+		less, more := halves(sum)
+		mostLess, mostMore = max(mostLess, less), max(mostMore, more)
+	}
+	f.givers, f.takers = f.givers[:0], f.takers[:0]
+	for v, sum := range f.ranks {
+		less, more := halves(sum)
+		if less+mostMore > 0 && f.spare(m, int32(v)) > 0 {
+			f.givers = append(f.givers, rank(less, v))
+		}
+		if more+mostLess > 0 {
+			f.takers = append(f.takers, rank(more, v))
+		}
+	}
+	slices.Sort(f.givers)
+	slices.Sort(f.takers)
+}
+
+// rank is a visit as it is sorted by value, the greatest first.
+func rank(value int32, visit int) int64 { return -int64(value)<<32 + int64(visit) }
+
+// spare returns how much of a measure a visit can give.
+func (f *fitter) spare(m int, v int32) int32 {
+	if m == seconds {
+		return f.extra[seconds][v] - f.least(v)
+	}
+	return f.extra[views][v]
 }
 
 // stride is the most that a visit without any gains in a move.
 var stride = [2]int{1, 30}
 
-// try draws a visit of row r and one of row s, makes the best move between
-// them and returns what it gained.
-func (f *fitter) try(d *fitDim, m int, r, s int32) float64 {
-	i := d.slot[int(d.start[r])+f.b.rng.IntN(d.size(r))]
-	j := d.slot[int(d.start[s])+f.b.rng.IntN(d.size(s))]
-	byShift, shift := f.bestShift(m, i, j, min(d.off[m][r], -d.off[m][s]))
-	byTrade := -1.0
-	if f.alike(d, i, j) {
-		if byTrade = f.tradeGain(d, i, j); byTrade >= 0 && f.estranges(d, i, j) {
-			byTrade = -1
-		}
-	}
-	const least = 1e-12
-	switch {
-	case byTrade > least && byTrade >= byShift:
-		f.trade(d, i, j)
-		return byTrade
-	case byShift > least:
-		f.shift(m, i, j, shift)
-		return byShift
-	case byTrade == 0:
-		f.trade(d, i, j)
-	}
-	return 0
-}
-
-// bestShift returns how much of a measure, at most so much, visit i best gives
-// visit j, and what that gains, if anything.
-func (f *fitter) bestShift(m int, i, j int32, most int) (gain float64, shift int) {
+// room returns how much of a measure visit i can give visit j.
+func (f *fitter) room(m int, i, j int32) int {
 	// A visit at most doubles, so that no one takes a whole row's difference.
-	most = min(most, int(f.extra[m][i]), int(f.extra[m][j])+stride[m])
+	most := min(int(f.extra[m][i]), int(f.extra[m][j])+stride[m])
 	switch long := f.extra[seconds]; {
 	case m == seconds: // both keep their hits apart, and within the day
 		most = min(most, int(f.limit-long[j]), int(long[i]-f.least(i)))
 	case long[j] < f.most: // one more hit takes a second
 		most = min(most, int(long[j]-f.steps(j)))
 	}
-	if most <= 0 || f.firstGain(m, i, j) <= 0 {
-		return 0, 0
-	}
-	gain, shift = f.shiftGain(m, i, j, most), most
-	if half := (most + 1) / 2; half < most {
-		if g := f.shiftGain(m, i, j, half); g > gain {
-			gain, shift = g, half
+	return most
+}
+
+// slope returns what the first of a measure that visit i gives visit j gains.
+func (f *fitter) slope(i, j int32) int32 {
+	of, to := f.rows(i), f.rows(j)
+	gain := int64(0)
+	for t, r := range of {
+		if s := to[t]; r != s {
+			gain += f.worth[r]>>32 + f.worth[r]>>31&1 + int64(int32(f.worth[s]))
 		}
 	}
-	return gain, shift
+	return int32(gain)
+}
+
+// amount returns how much of a measure visit i best gives visit j, where the first
+// of it gains slope: as much as is in their rows too much, or too little.
+func (f *fitter) amount(m int, i, j, slope int32) int {
+	most := f.room(m, i, j)
+	of, to, off := f.rows(i), f.rows(j), f.off[m]
+	for k := 0; ; {
+		next, less := most, int32(0)
+		meet := func(e int, row int32) {
+			switch {
+			case e <= k || e > next:
+			case e < next:
+				next, less = e, f.heft[m][row]
+			default:
+				less += f.heft[m][row]
+			}
+		}
+		for t, r := range of {
+			if s := to[t]; r != s {
+				meet(off[r], r)
+				meet(-off[s], s)
+			}
+		}
+		k = next
+		if slope -= 2 * less; k == most || slope <= 0 {
+			return k
+		}
+	}
+}
+
+func (f *fitter) shift(m int, i, j int32, k int) {
+	f.extra[m][i] -= int32(k)
+	f.extra[m][j] += int32(k)
+	of, to, off := f.rows(i), f.rows(j), f.off[m]
+	for _, t := range f.measured[m] {
+		r, s := of[t], to[t]
+		off[r] -= k
+		off[s] += k
+		f.worth[r], f.worth[s] = f.value(m, r), f.value(m, s)
+	}
 }
 
 func abs(x int) int {
@@ -156,198 +301,3 @@ func abs(x int) int {
 
 // rows returns a visit's rows of all tables, numbered through these.
 func (f *fitter) rows(v int32) []int32 { return f.at[int(v)*f.tables:][:f.tables] }
-
-// firstGain returns in how many rows more the first of a measure that visit i
-// gives visit j is one less too many, or too few, than in how many it is one
-// more. What follows gains no more than the first, so that most moves end here,
-// and no sign is easy to foretell: hence no branches.
-func (f *fitter) firstGain(m int, i, j int32) int {
-	const top = bits.UintSize - 1
-	of, to, off := f.rows(i), f.rows(j), f.off[m]
-	gain := 0
-	for _, t := range f.measured[m] {
-		r, s := int(of[t]), int(to[t])
-		differ := ((r - s) | (s - r)) >> top // all ones, or 0 where they are one
-		less := (off[r]-1)>>top | 1          // 1 where row r has too much, else -1
-		more := -(off[s]>>top*2 + 1)         // 1 where row s has too little, else -1
-		gain += (less + more) & differ
-	}
-	return gain
-}
-
-func (f *fitter) shiftGain(m int, i, j int32, k int) float64 {
-	of, to, off := f.rows(i), f.rows(j), f.off[m]
-	gain := 0
-	for _, t := range f.measured[m] {
-		r, s := of[t], to[t]
-		if r == s {
-			continue
-		}
-		e, g := off[r], off[s]
-		gain += abs(e) - abs(e-k) + abs(g) - abs(g+k)
-	}
-	return float64(gain) * f.weight[m]
-}
-
-func (f *fitter) shift(m int, i, j int32, k int) {
-	f.extra[m][i] -= int32(k)
-	f.extra[m][j] += int32(k)
-	of, to, off := f.rows(i), f.rows(j), f.off[m]
-	for _, t := range f.measured[m] {
-		off[of[t]] -= k
-		off[to[t]] += k
-	}
-}
-
-// alike reports whether two visits can trade rows. In a table of visitors' traits
-// all visits of their visitors trade, and both must have as many of each kind.
-func (f *fitter) alike(d *fitDim, i, j int32) bool {
-	if !d.perVisitor || f.groupOf(i) < 0 && f.groupOf(j) < 0 {
-		return true
-	}
-	a, b := f.whose(i), f.whose(j)
-	last := f.b.bounces + f.b.paged
-	return a.bounces == b.bounces && a.others == b.others && a.other+a.others <= last && b.other+b.others <= last
-}
-
-// estranges reports whether more rows that do not belong together would meet
-// if two visits traded theirs of a table of visitors' traits.
-func (f *fitter) estranges(d *fitDim, i, j int32) bool {
-	return d.perVisitor && d.kin != nil &&
-		f.strangers(d, i, d.row[j])+f.strangers(d, j, d.row[i]) > f.strangers(d, i, d.row[i])+f.strangers(d, j, d.row[j])
-}
-
-// strangers counts the rows of a visit, those of d apart, with which a row of
-// d does not belong together.
-func (f *fitter) strangers(d *fitDim, v, row int32) int {
-	n := 0
-	for _, o := range f.dims {
-		if o != d && o.kin != nil && !akin(o.kin[o.row[v]], d.kin[row]) {
-			n++
-		}
-	}
-	return n
-}
-
-// whose returns all visits that trade a visitor's trait together with v.
-func (f *fitter) whose(v int32) group {
-	if g := f.groupOf(v); g >= 0 {
-		return f.b.groups[g]
-	}
-	return group{other: int(v) + f.b.bounces, others: 1}
-}
-
-// excess returns by how much a trade of i's and j's rows in d moves a measure.
-func (f *fitter) excess(d *fitDim, m int, i, j int32) int {
-	extra := f.extra[m]
-	if !d.perVisitor || f.groupOf(i) < 0 { // j is of as many visits
-		return int(extra[i] - extra[j])
-	}
-	a, b := f.whose(i), f.whose(j)
-	k := 0
-	for v := range a.others {
-		k += int(extra[a.other+v-f.b.bounces] - extra[b.other+v-f.b.bounces])
-	}
-	return k
-}
-
-func (f *fitter) groupOf(v int32) int32 { return f.b.groupOf(int(v) + f.b.bounces) }
-
-// tradeGain returns what a trade of i's and j's rows in d gains. Where that is a
-// loss, how much is not worked out.
-func (f *fitter) tradeGain(d *fitDim, i, j int32) float64 {
-	r, s := d.row[i], d.row[j]
-	gain := 0.0
-	for m := range d.off {
-		off := d.off[m]
-		if off == nil {
-			continue
-		}
-		e, g, k := off[r], off[s], f.excess(d, m, i, j)
-		gain += float64(abs(e)-abs(e-k)+abs(g)-abs(g+k)) * f.weight[m]
-	}
-	if d.again == nil || d.perVisitor {
-		return gain
-	}
-	e, g := d.again[r], d.again[s]
-	most := min(abs(e), 1) + min(abs(g), 1) // of the repeats, that it can gain
-	if gain+float64(most)*f.weight[2] < 0 {
-		return gain
-	}
-	dr, ds := f.againChange(d, int(i)+f.b.bounces, int(j)+f.b.bounces)
-	return gain + float64(abs(e)-abs(e+dr)+abs(g)-abs(g+ds))*f.weight[2]
-}
-
-// againChange returns how the repeats of the rows of visits v and w change by a
-// trade.
-func (f *fitter) againChange(d *fitDim, v, w int) (dr, ds int) {
-	gi, gj := f.b.groupOf(v), f.b.groupOf(w)
-	if gi == gj {
-		return 0, 0
-	}
-	rows := d.dim.row
-	r, s := rows[v], rows[w]
-	if gi >= 0 {
-		lost, gained := f.b.groups[gi].change(rows, r, s)
-		dr, ds = dr-lost, ds+gained
-	}
-	if gj >= 0 {
-		lost, gained := f.b.groups[gj].change(rows, s, r)
-		dr, ds = dr+gained, ds-lost
-	}
-	return dr, ds
-}
-
-// change returns whether a visitor, of whose visits one goes from a row to
-// another, has a repeat less of the one, and one more of the other.
-func (g group) change(rows []int32, from, to int32) (lost, gained int) {
-	had, has := 0, 0
-	for _, run := range [2][]int32{rows[g.bounce : g.bounce+g.bounces], rows[g.other : g.other+g.others]} {
-		for _, r := range run {
-			if r == from {
-				had++
-			}
-			if r == to {
-				has++
-			}
-		}
-	}
-	return min(max(had-1, 0), 1), min(has, 1)
-}
-
-func (f *fitter) trade(d *fitDim, i, j int32) {
-	r, s := d.row[i], d.row[j]
-	if d.again != nil && !d.perVisitor {
-		dr, ds := f.againChange(d, int(i)+f.b.bounces, int(j)+f.b.bounces)
-		d.again[r] += dr
-		d.again[s] += ds
-	}
-	for m := range 2 {
-		if d.off[m] != nil {
-			k := f.excess(d, m, i, j)
-			d.off[m][r] -= k
-			d.off[m][s] += k
-		}
-	}
-	if !d.perVisitor {
-		d.swap(i, j)
-		return
-	}
-	a, b := f.whose(i), f.whose(j)
-	for k := range a.bounces {
-		d.dim.row[a.bounce+k], d.dim.row[b.bounce+k] = s, r
-	}
-	for k := range a.others {
-		d.swap(int32(a.other+k-f.b.bounces), int32(b.other+k-f.b.bounces))
-	}
-}
-
-// swap exchanges two visits' rows.
-func (d *fitDim) swap(i, j int32) {
-	d.row[i], d.row[j] = d.row[j], d.row[i]
-	x, y := int(i)*d.tables, int(j)*d.tables
-	d.at[x], d.at[y] = d.at[y], d.at[x]
-	pi, pj := d.pos[i], d.pos[j]
-	d.slot[pi], d.slot[pj] = j, i
-	d.pos[i], d.pos[j] = pj, pi
-}

@@ -1,0 +1,281 @@
+package reconstruct
+
+import "slices"
+
+// trades has each row that is off trade visits for other rows', at most so many, by
+// which the table comes nearest to its sums. It returns how many it made. Visits
+// keep their pageviews and seconds, so that tables do not depend on each other.
+func (f *fitter) trades(round, most int) (made int) {
+	f.sortLengths()
+	for _, d := range f.dims {
+		if d.off[views] == nil && d.off[seconds] == nil {
+			continue
+		}
+		for r := range int32(len(d.engaged)) {
+			for k := range min(1+d.size(r)/8, most) {
+				if !f.tradeRow(d, r, (round+k)*f.members) {
+					break
+				}
+				made++
+			}
+		}
+	}
+	return made
+}
+
+// A length is a paged visit with its pageviews and seconds, in the order of these.
+type length uint64
+
+// What a length has room for: a day has at most [MaxHits] visits.
+const (
+	visitBits   = 27
+	secondBits  = 25
+	mostSeconds = 1<<secondBits - 1
+	mostViews   = 1<<(64-visitBits-secondBits) - 1
+)
+
+func lengthOf(views, seconds, visit int) length {
+	return length(min(views, mostViews))<<(visitBits+secondBits) | length(min(seconds, mostSeconds))<<visitBits | length(visit)
+}
+
+func (l length) visit() int32 { return int32(l & (1<<visitBits - 1)) }
+
+// sortLengths lists the visits by length.
+func (f *fitter) sortLengths() {
+	f.lengths = f.lengths[:0]
+	for v := range f.b.paged {
+		f.lengths = append(f.lengths, lengthOf(int(f.extra[views][v]), int(f.extra[seconds][v]), v))
+	}
+	slices.Sort(f.lengths)
+}
+
+// A bestTrade is the best trade of a row found so far.
+type bestTrade struct {
+	i, j int32
+	gain float64
+}
+
+// tradeRow makes the best trade of a row's visits, some of them from the given one
+// on, with visits that are longer or shorter by what the row is off.
+func (f *fitter) tradeRow(d *fitDim, r int32, from int) bool {
+	var e [2]int
+	for m := range e {
+		if d.off[m] != nil {
+			e[m] = d.off[m][r]
+		}
+	}
+	size := d.size(r)
+	again := d.again != nil && !d.perVisitor && d.again[r] != 0
+	if e == [2]int{} && !again || size == 0 {
+		return false
+	}
+	const least = 1e-12
+	best := bestTrade{gain: least - f.loss}
+	for q := range min(size, f.members) {
+		i := d.slot[int(d.start[r])+(from+q)%size]
+		x, y := int(f.extra[views][i]), int(f.extra[seconds][i])
+		f.seek(d, i, x-e[views], y-e[seconds], &best)
+		if e[views] != 0 && e[seconds] != 0 {
+			f.seek(d, i, x, y-e[seconds], &best)
+		}
+		if again {
+			f.seek(d, i, x, y, &best)
+		}
+	}
+	if best.i == best.j {
+		return false
+	}
+	f.trade(d, best.i, best.j)
+	return true
+}
+
+// seek looks among the visits of about so many pageviews and seconds for one that i
+// best trades with.
+func (f *fitter) seek(d *fitDim, i int32, x, y int, best *bestTrade) {
+	if x < 0 {
+		return
+	}
+	const reach = 3
+	at, _ := slices.BinarySearch(f.lengths, lengthOf(x, max(y, 0), 0))
+	for _, l := range f.lengths[max(0, at-reach):min(len(f.lengths), at+reach)] {
+		j := l.visit()
+		gain := best.gain
+		switch {
+		case d.row[j] == d.row[i]:
+			continue
+		case f.single[i] && f.single[j]:
+			gain = f.singlesGain(d, i, j)
+		case f.alike(d, i, j):
+			gain = f.tradeGain(d, i, j)
+		}
+		if gain > best.gain && !f.estranges(d, i, j) {
+			*best = bestTrade{i, j, gain}
+		}
+	}
+}
+
+// singlesGain is tradeGain of visits that are the only ones of their visitors.
+func (f *fitter) singlesGain(d *fitDim, i, j int32) float64 {
+	r, s := d.row[i], d.row[j]
+	gain := 0.0
+	for m, off := range d.off {
+		if off != nil {
+			e, g, k := off[r], off[s], int(f.extra[m][i]-f.extra[m][j])
+			gain += float64(abs(e)-abs(e-k)+abs(g)-abs(g+k)) * f.weight[m]
+		}
+	}
+	return gain
+}
+
+// alike reports whether two visits can trade rows. In a table of visitors' traits
+// all visits of their visitors trade, and both must have as many of each kind.
+func (f *fitter) alike(d *fitDim, i, j int32) bool {
+	if !d.perVisitor || f.groupOf(i) < 0 && f.groupOf(j) < 0 {
+		return true
+	}
+	a, b := f.whose(i), f.whose(j)
+	last := f.b.bounces + f.b.paged
+	return a.bounces == b.bounces && a.others == b.others && a.other+a.others <= last && b.other+b.others <= last
+}
+
+// estranges reports whether more rows that do not belong together would meet
+// if two visits traded theirs of a table of visitors' traits.
+func (f *fitter) estranges(d *fitDim, i, j int32) bool {
+	return d.perVisitor && d.kin != nil &&
+		f.strangers(d, i, d.row[j])+f.strangers(d, j, d.row[i]) > f.strangers(d, i, d.row[i])+f.strangers(d, j, d.row[j])
+}
+
+// strangers counts the rows of a visit, those of d apart, with which a row of
+// d does not belong together.
+func (f *fitter) strangers(d *fitDim, v, row int32) int {
+	n := 0
+	for _, o := range f.dims {
+		if o != d && o.kin != nil && !akin(o.kin[o.row[v]], d.kin[row]) {
+			n++
+		}
+	}
+	return n
+}
+
+// whose returns all visits that trade a visitor's trait together with v.
+func (f *fitter) whose(v int32) group {
+	if g := f.groupOf(v); g >= 0 {
+		return f.b.groups[g]
+	}
+	return group{other: int(v) + f.b.bounces, others: 1}
+}
+
+// excess returns by how much a trade of i's and j's rows in d moves a measure.
+func (f *fitter) excess(d *fitDim, m int, i, j int32) int {
+	extra := f.extra[m]
+	if !d.perVisitor || f.groupOf(i) < 0 { // j is of as many visits
+		return int(extra[i] - extra[j])
+	}
+	a, b := f.whose(i), f.whose(j)
+	k := 0
+	for v := range a.others {
+		k += int(extra[a.other+v-f.b.bounces] - extra[b.other+v-f.b.bounces])
+	}
+	return k
+}
+
+func (f *fitter) groupOf(v int32) int32 { return f.b.groupOf(int(v) + f.b.bounces) }
+
+// tradeGain returns what a trade of i's and j's rows in d gains. Where that is a
+// loss, how much is not worked out.
+func (f *fitter) tradeGain(d *fitDim, i, j int32) float64 {
+	r, s := d.row[i], d.row[j]
+	gain := 0.0
+	for m := range d.off {
+		off := d.off[m]
+		if off == nil {
+			continue
+		}
+		e, g, k := off[r], off[s], f.excess(d, m, i, j)
+		gain += float64(abs(e)-abs(e-k)+abs(g)-abs(g+k)) * f.weight[m]
+	}
+	if d.again == nil || d.perVisitor {
+		return gain
+	}
+	e, g := d.again[r], d.again[s]
+	most := min(abs(e), 1) + min(abs(g), 1) // of the repeats, that it can gain
+	if gain+float64(most)*f.weight[2] < 0 {
+		return gain
+	}
+	dr, ds := f.againChange(d, int(i)+f.b.bounces, int(j)+f.b.bounces)
+	return gain + float64(abs(e)-abs(e+dr)+abs(g)-abs(g+ds))*f.weight[2]
+}
+
+// againChange returns how the repeats of the rows of visits v and w change by a
+// trade.
+func (f *fitter) againChange(d *fitDim, v, w int) (dr, ds int) {
+	gi, gj := f.b.groupOf(v), f.b.groupOf(w)
+	if gi == gj {
+		return 0, 0
+	}
+	rows := d.dim.row
+	r, s := rows[v], rows[w]
+	if gi >= 0 {
+		lost, gained := f.b.groups[gi].change(rows, r, s)
+		dr, ds = dr-lost, ds+gained
+	}
+	if gj >= 0 {
+		lost, gained := f.b.groups[gj].change(rows, s, r)
+		dr, ds = dr+gained, ds-lost
+	}
+	return dr, ds
+}
+
+// change returns whether a visitor, of whose visits one goes from a row to
+// another, has a repeat less of the one, and one more of the other.
+func (g group) change(rows []int32, from, to int32) (lost, gained int) {
+	had, has := 0, 0
+	for _, run := range [2][]int32{rows[g.bounce : g.bounce+g.bounces], rows[g.other : g.other+g.others]} {
+		for _, r := range run {
+			if r == from {
+				had++
+			}
+			if r == to {
+				has++
+			}
+		}
+	}
+	return min(max(had-1, 0), 1), min(has, 1)
+}
+
+func (f *fitter) trade(d *fitDim, i, j int32) {
+	r, s := d.row[i], d.row[j]
+	if d.again != nil && !d.perVisitor {
+		dr, ds := f.againChange(d, int(i)+f.b.bounces, int(j)+f.b.bounces)
+		d.again[r] += dr
+		d.again[s] += ds
+	}
+	for m := range 2 {
+		if d.off[m] != nil {
+			k := f.excess(d, m, i, j)
+			d.off[m][r] -= k
+			d.off[m][s] += k
+		}
+	}
+	if !d.perVisitor {
+		d.swap(i, j)
+		return
+	}
+	a, b := f.whose(i), f.whose(j)
+	for k := range a.bounces {
+		d.dim.row[a.bounce+k], d.dim.row[b.bounce+k] = s, r
+	}
+	for k := range a.others {
+		d.swap(int32(a.other+k-f.b.bounces), int32(b.other+k-f.b.bounces))
+	}
+}
+
+// swap exchanges two visits' rows.
+func (d *fitDim) swap(i, j int32) {
+	d.row[i], d.row[j] = d.row[j], d.row[i]
+	x, y := int(i)*d.tables, int(j)*d.tables
+	d.at[x], d.at[y] = d.at[y], d.at[x]
+	pi, pj := d.pos[i], d.pos[j]
+	d.slot[pi], d.slot[pj] = j, i
+	d.pos[i], d.pos[j] = pj, pi
+}

@@ -34,9 +34,8 @@ type characters uint8
 const (
 	unlikeInPath  characters = 1 << iota // what EscapePath may change
 	unlikeInQuery                        // what EscapeQuery changes
+	unlikeInHost                         // what hosts in lower case do not have
 	question
-	blank // and other controls
-	beyondASCII
 )
 
 // charactersOfByte holds the kinds that each byte is of.
@@ -50,8 +49,7 @@ var charactersOfByte = func() (kinds [256]characters) {
 		set(unlikeInPath, escapedInPath[c] || c == '.' || c == '%') // segments of dots, which may be escaped
 		set(unlikeInQuery, escapedInQuery[c])
 		set(question, c == '?')
-		set(blank, c <= ' ' || c == 0x7F)
-		set(beyondASCII, c >= utf8.RuneSelf)
+		set(unlikeInHost, (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.')
 	}
 	return kinds
 }()

@@ -230,12 +230,7 @@ func cleanHost(host string) string {
 
 // isCleanHost recognizes the hosts that most events have.
 func isCleanHost(host string) bool {
-	for i := range len(host) {
-		if c := host[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && (c != '.' || i == len(host)-1) {
-			return false
-		}
-	}
-	return true
+	return charactersOf(host)&unlikeInHost == 0 && (host == "" || host[len(host)-1] != '.')
 }
 
 func isASCII(s string) bool {
@@ -285,18 +280,17 @@ var controls = func() (set [256]bool) {
 
 // isURL reports whether s is an absolute URL with a host or an app's name.
 func isURL(s string) bool {
-	if strings.HasPrefix(s, "https://") { // as most begin
-		if in := charactersOf(s); in&(blank|beyondASCII) == 0 {
-			return len(s) > len("https://") && s[len("https://")] != '/'
-		}
+	const scheme = "https://" // as most begin
+	if len(s) > len(scheme) && s[:len(scheme)] == scheme && isSolid(s) {
+		return s[len(scheme)] != '/'
 	}
-	scheme, rest, found := strings.Cut(s, "://")
-	if !found || scheme == "" || rest == "" || rest[0] == '/' {
+	name, rest, found := strings.Cut(s, "://")
+	if !found || name == "" || rest == "" || rest[0] == '/' {
 		return false
 	}
-	for i := range len(scheme) {
-		c := scheme[i] | 0x20
-		if (c < 'a' || c > 'z') && (i == 0 || !strings.ContainsRune("+-.0123456789", rune(scheme[i]))) {
+	for i := range len(name) {
+		c := name[i] | 0x20
+		if (c < 'a' || c > 'z') && (i == 0 || !strings.ContainsRune("+-.0123456789", rune(name[i]))) {
 			return false
 		}
 	}
@@ -309,6 +303,18 @@ func isURL(s string) bool {
 		}
 	}
 	return true
+}
+
+// isSolid reports whether s, of at least eight bytes, is ASCII without spaces and
+// controls. It looks at eight bytes at once, at some of the last ones twice.
+func isSolid(s string) bool {
+	unlike := func(w uint64) uint64 { return w | (w - ones*'!') | (w ^ ones*0x7F - ones) }
+	last := len(s) - 8
+	all := unlike(word(s, last))
+	for i := 0; i < last; i += 8 {
+		all |= unlike(word(s, i))
+	}
+	return all&highs == 0
 }
 
 func (n *Normalizer) identity(ev *Event, repair func(string)) {

@@ -46,12 +46,50 @@ func appendText(dst []byte, s string) []byte { return appendEscaped(dst, s, &esc
 // text that is the inside of a JSON string.
 func appendNested(dst []byte, s string) []byte { return appendEscaped(dst, s, &nestedEscapes) }
 
+// appendEscaped looks at eight bytes at once while it copies them, at some of the
+// last ones twice, up to a byte that needs an escape or is not ASCII.
 func appendEscaped(dst []byte, s string, table *[utf8.RuneSelf]string) []byte {
-	dst, done := appendPlain(dst, s)
-	if done == len(s) {
-		return dst
+	begin, n := len(dst), len(s)
+	if cap(dst)-begin < n {
+		dst = slices.Grow(dst, n)
 	}
-	for i := done; i < len(s); {
+	to := dst[begin : begin+n]
+	switch {
+	case n >= 8:
+		for i := 0; i < n-8; i += 8 {
+			w := word(s[i:])
+			if !isPlain(w) {
+				return appendSlowly(dst[:begin+i], s[i:], table)
+			}
+			binary.LittleEndian.PutUint64(to[i:], w)
+		}
+		w := word(s[n-8:])
+		if !isPlain(w) {
+			i := (n - 1) &^ 7
+			return appendSlowly(dst[:begin+i], s[i:], table)
+		}
+		binary.LittleEndian.PutUint64(to[n-8:], w)
+	case n >= 4:
+		first, last := half(s), half(s[n-4:])
+		if !isPlain(uint64(first) | uint64(last)<<32) {
+			return appendSlowly(dst, s, table)
+		}
+		binary.LittleEndian.PutUint32(to, first)
+		binary.LittleEndian.PutUint32(to[n-4:], last)
+	default:
+		for i := range to {
+			if to[i] = s[i]; !plain[s[i]] {
+				return appendSlowly(dst, s, table)
+			}
+		}
+	}
+	return dst[:begin+n]
+}
+
+// appendSlowly is appendEscaped for any text.
+func appendSlowly(dst []byte, s string, table *[utf8.RuneSelf]string) []byte {
+	done := 0
+	for i := 0; i < len(s); {
 		c := s[i]
 		if plain[c] {
 			i++
@@ -80,47 +118,6 @@ var plain = func() (set [256]bool) {
 	}
 	return set
 }()
-
-// appendPlain appends s up to a byte that needs an escape or is not ASCII, or to
-// up to seven bytes before it, and returns how many bytes that are. It looks at
-// eight bytes at once while it copies them. The last eight may be some again.
-func appendPlain(dst []byte, s string) (longer []byte, n int) {
-	begin, n := len(dst), len(s)
-	if cap(dst)-begin < n {
-		dst = slices.Grow(dst, n)
-	}
-	to := dst[begin : begin+n]
-	switch {
-	case n >= 8:
-		for i := 0; i < n-8; i += 8 {
-			w := word(s[i:])
-			if !isPlain(w) {
-				return dst[:begin+i], i
-			}
-			binary.LittleEndian.PutUint64(to[i:], w)
-		}
-		w := word(s[n-8:])
-		if !isPlain(w) {
-			i := (n - 1) &^ 7
-			return dst[:begin+i], i
-		}
-		binary.LittleEndian.PutUint64(to[n-8:], w)
-	case n >= 4:
-		first, last := half(s), half(s[n-4:])
-		if !isPlain(uint64(first) | uint64(last)<<32) {
-			return dst, 0
-		}
-		binary.LittleEndian.PutUint32(to, first)
-		binary.LittleEndian.PutUint32(to[n-4:], last)
-	default:
-		for i := range to {
-			if to[i] = s[i]; !plain[s[i]] {
-				return dst, 0
-			}
-		}
-	}
-	return dst[:begin+n], n
-}
 
 // isPlain reports whether the eight bytes of w are all plain, by the well known
 // tricks for finding a byte that is zero or less than another in a word.

@@ -10,25 +10,40 @@ func IsUUID(s string) bool {
 
 // ParseUUID returns the bytes of a UUID in lower or upper case, and whether s is one.
 func ParseUUID(s string) (id [16]byte, ok bool) {
-	if valid, _ := isUUID(s); !valid {
+	a, b, c, d, ok := uuidDigits(s)
+	if valid, _ := areHex(a, b, c, d); !ok || !valid {
 		return id, false
 	}
-	a, b, c, d, _ := uuidDigits(s)
-	for i, w := range [...]uint64{a, b, c, d} {
-		// A letter's low bits are 1 to 6, and only letters have the bit of 0x40.
-		w = w&(ones*0x0F) + w>>6&ones*9
-		// Two digits become a byte, then bytes pairs, then pairs four in a row.
-		w = (w<<4 | w>>8) & 0x00FF00FF00FF00FF
-		w = (w | w>>8) & 0x0000FFFF0000FFFF
-		binary.LittleEndian.PutUint32(id[4*i:], uint32(w|w>>16))
-	}
+	binary.LittleEndian.PutUint32(id[:], bytesOf(a))
+	binary.LittleEndian.PutUint32(id[4:], bytesOf(b))
+	binary.LittleEndian.PutUint32(id[8:], bytesOf(c))
+	binary.LittleEndian.PutUint32(id[12:], bytesOf(d))
 	return id, true
+}
+
+// bytesOf returns the four bytes that eight hexadecimal digits say.
+func bytesOf(w uint64) uint32 {
+	// A letter's low bits are 1 to 6, and only letters have the bit of 0x40.
+	w = w&(ones*0x0F) + w>>6&ones*9
+	// Two digits become a byte, then bytes pairs, then pairs four in a row.
+	w = (w<<4 | w>>8) & 0x00FF00FF00FF00FF
+	w = (w | w>>8) & 0x0000FFFF0000FFFF
+	return uint32(w | w>>16)
 }
 
 // isUUID reports whether s has the form of a UUID, and of one in lower case.
 func isUUID(s string) (valid, lower bool) {
 	a, b, c, d, ok := uuidDigits(s)
-	if !ok || (a|b|c|d)&highs != 0 { // so that no sum carries
+	if !ok {
+		return false, false
+	}
+	return areHex(a, b, c, d)
+}
+
+// areHex reports whether all bytes of four words are hexadecimal digits, and whether
+// none is in upper case.
+func areHex(a, b, c, d uint64) (ok, lower bool) {
+	if (a|b|c|d)&highs != 0 { // so that no sum carries
 		return false, false
 	}
 	if small(a)&small(b)&small(c)&small(d) == highs {

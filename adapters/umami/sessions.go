@@ -148,10 +148,10 @@ func sorting(ctx context.Context, t *rows.Table, err error) error {
 type cells []string
 
 func (c cells) at(i int) string {
-	if i < 0 {
-		return ""
+	if uint(i) < uint(len(c)) {
+		return c[i]
 	}
-	return c[i]
+	return ""
 }
 
 // each reads a table through, row by row.

@@ -27,8 +27,8 @@ func openEvents(ctx context.Context, all []recognized, opt adapters.Options) (*a
 	if err != nil {
 		return nil, err
 	}
-	if err := probe(ctx, all, opt, reading); err != nil {
-		return nil, err
+	if err := probe(ctx, src, opt, reading); err != nil {
+		return nil, errors.Join(err, src.Close())
 	}
 	inputs := make([]*input.Input, len(all))
 	for i, r := range all {
@@ -48,7 +48,7 @@ func eventSource(ctx context.Context, all []recognized, opt adapters.Options, co
 	if g.order, err = dateOrder(ctx, all, opt); err != nil {
 		return nil, err
 	}
-	src := &source{seen: newTally(opt.TempDir)}
+	src := &source{seen: newTally(opt.TempDir), ga4: g}
 	// Universal Analytics counted a hit once.
 	dedupe := opt.Is(Dedupe) && slices.ContainsFunc(all, func(r recognized) bool { return r.shape != universal })
 	for _, r := range all {

@@ -172,25 +172,20 @@ func (f *firstEvents) Reject(_ pipeline.Origin, reason, _ string) {
 
 // probe looks at the first events: it says of which hosts and streams they are,
 // and doubts page views that all lack their page.
-func probe(ctx context.Context, all []recognized, opt adapters.Options, reading *adapters.Reading) error {
+func probe(ctx context.Context, src *source, opt adapters.Options, reading *adapters.Reading) error {
 	counts, first := make(siteCount), new(firstEvents)
-	opt.Chosen = maps.Clone(opt.Chosen)
-	delete(opt.Chosen, Dedupe.Name)
-	src, err := eventSource(ctx, all[:1], opt, counts)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	decode, err := src.chunk(ctx)
+	decode, err := src.first(ctx)
 	if err == nil {
+		src.ga4.sites = counts
 		err = decode(first, newSeen(src.seen))
+		src.ga4.sites = nil
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	if first.views == 0 && first.pageless > 0 {
 		reading.Doubt = &ImplausibleError{
-			Inputs: []string{all[0].in.Name},
+			Inputs: []string{src.inputs[src.next-1].name},
 			What:   fmt.Sprintf("none of the first %d page views says its page", first.pageless),
 			Do: "export page_location (a parameter, in event_params) as a column, or event_params as JSON: TO_JSON_STRING(event_params) in BigQuery, to_json(event_params) in Spark, " +
 				"json_format(CAST(event_params AS JSON)) in Athena",

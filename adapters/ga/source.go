@@ -42,7 +42,9 @@ type reader interface {
 type source struct {
 	inputs []sourceInput
 	seen   *tally
+	ga4    *ga4
 
+	ahead   decode // the first chunk, where it has been looked at
 	current reader
 	next    int  // input
 	ended   bool // the tally has been handed out
@@ -55,8 +57,18 @@ type sourceInput struct {
 	open func(ctx context.Context, index int) (reader, error)
 }
 
+// first returns the first chunk, which chunk then returns too.
+func (s *source) first(ctx context.Context) (d decode, err error) {
+	s.ahead, err = s.chunk(ctx)
+	return s.ahead, err
+}
+
 // chunk returns the next chunk of the inputs.
 func (s *source) chunk(ctx context.Context) (decode, error) {
+	if d := s.ahead; d != nil {
+		s.ahead = nil
+		return d, ctx.Err()
+	}
 	for {
 		if s.current == nil {
 			if s.next == len(s.inputs) {

@@ -20,7 +20,7 @@ type member struct {
 // rows have one of these names, but for those of the columns except, whose members
 // are data. It must come before Open.
 func (t *Table) Unfold(ctx context.Context, names []string, except ...string) error {
-	sample, err := t.Sample(ctx)
+	sample, err := t.sampleObjects(ctx)
 	if err != nil {
 		return err
 	}

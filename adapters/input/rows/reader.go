@@ -92,7 +92,19 @@ func (t *Table) Sample(ctx context.Context) (*Chunk, error) {
 		}
 		return &Chunk{Table: t, FirstRow: c.FirstRow, EndRow: c.EndRow, text: c}, nil
 	}
-	c, err := t.records.Sample(ctx)
+	return t.sampleOf(t.records.Sample(ctx))
+}
+
+// sampleObjects is Sample without columns that cannot hold objects, where these would
+// be read in vain.
+func (t *Table) sampleObjects(ctx context.Context) (*Chunk, error) {
+	if t.text != nil {
+		return t.Sample(ctx)
+	}
+	return t.sampleOf(t.records.SampleObjects(ctx))
+}
+
+func (t *Table) sampleOf(c record.Chunk, err error) (*Chunk, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -48,9 +48,23 @@ var _ Columns = (*parquetChunk)(nil)
 
 func (c *parquetChunk) Schema() []*Column { return c.reader.root.Kids }
 
+// partSpace is what a goroutine needs to take a chunk apart.
+type partSpace struct {
+	part   parquetChunk
+	ends   [][]int
+	values []int
+}
+
 func (c *parquetChunk) Parts(most int, do func(part Columns) error) error {
-	part := &parquetChunk{reader: c.reader, leaves: make([]cells, len(c.leaves)), valid: c.valid}
-	ends, values := c.ends(most), make([]int, len(c.leaves))
+	space, ok := c.reader.parts.Get().(*partSpace)
+	if !ok {
+		space = &partSpace{parquetChunk{reader: c.reader, leaves: make([]cells, len(c.leaves))}, make([][]int, len(c.leaves)), make([]int, len(c.leaves))}
+	}
+	defer c.reader.parts.Put(space)
+	part, ends, values := &space.part, space.ends, space.values
+	part.valid = c.valid
+	c.ends(most, ends)
+	clear(values)
 	for begin := 0; begin < c.count; begin += most {
 		part.row, part.count = c.row+int64(begin), min(most, c.count-begin)
 		for i := range c.leaves {
@@ -68,13 +82,13 @@ func (c *parquetChunk) Parts(most int, do func(part Columns) error) error {
 	return nil
 }
 
-// ends returns, for each leaf, behind which cells parts of so many records end.
-func (c *parquetChunk) ends(most int) [][]int {
-	all := make([][]int, len(c.leaves))
+// ends sets all to the cells, of each leaf, behind which parts of so many records end.
+func (c *parquetChunk) ends(most int, all [][]int) {
 	for i := range c.leaves {
 		l := &c.leaves[i]
+		all[i] = all[i][:0]
 		if i > 0 && l.fits(&c.leaves[i-1]) { // as in the same list
-			all[i] = all[i-1]
+			all[i] = append(all[i], all[i-1]...)
 			continue
 		}
 		for at := 0; len(all[i])*most < c.count; all[i] = append(all[i], at) {
@@ -85,7 +99,6 @@ func (c *parquetChunk) ends(most int) [][]int {
 			at += n
 		}
 	}
-	return all
 }
 
 // slice returns some cells, before which so many values stand.
@@ -112,36 +125,50 @@ func (c *cells) slice(from, to, value int) cells {
 func (c *parquetChunk) ValidUTF8() bool { return c.valid }
 
 func (c *parquetChunk) Each(leaf *Column, of func(string) string, do func(record int, text string)) {
-	l := newReading(&c.leaves[leaf.first])
-	if l.values == 0 {
+	l := &c.leaves[leaf.first]
+	switch {
+	case l.values == 0:
+	case l.codes != nil:
+		words := l.dictionary.derive(of)
+		l.each(func(record, value int) {
+			if w := &words[l.codes[value]]; w.Kind != Null {
+				do(record, w.Text)
+			}
+		})
+	case l.ints != nil:
+		var texts strings.Builder
+		l.each(func(record, value int) { do(record, madeOf(appendNumber(&texts, l.ints[value]), of)) })
+	default:
+		l.each(func(record, value int) {
+			if w := &l.words[value]; w.Text != "" && w.Kind != Null {
+				do(record, madeOf(w.Text, of))
+			}
+		})
+	}
+}
+
+// each calls do with the cells that are values, and which of the values they are.
+func (c *cells) each(do func(cell, value int)) {
+	if c.values == c.count {
+		for i := range c.count {
+			do(i, i)
+		}
 		return
 	}
-	words, codes := l.words, l.codes
-	isDerived := codes != nil && of != nil
-	switch {
-	case isDerived:
-		words = l.dictionary.derive(of)
-	case codes != nil:
-		words = l.dictionary.words
-	}
-	hasGaps, value := l.values < l.count, 0
-	for i := range l.count {
-		if hasGaps && l.defs[i] != l.def {
-			continue
-		}
-		at := value
-		value++
-		if codes != nil {
-			at = int(codes[at])
-		}
-		switch w := &words[at]; {
-		case w.Kind == Null, w.Text == "" && !isDerived:
-		case isDerived, of == nil:
-			do(i, w.Text)
-		default:
-			do(i, of(w.Text))
+	value := 0
+	for i, def := range c.defs {
+		if def == c.def {
+			do(i, value)
+			value++
 		}
 	}
+}
+
+func madeOf(text string, of func(string) string) string {
+	if of == nil {
+		return text
+	}
+	return of(text)
 }
 
 func (c *parquetChunk) IsEmpty(column *Column) bool {
@@ -171,12 +198,17 @@ func (c *parquetChunk) EachElement(list *Column, leaves []*Column, do func(recor
 		if len(first.reps) == 0 || first.reps[at] == 0 || at == 0 {
 			record++
 		}
-		there := len(first.defs) == 0 || int(first.defs[at]) >= list.def
+		if len(first.defs) > 0 && int(first.defs[at]) < list.def {
+			continue // no leaf has a value there
+		}
 		for _, i := range filled {
 			words[i] = all[i].take(at)
 		}
-		if there {
-			do(record, words)
+		do(record, words)
+	}
+	for _, i := range filled {
+		if all[i].value < all[i].values {
+			return damaged(c.reader.in, input.Parquet, c.row+1, errTorn)
 		}
 	}
 	return nil
@@ -246,9 +278,11 @@ func (c *parquetChunk) EachNamed(list, name *Column, values []*Column, choose fu
 			names.value++
 		}
 		for i := range filled {
-			if l := &filled[i]; len(l.defs) == 0 || l.defs[at] == l.def {
-				l.value++
+			l, is := &filled[i], 1 // a value; without a branch, which would often be guessed wrong
+			if len(l.defs) > 0 && l.defs[at] != l.def {
+				is = 0
 			}
+			l.value += is
 		}
 	}
 	return nil

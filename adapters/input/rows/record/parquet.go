@@ -55,6 +55,7 @@ type parquetReader struct {
 	err   error
 
 	spare sync.Pool // of *parquetChunk
+	parts sync.Pool // of *partSpace
 }
 
 // errContradiction stands for what the library says when it panics, which is
@@ -199,6 +200,20 @@ func listElement(c *parquet.Column) (repeated, element *parquet.Column) {
 		return repeated, repeated.Columns()[0]
 	}
 	return repeated, repeated
+}
+
+// isPlainColumn reports whether a column holds neither objects nor text.
+func isPlainColumn(c *parquet.Column) (is bool) {
+	// A damaged schema makes the library panic in places.
+	defer func() {
+		if recover() != nil {
+			is = false
+		}
+	}()
+	if list, _ := listElement(c); c.Repeated() || list != nil {
+		return true
+	}
+	return c.Leaf() && c.Type().Kind() != parquet.ByteArray && c.Type().Kind() != parquet.FixedLenByteArray
 }
 
 // mapEntries returns the repeated column of keys and values of a group that

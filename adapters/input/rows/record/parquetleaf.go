@@ -58,14 +58,14 @@ func (d *dictionary) choose(choose func(string) int) []int {
 	return d.choices
 }
 
-// derive returns what the words' texts become, which is worked out once. Words
-// without text have no kind there.
+// derive returns what the words' texts become with of, which is worked out once, or
+// are where it is nil. Words without text have no kind there.
 func (d *dictionary) derive(of func(string) string) []Word {
 	d.once.Do(func() {
 		d.derived = make([]Word, len(d.words))
 		for i := range d.words {
 			if w := &d.words[i]; w.Text != "" {
-				d.derived[i] = Word{of(w.Text), w.Kind, w.Time}
+				d.derived[i] = Word{madeOf(w.Text, of), w.Kind, w.Time}
 			}
 		}
 	})
@@ -178,27 +178,38 @@ func (l *leaf) lookInto(p *part, sizes []int, row int) (int, error) {
 
 // lookAround is for cells of lists, and for those of which not all lengths are known.
 func (l *leaf) lookAround(p *part, from int, sizes []int, row int, failed error) (int, error) {
-	value := 0
+	value, known := 0, len(l.lens)
+	l.lens = append(l.lens, 0) // so that a gap behind the last value has one to leave out
+	size := 0                  // of the row as far as it lies in the page
 	for at := from; at < p.looked; at++ {
-		n := gap
 		if len(p.reps) == 0 || p.reps[at] == 0 || !l.begun {
-			row++
-			l.size, l.begun = gap, true
-			n = 0
-		}
-		if len(p.defs) == 0 || p.defs[at] == l.def {
-			if value == len(l.lens) {
-				return row, failed
+			if row >= 0 && !l.counts(size, &sizes[row]) {
+				return row, errTooLong
 			}
-			n += int(l.lens[value])
-			value++
+			row++
+			l.begun, l.size, size = true, gap, -gap
 		}
-		if l.size += n; l.size > MaxRecord {
-			return row, errTooLong
+		is := 1 // a value; set without a branch, which would often be guessed wrong
+		if len(p.defs) > 0 && p.defs[at] != l.def {
+			is = 0
 		}
-		sizes[row] += n
+		if failed != nil && value+is > known {
+			return row, failed
+		}
+		size += gap + int(l.lens[value])&-is
+		value += is
+	}
+	if row >= 0 && !l.counts(size, &sizes[row]) {
+		return row, errTooLong
 	}
 	return row, nil
+}
+
+// counts adds what a row has in a page to its size, and reports whether it may be so long.
+func (l *leaf) counts(size int, to *int) bool {
+	l.size += size
+	*to += size
+	return l.size <= MaxRecord
 }
 
 // measure sets l.lens to how long the texts of the next values are, as far as there

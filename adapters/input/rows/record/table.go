@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"hopper/adapters/input"
 )
@@ -17,7 +18,8 @@ type Table struct {
 	Columns []string
 
 	in     *input.Input
-	layout layout // of JSON
+	layout layout          // of JSON
+	plain  map[string]bool // columns of Parquet that hold neither objects nor text
 }
 
 // Find returns the table that an input of JSON, Parquet, Avro or Arrow holds. All
@@ -56,8 +58,10 @@ func Find(ctx context.Context, in *input.Input) (*Table, error) {
 			return nil, err
 		}
 		defer f.Close()
+		t.plain = make(map[string]bool)
 		for _, c := range p.Root().Columns() {
 			t.Columns = append(t.Columns, c.Name())
+			t.plain[c.Name()] = isPlainColumn(c)
 		}
 		return t, nil
 	}
@@ -114,7 +118,19 @@ func (t *Table) Open(ctx context.Context, wanted func(path string) bool) (Reader
 }
 
 // Sample returns the first records, or nil where there are none.
-func (t *Table) Sample(ctx context.Context) (Chunk, error) {
+func (t *Table) Sample(ctx context.Context) (Chunk, error) { return t.sample(ctx, nil) }
+
+// SampleObjects is Sample for whoever looks for objects alone: columns that can hold
+// neither these nor text, as lists can not, may be missing.
+func (t *Table) SampleObjects(ctx context.Context) (Chunk, error) {
+	wanted := func(path string) bool { return !t.plain[path] }
+	if len(t.plain) > 0 && !slices.ContainsFunc(t.Columns, wanted) {
+		return nil, nil
+	}
+	return t.sample(ctx, wanted)
+}
+
+func (t *Table) sample(ctx context.Context, wanted func(string) bool) (Chunk, error) {
 	var (
 		r   Reader
 		err error
@@ -127,7 +143,7 @@ func (t *Table) Sample(ctx context.Context) (Chunk, error) {
 		if err := t.in.Spool(ctx); err != nil { // it is read again
 			return nil, err
 		}
-		if r, err = Open(ctx, t.in, nil); err != nil {
+		if r, err = Open(ctx, t.in, wanted); err != nil {
 			return nil, err
 		}
 	}

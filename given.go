@@ -102,7 +102,7 @@ func given(g ledger.Given) period {
 
 // checkGiven refuses events of a time that the site has been given. Only where
 // there is another migration that could overlap are the inputs read once more.
-func (r *importRun) checkGiven(ctx context.Context, book *ledger.Ledger, rules pipeline.Normalizer) error {
+func (r *importRun) checkGiven(ctx context.Context, in *reader, book *ledger.Ledger, rules pipeline.Normalizer) error {
 	if r.Again || book.Resumed() && book.Missing() > 0 {
 		return nil
 	}
@@ -110,7 +110,7 @@ func (r *importRun) checkGiven(ctx context.Context, book *ledger.Ledger, rules p
 	if err != nil || len(others) == 0 && !r.chosen {
 		return err
 	}
-	stats, periods, err := r.count(ctx, rules, book.Started())
+	stats, periods, err := r.count(ctx, in, rules)
 	if err != nil || stats.Events == 0 {
 		return err
 	}
@@ -143,8 +143,8 @@ func overlap(a period, as pipeline.Periods, b period, bs pipeline.Periods) (firs
 }
 
 // count reads the export through once for what it holds.
-func (r *importRun) count(ctx context.Context, rules pipeline.Normalizer, began time.Time) (_ pipeline.Stats, _ pipeline.Periods, err error) {
-	reading, err := r.open(ctx, r.reading(began))
+func (r *importRun) count(ctx context.Context, in *reader, rules pipeline.Normalizer) (_ pipeline.Stats, _ pipeline.Periods, err error) {
+	reading, err := in.take(ctx)
 	if err != nil {
 		return pipeline.Stats{}, nil, err
 	}

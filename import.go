@@ -90,6 +90,11 @@ func (r *importRun) upload(ctx context.Context) (err error) {
 	if _, err := formatFor(r.Wire); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	in := &reader{export: r.Export, now: r.began.UTC()}
+	defer func() { err = errors.Join(err, in.close()) }()
+	in.begin(ctx)
 	migration, err := r.migration(ctx)
 	if err != nil {
 		return err
@@ -111,11 +116,12 @@ func (r *importRun) upload(ctx context.Context) (err error) {
 		}
 		return nil
 	}
+	in.now = book.Started()
 	memory, err := rybbit.OpenMemory(r.State, migration.Server, r.began)
 	if err != nil {
 		return err
 	}
-	if err := r.checkGiven(ctx, book, r.normalizer(migration.Site, book.Started())); err != nil {
+	if err := r.checkGiven(ctx, in, book, r.normalizer(migration.Site, book.Started())); err != nil {
 		r.refused = true
 		return err
 	}
@@ -124,7 +130,7 @@ func (r *importRun) upload(ctx context.Context) (err error) {
 	options.Log, options.Watch = r.log, r.watched
 	defer r.uploaded.Store(nil)
 	up := rybbit.NewUpload(r.Client, book, memory, options)
-	summary, err := r.send(ctx, book, up, r.normalizer(migration.Site, book.Started()))
+	summary, err := r.send(ctx, in, book, up, r.normalizer(migration.Site, book.Started()))
 	if r.refused {
 		return err
 	}
@@ -144,9 +150,7 @@ func (r *importRun) upload(ctx context.Context) (err error) {
 }
 
 // send translates what is not yet in Rybbit and uploads it.
-func (r *importRun) send(ctx context.Context, book *ledger.Ledger, up *rybbit.Upload, rules pipeline.Normalizer) (_ ledger.Summary, err error) {
-	in := &reader{export: r.Export, now: book.Started()}
-	defer func() { err = errors.Join(err, in.close()) }()
+func (r *importRun) send(ctx context.Context, in *reader, book *ledger.Ledger, up *rybbit.Upload, rules pipeline.Normalizer) (_ ledger.Summary, err error) {
 	rejected := &rejects{path: r.Rejects}
 	if rejected.path == "" {
 		rejected.path = book.Rejects()
@@ -212,7 +216,7 @@ func (r *importRun) choose(ctx context.Context, in *reader, rules pipeline.Norma
 	if r.survey, err = in.survey(ctx, rules); err != nil {
 		return nil, err
 	}
-	if err := r.judge(ctx, rules, in.now, in.doubt); err != nil {
+	if err := r.judge(ctx, in, rules); err != nil {
 		return nil, err
 	}
 	if format, err := wire.For(r.Wire); err == nil {

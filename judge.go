@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"hopper/pipeline"
 )
@@ -78,19 +77,19 @@ func (e *ImplausibleError) Unwrap() error { return e.Err }
 // implausible does, and those of which too much is rejected. A beginning alone
 // proves nothing of the last, since some sources hand out what they reject
 // first: where it is bad, all of the input is counted.
-func (r *importRun) judge(ctx context.Context, rules pipeline.Normalizer, began time.Time, implausible error) error {
+func (r *importRun) judge(ctx context.Context, in *reader, rules pipeline.Normalizer) error {
 	s := r.survey
 	if s.stats.Events == 0 {
 		return &NothingError{Inputs: r.result.Inputs, Stats: s.stats, Example: s.firstReject()}
 	}
-	if implausible != nil && !r.Force {
-		return &ImplausibleError{implausible}
+	if in.doubt != nil && !r.Force {
+		return &ImplausibleError{in.doubt}
 	}
 	err := r.tooMany(&s.stats, s.firstReject)
 	if err == nil || s.whole {
 		return err
 	}
-	all, _, countErr := r.count(ctx, rules, began)
+	all, _, countErr := r.count(ctx, in, rules)
 	if countErr != nil {
 		return countErr
 	}

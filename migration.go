@@ -16,7 +16,7 @@ import (
 // set: a new option breaks no migration that is under way.
 func (e *Export) migration(ctx context.Context) (ledger.Migration, error) {
 	var identity *input.Identity
-	err := e.during("checking", func() (err error) {
+	err := e.during("checking", e.inputs.BytesIdentified, func() (err error) {
 		identity, err = e.identify(ctx)
 		return err
 	})

@@ -229,22 +229,29 @@ func (e *Export) normalizer(site string, now time.Time) pipeline.Normalizer {
 // JSON turns out to have members that none of the first records had, it is opened
 // again with these.
 func (e *Export) open(ctx context.Context, opt adapters.Options) (reading *adapters.Reading, err error) {
-	err = e.during("surveying", func() (err error) {
-		known := e.inputs.Learned()
-		if reading, err = e.match.Open(ctx, opt); err != nil || e.inputs.Learned() == known {
-			return err
-		}
-		if err := reading.Source.Close(); err != nil {
-			return err
-		}
-		reading, err = e.match.Open(ctx, opt)
+	err = e.during("surveying", e.inputs.BytesRead, func() (err error) {
+		reading, err = e.openUnseen(ctx, opt)
 		return err
 	})
 	return reading, err
 }
 
-// during reports progress at once, and from time to time, while do reads.
-func (e *Export) during(stage string, do func() error) error {
+// openUnseen is open without progress.
+func (e *Export) openUnseen(ctx context.Context, opt adapters.Options) (*adapters.Reading, error) {
+	known := e.inputs.Learned()
+	reading, err := e.match.Open(ctx, opt)
+	if err != nil || e.inputs.Learned() == known {
+		return reading, err
+	}
+	if err := reading.Source.Close(); err != nil {
+		return nil, err
+	}
+	return e.match.Open(ctx, opt)
+}
+
+// during reports at once, and from time to time, how many bytes are read while do
+// does.
+func (e *Export) during(stage string, read func() int64, do func() error) error {
 	if e.options.Progress == nil {
 		return do()
 	}
@@ -253,7 +260,7 @@ func (e *Export) during(stage string, do func() error) error {
 	tick := time.NewTicker(progressEvery)
 	defer tick.Stop()
 	for {
-		e.options.Progress(Progress{Stage: stage, Read: e.inputs.BytesRead(), Size: e.inputs.Size()})
+		e.options.Progress(Progress{Stage: stage, Read: read(), Size: e.inputs.Size()})
 		select {
 		case err := <-done:
 			return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"hopper/adapters"
 	"hopper/pipeline"
 	"hopper/sinks/rybbit/wire"
 )
@@ -20,6 +21,64 @@ type reader struct {
 	remarks func() []string
 	// doubt says why what comes of the inputs is implausible, if it is.
 	doubt error
+	ahead *ahead // nil where nothing is opened ahead
+}
+
+// ahead is the opening of a source beside something else.
+type ahead struct {
+	now    time.Time
+	cancel context.CancelFunc
+	done   chan struct{}
+	// reading and err are what came of it.
+	reading *adapters.Reading
+	err     error
+}
+
+// begin opens the source while the inputs are identified, of which each takes a read
+// of all of them. It does so where that takes little more than one after the other.
+func (r *reader) begin(ctx context.Context) {
+	if r.export.identity != nil || !r.export.inputs.Local() {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	a := &ahead{now: r.now, cancel: cancel, done: make(chan struct{})}
+	r.ahead = a
+	go func() {
+		defer close(a.done)
+		a.reading, a.err = r.export.openUnseen(ctx, r.export.reading(a.now))
+	}()
+}
+
+// take opens the source, or returns what begin opened as of the same time.
+func (r *reader) take(ctx context.Context) (*adapters.Reading, error) {
+	a := r.ahead
+	r.ahead = nil
+	if a != nil && a.now.Equal(r.now) {
+		err := r.export.during("surveying", r.export.inputs.BytesRead, a.wait)
+		return a.reading, err
+	}
+	if err := a.drop(); err != nil {
+		return nil, err
+	}
+	return r.export.open(ctx, r.export.reading(r.now))
+}
+
+// wait returns when the source is open, or cannot be.
+func (a *ahead) wait() error {
+	<-a.done
+	return a.err
+}
+
+// drop closes what nobody reads.
+func (a *ahead) drop() error {
+	if a == nil {
+		return nil
+	}
+	a.cancel()
+	if a.wait() != nil {
+		return nil // whoever opens it again meets the same error
+	}
+	return a.reading.Source.Close()
 }
 
 func (r *reader) open(ctx context.Context) (pipeline.Source, error) {
@@ -27,7 +86,7 @@ func (r *reader) open(ctx context.Context) (pipeline.Source, error) {
 		r.opened = nil
 		return src, nil
 	}
-	reading, err := r.export.open(ctx, r.export.reading(r.now))
+	reading, err := r.take(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -55,10 +114,11 @@ func (r *reader) remark() {
 
 // close closes a source that was opened early and never used.
 func (r *reader) close() error {
+	err := r.ahead.drop()
 	if r.opened == nil {
-		return nil
+		return err
 	}
-	return r.opened.Close()
+	return errors.Join(err, r.opened.Close())
 }
 
 // sample is how much of an input's beginning decides which wire format loses least.

@@ -234,3 +234,47 @@ func heap() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
+
+// TestIdentifyBesideReading identifies inputs while they are read.
+func TestIdentifyBesideReading(t *testing.T) {
+	dir := t.TempDir()
+	text := strings.Repeat(content, 20_000)
+	write(t, dir, "a.csv", []byte(text))
+	write(t, dir, "b.csv.gz", gz(text))
+	write(t, dir, "c.zip", archive("c.csv", text))
+	ins := open(t, nil, dir)
+	if !ins.Local() {
+		t.Error("files are said not to be local")
+	}
+	alone, err := open(t, nil, dir).Identify(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var readers []io.Reader
+	for _, in := range ins.Files {
+		r, err := in.Open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		if _, err := io.CopyN(io.Discard, r, int64(len(text)/2)); err != nil {
+			t.Fatal(err)
+		}
+		readers = append(readers, r)
+	}
+	read := ins.BytesRead()
+	if id, err := ins.Identify(t.Context()); err != nil || !reflect.DeepEqual(id, alone) {
+		t.Errorf("identified as %v, %v; else as %v", id, err, alone)
+	}
+	if ins.BytesIdentified() != ins.Size() || ins.BytesRead() != read {
+		t.Errorf("read %d bytes of %d to identify them, and %d for their content, which were %d before", ins.BytesIdentified(), ins.Size(), ins.BytesRead(), read)
+	}
+	for i, r := range readers {
+		if n, err := io.Copy(io.Discard, r); err != nil || n != int64(len(text)-len(text)/2) {
+			t.Errorf("%s: %d bytes more, %v", ins.Files[i].Name, n, err)
+		}
+	}
+	if open(t, pipe([]byte(content)), "-").Local() {
+		t.Error("a pipe is said to be a local file")
+	}
+}

@@ -38,8 +38,9 @@ type Identity struct {
 }
 
 // Identify reads the inputs through and returns what identifies them. It
-// copies standard input to a temporary file where it is a pipe. BytesRead
-// tells meanwhile how far it is.
+// copies standard input to a temporary file where it is a pipe. BytesIdentified
+// tells meanwhile how far it is. Where the inputs are [Inputs.Local], others may
+// read them meanwhile.
 func (ins *Inputs) Identify(ctx context.Context) (*Identity, error) {
 	groups := ins.groups()
 	parts := make([]Identity, len(groups))
@@ -60,6 +61,34 @@ func (ins *Inputs) Identify(ctx context.Context) (*Identity, error) {
 		whole.Stored = append(whole.Stored, p.Stored...)
 	}
 	return whole, nil
+}
+
+// BytesIdentified returns how many bytes, as stored, Identify has read of all inputs.
+// It may be called at any time, to show progress.
+func (ins *Inputs) BytesIdentified() int64 {
+	var n int64
+	for _, in := range ins.Files {
+		if in.contents == nil {
+			n += in.read.Load()
+		}
+		n += in.hashed.Load()
+	}
+	return n
+}
+
+// Local reports whether all inputs are files of this machine, or lie in archives that
+// are: to read these twice at the same time takes little more than once.
+func (ins *Inputs) Local() bool {
+	for _, in := range ins.Files {
+		c := in.contents
+		if member, ok := c.(*memberContents); ok {
+			c = member.archive.contents
+		}
+		if _, local := c.(*localFile); !local {
+			return false
+		}
+	}
+	return true
 }
 
 // StoredNames returns the names of the inputs as they are stored: that of an
@@ -139,7 +168,7 @@ func (in *Input) identify(ctx context.Context) (content, stored Fingerprint, err
 	}
 	packed := sha256.New()
 	kept := &summedReader{r: &contextReader{ctx, raw}, sum: packed}
-	r, err := in.unpack(&readCloser{kept, raw.Close})
+	r, err := in.unpack(&readCloser{kept, raw.Close}, &in.hashed)
 	if err != nil {
 		return content, stored, err
 	}

@@ -57,7 +57,8 @@ type Input struct {
 	format   Format
 	shared   *shared
 
-	read atomic.Int64 // bytes of the contents read since the latest Open
+	read   atomic.Int64 // bytes of the contents read since the latest Open
+	hashed atomic.Int64 // bytes of the contents read to identify them
 
 	mu      sync.Mutex
 	members []string // see Learn
@@ -176,17 +177,18 @@ func (in *Input) Open(ctx context.Context) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, in.explain(err)
 	}
-	r, err := in.unpack(raw)
+	r, err := in.unpack(raw, &in.read)
 	if err != nil {
 		return nil, err
 	}
 	return &contextReader{ctx, r}, nil
 }
 
-// unpack takes the compression off raw, the contents from their beginning.
-func (in *Input) unpack(raw io.ReadCloser) (io.ReadCloser, error) {
-	in.read.Store(0)
-	r := io.ReadCloser(&countingReader{raw, &in.read})
+// unpack takes the compression off raw, the contents from their beginning, and counts
+// what is read of them.
+func (in *Input) unpack(raw io.ReadCloser, read *atomic.Int64) (io.ReadCloser, error) {
+	read.Store(0)
+	r := io.ReadCloser(&countingReader{raw, read})
 	var err error
 	if in.member != nil {
 		r, err = inflate(in.member, r)
@@ -201,11 +203,11 @@ func (in *Input) unpack(raw io.ReadCloser) (io.ReadCloser, error) {
 	}
 	if err == nil {
 		compressed := in.packing != unpacked || in.member != nil && in.member.Method != zip.Store
-		r, err = in.packing.unpack(r, &checkedReader{name: in.Name, read: &in.read, packed: compressed})
+		r, err = in.packing.unpack(r, &checkedReader{name: in.Name, read: read, packed: compressed})
 	}
 	if err != nil {
 		raw.Close()
-		return nil, in.explain(err)
+		return nil, explain(in.Name, read.Load(), err)
 	}
 	return r, nil
 }
@@ -268,7 +270,7 @@ func (in *Input) readHead(ctx context.Context, head []byte) (int, error) {
 	if err != nil {
 		return 0, in.explain(err)
 	}
-	r, err := in.unpack(raw)
+	r, err := in.unpack(raw, &in.read)
 	if err != nil {
 		return 0, err
 	}

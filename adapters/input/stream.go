@@ -66,7 +66,7 @@ func (ins *Inputs) openStream(ctx context.Context, name string, r io.ReadCloser)
 		archive.closers = append(archive.closers, s, r)
 		return archive
 	}
-	content, err := in.unpack(&readCloser{buffered, r.Close})
+	content, err := in.unpack(&readCloser{buffered, r.Close}, &in.read)
 	if err != nil {
 		return opened{err: err}
 	}

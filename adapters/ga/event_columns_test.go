@@ -267,13 +267,28 @@ func drawParams(t *rapid.T) string {
 	return "[" + strings.Join(rapid.SliceOfN(param, 0, 4).Draw(t, "params"), ",") + "]"
 }
 
+// drawProducts draws items as the schema has them, with a few of another form.
+func drawProducts(t *rapid.T) string {
+	item := rapid.Custom(func(t *rapid.T) string {
+		if rapid.IntRange(0, 9).Draw(t, "form") == 0 {
+			return drawJSON(t, 3)
+		}
+		members := []string{`"item_id":"a"`, `"item_name":"An \"item\""`, `"price":1.50`, `"quantity":"2"`, `"price":"x"`, `"coupon":"(not set)"`, `"item_params":[]`, `"is_new":true`, `"n":null`}
+		if rapid.IntRange(0, 3).Draw(t, "rare") == 0 {
+			members = append(members, `"item_params":`+drawParams(t), `"item_name":`+drawJSON(t, 2), `"a\u0062":"1"`)
+		}
+		return "{" + strings.Join(rapid.SliceOfN(rapid.SampledFrom(members), 0, 4).Draw(t, "members"), ",") + "}"
+	})
+	return "[" + strings.Join(rapid.SliceOfN(item, 0, 3).Draw(t, "items"), ",") + "]"
+}
+
 // drawLine draws an event as a line, mostly well-formed.
 func drawLine(t *rapid.T) string {
 	extra := strings.TrimPrefix(drawMembers(t, 4), "{")
 	if extra != "}" {
 		extra = "," + extra
 	}
-	line := fmt.Sprintf(`{"event_timestamp":"1709596800137385","event_name":"click","user_pseudo_id":"u","event_params":%s,"user_properties":%s%s`, drawParams(t), drawParams(t), extra)
+	line := fmt.Sprintf(`{"event_timestamp":"1709596800137385","event_name":"click","user_pseudo_id":"u","event_params":%s,"user_properties":%s,"items":%s%s`, drawParams(t), drawParams(t), drawProducts(t), extra)
 	if rapid.IntRange(0, 3).Draw(t, "spaced") == 0 {
 		line = strings.NewReplacer(":", ": ", ",", " , ", "}", " }").Replace(line)
 	}

@@ -16,7 +16,78 @@ func (r *row) setItems(v *record.Value) {
 		v = parsed
 	}
 	if len(v.Elements()) > 0 {
-		r.items = v
+		r.items, r.itemsText = v, ""
+	}
+}
+
+// scanItems is setItems and [row.itemsProperty] for a list that is not put together.
+func (r *row) scanItems(s *record.Scanner, l *layout) (ok bool) {
+	start := s.Mark()
+	if isPlain, ok := r.scanProducts(s, l); isPlain || !ok {
+		return ok
+	}
+	s.Back(start)
+	v, ok := s.Value()
+	if ok {
+		r.setItems(v)
+	}
+	return ok
+}
+
+// scanProducts reads a list of objects. What holds parameters or is no object is not
+// plain.
+func (r *row) scanProducts(s *record.Scanner, l *layout) (isPlain, ok bool) {
+	if !s.Open('[') {
+		return false, true
+	}
+	products := list{b: r.products[:0]}
+	for first := true; ; first = false {
+		more, ok := s.Next(']', first)
+		if !ok {
+			return false, false
+		}
+		if !more {
+			break
+		}
+		if !s.Open('{') {
+			return false, true
+		}
+		products.open()
+		if isPlain, ok := products.scan(s, l); !isPlain {
+			return false, ok
+		}
+		products.close()
+	}
+	if len(products.b) > 0 {
+		r.products = append(products.b, ']')
+		r.items, r.itemsText = nil, unsafe.String(unsafe.SliceData(r.products), len(r.products))
+	}
+	return true, true
+}
+
+// scan reads the members of an object and writes those that say something.
+func (l *list) scan(s *record.Scanner, names *layout) (isPlain, ok bool) {
+	var p *place
+	for {
+		if p, ok = names.scanName(s, p); p == nil {
+			return ok, ok
+		}
+		switch c := s.Peek(); {
+		case p.key == "item_params":
+			if !s.Past("[]") {
+				return false, true
+			}
+		case c == '{' || c == '[':
+			if !s.Skip() {
+				return false, false
+			}
+		default:
+			w, ok := s.Scalar()
+			if !ok {
+				return false, false
+			}
+			l.member(p.key, clean(w.Text), isItemNumber(p.key))
+		}
 	}
 }
 

@@ -52,7 +52,9 @@ type row struct {
 }
 
 func (r *row) reset() {
-	*r = row{properties: r.properties[:0], facts: r.facts[:0], userProperties: r.userProperties[:0], ids: r.ids, products: r.products}
+	properties, facts, userProperties, ids, products := r.properties[:0], r.facts[:0], r.userProperties[:0], r.ids, r.products
+	*r = row{} // in place, where a literal with fields is copied
+	r.properties, r.facts, r.userProperties, r.ids, r.products = properties, facts, userProperties, ids, products
 }
 
 // A setter takes a column's text.
@@ -259,7 +261,7 @@ func (l *layout) find(after *place, key string) *place {
 func (l *layout) place(key string) *place {
 	p := &place{key: key, column: key}
 	if l.group != "" {
-		p.column = columnOf(key)
+		p.column, p.takesText = columnOf(key), true
 		p.members = &layout{group: l.group + "." + p.column, places: l.places}
 		p.path = l.group + "." + key
 		if p.set = columns[p.path]; p.set == nil {
@@ -277,8 +279,10 @@ func (l *layout) place(key string) *place {
 	p.path, p.members = p.column, &layout{group: p.column, places: l.places}
 	switch p.column {
 	case "event_params":
+		l.params.of, l.params.set = paramOf, (*row).setParam
 		p.params = &l.params
 	case "user_properties":
+		l.properties.of, l.properties.set = userPropertyOf, (*row).setUserProperty
 		p.params = &l.properties
 	}
 	if p.set = columns[p.column]; p.set == nil {

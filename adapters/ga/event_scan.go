@@ -68,21 +68,37 @@ func (r *row) scan(s *record.Scanner, l *layout) (ok bool) {
 	}
 	var p *place
 	for {
+		if next, text := l.scanText(s, p); next != nil {
+			if p = next; text != "" && p.set != nil {
+				p.set(r, text)
+			}
+			continue
+		}
 		if p, ok = l.scanName(s, p); p == nil {
 			return ok
-		}
-		if p.takesText {
-			if text, ok := s.Plain(); ok {
-				if text != "" {
-					p.set(r, text)
-				}
-				continue
-			}
 		}
 		if !r.scanField(s, p) {
 			return false
 		}
 	}
+}
+
+// scanText reads a member whose name is written as it was in the record before, and
+// whose value is text without escapes that is taken as it stands. Otherwise it returns
+// nil and reads nothing.
+func (l *layout) scanText(s *record.Scanner, before *place) (p *place, text string) {
+	p = l.first
+	if before != nil {
+		p = before.next
+	}
+	if p == nil || !p.takesText {
+		return nil, ""
+	}
+	text, ok := s.Text(*p.written(before == nil))
+	if !ok {
+		return nil, ""
+	}
+	return p, text
 }
 
 // scanName reads the name of the member that stands behind another, or first where
@@ -136,9 +152,11 @@ func (r *row) scanField(s *record.Scanner, p *place) (ok bool) {
 	next := s.Peek()
 	switch {
 	case p.column == "event_params" && next == '[':
-		return r.scanParams(s, p.params, (*row).param)
+		return r.scanParams(s, p.params)
 	case p.column == "user_properties" && next == '[':
-		return r.scanParams(s, p.params, (*row).userProperty)
+		return r.scanParams(s, p.params)
+	case p.column == "items" && next == '[':
+		return r.scanItems(s, p.members)
 	case p.isGroup && next != '{', p.isParams(), p.column == "event_params", p.column == "user_properties", p.column == "items":
 		v, ok := s.Value()
 		if ok {
@@ -171,14 +189,14 @@ func (r *row) scanGroup(s *record.Scanner, l *layout) (ok bool) {
 	}
 	var p *place
 	for {
-		if p, ok = l.scanName(s, p); p == nil {
-			return ok
-		}
-		if text, ok := s.Plain(); ok {
-			if text != "" && p.set != nil {
+		if next, text := l.scanText(s, p); next != nil {
+			if p = next; text != "" && p.set != nil {
 				p.set(r, text)
 			}
 			continue
+		}
+		if p, ok = l.scanName(s, p); p == nil {
+			return ok
 		}
 		switch s.Peek() {
 		case '{':
@@ -194,18 +212,15 @@ func (r *row) scanGroup(s *record.Scanner, l *layout) (ok bool) {
 	}
 }
 
-// A setParam takes a parameter of an event.
-type setParam func(r *row, key, text string, isNumber bool)
-
 // scanParams is eachParam for a list that is not put together.
-func (r *row) scanParams(s *record.Scanner, l *paramLayout, set setParam) (ok bool) {
+func (r *row) scanParams(s *record.Scanner, l *paramLayout) (ok bool) {
 	if !s.Open('[') {
 		return false
 	}
 	guesses := &l.first
 	for first := true; ; first = false {
 		if p, text, isNumber := guesses.scan(s); p != nil {
-			set(r, p.key, text, isNumber)
+			l.set(r, p.use, p.key, text, isNumber)
 			guesses = &p.next
 			continue
 		}
@@ -217,7 +232,8 @@ func (r *row) scanParams(s *record.Scanner, l *paramLayout, set setParam) (ok bo
 		s.Peek()
 		element := s.Mark()
 		if p, text, isNumber, ok := scanParam(s, at); ok {
-			set(r, p.key, text, isNumber)
+			p.use = l.of(p.key)
+			l.set(r, p.use, p.key, text, isNumber)
 			guesses = l.remember(guesses, p, text)
 			continue
 		}
@@ -227,7 +243,9 @@ func (r *row) scanParams(s *record.Scanner, l *paramLayout, set setParam) (ok bo
 		if !ok {
 			return false
 		}
-		r.eachParam(&record.Value{Kind: record.List, Kids: []record.Value{*v}}, set)
+		r.eachParam(&record.Value{Kind: record.List, Kids: []record.Value{*v}}, func(r *row, key, text string, isNumber bool) {
+			l.set(r, l.of(key), key, text, isNumber)
+		})
 	}
 }
 
@@ -288,6 +306,9 @@ func named(s *record.Scanner, name string, first bool) bool {
 
 // A paramLayout remembers how parameters are written. It is for one goroutine.
 type paramLayout struct {
+	of  func(key string) paramUse
+	set func(r *row, p paramUse, key, text string, isNumber bool)
+
 	first paramGuesses
 	other paramGuesses           // behind one that is not remembered
 	known map[string]*paramPlace // by what stands before the value
@@ -296,6 +317,7 @@ type paramLayout struct {
 // A paramPlace is a parameter whose value alone differs.
 type paramPlace struct {
 	key           string
+	use           paramUse
 	isTyped       bool   // the member that holds the value is one of numbers
 	written, rest string // what stands before the value, with a comma unless it is first, and behind
 	next          paramGuesses
@@ -349,7 +371,7 @@ func (l *paramLayout) remember(g *paramGuesses, p paramPlace, text string) *para
 		if l.known == nil {
 			l.known = make(map[string]*paramPlace)
 		}
-		is = &paramPlace{key: strings.Clone(p.key), isTyped: p.isTyped, written: strings.Clone(p.written)}
+		is = &paramPlace{key: strings.Clone(p.key), use: p.use, isTyped: p.isTyped, written: strings.Clone(p.written)}
 		l.known[is.written] = is
 	}
 	if is.rest != p.rest {

@@ -157,7 +157,9 @@ func (g *ga4) emit(r *row, ev *pipeline.Event, out sink, seen *seen) {
 // event translates r into ev and says under which reason it is to be omitted
 // or rejected instead, if any.
 func (g *ga4) event(r *row, ev *pipeline.Event) (omit, reject string, v visit) {
-	*ev = pipeline.Event{Properties: ev.Properties[:0], UserProperties: ev.UserProperties[:0], Origin: r.at, Raw: r.raw}
+	properties, userProperties := ev.Properties[:0], ev.UserProperties[:0]
+	*ev = pipeline.Event{} // in place, where a literal with fields is copied
+	ev.Properties, ev.UserProperties, ev.Origin, ev.Raw = properties, userProperties, r.at, r.raw
 	if r.time == "" {
 		return "", pipeline.RejectNoTime, v
 	}

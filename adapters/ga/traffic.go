@@ -24,6 +24,9 @@ type traffic struct {
 
 // into keeps what ev's own address and referrer lack of t. Host is the site's.
 func (t *traffic) into(ev *pipeline.Event, host string) {
+	if *t == (traffic{}) {
+		return
+	}
 	source, medium := tagged(t.source), tagged(t.medium)
 	self := source != "" && adapters.SameHost(source, host)
 	if !self {

@@ -98,6 +98,20 @@ func (s *Scanner) Past(written string) bool {
 	return true
 }
 
+// Text goes past text that stands next exactly so, as [Scanner.Past] does, and reads
+// a string without escapes that stands behind. Otherwise it stays where it is.
+func (s *Scanner) Text(written string) (text string, ok bool) {
+	i := s.i + len(written)
+	if i >= len(s.s) || s.s[i] != '"' || written == "" || s.s[s.i:i] != written {
+		return "", false
+	}
+	s.i = i
+	if text, ok = s.Plain(); !ok {
+		s.i = i - len(written)
+	}
+	return text, ok
+}
+
 // Plain reads a string without escapes that stands next. Otherwise it stays where
 // it is.
 func (s *Scanner) Plain() (text string, ok bool) {
@@ -105,8 +119,13 @@ func (s *Scanner) Plain() (text string, ok bool) {
 		return "", false
 	}
 	start := s.i + 1
-	end := s.run(start)
-	if end == len(s.s) || s.s[end] != '"' {
+	end := 0
+	if s.marked {
+		end = s.marks.after(start, len(s.s))
+	} else {
+		end = s.run(start)
+	}
+	if end >= len(s.s) || s.s[end] != '"' {
 		return "", false
 	}
 	s.i = end + 1

@@ -216,6 +216,9 @@ func (c *chunk) Release() { c.rows.Release() }
 // Decode makes an event of each row, see [pipeline.Chunk].
 func (c *chunk) Decode(out *pipeline.Emitter) error {
 	d := decoder{chunk: c, out: out, times: c.table.times.InOrder(), visits: c.visits, repeats: c.repeats}
+	if c.source.sessions != nil {
+		d.recent = new(recent)
+	}
 	for row := range c.rows.Rows() {
 		out.Rows(1)
 		d.at = pipeline.Origin{Input: c.table.Input.Name, Row: row.Number}
@@ -247,7 +250,7 @@ type decoder struct {
 	// Reused from row to row.
 	ev                         pipeline.Event
 	properties, userProperties []pipeline.Property
-	session                    session // that was found last
+	recent                     *recent // nil where there is no session table
 }
 
 func (d *decoder) decode(row *rows.Row) error {
@@ -298,7 +301,7 @@ func (d *decoder) decode(row *rows.Row) error {
 	d.name(ev, get)
 	d.page(ev, get)
 	screen := get.at(t.screen)
-	if d.source.sessions != nil && visitor != "" {
+	if d.recent != nil && visitor != "" {
 		if err := d.join(ev, &screen); err != nil {
 			return err
 		}
@@ -442,9 +445,8 @@ func cutURL(s string) (host, path string, ok bool) {
 
 // join fills in from the session table what the event does not tell.
 func (d *decoder) join(ev *pipeline.Event, screen *string) error {
-	s := &d.session
-	found, err := d.source.sessions.find(adapters.IDOf(ev.Visitor), s)
-	if !found || err != nil {
+	s, err := d.source.sessions.recall(d.recent, adapters.IDOf(ev.Visitor))
+	if s == nil {
 		if err == nil && !d.table.wide() {
 			d.out.Repair(d.at, RepairSession)
 		}

@@ -91,6 +91,31 @@ func (s *sessions) find(u adapters.ID, found *session) (known bool, err error) {
 	return known, err
 }
 
+// recent are the sessions that were looked up for a chunk: the events of a visit stand
+// close together.
+type recent [512]struct {
+	asked, known bool
+	id           adapters.ID
+	session      session
+}
+
+// recall is find, but for a session that was looked up before. It returns nil where
+// there is none with that id.
+func (s *sessions) recall(r *recent, u adapters.ID) (*session, error) {
+	m := &r[binary.LittleEndian.Uint16(u[14:])%uint16(len(r))]
+	if !m.asked || m.id != u {
+		known, err := s.find(u, &m.session)
+		if err != nil {
+			return nil, err
+		}
+		m.asked, m.known, m.id = true, known, u
+	}
+	if !m.known {
+		return nil, nil
+	}
+	return &m.session, nil
+}
+
 // words are texts that many records share, each by its number. There are few of them
 // and they are short, so that memory does not depend on the input: any other text
 // stands in the record itself.

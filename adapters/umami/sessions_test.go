@@ -25,20 +25,21 @@ func TestSessionsOnDisk(t *testing.T) {
 		row(i, 1)
 	}
 	row(7, 2)
-	s := sessionsOf(t, table.String())
+	s, r := sessionsOf(t, table.String()), new(recent)
 	for i := range many {
 		version := 1
 		if i == 7 {
 			version = 2
 		}
 		want := session{browser: "chrome", os: fmt.Sprint("os ", version), device: strings.Repeat("d", i%200), city: fmt.Sprint("city ", i), user: fmt.Sprintf("user %d of %d", i, version)}
-		got := session{country: "left over"}
-		if known, err := s.find(adapters.IDOf(sessionName(i)), &got); err != nil || !known || got != want {
-			t.Fatalf("%s: got %+v, %v, %v, want %+v", sessionName(i), got, known, err, want)
+		for range 2 { // looked up, and found before
+			if got, err := s.recall(r, adapters.IDOf(sessionName(i))); err != nil || got == nil || *got != want {
+				t.Fatalf("%s: got %+v, %v, want %+v", sessionName(i), got, err, want)
+			}
+			if got, err := s.recall(r, adapters.IDOf(sessionName(many+i))); err != nil || got != nil {
+				t.Fatalf("%s: got %+v, %v, and it is not there", sessionName(many+i), got, err)
+			}
 		}
-	}
-	if known, err := s.find(adapters.IDOf(sessionName(many)), new(session)); err != nil || known {
-		t.Errorf("found one that is not there: %v", err)
 	}
 	if len(s.words.texts) > maxWords {
 		t.Errorf("holds %d words", len(s.words.texts))

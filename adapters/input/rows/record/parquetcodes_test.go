@@ -3,6 +3,8 @@ package record
 import (
 	"bytes"
 	"fmt"
+	"math"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -165,6 +167,45 @@ func TestParquetCodes(t *testing.T) {
 			if diff := cmp.Diff(want, got, cmp.AllowUnexported(line{})); diff != "" {
 				rt.Fatalf("%s (-written +read):\n%s", name, diff)
 			}
+		}
+	})
+}
+
+func TestDigits(t *testing.T) {
+	check := func(n int64) {
+		if got, want := int(digits(n)), len(strconv.FormatInt(n, 10)); got != want {
+			t.Errorf("%d has %d characters, got %d", n, want, got)
+		}
+	}
+	for power := int64(1); power > 0 && power <= math.MaxInt64/10; power *= 10 {
+		for _, n := range []int64{power - 1, power, power + 1, 10*power - 1, 10 * power} {
+			check(n)
+			check(-n)
+		}
+	}
+	check(math.MinInt64)
+	check(math.MaxInt64)
+}
+
+// Rows are found in repetition levels by blocks as they are one by one.
+func TestCellsOf(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var reps []byte
+		for range rapid.IntRange(0, 40).Draw(t, "runs") {
+			reps = append(reps, bytes.Repeat([]byte{byte(rapid.IntRange(0, 2).Draw(t, "level"))}, rapid.IntRange(1, 300).Draw(t, "length"))...)
+		}
+		rows, isFirst := rapid.IntRange(0, 600).Draw(t, "rows"), rapid.Bool().Draw(t, "first")
+		n, begun := 0, 0
+		for ; n < len(reps); n++ {
+			if reps[n] == 0 || n == 0 && isFirst && rows > 0 {
+				if begun == rows {
+					break
+				}
+				begun++
+			}
+		}
+		if gotN, gotBegun := cellsOf(reps, rows, isFirst); gotN != n || gotBegun != begun {
+			t.Fatalf("%d cells and %d rows, want %d and %d", gotN, gotBegun, n, begun)
 		}
 	})
 }

@@ -62,6 +62,10 @@ func (d *dictionary) choose(choose func(string) int) []int {
 // are where it is nil. Words without text have no kind there.
 func (d *dictionary) derive(of func(string) string) []Word {
 	d.once.Do(func() {
+		if of == nil && !slices.Contains(d.lens, 0) {
+			d.derived = d.words
+			return
+		}
 		d.derived = make([]Word, len(d.words))
 		for i := range d.words {
 			if w := &d.words[i]; w.Text != "" {

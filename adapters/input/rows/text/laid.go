@@ -15,10 +15,10 @@ type laid struct {
 	only    []bool // see Table.Only
 	read    []int  // the columns that are read, where these are not all
 
-	at      int             // number of the next record's first end
-	ahead   []uint32        // the layout's records that are left
-	doubled int             // number of the next doubled quote
-	built   strings.Builder // holds cells of which doubled quotes were taken
+	at     int             // number of the next record's first end
+	ahead  []uint32        // the layout's records that are left
+	escape int             // number of the next of its escapes
+	built  strings.Builder // holds cells of which doubled quotes were taken
 }
 
 func newLaid(c *Chunk) laid {
@@ -52,6 +52,10 @@ func (l *laid) record(row *Row, begin int) (end int) {
 		return end
 	}
 	row.Cells = row.Cells[:l.columns]
+	if !l.Quoted {
+		l.unquoted(row.Cells, ends, begin, last)
+		return end
+	}
 	if l.only == nil {
 		l.all(row.Cells, ends, begin)
 	} else {
@@ -114,14 +118,12 @@ func (l *laid) cells(cells []string, ends []uint32, begin, last int) []string {
 		}
 		if i >= len(l.only) || l.only[i] {
 			switch cell = l.text[begin:end]; {
-			case cell != "" && cell[0] == '"':
+			case l.Quoted && cell != "" && cell[0] == '"':
 				cell = l.undoubled(begin+1, end-1)
 			case l.Aligned:
 				cell = strings.TrimSpace(cell)
 			}
-			if l.null(cell) {
-				cell = ""
-			}
+			cell = l.meaning(cell)
 		}
 		cells = append(cells, cell)
 		begin = int(e) + 1
@@ -129,10 +131,44 @@ func (l *laid) cells(cells []string, ends []uint32, begin, last int) []string {
 	return cells
 }
 
-// next returns where the next quote is doubled.
+// meaning returns what a cell without quotes around it is.
+func (l *laid) meaning(cell string) string {
+	switch {
+	case l.null(cell):
+		return ""
+	case l.Escaped && !l.Quoted && strings.IndexByte(cell, '\\') >= 0:
+		return unescape(cell)
+	}
+	return cell
+}
+
+// unquoted fills cells, where quotes are characters.
+func (l *laid) unquoted(cells []string, ends []uint32, begin, last int) {
+	next := l.next()
+	for i, e := range ends {
+		end := int(e)
+		if i == len(ends)-1 {
+			end = last
+		}
+		escaped := next < end
+		for ; next < end; next = l.next() {
+			l.escape++
+		}
+		if l.only == nil || l.only[i] {
+			cell := l.text[begin:end]
+			if escaped || l.nullWord || !l.Escaped {
+				cell = l.meaning(cell)
+			}
+			cells[i] = cell
+		}
+		begin = int(e) + 1
+	}
+}
+
+// next returns where the next quote is doubled, or the next backslash.
 func (l *laid) next() int {
-	if l.doubled < len(l.layout.doubled) {
-		return int(l.layout.doubled[l.doubled])
+	if l.escape < len(l.layout.escapes) {
+		return int(l.layout.escapes[l.escape])
 	}
 	return math.MaxInt
 }
@@ -148,7 +184,7 @@ func (l *laid) undouble(cells []string, ends []uint32, begin, last int) {
 			cells[i] = l.undoubled(begin+1, end-1)
 		}
 		for l.next() < end { // in a cell that is not read
-			l.doubled++
+			l.escape++
 		}
 		begin = int(e) + 1
 	}
@@ -157,7 +193,7 @@ func (l *laid) undouble(cells []string, ends []uint32, begin, last int) {
 // undoubled returns the cell whose content stands in quotes from begin to end.
 func (l *laid) undoubled(begin, end int) string {
 	for l.next() < begin { // in cells that were passed over
-		l.doubled++
+		l.escape++
 	}
 	if l.next() >= end {
 		return l.text[begin:end]
@@ -168,7 +204,7 @@ func (l *laid) undoubled(begin, end int) string {
 		l.built.Grow(max(size, min(len(l.text)/8, builtSize)))
 	}
 	from := l.built.Len()
-	for ; l.next() < end; l.doubled++ {
+	for ; l.next() < end; l.escape++ {
 		l.built.WriteString(l.text[begin:l.next()])
 		begin = l.next() + 1
 	}

@@ -13,7 +13,7 @@ import (
 type block struct {
 	ends    uint64 // delimiters and line ends outside of quotes
 	lines   uint64 // line ends among them
-	doubled uint64 // second ones of two quotes that stand for one in a quoted cell
+	escapes uint64 // second ones of two quotes that stand for one in a quoted cell, or backslashes
 	high    uint64 // is not 0 where some byte is beyond ASCII
 }
 
@@ -26,6 +26,9 @@ type scanned struct {
 	// wrong has bits where text is not well-formed, see lay; backslash is not 0 where
 	// there was one.
 	wrong, backslash uint64
+	// escaped is 1 where the last byte was a backslash that changes the next one's
+	// meaning, in text without quotes.
+	escaped uint64
 }
 
 const (
@@ -70,6 +73,49 @@ func scanPortable(dst []block, text *byte, delimiter byte, s *scanned) {
 	}
 }
 
+// markPortable fills dst with what there is in as many blocks of text: delimiters in ends,
+// line ends in lines and backslashes in escapes.
+func markPortable(dst []block, text *byte, delimiter byte) {
+	const highs = 0x8080808080808080
+	bytes := unsafe.Slice(text, len(dst)*blockSize)
+	for b := range dst {
+		m := block{}
+		for i := 0; i < blockSize; i += 8 {
+			w := binary.LittleEndian.Uint64(bytes[b*blockSize+i:])
+			m.ends |= gather(equal(w, delimiter)) << i
+			m.lines |= gather(equal(w, '\n')) << i
+			m.escapes |= gather(equal(w, '\\')) << i
+			m.high |= w & highs
+		}
+		dst[b] = m
+	}
+}
+
+// unescape adds the line ends of blocks that were marked to their ends, and takes away
+// those that a backslash makes part of a cell, if it does.
+func (s *scanned) unescape(blocks []block, escapes bool) {
+	for i := range blocks {
+		b := &blocks[i]
+		b.ends |= b.lines
+		if !escapes {
+			b.escapes = 0
+		}
+		if b.escapes|s.escaped == 0 {
+			continue
+		}
+		// A one that is added where a run of backslashes begins is carried to behind its end. That
+		// is done for runs that begin at an odd place: behind these, what stands at an even place
+		// is behind an odd number of them, and behind others what stands at an odd place.
+		const even = 0x5555555555555555
+		backslashes := b.escapes &^ s.escaped
+		behind := backslashes<<1 | s.escaped
+		var sum uint64
+		sum, s.escaped = bits.Add64(backslashes&^even&^behind, backslashes, 0)
+		taken := (even ^ sum<<1) & behind
+		b.ends, b.lines = b.ends&^taken, b.lines&^taken
+	}
+}
+
 // equal returns a word with the highest bit set of each byte of w that is c. The
 // addition carries into that bit for all but zero, and never beyond.
 func equal(w uint64, c byte) uint64 {
@@ -98,12 +144,12 @@ type layout struct {
 	ends []uint32
 	// records has of each record how many of ends there are up to its own.
 	records []uint32
-	// doubled are where pairs of quotes stand in a quoted cell for one, in order.
-	doubled []uint32
+	// escapes are where pairs of quotes stand in a quoted cell for one, in order, or where
+	// backslashes stand in text without quotes.
+	escapes []uint32
 	// high has a bit for each 64 bytes with some beyond ASCII.
-	high []uint64
-	// ascii says that there are none, backslash that there is one.
-	ascii, backslash bool
+	high  []uint64
+	ascii bool // there are none
 }
 
 // clone returns a copy, of nil nil.
@@ -112,7 +158,7 @@ func (l *layout) clone() *layout {
 		return nil
 	}
 	c := *l
-	c.ends, c.records, c.doubled, c.high = slices.Clone(l.ends), slices.Clone(l.records), slices.Clone(l.doubled), slices.Clone(l.high)
+	c.ends, c.records, c.escapes, c.high = slices.Clone(l.ends), slices.Clone(l.records), slices.Clone(l.escapes), slices.Clone(l.high)
 	return &c
 }
 
@@ -121,7 +167,7 @@ func (l *layout) clone() *layout {
 // where a quote stands amid a cell or is followed by more than the cell's end, or
 // where backslashes may escape. Then it is for cut and split to say what is meant.
 func (d Dialect) lay(text string, atEnd bool, l *layout) (_ *layout, end int, records int64) {
-	if !d.Quoted || text == "" || len(text) > math.MaxUint32-blockSize {
+	if text == "" || len(text) > math.MaxUint32-blockSize {
 		return nil, 0, 0
 	}
 	l.clear(len(text))
@@ -130,7 +176,7 @@ func (d Dialect) lay(text string, atEnd bool, l *layout) (_ *layout, end int, re
 	whole := len(text) / blockSize
 	for at := 0; at < whole; at += scannedAtOnce {
 		some := buffer[:min(whole-at, scannedAtOnce)]
-		scan(some, unsafe.StringData(text[at*blockSize:]), d.Delimiter, &s)
+		d.scan(some, unsafe.StringData(text[at*blockSize:]), &s)
 		if s.wrong != 0 {
 			return nil, 0, 0
 		}
@@ -141,20 +187,20 @@ func (d Dialect) lay(text string, atEnd bool, l *layout) (_ *layout, end int, re
 		for i := copy(last[:], rest); i < blockSize; i++ {
 			last[i] = ' '
 		}
-		scan(buffer[:1], &last[0], d.Delimiter, &s)
+		d.scan(buffer[:1], &last[0], &s)
 		if s.wrong&(1<<len(rest)-1) != 0 { // what is not there yet is not wrong
 			return nil, 0, 0
 		}
 		l.take(buffer[:1], whole)
 	}
-	if l.backslash = s.backslash != 0; d.Escaped && l.backslash {
+	if d.Quoted && d.Escaped && s.backslash != 0 {
 		return nil, 0, 0
 	}
 	if n := len(l.records); n > 0 {
 		end = int(l.ends[l.records[n-1]-1]) + 1
 	}
 	if atEnd && end < len(text) {
-		if s.inside != 0 {
+		if s.inside != 0 || text[len(text)-1] == '\n' {
 			return nil, 0, 0
 		}
 		end = len(text)
@@ -164,13 +210,23 @@ func (d Dialect) lay(text string, atEnd bool, l *layout) (_ *layout, end int, re
 	return l, end, int64(len(l.records))
 }
 
+// scan fills dst with what is found in as many blocks of text.
+func (d Dialect) scan(dst []block, text *byte, s *scanned) {
+	if d.Quoted {
+		scan(dst, text, d.Delimiter, s)
+		return
+	}
+	mark(dst, text, d.Delimiter)
+	s.unescape(dst, d.Escaped)
+}
+
 // clear makes room for the layout of as much text, with cells of some length.
 func (l *layout) clear(size int) {
 	highs := size/blockSize/64 + 1
 	if cap(l.ends) == 0 {
 		l.ends = make([]uint32, 0, size/12+spareEnds)
 	}
-	l.ends, l.records, l.doubled, l.high = l.ends[:0], l.records[:0], l.doubled[:0], slices.Grow(l.high[:0], highs)[:highs]
+	l.ends, l.records, l.escapes, l.high = l.ends[:0], l.records[:0], l.escapes[:0], slices.Grow(l.high[:0], highs)[:highs]
 	clear(l.high)
 	l.ascii = true
 }
@@ -185,8 +241,8 @@ func (l *layout) take(blocks []block, first int) {
 			l.records = append(l.records, uint32(n+bits.OnesCount64(b.ends&upTo)))
 		}
 		n += bits.OnesCount64(b.ends)
-		for w := b.doubled; w != 0; w &= w - 1 {
-			l.doubled = append(l.doubled, uint32(at*blockSize+bits.TrailingZeros64(w)))
+		for w := b.escapes; w != 0; w &= w - 1 {
+			l.escapes = append(l.escapes, uint32(at*blockSize+bits.TrailingZeros64(w)))
 		}
 		if b.high != 0 {
 			l.high[at/64] |= 1 << (at % 64)

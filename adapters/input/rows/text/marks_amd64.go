@@ -16,6 +16,15 @@ func scan(dst []block, text *byte, delimiter byte, s *scanned) {
 	scanPortable(dst, text, delimiter, s)
 }
 
+// mark fills dst with what there is in as many blocks of text, see markPortable.
+func mark(dst []block, text *byte, delimiter byte) {
+	if hasAll && len(dst) > 0 {
+		markAVX2(&dst[0], text, len(dst), delimiter)
+		return
+	}
+	markPortable(dst, text, delimiter)
+}
+
 // place fills dst with the ends of blocks, the first of which has that number. There is
 // room for spareEnds more.
 func place(dst []uint32, blocks []block, first int) {
@@ -30,6 +39,11 @@ func place(dst []uint32, blocks []block, first int) {
 //
 //go:noescape
 func scanAVX2(dst *block, text *byte, blocks int, delimiter byte, s *scanned)
+
+// markAVX2 is markPortable in the processor's own words, for at least one block.
+//
+//go:noescape
+func markAVX2(dst *block, text *byte, blocks int, delimiter byte)
 
 // placeBMI is placePortable in the processor's own words, for at least one block that
 // begins at that byte.

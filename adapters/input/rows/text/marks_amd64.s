@@ -81,7 +81,7 @@ block:
 
 	MOVQ R12, R8
 	ANDQ R14, R8
-	MOVQ R8, 16(DI)             // doubled
+	MOVQ R8, 16(DI)             // escapes
 	ORQ  R15, DX
 	ORQ  R14, DX
 	NOTQ DX
@@ -111,6 +111,35 @@ block:
 	MOVQ      R9, 32(AX)
 	VPMOVMSKB Y15, BX
 	ORQ       BX, 40(AX)
+	VZEROUPPER
+	RET
+
+// func markAVX2(dst *block, text *byte, blocks int, delimiter byte)
+TEXT ·markAVX2(SB), NOSPLIT, $0-25
+	MOVQ         dst+0(FP), DI
+	MOVQ         text+8(FP), SI
+	MOVQ         blocks+16(FP), CX
+	VPBROADCASTB delimiter+24(FP), Y0
+	ALL(0x0A, X2, Y2)
+	ALL(0x5C, X4, Y4)
+
+block:
+	VMOVDQU   (SI), Y5
+	VMOVDQU   32(SI), Y6
+	FIND(Y0, AX)
+	MOVQ      AX, 0(DI)
+	FIND(Y2, AX)
+	MOVQ      AX, 8(DI)
+	FIND(Y4, AX)
+	MOVQ      AX, 16(DI)
+	VPOR      Y5, Y6, Y9
+	VPMOVMSKB Y9, AX
+	MOVQ      AX, 24(DI)
+	ADDQ      $64, SI
+	ADDQ      $32, DI
+	DECQ      CX
+	JNZ       block
+
 	VZEROUPPER
 	RET
 

@@ -15,6 +15,7 @@ var cellsWritten = []string{
 	"", `""`, "plain", "a longer plain cell, no", `"quoted"`, `"a ""b"" c"`, `""""`, `"""x"""`, "\"line\nline\"", "\"crlf\r\n\"", `"a,b;c"`,
 	`"0123456789012345678901234567890123456789012345678901234567890123"`, "é", `"日本"`, `\N`, "NULL",
 	`a"b`, `"a"b`, `"a" `, ` "a"`, `"open`, "a\rb", "\"a\"\rb", `\"`, "a\\\nb", "\xff",
+	`\\`, `a\\\`, "\\\t", "a\\\\\tb", `x\`, "\\\r", `\tb`, strings.Repeat(`\`, 63), strings.Repeat(`\`, 64), strings.Repeat(`\`, 129),
 }
 
 var wellFormed = cellsWritten[:16]
@@ -24,7 +25,7 @@ func drawText(rt *rapid.T) string {
 	if rapid.Bool().Draw(rt, "malformed") {
 		pieces = cellsWritten
 	}
-	ends := []string{",", ",", ",", ";", "\n", "\n", "\r\n"}
+	ends := []string{",", ",", ",", ";", "\t", "\t", "|", "\n", "\n", "\r\n"}
 	var text strings.Builder
 	for range rapid.IntRange(1, 40).Draw(rt, "cells") {
 		text.WriteString(rapid.SampledFrom(pieces).Draw(rt, "cell"))
@@ -123,12 +124,48 @@ func TestBlocksAreTheSameOnAnyProcessor(t *testing.T) {
 		if here != anywhere || !reflect.DeepEqual(got, want) {
 			rt.Fatalf("%q\ngot  %+v %x\nwant %+v %x", text, here, got, anywhere, want)
 		}
+		marked, markedAnywhere := make([]block, blocks), make([]block, blocks)
+		mark(marked, &text[0], ',')
+		markPortable(markedAnywhere, &text[0], ',')
+		for i := range marked {
+			if marked[i].high, markedAnywhere[i].high = min(marked[i].high, 1), min(markedAnywhere[i].high, 1); marked[i] != markedAnywhere[i] {
+				rt.Fatalf("%q\ngot  %x\nwant %x", text, marked, markedAnywhere)
+			}
+		}
 		for i, c := range text[:blocks*blockSize] {
 			b, bit := want[i/blockSize], uint64(1)<<(i%blockSize)
 			quoted = quoted != (c == '"')
+			if m := marked[i/blockSize]; (m.ends&bit != 0) != (c == ',') || (m.lines&bit != 0) != (c == '\n') || (m.escapes&bit != 0) != (c == '\\') {
+				rt.Fatalf("%q at %d: %x", text, i, m)
+			}
 			if (b.ends&bit != 0) != (!quoted && (c == ',' || c == '\n')) || (b.lines&bit != 0) != (!quoted && c == '\n') {
 				rt.Fatalf("%q at %d: %x", text, i, b)
 			}
+		}
+	})
+}
+
+// Of text without quotes, those ends count that no backslash makes part of a cell.
+func TestEscapedEnds(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		text := rapid.SliceOfN(rapid.SampledFrom([]byte("\\\\\\\\\\\\,\nx")), 2*blockSize, 2*blockSize).Draw(rt, "text")
+		escaped := rapid.Bool().Draw(rt, "escaped")
+		var blocks [2]block
+		var s scanned
+		if escaped {
+			s.escaped = 1
+		}
+		mark(blocks[:], &text[0], ',')
+		s.unescape(blocks[:], true)
+		for i, c := range text {
+			b, bit := blocks[i/blockSize], uint64(1)<<(i%blockSize)
+			if (b.ends&bit != 0) != (!escaped && (c == ',' || c == '\n')) || (b.lines&bit != 0) != (!escaped && c == '\n') || (b.escapes&bit != 0) != (c == '\\') {
+				rt.Fatalf("%q at %d: %x", text, i, b)
+			}
+			escaped = !escaped && c == '\\'
+		}
+		if escaped != (s.escaped == 1) {
+			rt.Fatalf("%q: %d at the end, want %v", text, s.escaped, escaped)
 		}
 	})
 }

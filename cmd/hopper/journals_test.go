@@ -41,20 +41,45 @@ func TestOldLedgersResume(t *testing.T) {
 			if !strings.Contains(stdout.String(), `"status": "`+c.status+`"`) {
 				t.Errorf("not %s: %s", c.status, &stdout)
 			}
-			db, err := sql.Open("sqlite", filepath.Join(state, "sandbox.db"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer db.Close()
-			var events int
-			if err := db.QueryRow("SELECT count(*) FROM events").Scan(&events); err != nil {
-				t.Fatal(err)
-			}
-			if events != c.events {
+			if events := countEvents(t, state); events != c.events {
 				t.Errorf("%d events arrived instead of %d", events, c.events)
 			}
 		})
 	}
+}
+
+// TestOldVisitsAreRefused goes on with a migration of daily sums that was killed in
+// the midst by an earlier build, which made other visits of them: none of the new
+// ones must come to those that are there.
+func TestOldVisitsAreRefused(t *testing.T) {
+	state := t.TempDir()
+	unzip(t, "testdata/journals/visits.zip", state)
+	var stdout, stderr strings.Builder
+	args := []string{"import", "--sandbox", "--json", "--settle-after", "10ms", "--state", state, "--max-batch-bytes", "4KiB", "../../fixtures/plausible/export.zip"}
+	if code := run(args, nil, &stdout, &stderr); code != exitFailed {
+		t.Fatalf("exit code %d: %s", code, &stderr)
+	}
+	for _, part := range []string{"the inputs no longer give the events that were sent", "hopper imports delete"} {
+		if !strings.Contains(stderr.String(), part) {
+			t.Errorf("%q is not said: %s", part, &stderr)
+		}
+	}
+	if n := countEvents(t, state); n != 65 {
+		t.Errorf("%d events are there instead of the 65 that were", n)
+	}
+}
+
+func countEvents(t *testing.T, state string) (events int) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(state, "sandbox.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRow("SELECT count(*) FROM events").Scan(&events); err != nil {
+		t.Fatal(err)
+	}
+	return events
 }
 
 func unzip(t *testing.T, archive, dir string) {

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/text/language/display"
 
@@ -101,6 +103,7 @@ func (c dayChunk) Decode(out *pipeline.Emitter) error {
 	if err != nil {
 		return input.Errorf(told.input, "%s: %w", c.date.Format(time.DateOnly), err)
 	}
+	w.describe(plan.Pages())
 	for i := range plan.Parts() {
 		w.emit(plan.Part(i))
 	}
@@ -121,6 +124,41 @@ type dayWriter struct {
 	tables [][]field // of day.Tables
 	events [][]field // of day.Events
 	out    *pipeline.Emitter
+
+	// What the day's keys say, taken apart once.
+	values [][][]string // of the rows of day.Tables
+	counts [][]string   // of day.Events
+	pages  []viewed     // of the plan
+	valid  bool         // all of it is UTF-8
+	event  pipeline.Event
+}
+
+// viewed is what a page says of its views.
+type viewed struct{ host, path, query, title string }
+
+// describe takes the day's keys apart.
+func (w *dayWriter) describe(pages []string) {
+	w.valid = true
+	take := func(key string) []string {
+		w.valid = w.valid && utf8.ValidString(key)
+		return strings.Split(key, separator)
+	}
+	for _, t := range w.day.Tables {
+		rows := make([][]string, len(t.Rows))
+		for i := range t.Rows {
+			rows[i] = take(t.Rows[i].Key)
+		}
+		w.values = append(w.values, rows)
+	}
+	for _, e := range w.day.Events {
+		w.counts = append(w.counts, take(e.Key))
+	}
+	for _, key := range pages {
+		page := viewed{host: w.reports.hosts[key], title: w.reports.titles[key]}
+		_, page.path, page.query = splitPath(key)
+		w.valid = w.valid && utf8.ValidString(key) && utf8.ValidString(page.host) && utf8.ValidString(page.title)
+		w.pages = append(w.pages, page)
+	}
 }
 
 func (w *dayWriter) emit(result *reconstruct.Result) {
@@ -134,34 +172,36 @@ func (w *dayWriter) emit(result *reconstruct.Result) {
 		}
 	}
 	var who []int // users of the period
+	person := ""
 	if w.share != nil {
-		who = result.Users(w.day, &w.share.Share)
+		who, person = result.Users(w.day, &w.share.Share), w.share.span.String()+" person "
 	}
 	for v := range result.Visits {
 		visit := &result.Visits[v]
 		base := pipeline.Event{
-			Visitor: fmt.Sprintf("%s visitor %d", date, visit.Visitor), Session: fmt.Sprintf("%s visit %d", date, result.FirstVisit+v),
+			Visitor: date + " visitor " + strconv.Itoa(visit.Visitor), Session: date + " visit " + strconv.Itoa(result.FirstVisit+v),
 			ClientApart: client > 1,
+			ValidUTF8:   w.valid,
 			Origin:      pipeline.Origin{Input: w.told.input},
 		}
 		if who != nil {
 			if user := who[visit.Visitor-result.FirstVisitor]; user >= 0 {
-				base.Visitor = fmt.Sprintf("%s person %d", w.share.span, user)
+				base.Visitor = person + strconv.Itoa(user)
 			}
 		}
-		w.visit(&base, visit, result.Pages)
+		w.visit(&base, visit)
 	}
 }
 
 // visit emits a visit's hits.
-func (w *dayWriter) visit(base *pipeline.Event, visit *reconstruct.Visit, pages []string) {
+func (w *dayWriter) visit(base *pipeline.Event, visit *reconstruct.Visit) {
 	var from traffic
 	channel := ""
 	for t, row := range visit.Rows {
 		if row < 0 {
 			continue
 		}
-		for i, value := range strings.Split(w.day.Tables[t].Rows[row].Key, separator) {
+		for i, value := range w.values[t][row] {
 			if w.tables[t][i] == byChannel {
 				channel = value
 			} else {
@@ -172,24 +212,24 @@ func (w *dayWriter) visit(base *pipeline.Event, visit *reconstruct.Visit, pages 
 	if from.source == "" && from.medium == "" {
 		from.medium = mediumOf(channel)
 	}
+	ev := &w.event
 	for i, hit := range visit.Hits {
-		ev := *base
+		*ev = *base
 		ev.Time = pipeline.MicrosOf(w.day.Start.Add(hit.At))
 		if hit.Page >= 0 {
-			page := pages[hit.Page]
-			_, ev.Path, ev.Query = splitPath(page)
-			ev.Title = w.reports.titles[page]
-			ev.Hostname = cmp.Or(w.reports.hosts[page], ev.Hostname)
+			page := &w.pages[hit.Page]
+			ev.Path, ev.Query, ev.Title = page.path, page.query, page.title
+			ev.Hostname = cmp.Or(page.host, ev.Hostname)
 		} else if hit.Event < 0 {
 			ev.Path = otherPage
 		}
 		if hit.Event >= 0 {
-			describeEvent(&ev, w.events[hit.Event], strings.Split(w.day.Events[hit.Event].Key, separator))
+			describeEvent(ev, w.events[hit.Event], w.counts[hit.Event])
 		}
 		if i == 0 {
-			from.into(&ev, ev.Hostname)
+			from.into(ev, ev.Hostname)
 		}
-		w.out.Event(&ev)
+		w.out.Event(ev)
 	}
 }
 

@@ -65,7 +65,7 @@ func (f *fitter) try(d *fitDim, m int, r, s int32) float64 {
 	byShift, shift := f.bestShift(m, i, j, min(d.off[m][r], -d.off[m][s]))
 	byTrade := -1.0
 	if f.alike(d, i, j) {
-		if byTrade = f.tradeGain(d, i, j); byTrade >= 0 && f.estranges(d, i, j) {
+		if byTrade = f.tradeGain(d, i, j, -1e-12); byTrade >= 0 && f.estranges(d, i, j) {
 			byTrade = -1
 		}
 	}

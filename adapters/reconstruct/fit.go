@@ -352,19 +352,24 @@ func (f *fitter) proportions(m, total int, dims []*fitDim, least []int32) []floa
 		return x
 	}
 	// Fitting to one table's rows and adding up the next one's is one pass.
-	sums := make([]float64, len(dims[0].engaged))
+	most := 0
+	for _, d := range dims {
+		most = max(most, len(d.engaged))
+	}
+	sums, spare := make([]float64, most), make([]float64, most)
 	for v, r := range dims[0].row {
 		sums[r] += x[v]
 	}
 	for round := range 12 * len(dims) {
-		factors := sums
+		factors := sums[:len(dims[round%len(dims)].engaged)]
 		for r := range factors {
 			if factors[r] > 0 {
 				factors[r] = (targets[round%len(dims)][r] + 1e-6) / factors[r]
 			}
 		}
 		now, next := dims[round%len(dims)], dims[(round+1)%len(dims)]
-		sums = make([]float64, len(next.engaged))
+		sums, spare = spare, sums
+		clear(sums[:len(next.engaged)])
 		to := next.row[:len(now.row)]
 		for v, r := range now.row {
 			x[v] *= factors[r]
@@ -463,7 +468,7 @@ func (f *fitter) moveRepeat(d *fitDim, r int32, more bool) bool {
 	if more {
 		j = d.slot[int(d.start[r])+f.b.rng.IntN(d.size(r))]
 	}
-	if d.row[i] == d.row[j] || f.tradeGain(d, i, j) <= 0 {
+	if d.row[i] == d.row[j] || f.tradeGain(d, i, j, 0) <= 0 {
 		return false
 	}
 	f.trade(d, i, j)

@@ -30,7 +30,7 @@ func (f *fitter) search() {
 		if round == e.rounds-1 {
 			f.evenRows()
 		}
-		for range 4 {
+		for range e.shifts {
 			made := f.shifts(views) + f.shifts(seconds)
 			if moved += made; made == 0 {
 				break
@@ -41,7 +41,7 @@ func (f *fitter) search() {
 		}
 	}
 	f.trades(e.rounds, e.repeat)
-	f.draw(min(max(2_000, 40*n), 10_000+4*n))
+	f.draw(e.draws)
 }
 
 // effort says how long moves are sought.
@@ -49,14 +49,16 @@ type effort struct {
 	rounds               int
 	members, membersLast int // visits of a row that seek a partner, at first and in the end
 	repeat               int // the most trades of a row in a round
+	shifts               int // how often all visits are ranked in a round
+	draws                int
 }
 
 // effortFor returns the effort for so many visits: sums of many fit soon.
 func effortFor(visits int) effort {
 	if visits <= 500 {
-		return effort{rounds: 7, members: 8, membersLast: 40, repeat: 4}
+		return effort{rounds: 7, members: 8, membersLast: 40, repeat: 4, shifts: 4, draws: max(2_000, 20*visits)}
 	}
-	return effort{rounds: 3, members: 4, membersLast: 8, repeat: 2}
+	return effort{rounds: 3, members: 4, membersLast: 8, repeat: 2, shifts: 2, draws: 10_000 + visits}
 }
 
 // countOff sets by how much each row has too much of a measure.

@@ -106,7 +106,7 @@ func (f *fitter) seek(d *fitDim, i int32, x, y int, best *bestTrade) {
 		case f.single[i] && f.single[j]:
 			gain = f.singlesGain(d, i, j)
 		case f.alike(d, i, j):
-			gain = f.tradeGain(d, i, j)
+			gain = f.tradeGain(d, i, j, best.gain)
 		}
 		if gain > best.gain && !f.estranges(d, i, j) {
 			*best = bestTrade{i, j, gain}
@@ -181,9 +181,9 @@ func (f *fitter) excess(d *fitDim, m int, i, j int32) int {
 
 func (f *fitter) groupOf(v int32) int32 { return f.b.groupOf(int(v) + f.b.bounces) }
 
-// tradeGain returns what a trade of i's and j's rows in d gains. Where that is a
-// loss, how much is not worked out.
-func (f *fitter) tradeGain(d *fitDim, i, j int32) float64 {
+// tradeGain returns what a trade of i's and j's rows in d gains. Where that is no
+// more than enough, it is not worked out.
+func (f *fitter) tradeGain(d *fitDim, i, j int32, enough float64) float64 {
 	r, s := d.row[i], d.row[j]
 	gain := 0.0
 	for m := range d.off {
@@ -199,7 +199,7 @@ func (f *fitter) tradeGain(d *fitDim, i, j int32) float64 {
 	}
 	e, g := d.again[r], d.again[s]
 	most := min(abs(e), 1) + min(abs(g), 1) // of the repeats, that it can gain
-	if gain+float64(most)*f.weight[2] < 0 {
+	if gain+float64(most)*f.weight[2] <= enough {
 		return gain
 	}
 	dr, ds := f.againChange(d, int(i)+f.b.bounces, int(j)+f.b.bounces)

@@ -95,6 +95,11 @@ func (r *importRun) upload(ctx context.Context) (err error) {
 	in := &reader{export: r.Export, now: r.began.UTC()}
 	defer func() { err = errors.Join(err, in.close()) }()
 	in.begin(ctx)
+	return r.bring(ctx, in)
+}
+
+// bring opens the ledger of the inputs' migration and brings what is missing of it.
+func (r *importRun) bring(ctx context.Context, in *reader) (err error) {
 	migration, err := r.migration(ctx)
 	if err != nil {
 		return err

@@ -29,7 +29,8 @@
 //     the last stored batch anew and compares its digest first: an input that has
 //     changed is told and not mixed in.
 //
-// An [Upload] puts these together. It splits batches that a server finds too
+// An [Upload] puts these together. While a batch is in flight, what follows it is
+// translated and waits, at most as much as another batch. It splits batches that a server finds too
 // large, opens a new import when the server has ended the old one, sends again
 // what has gone with an import, and waits for a server that is away. The imports
 // end with an empty last batch, which may be repeated: some servers store a

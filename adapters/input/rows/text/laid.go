@@ -26,6 +26,9 @@ func newLaid(c *Chunk) laid {
 		splitter: splitter{Dialect: c.Table.Dialect, nullWord: c.nullWord()},
 		text:     c.text, layout: c.layout, columns: len(c.Table.Columns), only: c.Table.Only, ahead: c.layout.records,
 	}
+	if l.Boxed {
+		l.only = nil // a cell stands before the first column's
+	}
 	for i := range l.columns {
 		if i < len(l.only) && l.only[i] {
 			l.read = append(l.read, i)

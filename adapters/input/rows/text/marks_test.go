@@ -66,6 +66,7 @@ func TestLayoutIsWhatSplitFinds(t *testing.T) {
 func TestOnly(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		table := Table{Dialect: rapid.SampledFrom(dialects).Draw(rt, "dialect"), Columns: []string{"a", "b", "c"}}
+		table.Dialect.Boxed = rapid.Bool().Draw(rt, "boxed")
 		some := table
 		some.Only = rapid.SliceOfN(rapid.Bool(), 3, 3).Draw(rt, "only")
 		text := drawText(rt)

@@ -113,7 +113,10 @@ func (p *paramReader) Next(ctx context.Context) (decode, error) {
 		return nil, io.EOF
 	}
 	return func(out sink, seen *seen) error {
-		var ev pipeline.Event
+		var (
+			r  row // a copy, since an event may be decoded twice at the same time
+			ev pipeline.Event
+		)
 		for _, e := range events {
 			out.Rows(1 + len(e.others))
 			if e.bad != "" {
@@ -123,7 +126,10 @@ func (p *paramReader) Next(ctx context.Context) (decode, error) {
 			if e.replaced {
 				out.Repair(e.at, pipeline.RepairUTF8)
 			}
-			p.ga4.emit(&e.event, &ev, out, seen)
+			ids, products := r.ids, r.products
+			r = e.event
+			r.ids, r.products = ids, products
+			p.ga4.emit(&r, &ev, out, seen)
 			for _, at := range e.others {
 				out.Omit(at, omitJoined)
 			}

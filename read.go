@@ -144,19 +144,18 @@ func (r *reader) survey(ctx context.Context, rules pipeline.Normalizer) (*survey
 	if err != nil {
 		return nil, err
 	}
-	beginning, rest, err := pipeline.Peek(ctx, src, sample)
+	s := new(surveyed)
+	t := &pipeline.Translation{Normalizer: rules, Jobs: r.export.options.Jobs}
+	beginning, rest, err := pipeline.TranslateSample(ctx, t, src, sample, newSurvey, s.add)
 	if err != nil {
 		return nil, errors.Join(err, src.Close())
 	}
 	r.opened = rest
-	s, err := surveyAll(ctx, &pipeline.Translation{Normalizer: rules, Jobs: r.export.options.Jobs}, beginning.Source(), func(int64) {})
-	if err != nil {
-		return nil, err
-	}
-	s.whole = beginning.Whole
+	s.stats, s.whole = beginning.Stats, beginning.Whole
 	events := s.stats.Events
 	if !s.whole {
-		events = proportion(events, r.export.inputs.BytesRead(), r.export.inputs.Size())
+		read := events * int64(beginning.Read) / int64(beginning.Chunks) // chunks are about as large as one another
+		events = proportion(read, r.export.inputs.BytesRead(), r.export.inputs.Size())
 	}
 	r.export.expected.Store(events)
 	if s.stats.Events > 0 || s.whole {
@@ -187,13 +186,19 @@ func (r *reader) surveyRest(ctx context.Context, rules pipeline.Normalizer) (*su
 // surveyAll counts what the wire formats make of a source's events.
 func surveyAll(ctx context.Context, t *pipeline.Translation, src pipeline.Source, came func(events int64)) (*surveyed, error) {
 	s := new(surveyed)
-	collect := func() pipeline.Collector[*wire.Survey] { return new(wire.Survey) }
-	stats, err := pipeline.Translate(ctx, t, src, pipeline.Mark{}, collect, func(_ context.Context, chunk *pipeline.Collected[*wire.Survey]) error {
-		s.Merge(chunk.Value)
-		s.rejects = append(s.rejects, chunk.Rejects[:min(len(chunk.Rejects), maxShown-len(s.rejects))]...)
+	stats, err := pipeline.Translate(ctx, t, src, pipeline.Mark{}, newSurvey, func(ctx context.Context, chunk *pipeline.Collected[*wire.Survey]) error {
 		came(chunk.Before.Stats.Events + chunk.Stats.Events)
-		return nil
+		return s.add(ctx, chunk)
 	})
 	s.stats = stats
 	return s, err
+}
+
+func newSurvey() pipeline.Collector[*wire.Survey] { return new(wire.Survey) }
+
+// add adds what came of a chunk, but for what is counted.
+func (s *surveyed) add(_ context.Context, chunk *pipeline.Collected[*wire.Survey]) error {
+	s.Merge(chunk.Value)
+	s.rejects = append(s.rejects, chunk.Rejects[:min(len(chunk.Rejects), maxShown-len(s.rejects))]...)
+	return nil
 }

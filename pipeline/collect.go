@@ -87,68 +87,90 @@ func Replay(events []Event) Source {
 	return &replayed{ahead: []Chunk{&collector{events: events}}}
 }
 
-// Sample bounds what [Peek] reads: it stops after the chunk with which the events,
-// or the bytes that events and rejects take in memory, reach the bound.
+// Sample bounds what [TranslateSample] translates: it stops after the chunk with which
+// the events, or the bytes that events and rejects take in memory, reach the bound.
 type Sample struct{ Events, Bytes int }
 
-// A Beginning is the first chunks of a source.
+// A Beginning is what was translated of a source.
 type Beginning struct {
+	Stats Stats
 	// Whole says that the source has no further chunks.
-	Whole  bool
-	chunks []Chunk
+	Whole bool
+	// Chunks is how many chunks were translated, and Read how many were read.
+	Chunks, Read int
 }
 
-// Source returns a source of the beginning alone. It may be read several times,
-// one after the other.
-func (b *Beginning) Source() Source {
-	kept := make([]Chunk, len(b.chunks))
-	for i, c := range b.chunks {
-		kept[i] = unreleased{c}
-	}
-	return &replayed{ahead: kept}
-}
+var errSampled = errors.New("the sample is complete")
 
-// Peek reads the first chunks of src and returns them, together with a source
-// that yields all that src would have yielded, in the same chunks. Closing it
-// closes src.
-func Peek(ctx context.Context, src Source, most Sample) (*Beginning, Source, error) {
+// TranslateSample is [Translate] of a source's first chunks. It returns also a source
+// that yields all that src would have yielded, in the same chunks. Closing it closes src.
+func TranslateSample[T any](
+	ctx context.Context, t *Translation, src Source, most Sample, collect func() Collector[T],
+	emit func(ctx context.Context, chunk *Collected[T]) error,
+) (*Beginning, Source, error) {
+	kept := &keeping{src: src, ctx: ctx}
 	b := new(Beginning)
-	var events, bytes int
-	for events < most.Events && bytes < most.Bytes {
-		chunk, err := src.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			b.Whole = true
-			break
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-		n, size, err := b.take(chunk)
-		if err != nil {
-			return nil, nil, err
-		}
-		events += n
-		bytes += size
+	bytes := 0
+	stats, err := Translate(ctx, t, kept, Mark{}, InOnePass(collect, func() Collector[int] { return new(sizes) }),
+		func(ctx context.Context, chunk *Collected[Both[T, int]]) error {
+			if err := emit(ctx, &Collected[T]{chunk.Before, chunk.Value.First, chunk.Stats, chunk.Rejects}); err != nil {
+				return err
+			}
+			b.Chunks++
+			bytes += chunk.Value.Second
+			for i := range chunk.Rejects {
+				bytes += chunk.Rejects[i].size()
+			}
+			if chunk.Before.Stats.Events+chunk.Stats.Events >= int64(most.Events) || bytes >= most.Bytes {
+				return errSampled
+			}
+			return nil
+		})
+	if b.Whole = err == nil; err != nil && !errors.Is(err, errSampled) {
+		return nil, nil, err
 	}
-	return b, &replayed{ahead: slices.Clone(b.chunks), rest: src}, nil
+	b.Stats, b.Read = stats, len(kept.chunks)
+	return b, &replayed{ahead: kept.chunks, err: kept.err, rest: src}, nil
 }
 
-// take appends a chunk, and returns how many events it holds and about how many
-// bytes they take. Events are kept only where the chunk cannot be decoded again.
-func (b *Beginning) take(chunk Chunk) (events, bytes int, err error) {
-	c := new(collector)
-	if again, ok := chunk.(Repeatable); ok && again.Repeatable() {
-		b.chunks = append(b.chunks, chunk)
-		err = chunk.Decode(&Emitter{stats: &c.stats, rejects: &c.rejects, event: func(ev *Event) {
-			events++
-			bytes += ev.size()
-		}})
-		return events, bytes + c.size(), err
-	}
-	b.chunks = append(b.chunks, c)
-	err = c.decode(chunk)
-	return len(c.events), c.size(), err
+// keeping keeps the chunks of a source, so that they can be decoded again.
+type keeping struct {
+	src    Source
+	ctx    context.Context // which outlives the translation of a sample: a source may not go on where its context has ended
+	chunks []Chunk
+	err    error // that ended the source
 }
+
+func (k *keeping) Next(context.Context) (chunk Chunk, err error) {
+	if chunk, err = k.src.Next(k.ctx); err == nil {
+		chunk, err = repeatable(chunk)
+	}
+	if k.err = err; err != nil {
+		return nil, err
+	}
+	k.chunks = append(k.chunks, chunk)
+	return unreleased{chunk}, nil
+}
+
+// Close leaves the source open.
+func (k *keeping) Close() error { return nil }
+
+// repeatable returns a chunk that can be decoded again. Its events are kept only
+// where the chunk itself cannot.
+func repeatable(chunk Chunk) (Chunk, error) {
+	if again, ok := chunk.(Repeatable); ok && again.Repeatable() {
+		return chunk, nil
+	}
+	c := new(collector)
+	return c, c.decode(chunk)
+}
+
+// sizes collects how many bytes events take.
+type sizes struct{ sum int }
+
+func (s *sizes) Begin()        { s.sum = 0 }
+func (s *sizes) Add(ev *Event) { s.sum += ev.size() }
+func (s *sizes) Done() int     { return s.sum }
 
 // size is how many bytes an event takes, about.
 func (ev *Event) size() int {
@@ -164,21 +186,13 @@ func (ev *Event) size() int {
 	return n
 }
 
-// size is how many bytes the collected events and rejects take, about.
-func (c *collector) size() int {
-	n := (cap(c.events) - len(c.events)) * int(unsafe.Sizeof(Event{}))
-	for i := range c.events {
-		n += c.events[i].size()
-	}
-	for i := range c.rejects {
-		n += int(unsafe.Sizeof(Reject{})) + len(c.rejects[i].Raw)
-	}
-	return n
-}
+// size is how many bytes a reject takes, about.
+func (r *Reject) size() int { return int(unsafe.Sizeof(*r)) + len(r.Raw) }
 
-// replayed yields chunks that were decoded already, then those of a source.
+// replayed yields chunks that were read already, then those of a source.
 type replayed struct {
 	ahead []Chunk
+	err   error  // what comes behind them, where rest has ended
 	rest  Source // nil is none
 }
 
@@ -189,7 +203,10 @@ func (s *replayed) Next(ctx context.Context) (Chunk, error) {
 		s.ahead = s.ahead[1:]
 		return chunk, nil
 	}
-	if s.rest == nil {
+	switch {
+	case s.err != nil:
+		return nil, s.err
+	case s.rest == nil:
 		return nil, io.EOF
 	}
 	return s.rest.Next(ctx)

@@ -10,10 +10,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestPeek looks at the beginning of a source: what comes out of it then is
+// TestTranslateSample looks at the beginning of a source: what comes out of it then is
 // what would have come out anyway, mark by mark. Within a chunk, the rejects
 // that the adapter makes may come before those of normalization.
-func TestPeek(t *testing.T) {
+func TestTranslateSample(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		chunks := rapid.SliceOfN(rapid.StringMatching(`[eerotfx2]{0,6}`), 0, 8).Draw(t, "chunks")
 		tr := Translation{Target: picky, Jobs: 2}
@@ -43,11 +43,29 @@ func TestPeek(t *testing.T) {
 		want, wantStats := collect(&scripted{chunks: chunks})
 		most := Sample{Events: rapid.IntRange(0, 10).Draw(t, "events"), Bytes: rapid.IntRange(0, 5000).Draw(t, "bytes")}
 		source := &scripted{chunks: chunks, again: rapid.Bool().Draw(t, "again")}
-		beginning, src, err := Peek(context.Background(), source, most)
+		var sampled []string
+		beginning, src, err := TranslateSample(context.Background(), &tr, source, most, paths, func(_ context.Context, c *Collected[*Records]) error {
+			for i := range c.Value.Len() {
+				sampled = append(sampled, string(c.Value.Record(i)))
+			}
+			return nil
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		collect(beginning.Source())
+		if beginning.Chunks > len(want) || beginning.Read < beginning.Chunks || beginning.Whole && beginning.Chunks < len(want) {
+			t.Fatalf("%+v of %d chunks", beginning, len(want))
+		}
+		var first []string
+		for _, e := range want[:beginning.Chunks] {
+			if len(first) > 0 && len(first) >= most.Events {
+				t.Fatalf("translated %d chunks for %+v", beginning.Chunks, most)
+			}
+			first = append(first, e.records...)
+		}
+		if enough := len(first) >= most.Events; !slices.Equal(sampled, first) || int64(len(first)) != beginning.Stats.Events || beginning.Whole && enough && len(want) > 0 {
+			t.Fatalf("%+v, %q for %+v, want %q", beginning, sampled, most, first)
+		}
 		got, gotStats := collect(src)
 		if !reflect.DeepEqual(got, want) || !reflect.DeepEqual(gotStats, wantStats) {
 			t.Fatalf("surveyed\n%+v\n%+v\nwant\n%+v\n%+v", got, gotStats, want, wantStats)
@@ -63,8 +81,8 @@ func TestCollect(t *testing.T) {
 	if err != nil || len(events) != 3 || stats.Rows != 4 || stats.Events != 3 || len(rejects) != 1 || stats.Omitted.Total() != 1 {
 		t.Errorf("%d events, %+v, %v, %v", len(events), stats, rejects, err)
 	}
-	if _, _, err := Peek(t.Context(), &scripted{chunks: []string{"!"}}, Sample{1, 1000}); err == nil {
-		t.Error("a broken chunk is peeked at")
+	if _, _, err := TranslateSample(t.Context(), new(Translation), &scripted{chunks: []string{"!"}}, Sample{1, 1000}, paths, nil); err == nil {
+		t.Error("a broken chunk is translated")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -118,7 +118,10 @@ type chunk struct {
 	release func()      // set by Decode; may be nil
 }
 
-var _ pipeline.Releasable = (*chunk)(nil)
+var (
+	_ pipeline.Releasable = (*chunk)(nil)
+	_ pipeline.Repeatable = (*chunk)(nil)
+)
 
 // maxOpen is how many chunks may wait for being decoded before the tally takes
 // them for skipped: more than a pipeline with a worker for each processor
@@ -157,6 +160,9 @@ func (c *chunk) Decode(out *pipeline.Emitter) (err error) {
 	c.release, err = c.tally.run(c.decode, out)
 	return err
 }
+
+// Repeatable is true, see [pipeline.Repeatable]: what is decoded again is not noted again.
+func (c *chunk) Repeatable() bool { return true }
 
 // Release gives back the text of a chunk that was decoded, see [pipeline.Releasable].
 func (c *chunk) Release() {

@@ -54,8 +54,8 @@ func TestRoster(t *testing.T) {
 			}
 		}
 		for d := window - 1; d < days; d++ {
-			// A day whose users must all be new, or none, can be one off.
-			if off := usersWithin(got, d, window) - list[d].Users; off > 1 || off < -1 {
+			// A day whose users must all be new, or none, can be one off; seldom there are several in a window.
+			if off, most := usersWithin(got, d, window)-list[d].Users, 1+list[d].Users/50; off > most || off < -most {
 				n := off + list[d].Users
 				t.Fatalf("28 days to day %d: %d users, not %d", d, n, list[d].Users)
 			}

@@ -197,7 +197,7 @@ func paramSteps(c *record.Column, of func(key string) paramUse, set func(r *row,
 	}}, true
 }
 
-// itemSteps reads the schema's repeated items, as [itemsProperty] writes them.
+// itemSteps reads the schema's repeated items, as [row.writeItems] writes them.
 func itemSteps(c *record.Column) ([]columnStep, bool) {
 	if c.Element == nil || c.IsMap || c.Element.Kids == nil {
 		return nil, false

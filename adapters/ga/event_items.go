@@ -4,7 +4,6 @@ import (
 	"unsafe"
 
 	"hopper/adapters/input/rows/record"
-	"hopper/pipeline"
 )
 
 func (r *row) setItems(v *record.Value) {
@@ -20,7 +19,7 @@ func (r *row) setItems(v *record.Value) {
 	}
 }
 
-// scanItems is setItems and [row.itemsProperty] for a list that is not put together.
+// scanItems is setItems and [row.writeItems] for a list that is not put together.
 func (r *row) scanItems(s *record.Scanner, l *layout) (ok bool) {
 	start := s.Mark()
 	if isPlain, ok := r.scanProducts(s, l); isPlain || !ok {
@@ -59,9 +58,9 @@ func (r *row) scanProducts(s *record.Scanner, l *layout) (isPlain, ok bool) {
 		products.close()
 	}
 	if len(products.b) > 0 {
-		r.products = append(products.b, ']')
-		r.items, r.itemsText = nil, unsafe.String(unsafe.SliceData(r.products), len(r.products))
+		r.items = nil
 	}
+	r.setProducts(&products)
 	return true, true
 }
 
@@ -101,9 +100,18 @@ func isItemNumber(name string) bool {
 	return false
 }
 
-// itemsProperty adds the products of an event, without members that say
-// nothing. The property is valid until r is used again.
-func (r *row) itemsProperty(ps []pipeline.Property) []pipeline.Property {
+// setProducts keeps products that were written to the space of r, if there are any.
+// Their text is valid until r is used again.
+func (r *row) setProducts(l *list) {
+	if r.products = l.b; len(l.b) > 0 {
+		r.products = append(l.b, ']')
+		r.itemsText = unsafe.String(unsafe.SliceData(r.products), len(r.products))
+	}
+}
+
+// writeItems writes the products of an event that were not written while they were
+// read, without members that say nothing.
+func (r *row) writeItems() {
 	l := list{b: r.products[:0]}
 	elements := r.items.Elements()
 	for i := range elements {
@@ -123,9 +131,5 @@ func (r *row) itemsProperty(ps []pipeline.Property) []pipeline.Property {
 		}
 		l.close()
 	}
-	if r.products = l.b; len(l.b) == 0 {
-		return ps
-	}
-	r.products = append(l.b, ']')
-	return append(ps, pipeline.Property{Key: "items", Value: unsafe.String(unsafe.SliceData(r.products), len(r.products)), Literal: true})
+	r.setProducts(&l)
 }

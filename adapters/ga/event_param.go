@@ -2,7 +2,8 @@ package ga
 
 import "strings"
 
-// A paramUse is what becomes of a parameter of an event, by its key.
+// A paramUse is what becomes of a parameter of an event, by its key: one of these, or
+// the number of its field in paramFields.
 type paramUse int
 
 const (
@@ -10,146 +11,72 @@ const (
 	unreadParam paramUse = iota - 1
 	// ownParam becomes a property.
 	ownParam
-	paramPageLocation
-	paramPagePath
-	paramPageTitle
-	paramPageReferrer
-	paramSessionID
-	paramBatchPageID
-	paramBatchOrderingID
-	paramBatchEventIndex
-	paramSource
-	paramMedium
-	paramCampaign
-	paramCampaignID
-	paramTerm
-	paramContent
-	paramGclid
-	paramDclid
-	paramSrsltid
-	paramFirebaseScreen
-	paramFirebaseScreenClass
-	paramOutbound
-	paramLinkURL
-	paramLinkDomain
-	paramLinkText
 )
 
-// paramOf returns what becomes of a parameter of event_params.
-func paramOf(key string) paramUse {
-	switch key {
-	case "page_location":
-		return paramPageLocation
-	case "page_path":
-		return paramPagePath
-	case "page_title":
-		return paramPageTitle
-	case "page_referrer":
-		return paramPageReferrer
-	case "ga_session_id":
-		return paramSessionID
-	case "batch_page_id":
-		return paramBatchPageID
-	case "batch_ordering_id":
-		return paramBatchOrderingID
-	case "batch_event_index":
-		return paramBatchEventIndex
-	case "source":
-		return paramSource
-	case "medium":
-		return paramMedium
-	case "campaign":
-		return paramCampaign
-	case "campaign_id":
-		return paramCampaignID
-	case "term":
-		return paramTerm
-	case "content":
-		return paramContent
-	case "gclid":
-		return paramGclid
-	case "dclid":
-		return paramDclid
-	case "srsltid":
-		return paramSrsltid
-	case "firebase_screen":
-		return paramFirebaseScreen
-	case "firebase_screen_class":
-		return paramFirebaseScreenClass
-	case "outbound":
-		return paramOutbound
-	case "link_url":
-		return paramLinkURL
-	case "link_domain":
-		return paramLinkDomain
-	case "link_text":
-		return paramLinkText
-	case "engagement_time_msec", "synthetic_bundle", "ga_session_number", "session_engaged", "engaged_session_event", "entrances", "debug_mode",
-		"ignore_referrer", "gclsrc", "firebase_screen_id", "firebase_event_origin", "firebase_previous_id",
-		"firebase_previous_screen", "firebase_previous_class", "firebase_conversion", "ga_error", "ga_error_value":
-		return unreadParam
-	}
-	return ownParam
+// paramFields are the parameters of event_params that an event has a field for. The
+// first has the number 1.
+var paramFields = [...]struct {
+	key string
+	set setter
+}{
+	{"page_location", func(r *row, s string) { r.location = clean(s) }},
+	{"page_path", func(r *row, s string) { r.path = clean(s) }},
+	{"page_title", func(r *row, s string) { r.title = clean(s) }},
+	{"page_referrer", func(r *row, s string) { r.referrer = cleanReferrer(s) }},
+	{"ga_session_id", func(r *row, s string) { r.session = strings.TrimSuffix(clean(s), ".0") }},
+	{"batch_page_id", func(r *row, s string) { r.page = s }},
+	{"batch_ordering_id", func(r *row, s string) { r.order = s }},
+	{"batch_event_index", func(r *row, s string) { r.index = s }},
+	{"source", func(r *row, s string) { r.params.source = s }},
+	{"medium", func(r *row, s string) { r.params.medium = s }},
+	{"campaign", func(r *row, s string) { r.params.campaign = s }},
+	{"campaign_id", func(r *row, s string) { r.params.campaignID = s }},
+	{"term", func(r *row, s string) { r.params.term = s }},
+	{"content", func(r *row, s string) { r.params.content = s }},
+	{"gclid", func(r *row, s string) { r.params.gclid = s }},
+	{"dclid", func(r *row, s string) { r.params.dclid = s }},
+	{"srsltid", func(r *row, s string) { r.params.srsltid = s }},
+	{"firebase_screen", func(r *row, s string) { r.screen = clean(s) }},
+	{"firebase_screen_class", func(r *row, s string) {
+		if r.screen == "" {
+			r.screen = clean(s)
+		}
+	}},
+	{"outbound", func(r *row, s string) { r.outbound = s == "true" || s == "1" }},
+	{"link_url", func(r *row, s string) { r.linkURL = s }},
+	{"link_domain", func(r *row, s string) { r.linkDomain = s }},
+	{"link_text", func(r *row, s string) { r.linkText = s }},
 }
+
+// paramUses are the parameters of event_params that do not become properties.
+var paramUses = func() map[string]paramUse {
+	uses := make(map[string]paramUse)
+	for i, f := range paramFields {
+		uses[f.key] = paramUse(i + 1)
+	}
+	for _, key := range [...]string{
+		"engagement_time_msec", "synthetic_bundle", "ga_session_number", "session_engaged", "engaged_session_event", "entrances", "debug_mode",
+		"ignore_referrer", "gclsrc", "firebase_screen_id", "firebase_event_origin", "firebase_previous_id",
+		"firebase_previous_screen", "firebase_previous_class", "firebase_conversion", "ga_error", "ga_error_value",
+	} {
+		uses[key] = unreadParam
+	}
+	return uses
+}()
+
+// paramOf returns what becomes of a parameter of event_params.
+func paramOf(key string) paramUse { return paramUses[key] }
 
 // param takes one of event_params. What an event has a field for goes there,
 // Google's own bookkeeping nowhere, and the rest becomes a property.
 func (r *row) param(key, text string, isNumber bool) { r.setParam(paramOf(key), key, text, isNumber) }
 
 func (r *row) setParam(p paramUse, key, text string, isNumber bool) {
-	switch p {
-	case ownParam:
-		if text != "" {
-			r.properties = append(r.properties, property(key, text, isNumber))
-		}
-	case paramPageLocation:
-		r.location = clean(text)
-	case paramPagePath:
-		r.path = clean(text)
-	case paramPageTitle:
-		r.title = clean(text)
-	case paramPageReferrer:
-		r.referrer = cleanReferrer(text)
-	case paramSessionID:
-		r.session = strings.TrimSuffix(clean(text), ".0")
-	case paramBatchPageID:
-		r.page = text
-	case paramBatchOrderingID:
-		r.order = text
-	case paramBatchEventIndex:
-		r.index = text
-	case paramSource:
-		r.params.source = text
-	case paramMedium:
-		r.params.medium = text
-	case paramCampaign:
-		r.params.campaign = text
-	case paramCampaignID:
-		r.params.campaignID = text
-	case paramTerm:
-		r.params.term = text
-	case paramContent:
-		r.params.content = text
-	case paramGclid:
-		r.params.gclid = text
-	case paramDclid:
-		r.params.dclid = text
-	case paramSrsltid:
-		r.params.srsltid = text
-	case paramFirebaseScreen:
-		r.screen = clean(text)
-	case paramFirebaseScreenClass:
-		if r.screen == "" {
-			r.screen = clean(text)
-		}
-	case paramOutbound:
-		r.outbound = text == "true" || text == "1"
-	case paramLinkURL:
-		r.linkURL = text
-	case paramLinkDomain:
-		r.linkDomain = text
-	case paramLinkText:
-		r.linkText = text
+	switch {
+	case p > ownParam:
+		paramFields[p-1].set(r, text)
+	case p == ownParam && text != "":
+		r.properties = append(r.properties, property(key, text, isNumber))
 	}
 }
 

@@ -212,10 +212,11 @@ func (g *ga4) event(r *row, ev *pipeline.Event) (omit, reject string, v visit) {
 			ev.Properties = append(ev.Properties, fact)
 		}
 	}
+	if r.itemsText == "" {
+		r.writeItems()
+	}
 	if r.itemsText != "" {
 		ev.Properties = append(ev.Properties, pipeline.Property{Key: "items", Value: r.itemsText, Literal: true})
-	} else {
-		ev.Properties = r.itemsProperty(ev.Properties)
 	}
 	ev.UserProperties = append(ev.UserProperties, r.userProperties...)
 	if r.kindOf(ev); ev.Kind == pipeline.Pageview && ev.Path == "" {

@@ -319,6 +319,8 @@ type nestedObject struct {
 	start int
 	left  int // UTF-16 code units left of the limit
 	full  bool
+	// measured says that properties are taken, and nothing is written of them.
+	measured bool
 }
 
 // newNestedObject begins an object at the end of dst that is at most limit
@@ -330,6 +332,11 @@ func newNestedObject(dst []byte, limit int) nestedObject {
 
 // furtherMembers goes on with an object that has members already and no limit.
 func furtherMembers(dst []byte) nestedObject { return nestedObject{dst: dst, start: -1} }
+
+// measuredObject tells what properties an object within a limit takes.
+func measuredObject(limit int) nestedObject {
+	return nestedObject{left: limit - len("{}"), measured: true}
+}
 
 // key appends a key of plain ASCII, which needs no escape.
 func (o *nestedObject) key(key string) {
@@ -373,6 +380,10 @@ func (o *nestedObject) property(prefix string, p *pipeline.Property) bool {
 		return false
 	}
 	o.left -= units
+	if o.measured {
+		o.start = -1 // a comma comes before all others
+		return true
+	}
 	o.comma()
 	o.dst = append(o.dst, `\"`...)
 	o.dst = append(o.dst, prefix...)

@@ -46,6 +46,8 @@ type Survey struct {
 	events  int64
 	present [pipeline.Fields]int64
 	wires   [len(wires)]wireSurvey
+	// found are the verdicts on the latest event, in memory that is used again.
+	found []byte
 }
 
 type wireSurvey struct {
@@ -69,7 +71,7 @@ func (v Verdicts) Worst() Fidelity {
 
 // Begin forgets what was counted; with [Survey.Done] it makes a Survey a
 // collector.
-func (s *Survey) Begin() { *s = Survey{} }
+func (s *Survey) Begin() { *s = Survey{found: s.found} }
 
 // Done returns s.
 func (s *Survey) Done() *Survey { return s }
@@ -78,30 +80,73 @@ func (s *Survey) Done() *Survey { return s }
 // in none of its fields.
 func (s *Survey) Add(ev *pipeline.Event) {
 	s.events++
-	var fields [pipeline.Fields]pipeline.Field
-	n := 0
-	for f := range pipeline.Field(pipeline.Fields) {
-		if ev.Has(f) {
-			s.present[f]++
-			fields[n] = f
-			n++
+	var refused [len(wires)]bool
+	for i, w := range wires {
+		if refused[i] = w.Refuses(ev) != ""; refused[i] {
+			s.wires[i].refused++
 		}
 	}
-	for i, w := range wires {
-		counts := &s.wires[i]
-		if w.Refuses(ev) != "" {
-			counts.refused++
-			for _, f := range fields[:n] {
-				counts.cost += weight(f, ev) * costs[Lost]
+	s.found = ev.ClientMemo.Append(s.found[:0], &clientVerdicts, ev)
+	s.found = ev.PlaceMemo.Append(s.found, &placeVerdicts, ev)
+	s.found = appendVerdicts(s.found, ev, ownFields, &refused)
+	for found := s.found; len(found) > 0; found = found[1+len(wires):] {
+		f := pipeline.Field(found[0])
+		s.present[f]++
+		weight := weight(f, ev)
+		for i, verdict := range found[1 : 1+len(wires)] {
+			counts := &s.wires[i]
+			if refused[i] {
+				counts.cost += weight * costs[Lost]
+				continue
 			}
+			counts.fields[f][verdict]++
+			counts.cost += weight * costs[verdict]
+		}
+	}
+}
+
+// What becomes of an event's client and place depends on nothing else of the event, so
+// that their memos keep the verdicts for all events that share them.
+var (
+	clientFields = []pipeline.Field{
+		pipeline.FieldBrowser, pipeline.FieldBrowserVersion, pipeline.FieldOS, pipeline.FieldOSVersion, pipeline.FieldDevice, pipeline.FieldScreen,
+	}
+	placeFields = []pipeline.Field{pipeline.FieldLanguage, pipeline.FieldCountry, pipeline.FieldRegion, pipeline.FieldCity}
+	// ownFields are all others.
+	ownFields = func() (own []pipeline.Field) {
+		for f := range pipeline.Field(pipeline.Fields) {
+			if !slices.Contains(clientFields, f) && !slices.Contains(placeFields, f) {
+				own = append(own, f)
+			}
+		}
+		return own
+	}()
+
+	clientVerdicts = pipeline.Part{Write: func(dst []byte, ev *pipeline.Event) []byte {
+		return appendVerdicts(dst, ev, clientFields, new([len(wires)]bool))
+	}}
+	placeVerdicts = pipeline.Part{Write: func(dst []byte, ev *pipeline.Event) []byte {
+		return appendVerdicts(dst, ev, placeFields, new([len(wires)]bool))
+	}}
+)
+
+// appendVerdicts appends, for each of the fields that ev fills, the field and what
+// becomes of it in each format, which is not asked where it refuses ev.
+func appendVerdicts(dst []byte, ev *pipeline.Event, fields []pipeline.Field, refused *[len(wires)]bool) []byte {
+	for _, f := range fields {
+		if !ev.Has(f) {
 			continue
 		}
-		for _, f := range fields[:n] {
-			verdict := w.Carries(f, ev)
-			counts.fields[f][verdict]++
-			counts.cost += weight(f, ev) * costs[verdict]
+		dst = append(dst, byte(f))
+		for i, w := range wires {
+			verdict := Lost
+			if !refused[i] {
+				verdict = w.Carries(f, ev)
+			}
+			dst = append(dst, byte(verdict))
 		}
 	}
+	return dst
 }
 
 // Merge adds what o has counted.

@@ -126,8 +126,7 @@ func (plausibleWire) Carries(f pipeline.Field, ev *pipeline.Event) Fidelity {
 
 // plausiblePropsCarries says what becomes of a field that is written among the properties.
 func plausiblePropsCarries(f pipeline.Field, ev *pipeline.Event) Fidelity {
-	var scratch [1024]byte
-	o := newNestedObject(scratch[:0], plausibleProps)
+	o := measuredObject(plausibleProps)
 	ofKind, own := plausibleProperties(&o, ev)
 	switch {
 	case f == pipeline.FieldProperties:

@@ -95,10 +95,14 @@ func BenchmarkEncodingJSON(b *testing.B) {
 }
 
 func BenchmarkSurvey(b *testing.B) {
-	events := Typical()
-	var s Survey
-	b.ReportAllocs()
-	for b.Loop() {
-		s.Add(&events[0])
+	for _, ev := range Typical() {
+		b.Run(ev.Kind.String(), func(b *testing.B) {
+			ev.ClientMemo, ev.PlaceMemo = new(pipeline.Memo), new(pipeline.Memo)
+			var s Survey
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Add(&ev)
+			}
+		})
 	}
 }

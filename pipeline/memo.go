@@ -175,11 +175,14 @@ type normalization func(*facts) (repairs []string)
 
 // known is what a worker remembers. The zero known remembers nothing.
 type known struct {
-	clients, places *memos
-	facts           facts // of the event at hand, so that it needs no memory of its own
+	clients, places    *memos
+	visitors, sessions *ids
+	facts              facts // of the event at hand, so that it needs no memory of its own
 }
 
-func newKnown() *known { return &known{clients: new(memos), places: new(memos)} }
+func newKnown() *known {
+	return &known{clients: new(memos), places: new(memos), visitors: newIDs(), sessions: newIDs()}
+}
 
 // client normalizes browser, system, device and screen. Of a browser's version only
 // what is kept of it tells memos apart: the rest differs between many visitors.

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"crypto/sha1"
 	"math"
 	"net/url"
 	"slices"
@@ -115,7 +114,7 @@ func (n *Normalizer) normalize(ev *Event, l *Limits, repaired *Tally, known *kno
 			return outcome{omit: OmitNoVitals}
 		}
 	}
-	n.identity(ev, repair)
+	n.identity(ev, repair, known)
 	known.client(ev, repair)
 	known.place(ev, repair)
 	n.coordinates(ev, repair)
@@ -317,7 +316,7 @@ func isSolid(s string) bool {
 	return all&highs == 0
 }
 
-func (n *Normalizer) identity(ev *Event, repair func(string)) {
+func (n *Normalizer) identity(ev *Event, repair func(string), known *known) {
 	if ev.Session == "" {
 		ev.Session = ev.Visitor + "|" + ev.Time.Time().Format(time.DateOnly)
 		repair(RepairSession)
@@ -326,33 +325,9 @@ func (n *Normalizer) identity(ev *Event, repair func(string)) {
 		ev.Visitor = ev.Session
 		repair(RepairVisitor)
 	}
-	ev.Visitor = n.uuid("visitor", ev.Visitor)
-	ev.Session = n.uuid("session", ev.Session)
+	ev.Visitor = n.uuid("visitor", ev.Visitor, known.visitors)
+	ev.Session = n.uuid("session", ev.Session, known.sessions)
 	ev.ValidIDs = true
-}
-
-// uuid returns id itself where it is a UUID, else a name-based one (RFC 9562,
-// version 5), which is the same in every run.
-func (n *Normalizer) uuid(kind, id string) string {
-	if valid, lower := isUUID(id); lower {
-		return id
-	} else if valid {
-		return strings.ToLower(id)
-	}
-	return nameBased(n.Namespace, kind, id)
-}
-
-// nameBased returns what [uuid.NewSHA1] makes of kind, a colon and id. Mostly it
-// takes no memory but for the text.
-func nameBased(namespace uuid.UUID, kind, id string) string {
-	const longest = 256 // that the stack has room for
-	name := append(make([]byte, 0, longest), namespace[:]...)
-	name = append(append(append(name, kind...), ':'), id...)
-	sum := sha1.Sum(name)
-	made := uuid.UUID(sum[:len(uuid.UUID{})])
-	made[6] = made[6]&0x0F | 0x50 // version 5
-	made[8] = made[8]&0x3F | 0x80 // of RFC 9562
-	return made.String()
 }
 
 func isScreenSide(pixels int) bool { return pixels >= 1 && pixels <= math.MaxUint16 }

@@ -175,14 +175,13 @@ type normalization func(*facts) (repairs []string)
 
 // known is what a worker remembers. The zero known remembers nothing.
 type known struct {
-	clients, places    *memos
-	visitors, sessions *ids
-	facts              facts // of the event at hand, so that it needs no memory of its own
+	clients, places *memos
+	// Of the event at hand, so that it needs no memory of its own.
+	facts            facts
+	visitor, session uuidText
 }
 
-func newKnown() *known {
-	return &known{clients: new(memos), places: new(memos), visitors: newIDs(), sessions: newIDs()}
-}
+func newKnown() *known { return &known{clients: new(memos), places: new(memos)} }
 
 // client normalizes browser, system, device and screen. Of a browser's version only
 // what is kept of it tells memos apart: the rest differs between many visitors.

@@ -325,8 +325,8 @@ func (n *Normalizer) identity(ev *Event, repair func(string), known *known) {
 		ev.Visitor = ev.Session
 		repair(RepairVisitor)
 	}
-	ev.Visitor = n.uuid("visitor", ev.Visitor, known.visitors)
-	ev.Session = n.uuid("session", ev.Session, known.sessions)
+	ev.Visitor = n.uuid("visitor", ev.Visitor, &known.visitor)
+	ev.Session = n.uuid("session", ev.Session, &known.session)
 	ev.ValidIDs = true
 }
 

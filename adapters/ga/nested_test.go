@@ -32,7 +32,7 @@ func FuzzPrinted(f *testing.F) {
 	f.Add("dimension_headers {\n  name: \"date\"\n}\nrows {\n  dimension_values {\n    value: \"20240304\"\n  }\n}\nrow_count: 1\n")
 	f.Add("metric_headers {\n}\n}\n{\nmetadata {\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		tables, err := readProtoText(&input.Input{Name: "answer.txt"}, text)
+		tables, err := readProtoText(newRowStore(""), &input.Input{Name: "answer.txt"}, text)
 		for _, table := range tables {
 			if err == nil && len(table.titles) != len(table.metrics) {
 				t.Errorf("%d titles, %d of them told to be metrics or not", len(table.titles), len(table.metrics))

@@ -71,7 +71,9 @@ func readReports(ctx context.Context, inputs []*input.Input, opt adapters.Option
 	if err := r.people.givenUsers(opt); err != nil {
 		return nil, err
 	}
-	tables, err := readReportsOf(ctx, inputs, opt)
+	rows := newRowStore(opt.TempDir)
+	defer rows.Close()
+	tables, err := readReportsOf(ctx, rows, inputs, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +155,7 @@ func (r *reports) add(t *reportTable) {
 	if t.dateNote != "" {
 		r.note(t.dateNote)
 	}
-	if len(t.ignored) > 0 && len(t.rows) > 0 {
+	if len(t.ignored) > 0 && t.rows.n > 0 {
 		r.note(fmt.Sprintf("%s: columns that are not read: %s.", t.in.Name, strings.Join(t.ignored, ", ")))
 	}
 	skip := ""
@@ -168,8 +170,7 @@ func (r *reports) add(t *reportTable) {
 		r.tables++
 		r.people.take(t)
 	}
-	for i := range t.rows {
-		row := &t.rows[i]
+	for _, row := range t.all() {
 		switch {
 		case row.reject != "":
 			r.loose.reject(t.origin(row), row.reject, strings.Join(row.cells, ","))

@@ -2,6 +2,7 @@ package ga
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -28,15 +29,17 @@ func isAPI(head []byte) bool {
 // apiReader reads the tables of answers that stand one after the other.
 type apiReader struct {
 	in     *input.Input
+	store  *rowStore
 	number int64
 	within span // of the request that stands beside an answer
 	tables []*reportTable
+	err    error
 }
 
 // readAPI reads answers of the APIs: one, several one after the other, a list of
 // them, or those of a batch.
-func readAPI(in *input.Input, text string) ([]*reportTable, error) {
-	r := &apiReader{in: in}
+func readAPI(store *rowStore, in *input.Input, text string) ([]*reportTable, error) {
+	r := &apiReader{in: in, store: store}
 	// Pages of an answer are often kept one after the other.
 	for value := range jsonValues(text) {
 		v, err := record.Parse(value)
@@ -45,14 +48,14 @@ func readAPI(in *input.Input, text string) ([]*reportTable, error) {
 		}
 		r.read(v)
 	}
-	return r.completed(), nil
+	return r.completed()
 }
 
-func (r *apiReader) completed() []*reportTable {
+func (r *apiReader) completed() ([]*reportTable, error) {
 	for _, t := range r.tables {
 		t.complete()
 	}
-	return r.tables
+	return r.tables, r.err
 }
 
 // member returns the first of the members that there is.
@@ -78,7 +81,8 @@ func (r *apiReader) read(v *record.Value) {
 		r.within = span{}
 		return
 	}
-	t := &reportTable{in: r.in, within: r.within}
+	t := r.store.table(r.in)
+	t.within = r.within
 	var total int64
 	switch {
 	case v.Get("columnHeader") != nil:
@@ -93,7 +97,8 @@ func (r *apiReader) read(v *record.Value) {
 	}
 	if last := len(r.tables) - 1; last >= 0 && r.tables[last].isContinuedBy(t) {
 		last := r.tables[last] // pages of one answer
-		last.rows, last.warnings = append(last.rows, t.rows...), append(last.warnings, t.warnings...)
+		last.rows.take(&t.rows)
+		last.warnings = append(last.warnings, t.warnings...)
 		last.answered = max(last.answered, total)
 		return
 	}
@@ -122,11 +127,14 @@ func (t *reportTable) isContinuedBy(other *reportTable) bool {
 
 // complete warns of answers that are not whole.
 func (t *reportTable) complete() {
-	if total := t.answered; total > int64(len(t.rows)) {
-		t.warn("holds %d of the answer's %d rows; fetch the others too (offset and limit, or pageToken)", len(t.rows), total)
+	if total := t.answered; total > int64(t.rows.n) {
+		t.warn("holds %d of the answer's %d rows; fetch the others too (offset and limit, or pageToken)", t.rows.n, total)
 	}
-	if slices.ContainsFunc(t.rows, func(row reportRow) bool { return slices.Contains(row.cells, "(other)") }) {
-		t.warn("has rows of (other), %s", otherAdvice)
+	for _, row := range t.all() {
+		if slices.Contains(row.cells, "(other)") {
+			t.warn("has rows of (other), %s", otherAdvice)
+			break
+		}
 	}
 }
 
@@ -181,7 +189,10 @@ func (r *apiReader) rows(t *reportTable, list *record.Value, cells func(*record.
 	elements := list.Elements()
 	for i := range elements {
 		r.number++
-		t.rows = append(t.rows, reportRow{number: r.number, cells: cells(&elements[i])})
+		if err := t.rows.add(reportRow{number: r.number, cells: cells(&elements[i])}); err != nil {
+			r.err = errors.Join(r.err, err)
+			return
+		}
 	}
 }
 
@@ -212,7 +223,7 @@ func (r *apiReader) reporting4(t *reportTable, v *record.Value) (total int64) {
 		}
 		return values(cells, row.Get("metrics"))
 	})
-	if totals := data.Get("totals"); totals != nil && len(t.rows) > 0 {
+	if totals := data.Get("totals"); totals != nil && t.rows.n > 0 {
 		cells := make([]string, len(header.Get("dimensions").Elements()))
 		t.totals = values(cells, &record.Value{Kind: record.List, Kids: totals.Elements()})
 	}
@@ -315,7 +326,7 @@ func isProtoText(head string) bool {
 }
 
 // readProtoText reads an answer in the text format of protocol buffers.
-func readProtoText(in *input.Input, text string) ([]*reportTable, error) {
+func readProtoText(store *rowStore, in *input.Input, text string) ([]*reportTable, error) {
 	var (
 		root = &record.Value{Kind: record.Object}
 		open = []*record.Value{root}
@@ -343,9 +354,9 @@ func readProtoText(in *input.Input, text string) ([]*reportTable, error) {
 	if len(open) > 1 {
 		return nil, input.Errorf(in.Name, "ends within an answer of the Data API; fetch it again")
 	}
-	r := &apiReader{in: in}
+	r := &apiReader{in: in, store: store}
 	r.read(root)
-	return r.completed(), nil
+	return r.completed()
 }
 
 // addField adds a field to a message; those that can be repeated are lists.

@@ -1,6 +1,7 @@
 package ga
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/csv"
 	"errors"
@@ -92,31 +93,33 @@ func split(line string) []string {
 
 // readTables reads a report as CSV: comment lines, and tables that blank lines
 // part.
-func readTables(in *input.Input, text []byte) ([]*reportTable, error) {
+func readTables(store *rowStore, in *input.Input, text io.Reader) ([]*reportTable, error) {
 	var (
 		tables   []*reportTable
 		dates    rangeReader
 		property propertyReader
 		sampled  bool
-		block    []byte
-		first    int64 // line of the block
 	)
-	flush := func() error {
-		defer func() { block = nil }()
-		if len(bytes.TrimSpace(block)) == 0 {
-			return nil
-		}
-		switch part := sheetPart(firstLine(string(block))); part {
-		case sheetHead, sheetTotals:
+	lines := &reportLines{in: in, r: bufio.NewReader(text), comment: func(comment string) {
+		dates.read(comment)
+		property.read(comment)
+	}}
+	for lines.nextBlock() {
+		part := sheetPart(firstLine(string(lines.line)))
+		if part == sheetHead || part == sheetTotals {
+			block, err := io.ReadAll(lines)
+			if err != nil {
+				return nil, err
+			}
 			sampled = sampled || strings.Contains(spelling(string(block)), "containssampleddatayes")
-			return nil
-		case sheetRows:
-			_, below, _ := bytes.Cut(block, []byte("\n"))
-			block, first = below, first+1
+			continue
 		}
-		read, err := readBlock(in, block, first)
+		if part == sheetRows {
+			lines.advance()
+		}
+		read, err := readBlock(store, in, lines)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, t := range read {
 			t.within, t.property = dates.whole(), property.name
@@ -125,32 +128,6 @@ func readTables(in *input.Input, text []byte) ([]*reportTable, error) {
 			}
 		}
 		tables = append(tables, read...)
-		return nil
-	}
-	var number int64
-	quoted := false // inside a cell that spans lines
-	for line := range bytes.Lines(text) {
-		number++
-		trimmed := bytes.Trim(line, "\" ,;\t\r\n")
-		if !quoted && (len(trimmed) == 0 || trimmed[0] == '#') {
-			if err := flush(); err != nil {
-				return nil, err
-			}
-			comment := strings.TrimSpace(strings.TrimLeft(string(trimmed), "#"))
-			dates.read(comment)
-			property.read(comment)
-			continue
-		}
-		if block == nil {
-			first = number
-		}
-		block = append(block, line...)
-		if bytes.Count(line, []byte(`"`))%2 == 1 {
-			quoted = !quoted
-		}
-	}
-	if err := flush(); err != nil {
-		return nil, err
 	}
 	// The dates can follow the table they belong to.
 	for _, t := range tables {
@@ -158,53 +135,146 @@ func readTables(in *input.Input, text []byte) ([]*reportTable, error) {
 			t.within = dates.whole()
 		}
 	}
-	return tables, nil
+	return tables, lines.err
 }
 
-// readBlock reads one table, whose header is the line with that number.
-func readBlock(in *input.Input, block []byte, number int64) ([]*reportTable, error) {
-	header := []byte(firstLine(string(block)))
-	for line := range bytes.Lines(block[:min(len(block), 4096)]) {
+// reportLines reads a report block by block: a block is a table, up to the next
+// blank line or comment.
+type reportLines struct {
+	in      *input.Input
+	r       *bufio.Reader
+	comment func(string) // is called with each comment, in order
+
+	line   []byte // the next one, empty at the end
+	rest   []byte // of it
+	number int64  // of it
+	parts  bool   // it is blank or a comment
+	quoted bool   // a cell that spans lines goes on behind it
+	record int    // how many bytes of the csv record are read
+	err    error  // other than io.EOF
+}
+
+// maxRow is the longest row that is read.
+const maxRow = 16 << 20
+
+// advance reads the next line.
+func (l *reportLines) advance() {
+	within := l.quoted
+	l.line = l.line[:0]
+	for more := true; more; {
+		part, err := l.r.ReadSlice('\n')
+		l.line = append(l.line, part...)
+		more = errors.Is(err, bufio.ErrBufferFull)
+		switch {
+		case err != nil && !more && !errors.Is(err, io.EOF):
+			l.err, l.line = err, nil
+		case len(l.line) > maxRow:
+			l.fail(l.number + 1)
+			more = false
+		}
+	}
+	l.rest = l.line
+	l.number++
+	trimmed := l.trimmed()
+	l.parts = !within && (len(trimmed) == 0 || trimmed[0] == '#')
+	if !l.parts && bytes.Count(l.line, []byte(`"`))%2 == 1 {
+		l.quoted = !within
+	}
+}
+
+func (l *reportLines) fail(number int64) {
+	l.err, l.line = input.Errorf(l.in.Name, "the row at line %d is longer than %d MiB: is a quote never closed? Export the report again", number, maxRow>>20), nil
+}
+
+func (l *reportLines) trimmed() []byte { return bytes.Trim(l.line, "\" ,;\t\r\n") }
+
+// nextBlock goes to where the next block begins, and reports whether there is one.
+func (l *reportLines) nextBlock() bool {
+	if l.number == 0 {
+		l.advance()
+	}
+	for len(l.line) > 0 && l.parts {
+		l.comment(strings.TrimSpace(strings.TrimLeft(string(l.trimmed()), "#")))
+		l.advance()
+	}
+	return len(l.line) > 0
+}
+
+// Read reads what is left of the block.
+func (l *reportLines) Read(b []byte) (int, error) {
+	if l.err != nil {
+		return 0, l.err
+	}
+	if len(l.line) == 0 || l.parts {
+		return 0, io.EOF
+	}
+	n := copy(b, l.rest)
+	if l.rest = l.rest[n:]; len(l.rest) == 0 {
+		l.advance()
+	}
+	if l.record += n; l.record > maxRow {
+		l.fail(l.number)
+	}
+	return n, nil
+}
+
+// readBlock reads one table, whose header is the next line.
+func readBlock(store *rowStore, in *input.Input, lines *reportLines) ([]*reportTable, error) {
+	number := lines.number
+	head := make([]byte, 4096)
+	n, _ := io.ReadFull(lines, head)
+	if lines.err != nil {
+		return nil, lines.err
+	}
+	head = head[:n]
+	header := []byte(firstLine(string(head)))
+	for line := range bytes.Lines(head) {
 		if isHeader(split(string(line))) {
 			header = line
 			break
 		}
 	}
-	c := csv.NewReader(bytes.NewReader(block))
-	c.FieldsPerRecord, c.LazyQuotes, c.TrimLeadingSpace = -1, true, true
+	c := csv.NewReader(io.MultiReader(bytes.NewReader(head), lines))
+	c.FieldsPerRecord, c.LazyQuotes, c.TrimLeadingSpace, c.ReuseRecord = -1, true, true, true
 	for _, delimiter := range delimiters {
 		if bytes.ContainsRune(header, delimiter) {
 			c.Comma = delimiter
 			break
 		}
 	}
-	t := &reportTable{in: in}
+	t := store.table(in)
 	var above []string // the header proper, if anything
 	for {
+		lines.record = 0
 		cells, err := c.Read()
 		if errors.Is(err, io.EOF) {
 			break
 		}
+		if lines.err != nil {
+			return nil, lines.err
+		}
 		if err != nil {
 			return nil, input.Errorf(in.Name, "table at row %d: %w; export the report again", number, err)
 		}
-		if t.titles == nil || len(t.rows) == 0 && above == nil && isCaption(t.titles) && (isCaption(cells) || isHeader(cells)) {
-			t.titles = cells
+		if t.titles == nil || t.rows.n == 0 && above == nil && isCaption(t.titles) && (isCaption(cells) || isHeader(cells)) {
+			t.titles = slices.Clone(cells)
 			continue
 		}
-		if len(t.rows) == 0 && above == nil && isSecondHeader(t.titles, cells) {
-			above, t.titles = t.titles, cells
+		if t.rows.n == 0 && above == nil && isSecondHeader(t.titles, cells) {
+			above, t.titles = t.titles, slices.Clone(cells)
 			continue
 		}
 		if slices.Equal(cells, t.titles) {
 			continue // files that were put together
 		}
 		line, _ := c.FieldPos(0)
-		t.rows = append(t.rows, reportRow{number: number + int64(line) - 1, cells: cells})
+		if err := t.rows.add(reportRow{number: number + int64(line) - 1, cells: cells}); err != nil {
+			return nil, err
+		}
 	}
 	if above != nil {
-		if pivoted := t.unpivoted(above); pivoted != nil {
-			return pivoted, nil
+		if pivoted, err := t.unpivoted(above); err != nil || pivoted != nil {
+			return pivoted, err
 		}
 		t.titles = joinHeaders(above, t.titles)
 	}

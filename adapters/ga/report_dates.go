@@ -20,16 +20,14 @@ func (t *reportTable) findSpans() error {
 		t.undated = find == nil
 		return err
 	}
-	for i := range t.rows {
-		row := &t.rows[i]
-		if row.omit != "" || row.reject != "" {
-			continue
-		}
-		var ok bool
-		if row.span, ok = find(row); !ok {
-			row.reject = rejectDate
+	for _, row := range t.all() {
+		if row.stays() {
+			if _, ok := find(row); !ok {
+				row.reject = rejectDate
+			}
 		}
 	}
+	t.find = find
 	return nil
 }
 
@@ -92,7 +90,7 @@ func (t *reportTable) nth(f field) (func(*reportRow) (span, bool), bool) {
 		return nil, false
 	}
 	if f == byDayIndex {
-		for _, row := range t.rows {
+		for _, row := range t.all() {
 			if n, ok := wholeNumber(cell(row.cells, column)); row.omit == "" && row.reject == "" && (!ok || n > 10_000) {
 				return nil, false
 			}
@@ -188,8 +186,8 @@ func (t *reportTable) calendar() func(*reportRow) (span, bool) {
 }
 
 func (t *reportTable) monthsHaveYears() bool {
-	for i := range t.rows {
-		if s := t.text(&t.rows[i], byMonth); s != "" && !isTotal(s) {
+	for _, row := range t.all() {
+		if s := t.text(row, byMonth); s != "" && !isTotal(s) {
 			year, _ := monthOf(s)
 			return year != ""
 		}
@@ -287,8 +285,8 @@ func (t *reportTable) dateColumn(f field) (func(*reportRow) (span, bool), error)
 		order.From, order.To = pipeline.MicrosOf(t.within.from), pipeline.MicrosOf(t.within.to)
 	}
 	first, fitting := "", 0
-	for i := range t.rows {
-		if row := &t.rows[i]; row.omit == "" && row.reject == "" {
+	for _, row := range t.all() {
+		if row.stays() {
 			s := englishDate(cell(row.cells, column))
 			if first == "" {
 				first = cell(row.cells, column)
@@ -305,7 +303,7 @@ func (t *reportTable) dateColumn(f field) (func(*reportRow) (span, bool), error)
 	} else if err != nil {
 		times.Order = adapters.DayFirst // no other language writes the month first
 		if english := spelling(t.titles[column]); fieldOf(t.titles[column]) != byDate || english == "date" || english == "day" {
-			return nil, &input.Error{Input: t.in.Name, Row: t.rows[0].number, Field: t.titles[column], Err: err}
+			return nil, &input.Error{Input: t.in.Name, Row: t.rows.first, Field: t.titles[column], Err: err}
 		}
 		t.dateNote = fmt.Sprintf("%s: dates such as %s are read as %s.", t.in.Name, first, map[adapters.DateOrder]string{
 			adapters.MonthFirst: "month/day/year", adapters.DayFirst: "day/month/year"}[times.Order])
@@ -325,15 +323,16 @@ func (t *reportTable) dateColumn(f field) (func(*reportRow) (span, bool), error)
 		}
 		return oneDay(day), ok
 	}
-	for i := range t.rows {
-		if row := &t.rows[i]; row.omit == "" && row.reject == "" {
+	for _, row := range t.all() {
+		if row.stays() {
 			if _, ok := find(row); ok {
 				fitting++
+				break
 			}
 		}
 	}
 	if fitting == 0 && first != "" {
-		return nil, &input.Error{Input: t.in.Name, Row: t.rows[0].number, Field: t.titles[column],
+		return nil, &input.Error{Input: t.in.Name, Row: t.rows.first, Field: t.titles[column],
 			Err: fmt.Errorf("dates such as %q are in no form that is known; expected 20240131 or 2024-01-31", first)}
 	}
 	return find, nil
@@ -343,10 +342,9 @@ func (t *reportTable) dateColumn(f field) (func(*reportRow) (span, bool), error)
 // midnights of a zone to the east, with one hour between summer and winter.
 func (t *reportTable) isEvening(column int, times *adapters.Times) bool {
 	first, last := 24*time.Hour, time.Duration(0)
-	for i := range t.rows {
-		row := &t.rows[i]
+	for _, row := range t.all() {
 		s := cell(row.cells, column)
-		if row.omit != "" || row.reject != "" || s == "" {
+		if !row.stays() || s == "" {
 			continue
 		}
 		at, ok := times.Parse(englishDate(s))

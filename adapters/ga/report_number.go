@@ -22,16 +22,17 @@ func (t *reportTable) learn() {
 	n := &t.numbers
 	n.counts.Of = adapters.Counts
 	n.means, n.percents = make([]adapters.Numbers, len(t.fields)), make([]bool, len(t.fields))
-	for i, f := range t.fields {
+	for i := range t.fields {
 		n.means[i].Of = adapters.Means
-		if !f.isMetric() {
-			continue
-		}
-		for k := range t.rows {
-			if s := bareNumber(cell(t.rows[k].cells, i)); f.isMean() {
-				n.means[i].Add(s)
-			} else {
-				n.counts.Add(s)
+	}
+	for _, row := range t.all() {
+		for i, f := range t.fields {
+			switch {
+			case !f.isMetric():
+			case f.isMean():
+				n.means[i].Add(bareNumber(cell(row.cells, i)))
+			default:
+				n.counts.Add(bareNumber(cell(row.cells, i)))
 			}
 		}
 	}
@@ -49,8 +50,8 @@ func (t *reportTable) inPercent(column int) bool {
 	if title := strings.ToLower(t.titles[column]); strings.HasPrefix(title, "ga:") || strings.HasPrefix(title, "ga_") {
 		return true
 	}
-	for k := range t.rows {
-		s := cell(t.rows[k].cells, column)
+	for _, row := range t.all() {
+		s := cell(row.cells, column)
 		if f, ok := t.numbers.means[column].Parse(s); ok && f > 1 && f <= 100 {
 			return true
 		}

@@ -70,8 +70,8 @@ func (p *people) take(t *reportTable) {
 		}
 	}
 	var s span
-	for _, row := range t.rows {
-		if row.omit != "" || row.reject != "" {
+	for _, row := range t.all() {
+		if !row.stays() {
 			continue
 		}
 		if s.from.IsZero() || row.span.from.Before(s.from) {

@@ -10,7 +10,7 @@ import (
 // any; nil where the table is none of these. Above the header stands the
 // dimension's title, and then its value for each column, or for the first of
 // those that it is of.
-func (t *reportTable) unpivoted(above []string) []*reportTable {
+func (t *reportTable) unpivoted(above []string) ([]*reportTable, error) {
 	below := t.titles
 	k := 0 // columns of dimensions
 	for k < len(below) && !fieldOf(below[k]).isMetric() {
@@ -23,39 +23,39 @@ func (t *reportTable) unpivoted(above []string) []*reportTable {
 		}
 	}
 	if k == 0 || k == len(below) || fieldOf(title).isMetric() {
-		return nil
+		return nil, nil
 	}
 	groups := groupsOf(above, below, k)
 	if len(groups) < 2 {
-		return nil
+		return nil, nil
 	}
 	if title == "" {
 		title = "heading of columns"
 	}
 	metrics := below[k:groups[0].end]
-	long := &reportTable{in: t.in, titles: slices.Concat(below[:k], []string{title}, metrics)}
-	totals := &reportTable{in: t.in, titles: slices.Concat(below[:k], metrics)}
-	for _, row := range t.rows {
+	long, totals := t.rows.store.table(t.in), t.rows.store.table(t.in)
+	long.titles, totals.titles = slices.Concat(below[:k], []string{title}, metrics), slices.Concat(below[:k], metrics)
+	for _, row := range t.all() {
 		for _, g := range groups {
 			if g.end > len(row.cells) {
 				continue
 			}
-			own := reportRow{number: row.number}
+			own, to := reportRow{number: row.number}, totals
 			if isTotal(g.value) {
 				own.cells = slices.Concat(row.cells[:k], row.cells[g.from:g.end])
-				totals.rows = append(totals.rows, own)
+			} else if own.cells, to = slices.Concat(row.cells[:k], []string{g.value}, row.cells[g.from:g.end]), long; !slices.ContainsFunc(
+				row.cells[g.from:g.end], func(s string) bool { return strings.TrimSpace(s) != "" }) {
 				continue
 			}
-			own.cells = slices.Concat(row.cells[:k], []string{g.value}, row.cells[g.from:g.end])
-			if slices.ContainsFunc(row.cells[g.from:g.end], func(s string) bool { return strings.TrimSpace(s) != "" }) {
-				long.rows = append(long.rows, own)
+			if err := to.rows.add(own); err != nil {
+				return nil, err
 			}
 		}
 	}
-	if totals.rows == nil {
-		return []*reportTable{long}
+	if totals.rows.n == 0 {
+		return []*reportTable{long}, t.broken
 	}
-	return []*reportTable{totals, long}
+	return []*reportTable{totals, long}, t.broken
 }
 
 // A columnGroup are the columns of one value of a dimension in columns.

@@ -34,10 +34,10 @@ func (p *propertyReader) read(comment string) {
 
 // readReportsOf reads the tables of all inputs, but for those of properties that
 // are not chosen.
-func readReportsOf(ctx context.Context, inputs []*input.Input, opt adapters.Options) ([]*reportTable, error) {
+func readReportsOf(ctx context.Context, store *rowStore, inputs []*input.Input, opt adapters.Options) ([]*reportTable, error) {
 	var tables []*reportTable
 	for _, in := range inputs {
-		read, err := readReport(ctx, in, adapters.OrderOf(opt))
+		read, err := readReport(ctx, store, in, adapters.OrderOf(opt))
 		if err != nil {
 			return nil, err
 		}
@@ -46,10 +46,13 @@ func readReportsOf(ctx context.Context, inputs []*input.Input, opt adapters.Opti
 	inHeads, inColumns := make(map[string]int), make(map[string]int)
 	for _, t := range tables {
 		if t.property != "" {
-			inHeads[t.property] += len(t.rows)
+			inHeads[t.property] += t.rows.n
 		}
-		for i := range t.rows {
-			if name := t.text(&t.rows[i], byProperty); name != "" {
+		if !t.has(byProperty) {
+			continue
+		}
+		for _, row := range t.all() {
+			if name := t.text(row, byProperty); name != "" {
 				inColumns[name]++
 			}
 		}
@@ -75,11 +78,10 @@ func readReportsOf(ctx context.Context, inputs []*input.Input, opt adapters.Opti
 // chosen leaves out what is said to be of another property than is asked for.
 func chosen(tables []*reportTable, asked string) []*reportTable {
 	for _, t := range tables {
-		for i := range t.rows {
-			row := &t.rows[i]
+		for _, row := range t.all() {
 			name := t.text(row, byProperty)
 			other := t.property != "" && !isProperty(t.property, asked) && name == "" || name != "" && !isProperty(name, asked)
-			if other && row.omit == "" && row.reject == "" {
+			if other && row.stays() {
 				row.omit = omitProperty
 			}
 		}

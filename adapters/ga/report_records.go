@@ -12,7 +12,7 @@ import (
 
 // readRecords reads a report whose rows are records, as connectors write them: a
 // table for each of their streams.
-func readRecords(ctx context.Context, in *input.Input) ([]*reportTable, error) {
+func readRecords(ctx context.Context, store *rowStore, in *input.Input) ([]*reportTable, error) {
 	tables, err := rows.Find(ctx, in)
 	if err != nil || len(tables) == 0 {
 		return nil, err
@@ -23,13 +23,10 @@ func readRecords(ctx context.Context, in *input.Input) ([]*reportTable, error) {
 	} else if e != nil && e.shape == report {
 		from, wrapped = e.table, true
 	}
-	plain := &reportTable{in: in, titles: slices.Clone(from.Header)}
+	plain := store.table(in)
+	plain.titles, plain.padded = slices.Clone(from.Header), true
 	streams, order := make(map[string]*reportTable), []*reportTable(nil)
-	size := 0
 	err = from.Each(ctx, func(row *rows.Row) error {
-		if size += len(row.Raw) + 16*len(row.Cells); size > maxReport {
-			return input.Errorf(in.Name, "is a report of more than %d MiB; export it in parts, a month or a year each", maxReport>>20)
-		}
 		one, to := reportRow{number: row.Number}, plain
 		switch {
 		case row.Err != nil:
@@ -40,28 +37,18 @@ func readRecords(ctx context.Context, in *input.Input) ([]*reportTable, error) {
 				return nil
 			}
 			if to = streams[stream]; to == nil {
-				to = &reportTable{in: in}
+				to = store.table(in)
+				to.padded = true
 				streams[strings.Clone(stream)], order = to, append(order, to)
 			}
 			one.cells = to.members(inner)
 		default:
-			one.cells = slices.Clone(row.Cells)
+			one.cells = row.Cells
 		}
-		for i := range one.cells {
-			one.cells[i] = strings.Clone(one.cells[i])
-		}
-		to.rows = append(to.rows, one)
-		return nil
+		return to.rows.add(one)
 	})
-	if !wrapped || len(plain.rows) > 0 {
+	if !wrapped || plain.rows.n > 0 {
 		order = append(order, plain)
-	}
-	for _, t := range order {
-		for i := range t.rows { // the first rows can have fewer members than others
-			for row := &t.rows[i]; row.reject == "" && len(row.cells) < len(t.titles); {
-				row.cells = append(row.cells, "")
-			}
-		}
 	}
 	return order, err
 }

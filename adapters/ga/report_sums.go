@@ -32,7 +32,9 @@ func verifyReports(src pipeline.Source, inputs []*input.Input, zone *time.Locati
 			days: map[recount.Day]bool{}, pages: map[toldDay]map[string]*toldTotals{},
 		}
 		told.table(recount.ByDay, nil) // is the first, whether there is one or not
-		tables, err := readReportsOf(ctx, inputs, opt)
+		rows := newRowStore(opt.TempDir)
+		defer func() { err = errors.Join(err, rows.Close()) }()
+		tables, err := readReportsOf(ctx, rows, inputs, opt)
 		if err != nil {
 			return nil, err
 		}
@@ -191,9 +193,8 @@ func (r *toldReports) add(t *reportTable) {
 	table := r.table(by, dims)
 	r.read++
 	long := 0
-	for i := range t.rows {
-		row := &t.rows[i]
-		if row.reject != "" || row.omit != "" {
+	for _, row := range t.all() {
+		if !row.stays() {
 			continue
 		}
 		if !row.span.isOneDay() {

@@ -2,25 +2,29 @@ package ga
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
+	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/transform"
 
 	"hopper/adapters"
 	"hopper/adapters/input"
 	"hopper/pipeline"
 )
 
-// maxReport is the longest report that is read, in bytes. Reports are held in
-// memory: Google cuts them off at some 100,000 rows.
-const maxReport = 256 << 20
+// maxAnswer is the longest answer of an API that is read, in bytes: it is held in
+// memory. Google cuts answers off at 250,000 rows.
+const maxAnswer = 256 << 20
 
 // A span is the days that a row's numbers are of, the first and the last, at
 // midnight UTC. The zero span is not known.
@@ -47,7 +51,7 @@ type reportTable struct {
 	in     *input.Input
 	titles []string // as the report calls its columns
 	fields []field  // what the columns hold
-	rows   []reportRow
+	rows   reportRows
 	within span   // the report's range, where it says
 	zone   string // the property's IANA time zone, where it says
 	// property is whose numbers these are, where the report's head says.
@@ -79,15 +83,14 @@ type reportTable struct {
 	// hourly says that visits are in several rows only where they go on into
 	// another hour.
 	hourly bool
-}
 
-// A reportRow is a row with its number in the input.
-type reportRow struct {
-	number int64
-	cells  []string
-	span   span
-	// omit and reject are why the row is left out, if it is.
-	omit, reject string
+	// What is done to rows when they are looked at, see completed.
+	padded    bool  // short rows get blank cells
+	continued []int // columns whose blank cells stand for the value above
+	keyed     []int // columns of dimensions, where there are continued ones
+	find      func(*reportRow) (span, bool)
+	// broken is why rows could not be read again.
+	broken error
 }
 
 // column returns the index of the column that holds a field, or -1.
@@ -127,57 +130,80 @@ func (t *reportTable) name() string {
 }
 
 // readReport returns the tables of a report, ready to be read row by row.
-func readReport(ctx context.Context, in *input.Input, order adapters.DateOrder) ([]*reportTable, error) {
-	tables, err := readReportTables(ctx, in)
+func readReport(ctx context.Context, store *rowStore, in *input.Input, order adapters.DateOrder) ([]*reportTable, error) {
+	tables, err := readReportTables(ctx, store, in)
 	if err != nil {
 		return nil, err
 	}
 	for _, t := range tables {
 		t.dateOrder = order
-		if err := t.prepare(); err != nil {
+		if err := t.prepare(ctx); err != nil {
 			return nil, err
 		}
 	}
 	return tables, nil
 }
 
-func readReportTables(ctx context.Context, in *input.Input) ([]*reportTable, error) {
+func readReportTables(ctx context.Context, store *rowStore, in *input.Input) ([]*reportTable, error) {
 	head := in.TextHead()
 	isAPI := in.Format() == input.JSON && isAPI(head)
 	isText := in.Format() == input.Text && isReport(head) || isPythonAnswer(string(head))
 	if !isAPI && !isText {
-		return readRecords(ctx, in)
+		return readRecords(ctx, store, in)
+	}
+	r, err := openUTF8(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	begin := string(head[:min(len(head), 4096)])
+	if !isAPI && !isPythonAnswer(begin) && !isProtoText(begin) {
+		return readTables(store, in, r)
+	}
+	text, err := io.ReadAll(io.LimitReader(r, maxAnswer+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxAnswer {
+		return nil, input.Errorf(in.Name, "is an answer of more than %d MiB; fetch it in parts, a month or a year each", maxAnswer>>20)
+	}
+	switch {
+	case isAPI:
+		return readAPI(store, in, string(text))
+	case isPythonAnswer(begin):
+		return readAPI(store, in, fromPython(string(text)))
+	}
+	return readProtoText(store, in, string(text))
+}
+
+// openUTF8 opens a report, which is in UTF-8, or as spreadsheets in western Europe
+// save it where that cannot be. All of it tells which, so that it is read twice.
+func openUTF8(ctx context.Context, in *input.Input) (io.ReadCloser, error) {
+	if err := in.Spool(ctx); err != nil {
+		return nil, err
 	}
 	r, err := in.Text(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
-	text, err := io.ReadAll(io.LimitReader(r, maxReport+1))
-	if err != nil {
+	_, invalid := io.Copy(io.Discard, transform.NewReader(r, encoding.UTF8Validator))
+	if err := r.Close(); err != nil {
 		return nil, err
 	}
-	if len(text) > maxReport {
-		return nil, input.Errorf(in.Name, "is a report of more than %d MiB; export it in parts, a month or a year each", maxReport>>20)
+	if invalid != nil && !errors.Is(invalid, encoding.ErrInvalidUTF8) {
+		return nil, invalid
 	}
-	if !utf8.Valid(text) { // as spreadsheets in western Europe save it
-		if text, err = charmap.Windows1252.NewDecoder().Bytes(text); err != nil {
-			return nil, err
-		}
+	if r, err = in.Text(ctx); err != nil || invalid == nil {
+		return r, err
 	}
-	switch head := string(text[:min(len(text), 4096)]); {
-	case isAPI:
-		return readAPI(in, string(text))
-	case isPythonAnswer(head):
-		return readAPI(in, fromPython(string(text)))
-	case isProtoText(head):
-		return readProtoText(in, string(text))
-	}
-	return readTables(in, text)
+	return struct {
+		io.Reader
+		io.Closer
+	}{charmap.Windows1252.NewDecoder().Reader(r), r}, nil
 }
 
 // prepare finds out what the table's columns and rows are.
-func (t *reportTable) prepare() error {
+func (t *reportTable) prepare(ctx context.Context) error {
 	if t.fields == nil {
 		for _, title := range t.titles {
 			t.fields = append(t.fields, fieldOf(title))
@@ -191,13 +217,10 @@ func (t *reportTable) prepare() error {
 	t.continueCells()
 	t.findTotals()
 	t.keepComparison()
-	if err := t.findSpans(); err != nil {
+	if err := errors.Join(t.broken, t.findSpans()); err != nil {
 		return err
 	}
-	t.keepRange()
-	t.leaveRepeats()
-	t.checkKeys()
-	return nil
+	return errors.Join(t.keepRange(ctx), t.leaveRepeats(ctx), t.checkKeys(ctx), t.broken)
 }
 
 // daysOfMonth tells the day of a month, beside columns of months, from a date.
@@ -206,7 +229,7 @@ func (t *reportTable) daysOfMonth() {
 	if i < 0 || !t.has(byMonth) && !t.has(byYearMonth) {
 		return
 	}
-	for _, row := range t.rows {
+	for _, row := range t.all() {
 		if s := cell(row.cells, i); s != "" && !isTotal(s) && (len(s) > 2 || strings.Trim(s, "0123456789") != "") {
 			return
 		}
@@ -245,17 +268,21 @@ func (t *reportTable) guessFields() {
 
 // isEmpty reports whether there are rows and none has anything in the column.
 func (t *reportTable) isEmpty(column int) bool {
-	for _, row := range t.rows {
+	for _, row := range t.all() {
 		if !isNothing(cell(row.cells, column)) {
 			return false
 		}
 	}
-	return len(t.rows) > 0
+	return t.rows.n > 0
 }
 
 func (t *reportTable) isConstant(column int) bool {
-	for _, row := range t.rows {
-		if cell(row.cells, column) != cell(t.rows[0].cells, column) {
+	first := ""
+	for i, row := range t.all() {
+		if i == 0 {
+			first = cell(row.cells, column)
+		}
+		if cell(row.cells, column) != first {
 			return false
 		}
 	}
@@ -265,7 +292,7 @@ func (t *reportTable) isConstant(column int) bool {
 // isNumeric reports whether a column's cells are numbers, shares, amounts of
 // money or lengths of time.
 func (t *reportTable) isNumeric(column int) bool {
-	for _, row := range t.rows {
+	for _, row := range t.all() {
 		s := strings.Trim(cell(row.cells, column), "$€£¥₩₽% \u00a0")
 		var alone adapters.Numbers
 		if alone.Add(s); s == "" {
@@ -282,8 +309,7 @@ func (t *reportTable) isNumeric(column int) bool {
 // out those that a connector says are gone.
 func (t *reportTable) checkCells() {
 	deleted := slices.Index(t.titles, "_fivetran_deleted")
-	for i := range t.rows {
-		row := &t.rows[i]
+	for _, row := range t.all() {
 		if strings.EqualFold(cell(row.cells, deleted), "true") {
 			row.omit = omitDeleted
 		}
@@ -306,32 +332,23 @@ func (t *reportTable) continueCells() {
 	if len(dims) < 2 {
 		return
 	}
-	for _, i := range dims {
-		last, blanks, repeats := "", 0, false
-		for k := range t.rows {
-			switch s := cell(t.rows[k].cells, i); {
-			case s == "":
-				if last != "" && !t.isBlank(&t.rows[k], dims) {
-					blanks++
-				}
-			case s == last:
-				repeats = true
+	last, blanks, repeats := make([]string, len(dims)), make([]bool, len(dims)), make([]bool, len(dims))
+	for _, row := range t.all() {
+		for k, i := range dims {
+			switch s := cell(row.cells, i); s {
+			case "":
+				blanks[k] = blanks[k] || last[k] != "" && !t.isBlank(row, dims)
+			case last[k]:
+				repeats[k] = true
 			default:
-				last = s
+				last[k] = s
 			}
 		}
-		if blanks == 0 || repeats || !t.fields[i].ofTime() && i != dims[0] {
-			continue
-		}
-		last = ""
-		for k := range t.rows {
-			row := &t.rows[k]
-			if s := cell(row.cells, i); s != "" {
-				last = s
-			} else if last != "" && row.reject == "" && !t.isBlank(row, dims) {
-				row.cells = slices.Clone(row.cells)
-				row.cells[i] = last
-			}
+	}
+	t.keyed = dims
+	for k, i := range dims {
+		if blanks[k] && !repeats[k] && (t.fields[i].ofTime() || k == 0) {
+			t.continued = append(t.continued, i)
 		}
 	}
 }
@@ -357,15 +374,14 @@ func (t *reportTable) findTotals() {
 			all = append(all, i)
 		}
 	}
-	for i := range t.rows {
-		row := &t.rows[i]
+	for _, row := range t.all() {
 		if row.reject != "" || len(all) == 0 {
 			continue
 		}
 		if t.isBlank(row, all) || len(dates) > 0 && t.isBlank(row, dates) {
 			row.omit = omitTotal
 			if t.isBlank(row, all) && t.totals == nil {
-				t.totals = row.cells
+				t.totals = slices.Clone(row.cells)
 			}
 		}
 	}
@@ -378,43 +394,58 @@ func (t *reportTable) findTotals() {
 // or without a value and of what the others add up to.
 func (t *reportTable) findSubtotals(dates, others []int) {
 	at := slices.IndexFunc(t.fields, func(f field) bool { return f == sessions || f == views || f == eventCount })
+	isCalled := func(row *reportRow) bool {
+		return slices.ContainsFunc(others, func(i int) bool {
+			return (len(others) == 1 || t.fields[i].perVisitor()) && isTotal(cell(row.cells, i))
+		})
+	}
 	sums, rest := make(map[string]int), make(map[string]int) // without the blank rows
-	var called, blank []*reportRow
-	for i := range t.rows {
-		row := &t.rows[i]
+	called, blank := false, false
+	var key []byte
+	for _, row := range t.all() {
 		switch {
-		case row.reject != "" || row.omit != "":
-		case slices.ContainsFunc(others, func(i int) bool { return isTotal(cell(row.cells, i)) && (len(others) == 1 || t.fields[i].perVisitor()) }):
-			called = append(called, row)
+		case !row.stays():
+		case isCalled(row):
+			called = true
 		case at >= 0 && t.isBlank(row, others):
-			blank = append(blank, row)
+			blank = true
 		case at >= 0:
 			n, _ := t.numbers.whole(cell(row.cells, at))
-			day := t.rowKey(row, dates)
-			sums[day] += n
-			rest[day]++
+			key = appendKey(key[:0], row, dates)
+			sums[string(key)] += n
+			rest[string(key)]++
 		default:
 			rest[""]++
 		}
 	}
-	if len(rest) > 0 {
-		for _, row := range called {
+	called = called && len(rest) > 0
+	blank = blank && t.addUp(at, dates, others, isCalled, sums, rest)
+	if !called && !blank {
+		return
+	}
+	for _, row := range t.all() {
+		if row.stays() && (isCalled(row) && called || !isCalled(row) && blank && at >= 0 && t.isBlank(row, others)) {
 			row.omit = omitTotal
 		}
 	}
+}
+
+// addUp reports whether each row without a value is what its day's others add up
+// to, and one of them adds up several.
+func (t *reportTable) addUp(at int, dates, others []int, isCalled func(*reportRow) bool, sums, rest map[string]int) bool {
+	var key []byte
 	proof := 0 // days of which the blank row adds up several others
-	for _, row := range blank {
-		day := t.rowKey(row, dates)
-		if n, ok := t.numbers.whole(cell(row.cells, at)); !ok || n != sums[day] {
-			return
+	for _, row := range t.all() {
+		if !row.stays() || isCalled(row) || !t.isBlank(row, others) {
+			continue
 		}
-		proof += rest[day] - 1
-	}
-	if proof > 0 {
-		for _, row := range blank {
-			row.omit = omitTotal
+		key = appendKey(key[:0], row, dates)
+		if n, ok := t.numbers.whole(cell(row.cells, at)); !ok || n != sums[string(key)] {
+			return false
 		}
+		proof += rest[string(key)] - 1
 	}
+	return proof > 0
 }
 
 // isTotal recognizes what interfaces and APIs write in place of a dimension's
@@ -449,7 +480,7 @@ func (t *reportTable) keepComparison() {
 		return
 	}
 	kept, parts := "", make(map[string]bool)
-	for _, row := range t.rows {
+	for _, row := range t.all() {
 		s := cell(row.cells, i)
 		if allWords()[spelling(s)] {
 			kept = s
@@ -473,8 +504,8 @@ func (t *reportTable) keepComparison() {
 		}
 		return
 	}
-	for k := range t.rows {
-		if row := &t.rows[k]; row.omit == "" && row.reject == "" && cell(row.cells, i) != kept {
+	for _, row := range t.all() {
+		if row.stays() && cell(row.cells, i) != kept {
 			row.omit = omitComparison
 		}
 	}
@@ -482,25 +513,27 @@ func (t *reportTable) keepComparison() {
 }
 
 // keepRange leaves out what a second range of dates of an answer repeats.
-func (t *reportTable) keepRange() {
+func (t *reportTable) keepRange(ctx context.Context) error {
 	i := t.column(byRange)
 	if i < 0 {
-		return
+		return nil
 	}
-	first := make(map[string]string)
-	dims := t.dimensions()
-	for k := range t.rows {
-		row := &t.rows[k]
-		if row.omit != "" || row.reject != "" {
-			continue
-		}
-		key, of := t.rowKey(row, dims), cell(row.cells, i)
-		if earlier, known := first[key]; known && earlier != of {
-			row.omit = omitTwice
-		} else {
-			first[key] = of
+	same := t.same()
+	defer same.close()
+	dims, key := t.dimensions(), []byte(nil)
+	for k, row := range t.all() {
+		if row.stays() {
+			key = appendKey(key[:0], row, dims)
+			if err := same.add(key, k, cell(row.cells, i)); err != nil {
+				return err
+			}
 		}
 	}
+	return same.each(ctx, func(first, row *sameRow) {
+		if first.about[0] != row.about[0] {
+			t.rows.leave(row.i, fate{omit: omitTwice})
+		}
+	})
 }
 
 // isLoadTime reports whether a connector keeps in a column when it loaded a row.
@@ -512,45 +545,11 @@ func isLoadTime(title string) bool {
 	return false
 }
 
-// A repeat is a row that has the days and values of an earlier one.
-type repeat struct {
-	earlier, row *reportRow
-	same         bool // all numbers are
-	apart        bool // rows of other days stand between them
-}
-
-// repeatsOf returns a table's repeats, by the columns of its dimensions, and
-// how many rows were looked at.
-func (t *reportTable) repeatsOf(dims, counts []int) (list []repeat, rows int) {
-	type place struct {
-		row *reportRow
-		run int // of rows of the same days
-	}
-	seen := make(map[string]place, len(t.rows))
-	run, last := 0, span{}
-	for i := range t.rows {
-		row := &t.rows[i]
-		if row.omit != "" || row.reject != "" {
-			continue
-		}
-		if rows++; row.span != last {
-			run, last = run+1, row.span
-		}
-		key := rawKey(row, dims)
-		if p, known := seen[key]; known {
-			list = append(list, repeat{p.row, row, rawKey(p.row, counts) == rawKey(row, counts), p.run != run})
-			continue
-		}
-		seen[key] = place{row, run}
-	}
-	return list, rows
-}
-
 // leaveRepeats leaves out rows that are there twice, as connectors that fetch days
 // again and files that were put together have them. Of rows with other numbers
 // the one that was loaded last is read; where nothing says which that is, none.
 // Rows of a day that stand together are parts of what somebody has grouped.
-func (t *reportTable) leaveRepeats() {
+func (t *reportTable) leaveRepeats(ctx context.Context) error {
 	var dims, counts []int
 	loaded, onlyTime := -1, true
 	for i, f := range t.fields {
@@ -563,33 +562,81 @@ func (t *reportTable) leaveRepeats() {
 			dims, onlyTime = append(dims, i), onlyTime && (f == "" || f.ofTime())
 		}
 	}
-	list, rows := t.repeatsOf(dims, counts)
+	same := t.same()
+	defer same.close()
 	if loaded >= 0 {
-		t.keepLatest(list, dims, loaded)
-		return
+		return t.keepLatest(ctx, same, dims, loaded)
 	}
-	apart := func(r repeat) bool { return r.apart || onlyTime }
-	unclear := slices.DeleteFunc(slices.Clone(list), func(r repeat) bool { return r.same })
+	rows, err := t.addRepeats(same, dims, counts)
+	if err != nil {
+		return err
+	}
+	repeats, unclear, apart := 0, 0, false
+	var numbers [2]string      // of the first rows that are unclear
+	at := -1                   // where they are
+	twice := newBits(t.rows.n) // rows that repeat all of an earlier one
+	err = same.each(ctx, func(first, row *sameRow) {
+		repeats++
+		apart = apart || onlyTime || first.about[1] != row.about[1]
+		if first.about[2] == row.about[2] {
+			twice.set(row.i)
+			return
+		}
+		unclear++
+		if at < 0 || row.i < at {
+			at, numbers = row.i, [2]string{first.about[0], row.about[0]}
+		}
+	})
 	switch {
-	case len(unclear) > 0 && !slices.ContainsFunc(list, apart):
-		t.warn("has %d rows with the days and values of another one; they are added up", len(list))
-	case len(unclear)*100 > rows: // fewer can be two names that a spreadsheet made one
-		t.unread = fmt.Sprintf("rows %d and %d are of the same days and values and have different numbers, and nothing says which are right: leave one of them out, or export the report again", unclear[0].earlier.number, unclear[0].row.number)
+	case err != nil:
+		return err
+	case unclear > 0 && !apart:
+		t.warn("has %d rows with the days and values of another one; they are added up", repeats)
+	case unclear*100 > rows: // fewer can be two names that a spreadsheet made one
+		t.unread = fmt.Sprintf("rows %s and %s are of the same days and values and have different numbers, and nothing says which are right: leave one of them out, or export the report again", numbers[0], numbers[1])
 	default:
-		for _, r := range list {
-			if r.same {
-				r.row.omit = omitRepeat
-			}
+		for i := range twice.all() {
+			t.rows.leave(i, fate{omit: omitRepeat})
 		}
 	}
+	return nil
+}
+
+// addRepeats adds the rows by the columns of their dimensions, and says of each its
+// number, which run of rows of the same days it is in, and its counts. It returns how
+// many rows there are.
+func (t *reportTable) addRepeats(same *sameRows, dims, counts []int) (rows int, err error) {
+	run, last := 0, span{}
+	var key, count []byte
+	for i, row := range t.all() {
+		if !row.stays() {
+			continue
+		}
+		if rows++; row.span != last {
+			run, last = run+1, row.span
+		}
+		key, count = appendCells(key[:0], row, dims), appendCells(count[:0], row, counts)
+		if err := same.add(key, i, strconv.FormatInt(row.number, 10), strconv.Itoa(run), string(count)); err != nil {
+			return 0, err
+		}
+	}
+	return rows, nil
 }
 
 // keepLatest leaves out all but the row that was loaded last of those that are
 // of the same.
-func (t *reportTable) keepLatest(list []repeat, dims []int, loaded int) {
+func (t *reportTable) keepLatest(ctx context.Context, same *sameRows, dims []int, loaded int) error {
+	var key []byte
+	for i, row := range t.all() {
+		if row.stays() {
+			key = appendCells(key[:0], row, dims)
+			if err := same.add(key, i, cell(row.cells, loaded)); err != nil {
+				return err
+			}
+		}
+	}
 	var times adapters.Times
-	after := func(a, b *reportRow) bool {
-		x, y := cell(a.cells, loaded), cell(b.cells, loaded)
+	after := func(x, y string) bool {
 		p, ok1 := times.Parse(x)
 		q, ok2 := times.Parse(y)
 		if ok1 && ok2 {
@@ -597,47 +644,40 @@ func (t *reportTable) keepLatest(list []repeat, dims []int, loaded int) {
 		}
 		return x > y
 	}
-	kept := make(map[string]*reportRow, len(list))
-	for _, r := range list {
-		key := rawKey(r.row, dims)
-		earlier := kept[key]
-		if earlier == nil {
-			earlier = r.earlier
+	return same.each(ctx, func(latest, row *sameRow) {
+		older := row.i
+		if after(row.about[0], latest.about[0]) {
+			older = latest.i
+			latest.i, latest.about[0] = row.i, row.about[0]
 		}
-		if kept[key] = earlier; after(r.row, earlier) {
-			earlier.omit, kept[key] = omitOlder, r.row
-		} else {
-			r.row.omit = omitOlder
-		}
-	}
+		t.rows.leave(older, fate{omit: omitOlder})
+	})
 }
 
-// rawKey returns a row's values of some columns, as they stand there.
-func rawKey(row *reportRow, columns []int) string {
-	var b strings.Builder
+// appendCells appends a row's values of some columns, as they stand there.
+func appendCells(b []byte, row *reportRow, columns []int) []byte {
 	for _, i := range columns {
-		b.WriteString(separator)
+		b = append(b, separator...)
 		if i < len(row.cells) {
-			b.WriteString(row.cells[i])
+			b = append(b, row.cells[i]...)
 		}
 	}
-	return b.String()
+	return b
 }
 
-// rowKey returns a row's days and its values of some columns.
-func (t *reportTable) rowKey(row *reportRow, columns []int) string {
-	var b strings.Builder
-	b.WriteString(row.span.String())
+// appendKey appends a row's days and its values of some columns.
+func appendKey(b []byte, row *reportRow, columns []int) []byte {
+	b = binary.AppendVarint(binary.AppendVarint(b, row.span.from.Unix()), row.span.to.Unix())
 	for _, i := range columns {
-		b.WriteString(separator)
-		b.WriteString(cell(row.cells, i))
+		b = append(b, separator...)
+		b = append(b, cell(row.cells, i)...)
 	}
-	return b.String()
+	return b
 }
 
 // checkKeys finds out whether rows differ in nothing but in columns that are
 // not understood, or in such that part visits.
-func (t *reportTable) checkKeys() {
+func (t *reportTable) checkKeys(ctx context.Context) error {
 	var unknown []string
 	var known, plain, shown []int // dimensions: known; that part visits; that have a place in Rybbit
 	for _, i := range t.dimensions() {
@@ -655,33 +695,44 @@ func (t *reportTable) checkKeys() {
 			unknown = append(unknown, fmt.Sprintf("%q", t.titles[i]))
 		}
 	}
-	if t.unread == "" && unknown != nil && t.repeats(known) {
+	same := make(map[string]bool) // whether rows repeat these columns
+	repeats := func(columns []int) bool {
+		key := fmt.Sprint(columns)
+		if _, known := same[key]; !known {
+			var err error
+			if same[key], err = t.repeats(ctx, columns); err != nil {
+				t.broken = errors.Join(t.broken, err)
+			}
+		}
+		return same[key]
+	}
+	if t.unread == "" && unknown != nil && repeats(known) {
 		t.unread = fmt.Sprintf("its rows are also by %s, which hopper does not know: adding them up could count a visit more than once; leave that dimension out of the report", strings.Join(unknown, " and "))
 	}
-	t.overlapping = t.has(byDateHour) || t.repeats(plain) && !t.repeats(known) || len(plain) < len(known) && t.repeats(plain)
+	t.overlapping = t.has(byDateHour) || repeats(plain) && !repeats(known) || len(plain) < len(known) && repeats(plain)
 	t.hourly = t.overlapping && (t.has(byDateHour) || t.has(byHour)) && !slices.ContainsFunc(t.fields, func(f field) bool {
 		return f == unknownDimension || f.overlaps() && f != byDateHour && f != byHour
 	})
 	if t.hourly && t.has(sessions) {
 		t.warn("has sessions by hour, which are added up where no other report tells them: one that goes on into the next hour is in both")
 	}
-	t.parted = t.overlapping || len(shown) < len(plain) && t.repeats(shown)
+	t.parted = t.overlapping || len(shown) < len(plain) && repeats(shown)
+	return t.broken
 }
 
 // repeats reports whether two rows of the same days have the same values of
 // the columns.
-func (t *reportTable) repeats(columns []int) bool {
-	seen := make(map[string]bool, len(t.rows))
-	for i := range t.rows {
-		row := &t.rows[i]
-		if row.omit != "" || row.reject != "" {
-			continue
+func (t *reportTable) repeats(ctx context.Context, columns []int) (bool, error) {
+	same := t.same()
+	defer same.close()
+	var key []byte
+	for i, row := range t.all() {
+		if row.stays() {
+			key = appendKey(key[:0], row, columns)
+			if err := same.add(key, i); err != nil {
+				return false, err
+			}
 		}
-		key := t.rowKey(row, columns)
-		if seen[key] {
-			return true
-		}
-		seen[key] = true
 	}
-	return false
+	return same.any(ctx)
 }

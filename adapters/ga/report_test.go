@@ -308,12 +308,13 @@ func FuzzReport(f *testing.F) {
 		f.Add(string(content))
 	}
 	f.Fuzz(func(t *testing.T, content string) {
-		in := &input.Input{Name: "x"}
+		in, store := &input.Input{Name: "x"}, newRowStore(t.TempDir())
+		defer store.Close()
 		check := func(tables []*reportTable, err error) {
 			r := newReports(adapters.Options{})
 			for _, table := range tables {
 				if err == nil {
-					if err = table.prepare(); err == nil {
+					if err = table.prepare(t.Context()); err == nil {
 						r.add(table)
 					}
 				}
@@ -325,8 +326,8 @@ func FuzzReport(f *testing.F) {
 			r.share()
 			r.reading(new(adapters.Reading))
 		}
-		check(readTables(in, []byte(content)))
-		check(readAPI(in, content))
+		check(readTables(store, in, strings.NewReader(content)))
+		check(readAPI(store, in, content))
 		wholeNumber(content)
 		alone(content).length(content, 0)
 		alone(content).share(content, 0)

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -92,6 +93,7 @@ func Run(t *testing.T, a adapters.Adapter, exports ...string) {
 			t.Run("recognized", e.recognized)
 			t.Run("same for any number of workers", e.workers)
 			t.Run("resumed at any chunk", e.resumed)
+			t.Run("the same after a look at its beginning", e.sampled)
 			t.Run("verified", e.verified)
 			t.Run("defaults change nothing", e.defaults)
 			t.Run("interrupted", e.interrupted)
@@ -221,17 +223,24 @@ func (e *export) translate(t *testing.T, opt adapters.Options, jobs int, from pi
 	o := e.mustOpen(t, opt)
 	defer o.close(t)
 	var chunks []chunk
-	translation := pipeline.Translation{
-		Normalizer: pipeline.Normalizer{Namespace: pipeline.SiteNamespace(e.adapter.Name(), "1"), Now: pipeline.MicrosOf(began)}, Jobs: jobs,
-	}
-	stats, err := pipeline.Translate(t.Context(), &translation, o.Source, from, everything, func(_ context.Context, c *pipeline.Collected[*pipeline.Records]) error {
-		chunks = append(chunks, chunk{pipeline.Mark{Chunk: c.Before.Chunk, Stats: c.Before.Stats.Clone()}, string(c.Value.Body), len(c.Rejects)})
-		return nil
-	})
+	stats, err := pipeline.Translate(t.Context(), e.translation(jobs), o.Source, from, everything, appendTo(&chunks))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return chunks, stats
+}
+
+func (e *export) translation(jobs int) *pipeline.Translation {
+	return &pipeline.Translation{
+		Normalizer: pipeline.Normalizer{Namespace: pipeline.SiteNamespace(e.adapter.Name(), "1"), Now: pipeline.MicrosOf(began)}, Jobs: jobs,
+	}
+}
+
+func appendTo(chunks *[]chunk) func(context.Context, *pipeline.Collected[*pipeline.Records]) error {
+	return func(_ context.Context, c *pipeline.Collected[*pipeline.Records]) error {
+		*chunks = append(*chunks, chunk{pipeline.Mark{Chunk: c.Before.Chunk, Stats: c.Before.Stats.Clone()}, string(c.Value.Body), len(c.Rejects)})
+		return nil
+	}
 }
 
 // workers also checks that every row ends somewhere.
@@ -260,6 +269,26 @@ func (e *export) resumed(t *testing.T) {
 		if !reflect.DeepEqual(rest, whole[i:]) || !reflect.DeepEqual(again, stats) {
 			t.Errorf("from chunk %d on, something else comes out", i)
 		}
+	}
+}
+
+// sampled decodes the first chunks twice.
+func (e *export) sampled(t *testing.T) {
+	whole, stats := e.translate(t, adapters.Options{}, 2, pipeline.Mark{})
+	o := e.mustOpen(t, adapters.Options{})
+	defer o.close(t)
+	var first, all []chunk
+	sample := pipeline.Sample{Events: int(stats.Events+1) / 2, Bytes: math.MaxInt}
+	_, source, err := pipeline.TranslateSample(t.Context(), e.translation(2), o.Source, sample, everything, appendTo(&first))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := pipeline.Translate(t.Context(), e.translation(2), source, pipeline.Mark{}, everything, appendTo(&all))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(first, whole[:len(first)]) || !reflect.DeepEqual(all, whole) || !reflect.DeepEqual(again, stats) {
+		t.Errorf("after %d chunks, something else comes out:\n%+v\n%+v", len(first), stats, again)
 	}
 }
 

@@ -304,7 +304,17 @@ func idOf(digest [8]byte, of byte, n int) string {
 type part struct {
 	*day
 	index, of int
+	result    *reconstruct.Result // made by the first Decode
 }
+
+var _ pipeline.Releasable = (*part)(nil)
+
+// Repeatable says that Decode may be called again, see [pipeline.Repeatable]: visits
+// take much less memory than their events, and are made once.
+func (p *part) Repeatable() bool { return true }
+
+// Release forgets the visits, see [pipeline.Releasable].
+func (p *part) Release() { p.result = nil }
 
 // Decode makes the events of the day's visits, see [pipeline.Chunk].
 func (p *part) Decode(out *pipeline.Emitter) error {
@@ -326,15 +336,17 @@ func (p *part) Decode(out *pipeline.Emitter) error {
 	if err := p.prepare(); err != nil {
 		return err
 	}
-	result := p.plan.Part(p.index)
-	if report, all := p.plan.Report(); all {
-		p.tally.add(p.date, report)
+	if p.result == nil {
+		p.result = p.plan.Part(p.index)
+		if report, all := p.plan.Report(); all {
+			p.tally.add(p.date, report)
+		}
 	}
-	w := &writer{day: p.day, result: result, out: out, visitors: make([]string, result.Persons)}
+	w := &writer{day: p.day, result: p.result, out: out, visitors: make([]string, p.result.Persons)}
 	if p.shared != nil {
-		w.users = result.Users(p.sums, &p.shared.Share)
+		w.users = p.result.Users(p.sums, &p.shared.Share)
 	}
-	for i := range result.Visits {
+	for i := range p.result.Visits {
 		w.visit(i)
 	}
 	return nil

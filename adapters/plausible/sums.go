@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"iter"
 	"maps"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/zeebo/xxh3"
 
 	"hopper/adapters"
 	"hopper/adapters/input"
@@ -64,6 +65,9 @@ type sumsTable struct {
 	stop   func()
 	ahead  sumsRow
 	more   bool
+	cells  []string // of the row read last
+	cell   string   // its date
+	day    string   // what that names, if it is known
 }
 
 // sumsRow is a row with its date. bad says why it is rejected, and omit why it
@@ -308,7 +312,8 @@ func (s *sumsTable) read(ctx context.Context) (sumsRow, bool, error) {
 			rec.bad = row.Err.Error()
 			return rec, true, nil
 		}
-		rec.cells = append(rec.cells, row.Cells...)
+		s.cells = append(s.cells[:0], row.Cells...)
+		rec.cells = s.cells
 		if s.nulls {
 			for _, column := range s.keys {
 				if column >= 0 && isNull(rec.cells[column]) {
@@ -316,7 +321,13 @@ func (s *sumsTable) read(ctx context.Context) (sumsRow, bool, error) {
 				}
 			}
 		}
-		day, ok := s.dates.day(row.Cells[s.date])
+		ok = true
+		if day := row.Cells[s.date]; day != s.cell || s.day == "" { // most are equal
+			s.cell = day
+			if s.day, ok = s.dates.day(day); !ok {
+				s.day = ""
+			}
+		}
 		switch {
 		case s.others(row):
 			rec.omit = OmitSite
@@ -328,7 +339,7 @@ func (s *sumsTable) read(ctx context.Context) (sumsRow, bool, error) {
 			rec.bad = RejectDate
 			return rec, true, nil
 		}
-		rec.date = day
+		rec.date = s.day
 		return rec, true, nil
 	}
 }
@@ -357,13 +368,11 @@ func (r *sumsRow) cell(column int) string {
 }
 
 // hash tells a row from others of the same key.
-func (r *sumsRow) hash() uint64 {
-	h := fnv.New64a()
+func (r *sumsRow) hash() (hash uint64) {
 	for _, cell := range r.cells {
-		io.WriteString(h, cell)
-		h.Write([]byte{0})
+		hash = xxh3.HashStringSeed(cell, hash)
 	}
-	return h.Sum64()
+	return hash
 }
 
 // totalWords are what spreadsheets write before totals.

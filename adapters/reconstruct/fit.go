@@ -147,12 +147,12 @@ type fitter struct {
 
 	loss    float64  // the most that a trade may lose
 	members int      // how many visits of a row seek another to trade with
-	single  []bool   // of a visit: whether it is its visitor's only one
+	kinds   []int32  // of a visit, see setKinds
 	lengths []length // of the visits, sorted
 
 	heft           [2][]int32 // of a row, see weighRows
-	worth          []int64    // of a row, see value
-	ranks          []int64    // of a visit: the sum of its rows' worth
+	worth          []worth    // of a row
+	ranks          []worth    // of a visit: of all its rows
 	givers, takers []int64    // visits by rank
 
 	// What every move looks at lies together: a visit's rows of all tables,
@@ -192,6 +192,7 @@ func (b *builder) fit() float64 {
 	f.extra[views] = f.rake(views, b.pageviews-b.bounces-2*b.paged, make([]int32, b.paged))
 	total := b.duration - b.floor[seconds]*b.paged - b.reserved()
 	f.extra[seconds] = f.rake(seconds, total, f.apart(total))
+	f.setKinds()
 	f.search()
 	if b.day.SettleRepeats {
 		f.settleRepeats()

@@ -118,12 +118,8 @@ func (f *fitter) weighRows() {
 			}
 		}
 	}
-	f.worth = make([]int64, len(f.off[0]))
-	f.ranks = make([]int64, f.b.paged)
-	f.single = make([]bool, f.b.paged)
-	for v := range f.single {
-		f.single[v] = f.groupOf(int32(v)) < 0
-	}
+	f.worth = make([]worth, len(f.off[0]))
+	f.ranks = make([]worth, f.b.paged)
 }
 
 // evenRows lets all rows count for the same.
@@ -135,23 +131,19 @@ func (f *fitter) evenRows() {
 	}
 }
 
-// value returns what one less of a measure in a row gains, in the upper half, and
-// in the lower what one more does.
-func (f *fitter) value(m int, row int32) int64 {
-	heft := int64(f.heft[m][row])
+// A worth is what one less of a measure in a row, or in all rows of a visit, gains,
+// and what one more does.
+type worth struct{ less, more int32 }
+
+func (f *fitter) value(m int, row int32) worth {
+	heft := f.heft[m][row]
 	switch e := f.off[m][row]; {
 	case e > 0:
-		return heft<<32 - heft
+		return worth{heft, -heft}
 	case e < 0:
-		return -heft<<32 + heft
+		return worth{-heft, heft}
 	}
-	return -heft<<32 - heft
-}
-
-// halves returns the two numbers of a sum of values.
-func halves(v int64) (less, more int32) {
-	more = int32(v)
-	return int32((v - int64(more)) >> 32), more
+	return worth{-heft, -heft}
 }
 
 // shifts moves amounts of a measure between visits, from those whose rows have too
@@ -194,22 +186,22 @@ func (f *fitter) rankVisits(m int) {
 	}
 	mostLess, mostMore := int32(math.MinInt32/2), int32(math.MinInt32/2)
 	for v := range f.ranks {
-		sum := int64(0)
+		var sum worth
 		for _, r := range f.rows(int32(v)) {
-			sum += f.worth[r]
+			w := f.worth[r]
+			sum.less += w.less
+			sum.more += w.more
 		}
 		f.ranks[v] = sum
-		less, more := halves(sum)
-		mostLess, mostMore = max(mostLess, less), max(mostMore, more)
+		mostLess, mostMore = max(mostLess, sum.less), max(mostMore, sum.more)
 	}
 	f.givers, f.takers = f.givers[:0], f.takers[:0]
 	for v, sum := range f.ranks {
-		less, more := halves(sum)
-		if less+mostMore > 0 && f.spare(m, int32(v)) > 0 {
-			f.givers = append(f.givers, rank(less, v))
+		if sum.less+mostMore > 0 && f.spare(m, int32(v)) > 0 {
+			f.givers = append(f.givers, rank(sum.less, v))
 		}
-		if more+mostLess > 0 {
-			f.takers = append(f.takers, rank(more, v))
+		if sum.more+mostLess > 0 {
+			f.takers = append(f.takers, rank(sum.more, v))
 		}
 	}
 	slices.Sort(f.givers)
@@ -243,16 +235,18 @@ func (f *fitter) room(m int, i, j int32) int {
 	return most
 }
 
-// slope returns what the first of a measure that visit i gives visit j gains.
+// slope returns what the first of a measure that visit i gives visit j gains. In
+// which tables their rows differ is not easy to foretell: hence no branches.
 func (f *fitter) slope(i, j int32) int32 {
 	of, to := f.rows(i), f.rows(j)
-	gain := int64(0)
+	to = to[:len(of)]
+	gain := int32(0)
 	for t, r := range of {
-		if s := to[t]; r != s {
-			gain += f.worth[r]>>32 + f.worth[r]>>31&1 + int64(int32(f.worth[s]))
-		}
+		s := to[t]
+		differ := ((r - s) | (s - r)) >> 31 // all ones, or 0 where they are one
+		gain += (f.worth[r].less + f.worth[s].more) & differ
 	}
-	return int32(gain)
+	return gain
 }
 
 // amount returns how much of a measure visit i best gives visit j, where the first

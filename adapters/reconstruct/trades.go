@@ -96,17 +96,23 @@ func (f *fitter) seek(d *fitDim, i int32, x, y int, best *bestTrade) {
 		return
 	}
 	const reach = 3
-	at, _ := slices.BinarySearch(f.lengths, lengthOf(x, max(y, 0), 0))
+	at := f.placeOf(lengthOf(x, max(y, 0), 0))
+	kind, r := f.kinds[i], d.row[i]
 	for _, l := range f.lengths[max(0, at-reach):min(len(f.lengths), at+reach)] {
 		j := l.visit()
-		gain := best.gain
-		switch {
-		case d.row[j] == d.row[i]:
+		if d.row[j] == r {
 			continue
-		case f.single[i] && f.single[j]:
-			gain = f.singlesGain(d, i, j)
-		case f.alike(d, i, j):
+		}
+		gain := 0.0
+		switch other := f.kinds[j]; {
+		case kind|other == single, !d.perVisitor && d.again == nil:
+			gain = f.lengthGain(d, i, j)
+		case !d.perVisitor:
+			gain = f.repeatGain(d, i, j, f.lengthGain(d, i, j), best.gain)
+		case kind == other && kind != apart:
 			gain = f.tradeGain(d, i, j, best.gain)
+		default:
+			continue
 		}
 		if gain > best.gain && !f.estranges(d, i, j) {
 			*best = bestTrade{i, j, gain}
@@ -114,8 +120,52 @@ func (f *fitter) seek(d *fitDim, i int32, x, y int, best *bestTrade) {
 	}
 }
 
-// singlesGain is tradeGain of visits that are the only ones of their visitors.
-func (f *fitter) singlesGain(d *fitDim, i, j int32) float64 {
+// placeOf returns the place of the first length that is not less. Which half it is in
+// is not easy to foretell: hence no branches.
+func (f *fitter) placeOf(l length) int {
+	list := f.lengths
+	at := 0
+	for n := len(list); n > 0; {
+		half := (n + 1) / 2
+		next := at
+		if list[at+half-1] < l {
+			next = at + half
+		}
+		at, n = next, n-half
+	}
+	return at
+}
+
+// The kinds of visits besides those of visitors with several visits.
+const (
+	single = 0  // the only visit of its visitor
+	apart  = -1 // of a visitor whose visits cannot trade a trait with another's
+)
+
+// setKinds sets for each visit a number that is the same where visitors have as many
+// visits of each class, which therefore can trade traits.
+func (f *fitter) setKinds() {
+	f.kinds = make([]int32, f.b.paged)
+	last := f.b.bounces + f.b.paged
+	known := map[[2]int]int32{}
+	for _, g := range f.b.groups {
+		size := [2]int{g.bounces, g.others}
+		if known[size] == 0 {
+			known[size] = int32(len(known)) + 1
+		}
+		kind := known[size]
+		if g.other+g.others > last {
+			kind = apart
+		}
+		for v := g.other; v < min(g.other+g.others, last); v++ {
+			f.kinds[v-f.b.bounces] = kind
+		}
+	}
+}
+
+// lengthGain returns what a trade of i's and j's rows in d gains in the sums of
+// pageviews and seconds, where no other visits trade with them.
+func (f *fitter) lengthGain(d *fitDim, i, j int32) float64 {
 	r, s := d.row[i], d.row[j]
 	gain := 0.0
 	for m, off := range d.off {
@@ -130,12 +180,7 @@ func (f *fitter) singlesGain(d *fitDim, i, j int32) float64 {
 // alike reports whether two visits can trade rows. In a table of visitors' traits
 // all visits of their visitors trade, and both must have as many of each kind.
 func (f *fitter) alike(d *fitDim, i, j int32) bool {
-	if !d.perVisitor || f.groupOf(i) < 0 && f.groupOf(j) < 0 {
-		return true
-	}
-	a, b := f.whose(i), f.whose(j)
-	last := f.b.bounces + f.b.paged
-	return a.bounces == b.bounces && a.others == b.others && a.other+a.others <= last && b.other+b.others <= last
+	return !d.perVisitor || f.kinds[i] == f.kinds[j] && f.kinds[i] != apart
 }
 
 // estranges reports whether more rows that do not belong together would meet
@@ -197,6 +242,13 @@ func (f *fitter) tradeGain(d *fitDim, i, j int32, enough float64) float64 {
 	if d.again == nil || d.perVisitor {
 		return gain
 	}
+	return f.repeatGain(d, i, j, gain, enough)
+}
+
+// repeatGain adds to what a trade gains otherwise what it does in repeats, unless
+// that is no more than enough.
+func (f *fitter) repeatGain(d *fitDim, i, j int32, gain, enough float64) float64 {
+	r, s := d.row[i], d.row[j]
 	e, g := d.again[r], d.again[s]
 	most := min(abs(e), 1) + min(abs(g), 1) // of the repeats, that it can gain
 	if gain+float64(most)*f.weight[2] <= enough {

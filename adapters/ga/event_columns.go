@@ -130,7 +130,9 @@ func leafStep(c *record.Column, at *place) columnStep {
 		f.set = at.set
 	}
 	return func(chunk record.Columns, rows []row) error {
-		chunk.Each(c, f.of, func(i int, text string) { f.set(&rows[i], text) })
+		for _, cell := range chunk.Texts(c, f.of) {
+			f.set(&rows[cell.Record], cell.Text)
+		}
 		return nil
 	}
 }
@@ -186,8 +188,7 @@ func paramSteps(c *record.Column, of func(key string) paramUse, set func(r *row,
 				if w == nil {
 					continue
 				}
-				v := record.Value{Kind: w.Kind, Text: w.Text}
-				if text, isNumber := paramValue(&v); text != "" {
+				if text, isNumber := paramText(w.Kind, w.Text); text != "" {
 					set(&rows[e.Record], paramUse(e.Choice), e.Name, text, isNumber || typed[k])
 					return
 				}

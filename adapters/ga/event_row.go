@@ -411,27 +411,34 @@ func otherKey(e *record.Value) (key string, value *record.Value) {
 // paramValue reads a parameter's value: the schema's group of one member for
 // each type, all but one of them null, or the bare value that some tools write.
 func paramValue(v *record.Value) (text string, isNumber bool) {
-	switch v.Kind {
+	if v.Kind != record.Object {
+		return paramText(v.Kind, v.Text)
+	}
+	for i := range v.Kids {
+		kid := &v.Kids[i]
+		if isBesideValue(kid.Key) {
+			continue
+		}
+		if text, isNumber = paramValue(kid); text != "" {
+			return text, isNumber || isTyped(kid.Key)
+		}
+	}
+	return "", false
+}
+
+// paramText is paramValue of a bare value.
+func paramText(kind record.Kind, text string) (_ string, isNumber bool) {
+	switch kind {
 	case record.Number:
-		return v.Text, true
+		return text, true
 	case record.Bool:
-		return v.Text, false
+		return text, false
 	case record.Text:
-		switch v.Text {
+		switch text {
 		case "string_value", "int_value", "float_value", "double_value":
 			return "", false // a tool that wrote the type's name for the value
 		}
-		return v.Text, false
-	case record.Object:
-		for i := range v.Kids {
-			kid := &v.Kids[i]
-			if isBesideValue(kid.Key) {
-				continue
-			}
-			if text, isNumber = paramValue(kid); text != "" {
-				return text, isNumber || isTyped(kid.Key)
-			}
-		}
+		return text, false
 	}
 	return "", false
 }

@@ -282,7 +282,7 @@ func scanParam(s *record.Scanner, at record.Mark) (p paramPlace, text string, is
 		if text != "" || value.Text == "" || isBesideValue(name) {
 			continue
 		}
-		if text, isNumber = paramValue(&record.Value{Kind: value.Kind, Text: value.Text}); text != "" {
+		if text, isNumber = paramText(value.Kind, value.Text); text != "" {
 			p.isTyped, p.written, end = isTyped(name), written, s.Mark()
 			isNumber = isNumber || p.isTyped
 		}
@@ -344,7 +344,7 @@ func (g *paramGuesses) scan(s *record.Scanner) (p *paramPlace, text string, isNu
 			w, ok = s.Scalar()
 		}
 		if ok && s.Past(p.rest) {
-			if text, isNumber = paramValue(&record.Value{Kind: w.Kind, Text: w.Text}); text != "" {
+			if text, isNumber = paramText(w.Kind, w.Text); text != "" {
 				if i > 0 {
 					g[i-1], g[i] = p, g[i-1]
 				}

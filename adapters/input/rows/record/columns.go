@@ -3,7 +3,6 @@ package record
 import (
 	"bytes"
 	"slices"
-	"strings"
 
 	"hopper/adapters/input"
 )
@@ -21,11 +20,11 @@ type Columns interface {
 	Parts(most int, do func(part Columns) error) error
 	// ValidUTF8 reports whether all texts are known to be valid UTF-8.
 	ValidUTF8() bool
-	// Each calls do with what of, unless it is nil, makes of the texts of a leaf that
-	// stands in no list. Records are counted from 0; those without text are left out.
-	// A leaf's of must be the same in all chunks: it is asked once for a text that
-	// many records share.
-	Each(leaf *Column, of func(string) string, do func(record int, text string))
+	// Texts returns what of, unless it is nil, makes of the texts of a leaf that stands
+	// in no list. Records are counted from 0; those without text are left out. A leaf's
+	// of must be the same in all chunks: it is asked once for a text that many records
+	// share. What a part returns is valid until it is asked for the next.
+	Texts(leaf *Column, of func(string) string) []Cell
 	// IsEmpty reports whether no leaf of c has a value.
 	IsEmpty(c *Column) bool
 	// EachElement calls do with the elements of a list that stands in no other,
@@ -44,21 +43,36 @@ type Columns interface {
 	Release()
 }
 
+// A Cell is a record's text of a leaf.
+type Cell struct {
+	Record int
+	Text   string
+}
+
 var _ Columns = (*parquetChunk)(nil)
 
 func (c *parquetChunk) Schema() []*Column { return c.reader.root.Kids }
 
 // partSpace is what a goroutine needs to take a chunk apart.
 type partSpace struct {
-	part   parquetChunk
-	ends   [][]int
-	values []int
+	part    parquetChunk
+	ends    [][]int
+	values  []int
+	cells   []Cell
+	numbers numberTexts // of the part
+}
+
+func (r *parquetReader) newPartSpace() *partSpace {
+	n := len(r.leaves)
+	space := &partSpace{part: parquetChunk{reader: r, leaves: make([]cells, n)}, ends: make([][]int, n), values: make([]int, n)}
+	space.part.space = space
+	return space
 }
 
 func (c *parquetChunk) Parts(most int, do func(part Columns) error) error {
 	space, ok := c.reader.parts.Get().(*partSpace)
 	if !ok {
-		space = &partSpace{parquetChunk{reader: c.reader, leaves: make([]cells, len(c.leaves))}, make([][]int, len(c.leaves)), make([]int, len(c.leaves))}
+		space = c.reader.newPartSpace()
 	}
 	defer c.reader.parts.Put(space)
 	part, ends, values := &space.part, space.ends, space.values
@@ -75,6 +89,7 @@ func (c *parquetChunk) Parts(most int, do func(part Columns) error) error {
 			part.leaves[i] = c.leaves[i].slice(from, ends[i][begin/most], values[i])
 			values[i] += part.leaves[i].values
 		}
+		space.numbers.reset()
 		if err := do(part); err != nil {
 			return err
 		}
@@ -124,27 +139,48 @@ func (c *cells) slice(from, to, value int) cells {
 
 func (c *parquetChunk) ValidUTF8() bool { return c.valid }
 
-func (c *parquetChunk) Each(leaf *Column, of func(string) string, do func(record int, text string)) {
+func (c *parquetChunk) Texts(leaf *Column, of func(string) string) []Cell {
 	l := &c.leaves[leaf.first]
+	if l.values == 0 {
+		return nil
+	}
+	var texts []Cell
+	if c.space != nil {
+		texts = c.space.cells
+	}
+	texts = slices.Grow(texts[:0], l.values)
 	switch {
-	case l.values == 0:
 	case l.codes != nil:
 		words := l.dictionary.derive(of)
 		l.each(func(record, value int) {
 			if w := &words[l.codes[value]]; w.Kind != Null {
-				do(record, w.Text)
+				texts = append(texts, Cell{record, w.Text})
 			}
 		})
 	case l.ints != nil:
-		var texts strings.Builder
-		l.each(func(record, value int) { do(record, madeOf(appendNumber(&texts, l.ints[value]), of)) })
+		numbers := c.numbers()
+		l.each(func(record, value int) {
+			texts = append(texts, Cell{record, madeOf(numbers.text(l.ints[value]), of)})
+		})
 	default:
 		l.each(func(record, value int) {
 			if w := &l.words[value]; w.Text != "" && w.Kind != Null {
-				do(record, madeOf(w.Text, of))
+				texts = append(texts, Cell{record, madeOf(w.Text, of)})
 			}
 		})
 	}
+	if c.space != nil {
+		c.space.cells = texts
+	}
+	return texts
+}
+
+// numbers returns what writes the chunk's numbers.
+func (c *parquetChunk) numbers() *numberTexts {
+	if c.space == nil {
+		return new(numberTexts)
+	}
+	return &c.space.numbers
 }
 
 // each calls do with the cells that are values, and which of the values they are.
@@ -223,7 +259,7 @@ type Element struct {
 	at     int
 	leaves []*reading // of its values; nil where the chunk has none
 	number Word       // that was asked for last
-	texts  strings.Builder
+	texts  *numberTexts
 }
 
 // Value returns what the element has in one of the leaves, or nil. It is valid until
@@ -236,13 +272,13 @@ func (e *Element) Value(leaf int) *Word {
 	if l.ints == nil {
 		return l.word(l.value)
 	}
-	e.number = Word{Kind: Number, Text: appendNumber(&e.texts, l.ints[l.value])}
+	e.number = Word{Kind: Number, Text: e.texts.text(l.ints[l.value])}
 	return &e.number
 }
 
 func (c *parquetChunk) EachNamed(list, name *Column, values []*Column, choose func(name string) int, do func(e *Element)) error {
 	names := newReading(&c.leaves[name.first])
-	e := Element{Record: -1, leaves: make([]*reading, len(values))}
+	e := Element{Record: -1, leaves: make([]*reading, len(values)), texts: c.numbers()}
 	filled := make([]reading, 0, len(values))
 	for i, leaf := range values {
 		l := &c.leaves[leaf.first]

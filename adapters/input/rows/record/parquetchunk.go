@@ -15,6 +15,7 @@ type parquetChunk struct {
 	leaves []cells
 	valid  bool           // all texts are valid UTF-8
 	pages  []parquet.Page // whose memory cells share
+	space  *partSpace     // of a part, else nil
 }
 
 // newChunk returns a chunk that begins with the next row and has no rows yet.

@@ -171,11 +171,19 @@ func TestParquetCodes(t *testing.T) {
 	})
 }
 
-func TestDigits(t *testing.T) {
+func TestNumbers(t *testing.T) {
+	var texts numberTexts
+	var got, want []string
 	check := func(n int64) {
-		if got, want := int(digits(n)), len(strconv.FormatInt(n, 10)); got != want {
-			t.Errorf("%d has %d characters, got %d", n, want, got)
+		text := strconv.FormatInt(n, 10)
+		if got := int(digits(n)); got != len(text) {
+			t.Errorf("%d has %d characters, got %d", n, len(text), got)
 		}
+		got, want = append(got, texts.text(n)), append(want, text)
+	}
+	rapid.Check(t, func(t *rapid.T) { check(rapid.Int64().Draw(t, "number")) })
+	for n := int64(0); n < 1e8; n += 9_973 {
+		check(n)
 	}
 	for power := int64(1); power > 0 && power <= math.MaxInt64/10; power *= 10 {
 		for _, n := range []int64{power - 1, power, power + 1, 10*power - 1, 10 * power} {
@@ -185,6 +193,11 @@ func TestDigits(t *testing.T) {
 	}
 	check(math.MinInt64)
 	check(math.MaxInt64)
+	for i := range want { // none is overwritten by those behind it
+		if got[i] != want[i] {
+			t.Fatalf("%q, want %q", got[i], want[i])
+		}
+	}
 }
 
 // Rows are found in repetition levels by blocks as they are one by one.

@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"math/bits"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -248,29 +245,6 @@ func (l *leaf) measure(p *part, values int) error {
 	return nil
 }
 
-// powers are those of ten.
-var powers = func() (all [20]uint64) {
-	all[0] = 1
-	for i := 1; i < len(all); i++ {
-		all[i] = 10 * all[i-1]
-	}
-	return all
-}()
-
-// digits returns how many characters n is written in.
-func digits(n int64) int32 {
-	u, sign := uint64(n), int32(0)
-	if n < 0 {
-		u, sign = -u, 1
-	}
-	u |= 1                            // which is as long
-	n10 := bits.Len64(u) * 1233 >> 12 // a bit is some 0.301 digits
-	if u < powers[n10] {
-		n10--
-	}
-	return sign + int32(n10) + 1
-}
-
 // upTo returns how many of the next cells, at most, belong to so many rows more, and
 // how many rows begin there. With isFirst the first cell begins one, whatever it says.
 func (p *part) upTo(rows int, isFirst bool) (n, begun int) {
@@ -476,30 +450,12 @@ func (l *leaf) texts(words []Word, data []byte, offsets []uint32) []Word {
 
 // numbers appends numbers as they are written.
 func numbers(words []Word, of []int64) []Word {
-	var all strings.Builder
-	size := 0
-	for _, n := range of {
-		size += int(digits(n))
-	}
-	all.Grow(size)
+	var texts numberTexts
 	words = slices.Grow(words, len(of))
 	for _, n := range of {
-		words = append(words, Word{Kind: Number, Text: appendNumber(&all, n)})
+		words = append(words, Word{Kind: Number, Text: texts.text(n)})
 	}
 	return words
-}
-
-// appendNumber returns n as it is written behind others, whose memory it shares.
-func appendNumber(texts *strings.Builder, n int64) string {
-	var written [len("-9223372036854775808")]byte
-	text := strconv.AppendInt(written[:0], n, 10)
-	if texts.Cap()-texts.Len() < len(text) {
-		*texts = strings.Builder{}
-		texts.Grow(1 << 10)
-	}
-	begin := texts.Len()
-	texts.Write(text)
-	return texts.String()[begin:]
 }
 
 // cells are values and gaps of a leaf, in order.

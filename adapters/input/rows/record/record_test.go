@@ -342,7 +342,9 @@ func readColumn(c Columns, column *Column) {
 			c.EachElement(column, leaves, func(i int, _ []*Word) { within(i) })
 		}
 	case column.Element == nil && column.Kids == nil:
-		c.Each(column, nil, func(i int, _ string) { within(i) })
+		for _, cell := range c.Texts(column, nil) {
+			within(cell.Record)
+		}
 	}
 	if column.Element == nil {
 		for _, kid := range column.Kids {

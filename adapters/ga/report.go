@@ -2,6 +2,7 @@ package ga
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"hopper/adapters"
 	"hopper/adapters/input"
+	"hopper/adapters/input/spill"
 	"hopper/adapters/reconstruct"
 )
 
@@ -42,13 +44,21 @@ const separator = "\x1f"
 
 // reports is what all inputs tell, by day.
 type reports struct {
-	days    map[time.Time]*reportDay
-	periods []*period
+	days    map[time.Time]*knownDay
+	periods map[span]*period
 	people  people
 	titles  map[string]string // of pages
 	hosts   map[string]string // of pages
-	loose   outcomes          // of rows that belong to no day
+	loose   looseRows         // rows that belong to no day
 	inputs  []string
+
+	rows    *rowStore  // until all are read
+	records spill.Bins // of days and periods
+	names   names      // in records
+	fields  []fieldList
+	record  []byte
+	broken  error // why records could not be written or read
+
 	opt     adapters.Options
 	zone    *time.Location
 	notes   []string
@@ -59,29 +69,40 @@ type reports struct {
 }
 
 func newReports(opt adapters.Options) *reports {
-	return &reports{
-		days: make(map[time.Time]*reportDay), titles: make(map[string]string), hosts: make(map[string]string),
-		opt: opt, zone: opt.Location(),
+	r := &reports{
+		days: make(map[time.Time]*knownDay), periods: make(map[span]*period), titles: make(map[string]string), hosts: make(map[string]string),
+		opt: opt, zone: opt.Location(), rows: newRowStore(opt.TempDir), records: spill.Bins{Dir: opt.TempDir, Limit: maxTold}, names: newNames(),
 	}
+	r.loose = r.newLoose()
+	return r
 }
 
-// readReports reads all that reports tell.
+// readReports reads all that reports tell. The caller closes them.
 func readReports(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*reports, error) {
 	r := newReports(opt)
-	if err := r.people.givenUsers(opt); err != nil {
-		return nil, err
+	if err := r.read(ctx, inputs); err != nil {
+		return nil, errors.Join(err, r.Close())
 	}
-	rows := newRowStore(opt.TempDir)
-	defer rows.Close()
-	tables, err := readReportsOf(ctx, rows, inputs, opt)
+	return r, nil
+}
+
+// Close gives up all memory and disk space.
+func (r *reports) Close() error { return r.records.Close() }
+
+func (r *reports) read(ctx context.Context, inputs []*input.Input) error {
+	if err := r.people.givenUsers(r.opt); err != nil {
+		return err
+	}
+	defer r.rows.Close()
+	tables, err := readReportsOf(ctx, r.rows, inputs, r.opt)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, in := range inputs {
 		r.inputs = append(r.inputs, in.Name)
 	}
 	for _, t := range tables {
-		if zone, err := time.LoadLocation(t.zone); t.zone != "" && err == nil && opt.Timezone == nil {
+		if zone, err := time.LoadLocation(t.zone); t.zone != "" && err == nil && r.opt.Timezone == nil {
 			r.zone = zone // the property's, as the Data API says
 		}
 	}
@@ -89,13 +110,16 @@ func readReports(ctx context.Context, inputs []*input.Input, opt adapters.Option
 		r.add(t)
 	}
 	r.spread()
+	if r.broken != nil {
+		return r.broken
+	}
 	if len(r.days) == 0 {
 		if r.undated != nil {
-			return nil, r.undated
+			return r.undated
 		}
-		return nil, input.Errorf(r.inputs[0], "holds no rows that can be read; export a report with the dimension Date and the metrics Sessions, Views and Total users%s", r.because())
+		return input.Errorf(r.inputs[0], "holds no rows that can be read; export a report with the dimension Date and the metrics Sessions, Views and Total users%s", r.because())
 	}
-	return r, r.share()
+	return errors.Join(r.share(), r.broken)
 }
 
 // because gives the first reason that a table, or a row, is not read.
@@ -105,8 +129,7 @@ func (r *reports) because() string {
 			return " (" + strings.TrimSuffix(note, ".") + ")"
 		}
 	}
-	if len(r.loose.rejected) > 0 {
-		one := r.loose.rejected[0]
+	if one := r.loose.first; one != nil {
 		return fmt.Sprintf(" (row %d: %s: %q)", one.at.Row, one.reason, one.raw)
 	}
 	return ""
@@ -139,8 +162,8 @@ func (r *reports) note(n string) {
 func (r *reports) dimensions() []string {
 	set := make(map[string]bool)
 	for _, d := range r.days {
-		for key := range d.tables {
-			set[key.String()] = true
+		for _, t := range d.tables {
+			set[t.String()] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(set))
@@ -182,6 +205,7 @@ func (r *reports) add(t *reportTable) {
 			r.addRow(t, row)
 		}
 	}
+	r.broken = errors.Join(r.broken, t.broken)
 }
 
 func (r *reports) addUndated(t *reportTable) {
@@ -191,15 +215,16 @@ func (r *reports) addUndated(t *reportTable) {
 	}
 }
 
-// day returns what is known of the days that a row is of: a day, or a period
-// that is spread over its days later.
-func (r *reports) day(t *reportTable, row *reportRow) *reportDay {
+// day returns the days that a row is of: a day, or a period that is spread over its
+// days later.
+func (r *reports) day(t *reportTable, row *reportRow) *knownDay {
 	if !row.span.isOneDay() {
 		return r.period(t, row.span)
 	}
 	day := r.days[row.span.from]
 	if day == nil {
-		day = newReportDay(t.in.Name)
+		begun := r.newDay(t.in.Name)
+		day = &begun
 		r.days[row.span.from] = day
 	}
 	return day
@@ -218,22 +243,9 @@ func (r *reports) addRow(t *reportTable, row *reportRow) {
 	}
 	day := r.day(t, row)
 	r.people.tell(row.span, &m)
-	parts, reason := r.parts(t, row, &m)
-	kept := false
-	for _, p := range parts {
-		kept = day.add(p, r.tables) || kept
-	}
-	switch traits := r.overlaps(t, row, &m); {
-	case reason != "":
-		day.omit(at, reason)
-	case !kept && (traits == nil || !t.overlapping):
-		day.omit(at, omitTwice)
-	default:
-		if traits != nil {
-			day.bound(r.tables, *traits, &m, t.hourly)
-		}
-		day.rows++
-	}
+	record := rowRecord{table: r.tables, at: at, traits: r.overlaps(t, row, &m), of: m, overlapping: t.overlapping, hourly: t.hourly}
+	record.parts, record.omit = r.parts(t, row, &m)
+	r.write(day.bin, &record)
 }
 
 // rowValues are a row's values of dimensions.
@@ -397,13 +409,13 @@ func (r *reports) page(values rowValues) string {
 		return ""
 	}
 	if title := values[byTitle]; title != "" && r.titles[page] == "" {
-		r.titles[page] = title
+		r.titles[strings.Clone(page)] = strings.Clone(title) // of the row's text
 	}
 	if host == "" {
 		host = values[byHost]
 	}
 	if host != "" && r.hosts[page] == "" {
-		r.hosts[page] = host
+		r.hosts[strings.Clone(page)] = strings.Clone(host)
 	}
 	return page
 }

@@ -33,10 +33,10 @@ func (r *reports) doubt() error {
 	var all told
 	unknown := 0 // days
 	for _, d := range r.days {
-		t := d.totals()
+		t := d.told
 		each(t.has, &all.Sums, &t.Sums, func(to, n *int) { *to += *n })
 		all.has |= t.has
-		if t.has&reconstruct.Visits == 0 && (t.Pageviews > 0 || d.tables[tableKey{ofEvents, string(byEvent)}] != nil) {
+		if t.has&reconstruct.Visits == 0 && (t.Pageviews > 0 || d.table(tableKey{ofEvents, string(byEvent)}) != nil) {
 			unknown++
 		}
 	}
@@ -56,7 +56,7 @@ func (r *reports) doubt() error {
 func (r *reports) guesses() []string {
 	days, visits, most := 0, 0, 0
 	for _, d := range r.days {
-		t := d.totals()
+		t := d.told
 		if t.entered {
 			return []string{"Sessions are not told: they are taken from the pages' entrances, with which each begins. To have them exact, " + addDaily + "."}
 		}
@@ -79,13 +79,13 @@ type wish struct {
 	name, adds string
 	// dimensions, beside the date, and metrics of the Data API.
 	dimensions, metrics []string
-	there               func(d *reportDay) bool
+	there               func(d *knownDay) bool
 }
 
-func byField(fields ...field) func(d *reportDay) bool {
-	return func(d *reportDay) bool {
-		for key := range d.tables {
-			for _, f := range d.tables[key].fields {
+func byField(fields ...field) func(d *knownDay) bool {
+	return func(d *knownDay) bool {
+		for _, t := range d.tables {
+			for _, f := range t.fields {
 				for _, wanted := range fields {
 					if f == wanted {
 						return true
@@ -102,8 +102,8 @@ var wishes = []wish{
 	{
 		"Date with Sessions, Total users, Views, Engaged sessions, Average session duration", "each day's totals, exactly",
 		nil, []string{"sessions", "totalUsers", "screenPageViews", "engagedSessions", "averageSessionDuration", "active28DayUsers"},
-		func(d *reportDay) bool {
-			t := d.tables[tableKey{kind: ofTotals}]
+		func(d *knownDay) bool {
+			t := d.table(tableKey{kind: ofTotals})
 			const whole = reconstruct.Visits | reconstruct.Visitors | reconstruct.Pageviews | reconstruct.Bounces | reconstruct.Duration
 			return t != nil && t.has&whole == whole
 		},

@@ -125,19 +125,20 @@ func each(has reconstruct.Measure, a, b *reconstruct.Sums, do func(a, b *int)) {
 
 // add adds a part of a row to its table, but for the measures that another
 // table of the inputs has told of the same key. It reports whether it added any.
-func (d *reportDay) add(p part, table int) bool {
-	key := tableKey{p.kind, joinFields(p.fields, "+")}
+func (d *reportDay) add(kind tableKind, fields *fieldList, rowKey []byte, p *measured, table int) bool {
+	key := tableKey{kind, fields.joined}
 	t := d.tables[key]
 	if t == nil {
-		t = &daySums{tableKey: key, fields: p.fields, rows: make(map[string]*sums)}
+		t = &daySums{tableKey: key, fields: fields.list, rows: make(map[string]*sums)}
 		d.tables[key] = t
 		d.order = append(d.order, key)
 	}
-	row := t.rows[p.key]
+	row := t.rows[string(rowKey)]
 	if row == nil {
 		row = &sums{table: table, averages: noAverages}
-		t.rows[p.key] = row
-		t.order = append(t.order, p.key)
+		key := string(rowKey)
+		t.rows[key] = row
+		t.order = append(t.order, key)
 	}
 	averaged := row.averages.take(p.averages)
 	if row.table != table {
@@ -168,19 +169,19 @@ func (a *averages) take(from averages) (took bool) {
 
 // bound notes the visits and visitors of a row of a table whose rows overlap; of
 // one by hour, they are about the sum.
-func (d *reportDay) bound(table int, traits string, m *measured, hourly bool) {
+func (d *reportDay) bound(table int, traits []byte, m *measured, hourly bool) {
 	of := d.bounds[table]
 	if of == nil {
 		of = make(map[string]bound)
 		d.bounds[table] = of
 	}
-	b := of[traits]
+	b := of[string(traits)]
 	each(m.has&(reconstruct.Visits|reconstruct.Visitors), &b.least, &m.Sums, func(to, n *int) { *to = max(*to, *n) })
 	each(m.has&(reconstruct.Visits|reconstruct.Visitors), &b.most, &m.Sums, func(to, n *int) { *to += *n })
 	if hourly {
 		b.least.Visits = b.most.Visits
 	}
-	of[traits] = b
+	of[string(traits)] = b
 }
 
 // bounded returns between what the bounds of all tables leave the day's visits

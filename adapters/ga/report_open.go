@@ -33,6 +33,15 @@ func openBoth(ctx context.Context, c *contents, opt adapters.Options) (*adapters
 	if err != nil {
 		return nil, err
 	}
+	reading, err := r.before(ctx, c, opt)
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return reading, nil
+}
+
+// before prepares to read the reports' days before there were events, and the events.
+func (r *reports) before(ctx context.Context, c *contents, opt adapters.Options) (*adapters.Reading, error) {
 	for _, one := range c.events {
 		if err := one.in.Spool(ctx); err != nil {
 			return nil, err

@@ -101,9 +101,9 @@ func (p *people) tell(s span, m *measured) {
 // share decides for each period with users which days share them.
 func (r *reports) share() error {
 	p, days := &r.people, r.sorted()
-	for _, of := range r.periods {
-		if t := of.tables[tableKey{kind: ofTotals}]; t != nil && t.rows[""].has&reconstruct.Visitors != 0 {
-			p.told = append(p.told, periodUsers{of.span, t.rows[""].Visitors})
+	for _, of := range r.inOrder() {
+		if of.users != nil {
+			p.told = append(p.told, periodUsers{of.span, *of.users})
 		}
 	}
 	visitors := make(map[time.Time]int, len(days))
@@ -231,7 +231,11 @@ func (p *people) shareOut(u periodUsers, days []time.Time, visitors map[time.Tim
 
 // visitorsOf returns how many visitors a day will have.
 func (r *reports) visitorsOf(day time.Time) int {
-	_, visitors, err := reconstruct.CountParts(r.skeleton(day))
+	known := r.days[day]
+	d := r.load(known)
+	r.keep(known, d)
+	skeleton, _ := r.filled(day, d)
+	_, visitors, err := reconstruct.CountParts(skeleton)
 	if err != nil {
 		return 0 // reading the day says why
 	}

@@ -120,8 +120,13 @@ func cutNumber(b []byte) (uint64, []byte) {
 }
 
 func cutText(b []byte) (string, []byte) {
+	text, rest := cutBytes(b)
+	return string(text), rest
+}
+
+func cutBytes(b []byte) (text, rest []byte) {
 	n, b := cutNumber(b)
-	return string(b[:n]), b[n:]
+	return b[:n], b[n:]
 }
 
 // leave sets why a row is left out.

@@ -34,7 +34,7 @@ func (s *reportSource) Next(ctx context.Context) (pipeline.Chunk, error) {
 	}
 	if s.first {
 		s.first = false
-		return looseRows{&s.reports.loose}, nil
+		return &s.reports.loose, nil
 	}
 	if len(s.days) == 0 {
 		return nil, io.EOF
@@ -61,27 +61,16 @@ func (s *reportSource) share(day time.Time) *share {
 	return &share{next, of.span}
 }
 
-func (s *reportSource) Close() error { return nil }
+func (s *reportSource) Close() error { return s.reports.Close() }
 
-type looseRows struct{ *outcomes }
-
-func (l looseRows) Decode(out *pipeline.Emitter) error {
-	l.to(out)
-	return nil
-}
-
-// skeleton returns a day as package reconstruct takes it, without its events.
-func (r *reports) skeleton(date time.Time) *reconstruct.Day {
-	day, _ := r.filled(date)
-	return day
-}
-
-func (r *reports) filled(date time.Time) (*reconstruct.Day, [][]field) {
+// filled returns a day as package reconstruct takes it, and the dimensions of its
+// tables.
+func (r *reports) filled(date time.Time, told *reportDay) (*reconstruct.Day, [][]field) {
 	y, m, d := date.Date()
 	day := &reconstruct.Day{Start: time.Date(y, m, d, 0, 0, 0, 0, r.zone), SettleRepeats: true}
 	day.End = r.opt.End(day.Start, time.Date(y, m, d+1, 0, 0, 0, 0, r.zone))
-	tables := r.days[date].fill(day)
-	day.Events, _ = r.days[date].events(func(string) {})
+	tables := told.fill(day)
+	day.Events, _ = told.events(func(string) {})
 	return day, tables
 }
 
@@ -93,11 +82,14 @@ type dayChunk struct {
 
 func (c dayChunk) Decode(out *pipeline.Emitter) error {
 	r := c.reports
-	told := r.days[c.date]
+	told, err := r.assemble(r.days[c.date])
+	if err != nil {
+		return err
+	}
 	told.to(out)
 	at := pipeline.Origin{Input: told.input}
 	w := &dayWriter{dayChunk: c, told: told, out: out}
-	w.day, w.tables = r.filled(c.date)
+	w.day, w.tables = r.filled(c.date, told)
 	w.day.Events, w.events = told.events(func(reason string) { out.Omit(at, reason) })
 	plan, err := reconstruct.NewPlan(w.day)
 	if err != nil {

@@ -10,15 +10,13 @@ import (
 	"hopper/adapters/input/spill"
 )
 
-// Tables of events and of sessions take up to 24 and 8 MB.
 const (
+	// maxEvents is how many events are noted in memory, of 24 bytes each.
+	maxEvents = 3 << 18
+	// Tables of sessions take up to 8 MB.
 	minSlots    = 1 << 10
-	maxEvents   = 1 << 20
 	maxSessions = 1 << 20
 )
-
-// isFull reports whether a table of so many slots finds free ones slowly.
-func isFull(used, slots int) bool { return used >= slots/4*3 }
 
 const (
 	digestSize   = 16
@@ -31,94 +29,129 @@ type eventNote struct {
 	at     uint64
 }
 
-// Type eventNotes finds the events whose digest is that of one before them. It holds the
-// first of each digest in a table while that is small enough, and sorts them on
-// disk beyond it.
+// Type eventNotes finds the events whose digest is that of one before them. It holds
+// them in memory while they are few enough, and sorts them on disk beyond that.
 type eventNotes struct {
-	slots   []eventNote // free where the position is 0, as rows count from 1
-	used    int
-	later   []uint64     // positions
+	// noted are the events by their digests' first bytes, so that those that can be
+	// equal are few and lie together when they are compared: a table of all of them
+	// does not stay in a processor's cache.
+	noted   [256]noteList
+	count   int
 	spilled spill.Sorter // by digest and position
+}
+
+// A noteList is a list that grows without being copied.
+type noteList [][]eventNote
+
+func (l *noteList) add(ev *eventNote) {
+	const block = 128
+	last := len(*l) - 1
+	if last < 0 || len((*l)[last]) == block {
+		*l = append(*l, make([]eventNote, 0, block))
+		last++
+	}
+	(*l)[last] = append((*l)[last], *ev)
 }
 
 // add notes an event. They can come in any order.
 func (t *eventNotes) add(ev *eventNote) error {
-	if isFull(t.used, len(t.slots)) {
-		if err := t.grow(); err != nil {
+	if t.count == maxEvents {
+		if err := t.spill(); err != nil {
 			return err
 		}
 	}
-	t.put(ev)
-	return nil
-}
-
-func (t *eventNotes) put(ev *eventNote) {
-	mask := uint64(len(t.slots) - 1)
-	for i := binary.LittleEndian.Uint64(ev.digest[:]) & mask; ; i = (i + 1) & mask {
-		switch first := &t.slots[i]; {
-		case first.at == 0:
-			*first = *ev
-			t.used++
-			return
-		case first.digest == ev.digest:
-			t.later = append(t.later, max(first.at, ev.at))
-			first.at = min(first.at, ev.at)
-			return
-		}
-	}
-}
-
-// grow makes room, by a larger table or by emptying the largest.
-func (t *eventNotes) grow() error {
-	if len(t.slots) == maxEvents {
-		return t.spill()
-	}
-	before := t.slots
-	t.slots, t.used = make([]eventNote, max(minSlots, 2*len(before))), 0
-	for i := range before {
-		if before[i].at != 0 {
-			t.put(&before[i])
-		}
-	}
+	t.noted[ev.digest[0]].add(ev)
+	t.count++
 	return nil
 }
 
 func (t *eventNotes) spill() error {
 	var key [eventKeySize]byte
-	for i := range t.slots {
-		if ev := &t.slots[i]; ev.at != 0 {
-			binary.BigEndian.PutUint64(key[copy(key[:], ev.digest[:]):], ev.at)
-			if err := t.spilled.Add(key[:], nil); err != nil {
-				return err
+	for i := range t.noted {
+		for _, block := range t.noted[i] {
+			for _, ev := range block {
+				binary.BigEndian.PutUint64(key[copy(key[:], ev.digest[:]):], ev.at)
+				if err := t.spilled.Add(key[:], nil); err != nil {
+					return err
+				}
 			}
 		}
 	}
-	clear(t.slots)
-	t.used = 0
+	t.forget()
 	return nil
 }
 
+func (t *eventNotes) forget() { t.noted, t.count = [256]noteList{}, 0 }
+
 // found returns the positions of events that repeat one before them, in order.
-func (t *eventNotes) found(ctx context.Context) ([]uint64, error) {
+func (t *eventNotes) found(ctx context.Context) (later []uint64, err error) {
 	if t.spilled.Len() == 0 {
-		t.slots = nil
-		slices.Sort(t.later)
-		return t.later, nil
+		var r repeats
+		for i := range t.noted {
+			later = r.find(later, t.noted[i])
+		}
+		t.forget()
+		slices.Sort(later)
+		return later, nil
 	}
 	if err := t.spill(); err != nil {
 		return nil, err
 	}
-	t.slots = nil
 	var last []byte
-	err := t.spilled.Each(ctx, func(key, _ []byte) error {
+	err = t.spilled.Each(ctx, func(key, _ []byte) error {
 		if bytes.Equal(key[:digestSize], last) {
-			t.later = append(t.later, binary.BigEndian.Uint64(key[digestSize:]))
+			later = append(later, binary.BigEndian.Uint64(key[digestSize:]))
 		}
 		last = append(last[:0], key[:digestSize]...)
 		return nil
 	})
-	slices.Sort(t.later)
-	return t.later, err
+	slices.Sort(later)
+	return later, err
+}
+
+// repeats finds repeated events, in memory that it uses again.
+type repeats struct {
+	firsts []eventNote // of each digest
+	slots  []uint32    // by digest: index into firsts, plus 1
+}
+
+// find appends the positions of events that repeat one before them.
+func (r *repeats) find(later []uint64, among noteList) []uint64 {
+	n := 0
+	for _, block := range among {
+		n += len(block)
+	}
+	slots := 1
+	for slots <= n+n/2 {
+		slots *= 2
+	}
+	r.slots, r.firsts = slices.Grow(r.slots[:0], slots)[:slots], slices.Grow(r.firsts[:0], n)
+	clear(r.slots)
+	for _, block := range among {
+		for i := range block {
+			ev := &block[i]
+			if first := r.firstOf(ev); first.at != ev.at {
+				later = append(later, max(first.at, ev.at))
+				first.at = min(first.at, ev.at)
+			}
+		}
+	}
+	return later
+}
+
+// firstOf returns what was noted first of an event's digest, which may be the event itself.
+func (r *repeats) firstOf(ev *eventNote) *eventNote {
+	mask := uint64(len(r.slots) - 1)
+	for i := binary.LittleEndian.Uint64(ev.digest[8:]) & mask; ; i = (i + 1) & mask {
+		if r.slots[i] == 0 {
+			r.firsts = append(r.firsts, *ev)
+			r.slots[i] = uint32(len(r.firsts))
+			return &r.firsts[len(r.firsts)-1]
+		}
+		if first := &r.firsts[r.slots[i]-1]; first.digest == ev.digest {
+			return first
+		}
+	}
 }
 
 // A sessionNote is the hash of its id. The lowest bit says whether an event of it is
@@ -172,6 +205,9 @@ func (s *sessionNotes) put(one sessionNote) {
 		}
 	}
 }
+
+// isFull reports whether a table of so many slots finds free ones slowly.
+func isFull(used, slots int) bool { return used >= slots/4*3 }
 
 // grow makes room, by a larger table or by emptying the largest.
 func (s *sessionNotes) grow() error {

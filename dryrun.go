@@ -25,7 +25,11 @@ func (e *Export) DryRun(ctx context.Context, site string, to Import) (*Result, e
 func (e *Export) dryRunNew(ctx context.Context, site string, to Import) (*Result, error) {
 	n := &newRun{Export: e, to: to, server: to.server(), result: e.newResult(), bounded: map[time.Time]bool{}}
 	r := &importRun{Export: e, Import: to, began: time.Now(), log: e.options.Log, result: n.result}
-	units, err := n.units(ctx)
+	sums, err := n.knownBy(to.State, n.server, to.Client.Site())
+	if err != nil {
+		return r.finish(err)
+	}
+	units, err := n.units(ctx, sums)
 	if err != nil {
 		return r.finish(err)
 	}

@@ -94,13 +94,20 @@ func (r *importRun) upload(ctx context.Context) (err error) {
 	defer cancel()
 	in := &reader{export: r.Export, now: r.began.UTC()}
 	defer func() { err = errors.Join(err, in.close()) }()
-	in.begin(ctx)
-	return r.bring(ctx, in)
+	sums, err := r.knownBy(r.State, r.server(), r.Client.Site())
+	if err != nil {
+		return err
+	}
+	in.begin(ctx, !sums.SHA256)
+	return r.bring(ctx, in, sums)
 }
 
 // bring opens the ledger of the inputs' migration and brings what is missing of it.
-func (r *importRun) bring(ctx context.Context, in *reader) (err error) {
-	migration, err := r.migration(ctx)
+func (r *importRun) bring(ctx context.Context, in *reader, sums ledger.Sums) (err error) {
+	if !sums.SHA256 {
+		in.settle()
+	}
+	migration, err := r.migration(ctx, sums)
 	if err != nil {
 		return err
 	}

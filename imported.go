@@ -23,7 +23,11 @@ func (e *Export) Imported(ctx context.Context, state, server, site string) (*Imp
 	if err != nil || len(held) == 0 {
 		return found, err
 	}
-	m, err := e.migration(ctx)
+	sums, err := e.knownBy(state, server, site)
+	if err != nil {
+		return nil, err
+	}
+	m, err := e.migration(ctx, sums)
 	if err != nil {
 		return nil, err
 	}

@@ -13,11 +13,12 @@ import (
 
 // migration identifies what is being moved. Options that change neither which
 // events there are nor what they hold stay out of it, and so does what is not
-// set: a new option breaks no migration that is under way.
-func (e *Export) migration(ctx context.Context) (ledger.Migration, error) {
+// set: a new option breaks no migration that is under way. Sums are the kinds of
+// digests by which ledgers know inputs that these could be.
+func (e *Export) migration(ctx context.Context, sums ledger.Sums) (ledger.Migration, error) {
 	var identity *input.Identity
 	err := e.during("checking", e.inputs.BytesIdentified, func() (err error) {
-		identity, err = e.identify(ctx)
+		identity, err = e.identify(ctx, sums)
 		return err
 	})
 	if err != nil {
@@ -45,28 +46,41 @@ func (e *Export) migration(ctx context.Context) (ledger.Migration, error) {
 	identifyPrivacy(m.Options, &e.options.Privacy)
 	joined, growing, contents := e.joined(), e.inputs.Growing(), identity.Contents
 	for _, p := range identity.Stored {
-		id := ledger.InputID{Name: p.Name, Size: p.Size, SHA256: p.SHA256, Joined: joined(p.Name), Grows: growing[p.Name]}
+		id := ledger.InputID{Name: p.Name, Size: p.Size, Digest: digestOf(p), Joined: joined(p.Name), Grows: growing[p.Name]}
 		for len(contents) > 0 && isUnder(contents[0].Name, p.Name) {
-			id.Contents = append(id.Contents, ledger.Content{SHA256: contents[0].SHA256, Joined: joined(contents[0].Name)})
+			id.Contents = append(id.Contents, ledger.Content{Digest: digestOf(contents[0]), Joined: joined(contents[0].Name)})
 			contents = contents[1:]
 		}
 		m.Inputs = append(m.Inputs, id)
 	}
-	units, err := e.units(ctx)
+	units, err := e.units(ctx, sums)
 	for _, u := range units {
-		m.Units = append(m.Units, ledger.Unit{Name: u.Name, Dated: u.Dated, SHA256: u.digests})
+		m.Units = append(m.Units, u.recorded())
 	}
 	return m, err
 }
 
-// identify returns what identifies the inputs, which are read through once for it.
-func (e *Export) identify(ctx context.Context) (*input.Identity, error) {
-	if e.identity != nil {
+func digestOf(f input.Fingerprint) ledger.Digest {
+	return ledger.Digest{XXH3: f.XXH3, SHA256: f.SHA256}
+}
+
+// knownBy returns by which kinds of digests the ledgers of a state directory know what
+// could be these inputs, for a site of a server; empty stands for any.
+func (e *Export) knownBy(state, server, site string) (ledger.Sums, error) {
+	return ledger.SumsOf(state, server, site, e.inputs.PlainSizes())
+}
+
+// identify returns what identifies the inputs, which are read through once for it,
+// unless they have been summed up. Sums are the kinds of digests that are needed beside
+// the one that new ledgers hold.
+func (e *Export) identify(ctx context.Context, sums ledger.Sums) (*input.Identity, error) {
+	if e.identity != nil && sums.Within(e.sums) {
 		return e.identity, nil
 	}
-	identity, err := e.identifyParts(ctx)
+	identity, err := e.identifyParts(ctx, sums)
 	if err == nil {
-		e.identity = identity
+		e.identity, e.sums = identity, sums
+		e.sums.XXH3 = sums.XXH3 || len(e.digests) == 0 // what no manifest knows has it in any case
 	}
 	return identity, err
 }

@@ -55,11 +55,24 @@ func (e *ChangedError) Error() string {
 // unit is a part of the export.
 type unit struct {
 	adapters.Unit
-	digests []string
+	digests []ledger.Digest
 	// stored are the digests of files as they lie there, packed, which is what old
 	// ledgers hold.
-	stored []string
+	stored []ledger.Digest
 	names  []string // of its inputs, and of what they lie in
+}
+
+// recorded returns the unit as ledgers hold it.
+func (u *unit) recorded() ledger.Unit {
+	r := ledger.Unit{Name: u.Name, Dated: u.Dated}
+	for _, d := range u.digests {
+		if d.XXH3 != "" {
+			r.XXH3 = append(r.XXH3, d.XXH3)
+		} else {
+			r.SHA256 = append(r.SHA256, d.SHA256)
+		}
+	}
+	return r
 }
 
 // newRun is a run of [Import.New].
@@ -102,7 +115,11 @@ func (r *newRun) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	units, err := r.units(ctx)
+	sums, err := r.knownBy(r.to.State, r.server, r.to.Client.Site())
+	if err != nil {
+		return err
+	}
+	units, err := r.units(ctx, sums)
 	if err != nil {
 		return err
 	}
@@ -135,8 +152,8 @@ func (r *newRun) run(ctx context.Context) (err error) {
 
 // units returns the parts of the export, with what identifies them. Those that lie
 // in one archive whose contents the store vouches for as a whole are one.
-func (e *Export) units(ctx context.Context) ([]unit, error) {
-	identity, err := e.identify(ctx)
+func (e *Export) units(ctx context.Context, sums ledger.Sums) ([]unit, error) {
+	identity, err := e.identify(ctx, sums)
 	if err != nil {
 		return nil, err
 	}
@@ -160,17 +177,17 @@ func (e *Export) units(ctx context.Context) ([]unit, error) {
 	return all, nil
 }
 
-func byName(all []input.Fingerprint) map[string]string {
-	digests := make(map[string]string, len(all))
+func byName(all []input.Fingerprint) map[string]ledger.Digest {
+	digests := make(map[string]ledger.Digest, len(all))
 	for _, f := range all {
-		digests[f.Name] = f.SHA256
+		digests[f.Name] = digestOf(f)
 	}
 	return digests
 }
 
 // identified returns a unit with its digests, and the archive that is identified in
 // place of what lies in it, if one is.
-func identified(u adapters.Unit, contents, stored map[string]string) (one unit, archive string) {
+func identified(u adapters.Unit, contents, stored map[string]ledger.Digest) (one unit, archive string) {
 	one.Unit = u
 	for _, in := range u.Inputs {
 		for name := in.Name; name != ""; name = above(name) {
@@ -275,13 +292,14 @@ func viewOf(m *ledger.Migration) view {
 }
 
 func (v *view) know(u *unit, whole bool) knowledge {
+	isKnown := func(d ledger.Digest) bool { return d.IsIn(v.digests) }
 	known := 0
 	for _, digest := range u.digests {
-		if v.digests[digest] {
+		if isKnown(digest) {
 			known++
 		}
 	}
-	if slices.ContainsFunc(u.stored, func(digest string) bool { return v.digests[digest] }) {
+	if slices.ContainsFunc(u.stored, isKnown) {
 		known = len(u.digests)
 	}
 	named := v.units[u.Name] || slices.ContainsFunc(u.names, func(name string) bool { return v.inputs[name] })
@@ -344,7 +362,7 @@ func (e *Export) part(ctx context.Context, units []unit) *Export {
 	if e.identity == nil {
 		return p
 	}
-	p.identity = &input.Identity{Contents: only(e.identity.Contents, names), Stored: only(e.identity.Stored, names)}
+	p.sums, p.identity = e.sums, &input.Identity{Contents: only(e.identity.Contents, names), Stored: only(e.identity.Stored, names)}
 	return p
 }
 
@@ -460,7 +478,7 @@ func (r *newRun) finishShare(ctx context.Context, s *share) error {
 
 // goesOn reports whether the units, as they are now, are the migration.
 func (r *newRun) goesOn(ctx context.Context, s *share) (bool, error) {
-	m, err := r.part(ctx, s.units).migration(ctx)
+	m, err := r.part(ctx, s.units).migration(ctx, r.sums)
 	m.Server, m.Site = r.server, r.to.Client.Site()
 	return err == nil && m.Same(s.Migration), err
 }
@@ -537,24 +555,27 @@ func (r *newRun) missing(s *share, units []unit) []string {
 	digests, names := map[string]bool{}, map[string]bool{}
 	for _, u := range units {
 		names[u.Name] = true
-		for _, digest := range u.digests {
-			digests[digest] = true
+		for _, d := range u.digests {
+			for _, digest := range d.Known() {
+				digests[digest] = true
+			}
 		}
 		for _, name := range u.names {
 			names[name] = true
 		}
 	}
-	parts := s.Migration.Units
-	for _, in := range s.Migration.Inputs {
-		if len(s.Migration.Units) == 0 && !in.Joined {
-			one := ledger.Migration{Inputs: []ledger.InputID{in}}
-			parts = append(parts, ledger.Unit{Name: in.Name, SHA256: one.Digests()})
+	var missing []string
+	look := func(name string, held []string) {
+		if !names[name] && slices.ContainsFunc(held, func(digest string) bool { return !digests[digest] }) {
+			missing = append(missing, name)
 		}
 	}
-	var missing []string
-	for _, u := range parts {
-		if !names[u.Name] && slices.ContainsFunc(u.SHA256, func(digest string) bool { return !digests[digest] }) {
-			missing = append(missing, u.Name)
+	for _, u := range s.Migration.Units {
+		look(u.Name, u.Digests())
+	}
+	for _, in := range s.Migration.Inputs {
+		if len(s.Migration.Units) == 0 && !in.Joined {
+			look(in.Name, ledger.Migration{Inputs: []ledger.InputID{in}}.Digests())
 		}
 	}
 	return missing

@@ -17,6 +17,7 @@ import (
 	"hopper/adapters/input"
 	"hopper/pipeline"
 	"hopper/sinks/rybbit"
+	"hopper/sinks/rybbit/ledger"
 )
 
 // Options say how inputs are read. The zero value is what most callers want.
@@ -84,8 +85,10 @@ type Export struct {
 	uploaded atomic.Pointer[rybbit.Status]
 	// digests are those of inputs that manifests tell.
 	digests map[string]string
-	// identity is that of the inputs, once they have been read for it.
+	// identity is that of the inputs, once they have been read for it, with digests
+	// of the kinds of sums.
 	identity *input.Identity
+	sums     ledger.Sums
 	// live is where --until live stands, once that is known.
 	live string
 }

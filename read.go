@@ -34,19 +34,31 @@ type ahead struct {
 	err     error
 }
 
-// begin opens the source while the inputs are identified, of which each takes a read
-// of all of them. It does so where that takes little more than one after the other.
-func (r *reader) begin(ctx context.Context) {
+// begin opens the source, or does so beside the identification of the inputs: where
+// sum is set, what is read to its end to open it is summed up on the way, so that it
+// need not be read once more to be identified. It does so where two that read take
+// little more than one after the other.
+func (r *reader) begin(ctx context.Context, sum bool) {
 	if r.export.identity != nil || !r.export.inputs.Local() {
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	a := &ahead{now: r.now, cancel: cancel, done: make(chan struct{})}
 	r.ahead = a
+	r.export.inputs.SumUp(sum)
 	go func() {
 		defer close(a.done)
+		defer r.export.inputs.SumUp(false)
 		a.reading, a.err = r.export.openUnseen(ctx, r.export.reading(a.now))
 	}()
+}
+
+// settle returns when what begin opens is open, or cannot be, of which whoever takes
+// it learns the reason.
+func (r *reader) settle() {
+	if r.ahead != nil {
+		_ = r.export.during("surveying", r.export.inputs.BytesRead, r.ahead.wait)
+	}
 }
 
 // take opens the source, or returns what begin opened as of the same time.

@@ -36,7 +36,7 @@ func TestOpenedAhead(t *testing.T) {
 				return &adapters.Reading{Source: &closes{pipeline.Replay(nil), func() { closed = append(closed, o.Now) }}}, c.err
 			}
 			r := &reader{export: e, now: began}
-			r.begin(t.Context())
+			r.begin(t.Context(), true)
 			r.now = c.now
 			if c.reads {
 				if reading, err := r.take(t.Context()); !errors.Is(err, c.err) || reading == nil {

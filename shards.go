@@ -14,6 +14,7 @@ import (
 	"hopper/adapters/input"
 	"hopper/pipeline"
 	"hopper/sinks/file"
+	"hopper/sinks/rybbit/ledger"
 )
 
 // Shards. Translation can be divided among machines where storing cannot: each
@@ -45,7 +46,7 @@ func (r *importRun) translateShard(ctx context.Context, to *Translation) error {
 	}
 	r.result.Inputs, r.result.Status, r.result.Wire = []string{}, Complete, cmp.Or(to.To, "events")
 	to.Format, to.To = cmp.Or(to.Format, file.NDJSON), r.result.Wire
-	r.Export = &Export{options: r.options, args: r.args, adapter: r.adapter, identity: new(input.Identity)}
+	r.Export = &Export{options: r.options, args: r.args, adapter: r.adapter, identity: new(input.Identity), sums: ledger.Sums{SHA256: true}}
 	return r.writeManifest(ctx, to, pipeline.Stats{}, []file.Part{})
 }
 
@@ -154,18 +155,19 @@ func readManifest(ctx context.Context, in *input.Input) (m Manifest, err error) 
 	return m, json.Unmarshal(text, &m)
 }
 
-// identifyParts returns the identity of the inputs, of which manifests know some.
-func (e *Export) identifyParts(ctx context.Context) (*input.Identity, error) {
+// identifyParts returns the identity of the inputs, of which manifests know some by
+// their SHA-256. Where a ledger knows something by the other sum, they are read, too.
+func (e *Export) identifyParts(ctx context.Context, sums ledger.Sums) (*input.Identity, error) {
 	var unknown []*input.Input
 	for _, in := range e.inputs.Files {
 		if e.digests[in.Name] == "" {
 			unknown = append(unknown, in)
 		}
 	}
-	if len(unknown) == len(e.inputs.Files) {
-		return e.inputs.Identify(ctx)
+	if len(unknown) == len(e.inputs.Files) || sums.XXH3 {
+		return e.inputs.Identify(ctx, sums.SHA256 || len(unknown) < len(e.inputs.Files))
 	}
-	read, err := e.inputs.Only(unknown).Identify(ctx)
+	read, err := e.inputs.Only(unknown).Identify(ctx, sums.SHA256)
 	if err != nil {
 		return nil, err
 	}

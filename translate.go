@@ -15,6 +15,7 @@ import (
 
 	"hopper/pipeline"
 	"hopper/sinks/file"
+	"hopper/sinks/rybbit/ledger"
 	"hopper/sinks/rybbit/wire"
 )
 
@@ -184,7 +185,7 @@ func (r *importRun) writeManifest(ctx context.Context, to *Translation, stats pi
 	}
 	portable := r.portable()
 	m.Stats = portableStats(stats, portable)
-	identity, err := r.identify(ctx)
+	identity, err := r.identify(ctx, ledger.Sums{SHA256: true})
 	if err != nil {
 		return err
 	}

@@ -164,12 +164,12 @@ func TestIdentityIsOfContents(t *testing.T) {
 	write(t, dir, "packed/b.csv.zst", zst("other\n"))
 	write(t, dir, "e.zip", archive("./a.csv", content, "sub/b.csv.gz", string(gz("other\n")), "empty.csv", ""))
 	sums := func(stdin io.Reader, args ...string) (contents, stored []string) {
-		id, err := open(t, stdin, args...).Identify(t.Context())
+		id, err := open(t, stdin, args...).Identify(t.Context(), true)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, p := range id.Contents {
-			contents = append(contents, p.SHA256)
+			contents = append(contents, p.SHA256+" "+p.XXH3)
 		}
 		for _, p := range id.Stored {
 			stored = append(stored, p.SHA256)
@@ -246,7 +246,7 @@ func TestIdentifyBesideReading(t *testing.T) {
 	if !ins.Local() {
 		t.Error("files are said not to be local")
 	}
-	alone, err := open(t, nil, dir).Identify(t.Context())
+	alone, err := open(t, nil, dir).Identify(t.Context(), true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +263,7 @@ func TestIdentifyBesideReading(t *testing.T) {
 		readers = append(readers, r)
 	}
 	read := ins.BytesRead()
-	if id, err := ins.Identify(t.Context()); err != nil || !reflect.DeepEqual(id, alone) {
+	if id, err := ins.Identify(t.Context(), true); err != nil || !reflect.DeepEqual(id, alone) {
 		t.Errorf("identified as %v, %v; else as %v", id, err, alone)
 	}
 	if ins.BytesIdentified() != ins.Size() || ins.BytesRead() != read {
@@ -276,5 +276,49 @@ func TestIdentifyBesideReading(t *testing.T) {
 	}
 	if open(t, pipe([]byte(content)), "-").Local() {
 		t.Error("a pipe is said to be a local file")
+	}
+}
+
+// What is read to its end is identified by that pass as it is by one of its own; what is
+// read in part, or not at all, is read for it.
+func TestReadingSumsUp(t *testing.T) {
+	dir := t.TempDir()
+	text := strings.Repeat(content, 20_000)
+	write(t, dir, "a.csv", []byte(text))
+	write(t, dir, "b.csv.gz", gz(text, "other"))
+	write(t, dir, "c.zip", archive("c.csv", text, "d.csv.gz", string(gz("x,y\n", text)), "empty.csv", ""))
+	write(t, dir, "e.csv.zst", zst(text+"e"))
+	want, err := open(t, nil, dir).Identify(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		read  int64 // bytes of each
+		again bool  // that it is read once more
+	}{{"all", 1 << 30, false}, {"half", int64(len(text) / 2), true}, {"nothing", 0, true}} {
+		ins := open(t, nil, dir)
+		ins.SumUp(true)
+		for _, in := range ins.Files {
+			r, err := in.Open(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.CopyN(io.Discard, r, c.read); err != nil && err != io.EOF {
+				t.Fatal(err)
+			}
+			r.Close()
+		}
+		ins.SumUp(false)
+		got, err := ins.Identify(t.Context(), false)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s read: identified as %v, %v, want %v", c.name, got, err, want)
+		}
+		if again := ins.BytesIdentified() > ins.Size()/2; again != c.again {
+			t.Errorf("%s read: %d bytes of %d are read again", c.name, ins.BytesIdentified(), ins.Size())
+		}
+		if got, err := ins.Identify(t.Context(), true); err != nil || len(got.Contents) != 5 || len(got.Contents[0].SHA256) != 64 || got.Contents[0].XXH3 != want.Contents[0].XXH3 {
+			t.Errorf("%s read: with SHA-256 identified as %v, %v", c.name, got, err)
+		}
 	}
 }

@@ -8,16 +8,21 @@ import (
 	"hash"
 	"io"
 	"runtime"
+	"sync/atomic"
 
+	"github.com/zeebo/xxh3"
 	"golang.org/x/sync/errgroup"
 )
 
-// A Fingerprint identifies bytes.
+// A Fingerprint identifies bytes. Its digests are in hexadecimal.
 type Fingerprint struct {
 	Name string
 	Size int64
-	// SHA256 is in hexadecimal: of the bytes, or, where a store says what its
-	// objects hold (by a version, a generation, an ETag), of the object's
+	// XXH3 is of 128 bits. It is empty where a store says what its objects hold, and
+	// for bytes as stored of which Contents has what is in them.
+	XXH3 string
+	// SHA256 is empty unless it was asked for, or where a store says what its
+	// objects hold (by a version, a generation, an ETag): it is then of the object's
 	// address, size and version, so that nothing is downloaded to be hashed.
 	SHA256 string
 }
@@ -33,22 +38,23 @@ type Identity struct {
 	// Stored has one entry for each file that the arguments name, of the bytes
 	// as they are stored, with archives and compression left as they are
 	// (standard input that is a pipe: of the unpacked bytes). Ledgers before
-	// version 2 hold these.
+	// version 2 hold their SHA-256.
 	Stored []Fingerprint
 }
 
-// Identify reads the inputs through and returns what identifies them. It
-// copies standard input to a temporary file where it is a pipe. BytesIdentified
-// tells meanwhile how far it is. Where the inputs are [Inputs.Local], others may
-// read them meanwhile.
-func (ins *Inputs) Identify(ctx context.Context) (*Identity, error) {
+// Identify reads the inputs through and returns what identifies them, with their
+// SHA-256 too if that is asked for. Without it, what [Inputs.SumUp] has summed up is
+// not read again. It copies standard input to a temporary file where it is a pipe.
+// BytesIdentified tells meanwhile how far it is. Where the inputs are [Inputs.Local],
+// others may read them meanwhile.
+func (ins *Inputs) Identify(ctx context.Context, sha bool) (*Identity, error) {
 	groups := ins.groups()
 	parts := make([]Identity, len(groups))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, files := range groups {
 		group.Go(func() (err error) {
-			parts[i], err = identify(ctx, files)
+			parts[i], err = identify(ctx, files, sha)
 			return err
 		})
 	}
@@ -91,6 +97,27 @@ func (ins *Inputs) Local() bool {
 	return true
 }
 
+// SumUp says whether inputs are summed up by those who open and read them to their
+// ends, so that they need not be read once more to be identified.
+func (ins *Inputs) SumUp(so bool) {
+	if ins.shared != nil { // else there are none
+		ins.shared.summing.Store(so)
+	}
+}
+
+// PlainSizes returns the sizes of the inputs, nil where one of them is packed, or none
+// of known size.
+func (ins *Inputs) PlainSizes() map[int64]bool {
+	sizes := make(map[int64]bool, len(ins.Files))
+	for _, in := range ins.Files {
+		if in.packing != unpacked || in.member != nil || in.size < 0 {
+			return nil
+		}
+		sizes[in.size] = true
+	}
+	return sizes
+}
+
 // StoredNames returns the names of the inputs as they are stored: that of an
 // archive once, instead of its members'.
 func (ins *Inputs) StoredNames() []string {
@@ -120,7 +147,7 @@ func (ins *Inputs) groups() [][]*Input {
 }
 
 // identify returns the identity of a file, or of an archive's members.
-func identify(ctx context.Context, files []*Input) (Identity, error) {
+func identify(ctx context.Context, files []*Input, sha bool) (Identity, error) {
 	first := files[0]
 	if a := first.archive; a != nil && a.version != "" {
 		return versioned(a.name, a.size, a.version), nil
@@ -130,7 +157,7 @@ func identify(ctx context.Context, files []*Input) (Identity, error) {
 	}
 	var id Identity
 	for _, in := range files {
-		content, stored, err := in.identify(ctx)
+		content, stored, err := in.identify(ctx, sha)
 		if err != nil {
 			return Identity{}, fmt.Errorf("fingerprint: %w", explain(in.Name, content.Size, err))
 		}
@@ -142,79 +169,141 @@ func identify(ctx context.Context, files []*Input) (Identity, error) {
 	if first.archive == nil {
 		return id, nil
 	}
-	stored, err := first.archive.sum(ctx)
+	stored := Fingerprint{Name: first.archive.name, Size: first.archive.size}
+	var err error
+	if sha {
+		stored.SHA256, err = first.archive.sum(ctx)
+	}
 	id.Stored = []Fingerprint{stored}
 	return id, err
 }
 
 func versioned(name string, size int64, version string) Identity {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%d\n%s", name, size, version))
-	whole := []Fingerprint{{name, size, hex.EncodeToString(sum[:])}}
+	whole := []Fingerprint{{Name: name, Size: size, SHA256: hex.EncodeToString(sum[:])}}
 	return Identity{whole, whole}
 }
 
 // identify sums up the content and, in the same pass, the bytes as stored.
-func (in *Input) identify(ctx context.Context) (content, stored Fingerprint, err error) {
+func (in *Input) identify(ctx context.Context, sha bool) (content, stored Fingerprint, err error) {
 	if in.contents == nil {
-		if err := in.Spool(ctx); err != nil {
-			return content, stored, err
-		}
-		whole := Fingerprint{in.Name, in.spooled.size, in.spooled.digest}
-		return whole, whole, nil
+		content, err = in.identifyStream(ctx, sha)
+		return content, content, err
+	}
+	plain := in.packing == unpacked && in.member == nil
+	if known := in.summed.Load(); known != nil && !sha {
+		return *known, in.storedAs(*known, plain), nil
 	}
 	raw, err := in.contents.Open(ctx, 0, -1)
 	if err != nil {
 		return content, stored, err
 	}
-	packed := sha256.New()
-	kept := &summedReader{r: &contextReader{ctx, raw}, sum: packed}
-	r, err := in.unpack(&readCloser{kept, raw.Close}, &in.hashed)
+	packed := &summedReader{r: &contextReader{ctx, raw}}
+	if sha {
+		packed.sum = sha256.New()
+	}
+	r, err := in.unpack(&readCloser{packed, raw.Close}, &in.hashed)
 	if err != nil {
 		return content, stored, err
 	}
 	defer r.Close()
-	plain := packed
-	if in.packing == unpacked && in.member == nil {
-		content.Size, err = io.Copy(io.Discard, r)
-	} else {
-		plain = sha256.New()
-		content.Size, err = io.Copy(plain, r)
+	inner := &summedReader{r: r, sum: xxh3.New128()}
+	var whole io.Reader = inner
+	older := packed
+	if sha && !plain {
+		older = &summedReader{r: inner, sum: sha256.New()}
+		whole = older
 	}
+	content = Fingerprint{Name: in.Name}
+	content.Size, err = io.Copy(io.Discard, whole)
 	if err == nil { // a decompressor can end before the file does
-		_, err = io.Copy(io.Discard, kept)
+		_, err = io.Copy(io.Discard, packed)
 	}
-	return fingerprint(in.Name, content.Size, plain), fingerprint(in.Name, kept.n, packed), err
+	content.XXH3, content.SHA256 = inner.hex(), older.hex()
+	stored = in.storedAs(content, plain)
+	stored.Size, stored.SHA256 = packed.n, packed.hex()
+	return content, stored, err
 }
 
-func fingerprint(name string, size int64, sum hash.Hash) Fingerprint {
-	return Fingerprint{name, size, hex.EncodeToString(sum.Sum(nil))}
+// storedAs returns what identifies the input as it is stored: what its content is, if
+// it is plain.
+func (in *Input) storedAs(content Fingerprint, plain bool) Fingerprint {
+	if plain {
+		return content
+	}
+	return Fingerprint{Name: in.Name, Size: in.size}
 }
 
-// sum sums up an archive as it is stored.
-func (a *archive) sum(ctx context.Context) (Fingerprint, error) {
+// identifyStream identifies what is copied to a temporary file.
+func (in *Input) identifyStream(ctx context.Context, sha bool) (Fingerprint, error) {
+	if err := in.Spool(ctx); err != nil {
+		return Fingerprint{}, err
+	}
+	f := Fingerprint{Name: in.Name, Size: in.spooled.size, XXH3: in.spooled.digest}
+	if !sha {
+		return f, nil
+	}
+	older := &summedReader{r: &contextReader{ctx, io.NopCloser(io.NewSectionReader(in.spooled, 0, in.spooled.size))}, sum: sha256.New()}
+	_, err := io.Copy(io.Discard, older)
+	f.SHA256 = older.hex()
+	return f, err
+}
+
+// sum returns the SHA-256 of an archive as it is stored.
+func (a *archive) sum(ctx context.Context) (string, error) {
 	r, err := a.contents.Open(ctx, 0, -1)
 	if err != nil {
-		return Fingerprint{}, explain(a.name, 0, err)
+		return "", explain(a.name, 0, err)
 	}
 	defer r.Close()
-	sum := sha256.New()
-	n, err := io.Copy(sum, &contextReader{ctx, r})
-	if err != nil {
-		return Fingerprint{}, explain(a.name, n, err)
+	summed := &summedReader{r: &contextReader{ctx, r}, sum: sha256.New()}
+	if n, err := io.Copy(io.Discard, summed); err != nil {
+		return "", explain(a.name, n, err)
 	}
-	return fingerprint(a.name, n, sum), nil
+	return summed.hex(), nil
 }
 
 // summedReader sums up what is read through it.
 type summedReader struct {
 	r   io.Reader
-	sum hash.Hash
+	sum hash.Hash // nil sums up nothing
 	n   int64
 }
 
 func (s *summedReader) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
-	s.sum.Write(p[:n])
+	if s.sum != nil {
+		s.sum.Write(p[:n])
+	}
 	s.n += int64(n)
+	return n, err
+}
+
+// hex returns the digest, empty where nothing is summed up.
+func (s *summedReader) hex() string {
+	if s.sum == nil {
+		return ""
+	}
+	return hex.EncodeToString(s.sum.Sum(nil))
+}
+
+// A passingReader sums up a content that is read for its own sake, and leaves it to
+// the input what identifies it once it has been read to its end.
+type passingReader struct {
+	summedReader
+	io.Closer
+	name string
+	to   *atomic.Pointer[Fingerprint]
+}
+
+func newPassingReader(in *Input, r io.ReadCloser) *passingReader {
+	return &passingReader{summedReader{r: r, sum: xxh3.New128()}, r, in.Name, &in.summed}
+}
+
+func (p *passingReader) Read(b []byte) (int, error) {
+	n, err := p.summedReader.Read(b)
+	if err == io.EOF {
+		p.to.Store(&Fingerprint{Name: p.name, Size: p.n, XXH3: p.hex()})
+	}
 	return n, err
 }

@@ -59,6 +59,8 @@ type Input struct {
 
 	read   atomic.Int64 // bytes of the contents read since the latest Open
 	hashed atomic.Int64 // bytes of the contents read to identify them
+	// summed is what a pass over the content has found that sums it up.
+	summed atomic.Pointer[Fingerprint]
 
 	mu      sync.Mutex
 	members []string // see Learn
@@ -75,6 +77,7 @@ type shared struct {
 	ctx     context.Context // of Open, for heads that are read again
 	tempDir string
 	heads   atomic.Int64 // bytes of heads that are kept
+	summing atomic.Bool  // see SumUp
 	// latest is the head that was read again last: whoever looks at an input
 	// asks for its head several times.
 	latest atomic.Pointer[keptHead]
@@ -151,7 +154,7 @@ type keptHead struct {
 type spooled struct {
 	*spill.File
 	size   int64
-	digest string
+	digest string // XXH3
 }
 
 // Open returns the content from its beginning, with gzip, zstd and bzip2
@@ -180,6 +183,9 @@ func (in *Input) Open(ctx context.Context) (io.ReadCloser, error) {
 	r, err := in.unpack(raw, &in.read)
 	if err != nil {
 		return nil, err
+	}
+	if in.shared.summing.Load() && in.summed.Load() == nil {
+		r = newPassingReader(in, r)
 	}
 	return &contextReader{ctx, r}, nil
 }

@@ -17,6 +17,7 @@ import (
 	"testing/iotest"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/zeebo/xxh3"
 
 	"hopper/adapters/input"
 )
@@ -292,12 +293,16 @@ func TestFingerprints(t *testing.T) {
 	packed := archive("a.csv", content, "b.csv", content)
 	p := write(t, dir, "e.zip", packed)
 	ins := open(t, pipe([]byte(content)), p, "-")
-	id, err := ins.Identify(t.Context())
+	id, err := ins.Identify(t.Context(), true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := id.Stored
-	want := []input.Fingerprint{{p, int64(len(packed)), sum(packed)}, {"standard input", int64(len(content)), sum([]byte(content))}}
+	fast := xxh3.HashString128(content).Bytes()
+	want := []input.Fingerprint{
+		{Name: p, Size: int64(len(packed)), SHA256: sum(packed)},
+		{Name: "standard input", Size: int64(len(content)), XXH3: hex.EncodeToString(fast[:]), SHA256: sum([]byte(content))},
+	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)
 	}

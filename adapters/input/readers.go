@@ -3,10 +3,11 @@ package input
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"io"
 	"sync/atomic"
+
+	"github.com/zeebo/xxh3"
 
 	"hopper/adapters/input/spill"
 )
@@ -90,7 +91,7 @@ func copyToDisk(name, dir string, r io.Reader, limit int64) (*spooled, error) {
 	if err != nil {
 		return nil, Errorf(name, "making a temporary file: %w", err)
 	}
-	sum := sha256.New()
+	sum := xxh3.New128()
 	n, err := io.Copy(io.MultiWriter(f, sum), io.LimitReader(r, limit+1))
 	switch {
 	case err != nil:

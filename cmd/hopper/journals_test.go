@@ -4,8 +4,10 @@ import (
 	"archive/zip"
 	"database/sql"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -68,6 +70,73 @@ func TestOldVisitsAreRefused(t *testing.T) {
 		t.Errorf("%d events are there instead of the 65 that were", n)
 	}
 }
+
+// TestOldAndNewLedgers imports beside a ledger that an older build left, which knows
+// its inputs by SHA-256: new ones know theirs by XXH3, and whatever is imported again
+// is found in the one or the other.
+func TestOldAndNewLedgers(t *testing.T) {
+	state, unpacked := t.TempDir(), t.TempDir()
+	unzip(t, "testdata/journals/complete.zip", state)
+	const old, other = "../../fixtures/umami/cloud-2026.zip", "../../fixtures/umami/cloud-2024.zip"
+	unzip(t, other, unpacked)
+	ledgers := func() map[string]string {
+		all := make(map[string]string)
+		paths, err := filepath.Glob(filepath.Join(state, "migrations", "*.journal"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			begin, _, _ := strings.Cut(string(text), "\n")
+			all[filepath.Base(path)] = begin
+		}
+		return all
+	}
+	before := ledgers()
+	for i, step := range []struct {
+		status  string
+		events  int
+		ledgers int
+		args    []string
+	}{
+		{"complete", 175 + cloud2024, 2, []string{other}},
+		{"already-complete", 175 + cloud2024, 2, []string{other}},
+		{"already-complete", 175 + cloud2024, 2, []string{unpacked}},
+		{"nothing-new", 175 + cloud2024, 2, []string{"--new", old}},
+		{"nothing-new", 175 + cloud2024, 2, []string{"--new", other}},
+		{"complete", 2*175 + cloud2024, 3, []string{"--again", old}},
+		{"already-complete", 2*175 + cloud2024, 3, []string{old}},
+		{"already-complete", 2*175 + cloud2024, 3, []string{unpacked}},
+		{"nothing-new", 2*175 + cloud2024, 3, []string{"--new", old}},
+	} {
+		var stdout, stderr strings.Builder
+		args := append([]string{"import", "--sandbox", "--json", "--settle-after", "10ms", "--state", state}, step.args...)
+		if code := run(args, nil, &stdout, &stderr); code != exitDone {
+			t.Fatalf("step %d: exit code %d: %s", i, code, &stderr)
+		}
+		if !strings.Contains(stdout.String(), `"status": "`+step.status+`"`) {
+			t.Errorf("step %d: not %s: %s", i, step.status, &stdout)
+		}
+		if events := countEvents(t, state); events != step.events {
+			t.Errorf("step %d: %d events are there instead of %d", i, events, step.events)
+		}
+		if n := len(ledgers()); n != step.ledgers {
+			t.Errorf("step %d: %d ledgers are there instead of %d", i, n, step.ledgers)
+		}
+	}
+	for name, begin := range ledgers() {
+		isOld := slices.Contains(slices.Collect(maps.Values(before)), begin)
+		if hasOld := strings.Contains(begin, `"sha256"`); hasOld != isOld || isOld == strings.Contains(begin, `"xxh3"`) {
+			t.Errorf("%s begins with %s", name, begin)
+		}
+	}
+}
+
+// cloud2024 is how many events the export of that year holds.
+const cloud2024 = 121
 
 func countEvents(t *testing.T, state string) (events int) {
 	t.Helper()

@@ -149,7 +149,7 @@ func TestEchoIsNotKept(t *testing.T) {
 			})
 			var said strings.Builder
 			state := t.TempDir()
-			l, err := ledger.Open(ledger.Migration{Server: "s", Site: "1", Inputs: []ledger.InputID{{Name: "n", SHA256: "1"}}}, ledger.Options{Dir: state, Now: time.Now()})
+			l, err := ledger.Open(ledger.Migration{Server: "s", Site: "1", Inputs: []ledger.InputID{{Name: "n", Digest: ledger.Digest{SHA256: "1"}}}}, ledger.Options{Dir: state, Now: time.Now()})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -556,7 +556,7 @@ func TestOwnImport(t *testing.T) {
 		{"with somebody's events", created[:1], Import{ID: mine, Platform: "umami", Imported: 1}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			l, err := ledger.Open(ledger.Migration{Server: "s", Site: "1", Inputs: []ledger.InputID{{Name: "n", SHA256: "1"}}}, ledger.Options{Dir: t.TempDir(), Now: time.Now()})
+			l, err := ledger.Open(ledger.Migration{Server: "s", Site: "1", Inputs: []ledger.InputID{{Name: "n", Digest: ledger.Digest{SHA256: "1"}}}}, ledger.Options{Dir: t.TempDir(), Now: time.Now()})
 			if err != nil {
 				t.Fatal(err)
 			}

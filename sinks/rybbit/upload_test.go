@@ -162,7 +162,7 @@ func (w *world) stop() {
 func (w *world) migration() ledger.Migration {
 	return ledger.Migration{
 		Server: "sandbox", Site: "1", Source: "numbers",
-		Inputs: []ledger.InputID{{Name: fmt.Sprint("numbers ", w.events), Size: int64(w.events), SHA256: fmt.Sprint(w.events)}},
+		Inputs: []ledger.InputID{{Name: fmt.Sprint("numbers ", w.events), Size: int64(w.events), Digest: ledger.Digest{SHA256: fmt.Sprint(w.events)}}},
 	}
 }
 

@@ -20,10 +20,9 @@ type Given struct {
 // as the ledgers in its state directory know.
 func (l *Ledger) Given(dir string) ([]Given, error) {
 	var all []Given
-	of := l.migration.files(dir)
 	err := each(dir, func(path string, other *Ledger) error {
 		m := other.migration
-		if of.has(path) || m.Server != l.migration.Server || m.Site != l.migration.Site || !other.holds() {
+		if l.files.has(path) || m.Server != l.migration.Server || m.Site != l.migration.Site || !other.holds() {
 			return nil
 		}
 		g := Given{Migration: m, Begun: other.started, Periods: other.held()}

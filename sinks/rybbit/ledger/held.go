@@ -3,9 +3,7 @@ package ledger
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -81,9 +79,10 @@ func HeldOf(held []Held, m Migration) []Held {
 func (m Migration) all() map[string]bool {
 	all := make(map[string]bool)
 	for _, in := range m.Inputs {
-		all[in.SHA256] = true
-		for _, c := range in.contents() {
-			all[c.SHA256] = true
+		for _, c := range in.all() {
+			for _, digest := range c.Known() {
+				all[digest] = true
+			}
 		}
 	}
 	return all
@@ -92,8 +91,8 @@ func (m Migration) all() map[string]bool {
 // isWithin reports whether all inputs of m are among those of that digests.
 func (m Migration) isWithin(digests map[string]bool) bool {
 	for _, in := range m.Inputs {
-		foreign := func(c Content) bool { return !digests[c.SHA256] }
-		if !digests[in.SHA256] && slices.ContainsFunc(in.contents(), foreign) {
+		foreign := func(c Content) bool { return !c.IsIn(digests) }
+		if !in.IsIn(digests) && slices.ContainsFunc(in.contents(), foreign) {
 			return false
 		}
 	}
@@ -112,14 +111,15 @@ func (h *Held) Open() (*Ledger, error) {
 // Begun returns what the ledger of a migration was begun with, if it is there and
 // not yet complete, or complete and not to be begun again.
 func Begun(m Migration, opt Options) (_ Migration, begun bool, err error) {
-	path := m.files(opt.Dir).paths[0]
+	path, err := m.files(opt.Dir).there()
+	if path == "" || err != nil {
+		return m, false, err
+	}
 	l, err := read(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return m, false, nil
-	case err != nil:
+	if err != nil {
 		return m, false, fmt.Errorf("ledger %s: %w", path, err)
-	case l.started.IsZero() || l.end != nil && opt.Again:
+	}
+	if l.started.IsZero() || l.end != nil && opt.Again {
 		return m, false, nil
 	}
 	return l.migration, true, nil

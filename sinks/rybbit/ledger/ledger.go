@@ -16,6 +16,7 @@ import (
 type Ledger struct {
 	State
 	journal *journal
+	files   files // of the migration, where that is known
 	resumed bool
 	asked   bool // for events that may be in Rybbit already
 }
@@ -82,7 +83,7 @@ func Open(m Migration, opt Options) (*Ledger, error) {
 			return nil, err
 		}
 	}
-	l.asked = opt.Again
+	l.asked, l.files = opt.Again, files
 	if l.resumed = !l.started.IsZero(); l.resumed {
 		return l, nil
 	}
@@ -91,7 +92,7 @@ func Open(m Migration, opt Options) (*Ledger, error) {
 			return nil, errors.Join(err, l.remove())
 		}
 	}
-	begin := Begin{Migration: m, Version: opt.Version, Again: opt.Again}
+	begin := Begin{Migration: m.recorded(), Version: opt.Version, Again: opt.Again}
 	if err := l.add(begin, opt.Now.UTC()); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
@@ -192,7 +193,7 @@ type files struct {
 
 func (m Migration) files(dir string) files {
 	f := files{dir: dir}
-	for _, key := range []string{m.key(), m.oldKey()} {
+	for _, key := range m.keys() {
 		f.paths = append(f.paths, filepath.Join(migrations(dir), key+journalSuffix))
 	}
 	return f
@@ -202,13 +203,8 @@ func (m Migration) files(dir string) files {
 // that was put aside and not replaced, which it brings back, else where a new one
 // belongs.
 func (f files) current() (string, error) {
-	for _, path := range f.paths {
-		switch info, err := os.Stat(path); {
-		case err == nil && info.Size() > 0:
-			return path, nil
-		case err != nil && !errors.Is(err, fs.ErrNotExist):
-			return "", fmt.Errorf("open the ledger: %w", err)
-		}
+	if path, err := f.there(); path != "" || err != nil {
+		return path, err
 	}
 	for _, path := range f.paths {
 		aside, err := filepath.Glob(strings.TrimSuffix(path, journalSuffix) + ".*" + journalSuffix)
@@ -220,6 +216,19 @@ func (f files) current() (string, error) {
 		}
 	}
 	return f.paths[0], nil
+}
+
+// there returns the path of the migration's ledger, empty where there is none.
+func (f files) there() (string, error) {
+	for _, path := range f.paths {
+		switch info, err := os.Stat(path); {
+		case err == nil && info.Size() > 0:
+			return path, nil
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return "", fmt.Errorf("open the ledger: %w", err)
+		}
+	}
+	return "", nil
 }
 
 // has reports whether the ledger at path is of the same migration: the current

@@ -24,7 +24,7 @@ func moving(inputs ...InputID) Migration {
 }
 
 func input(name, content string) InputID {
-	return InputID{Name: name, Size: int64(len(content)), SHA256: content}
+	return InputID{Name: name, Size: int64(len(content)), Digest: Digest{SHA256: content}}
 }
 
 // fill stores n events in one batch of the import.
@@ -289,10 +289,10 @@ func TestStolenFile(t *testing.T) {
 // had the bytes of inputs as they are stored, and each option of that time.
 func TestOldIdentity(t *testing.T) {
 	opt := Options{Dir: t.TempDir(), Now: started}
-	m := moving(InputID{Name: "a.csv.gz", SHA256: "packed", Contents: []Content{{SHA256: "plain"}}})
+	m := moving(InputID{Name: "a.csv.gz", Digest: Digest{SHA256: "packed"}, Contents: []Content{{Digest: Digest{SHA256: "plain"}}}})
 	m.Options = map[string]string{"timezone": "Europe/Vienna"}
 	old := m
-	old.Inputs = []InputID{{Name: "a.csv.gz", SHA256: "packed"}}
+	old.Inputs = []InputID{{Name: "a.csv.gz", Digest: Digest{SHA256: "packed"}}}
 	old.Options = map[string]string{"timezone": "Europe/Vienna", "hostname": "", "website": "", "ga-events": "default", "dedupe": "false"}
 	begun, err := Open(old, opt)
 	if err != nil {
@@ -311,8 +311,8 @@ func TestOldIdentity(t *testing.T) {
 // archive and the files in it.
 func TestPackingIsNoIdentity(t *testing.T) {
 	for _, same := range [][2]Migration{
-		{moving(input("a.csv", "plain")), moving(InputID{Name: "a.csv.gz", SHA256: "packed", Contents: []Content{{SHA256: "plain"}}})},
-		{moving(InputID{Name: "a.zip", SHA256: "zip", Contents: []Content{{SHA256: "one"}, {SHA256: "two"}}}), moving(input("a/1.csv", "one"), input("a/2.csv", "two"))},
+		{moving(input("a.csv", "plain")), moving(InputID{Name: "a.csv.gz", Digest: Digest{SHA256: "packed"}, Contents: []Content{{Digest: Digest{SHA256: "plain"}}}})},
+		{moving(InputID{Name: "a.zip", Digest: Digest{SHA256: "zip"}, Contents: []Content{{Digest: Digest{SHA256: "one"}}, {Digest: Digest{SHA256: "two"}}}}), moving(input("a/1.csv", "one"), input("a/2.csv", "two"))},
 	} {
 		opt := Options{Dir: t.TempDir(), Now: started}
 		for i, m := range same {

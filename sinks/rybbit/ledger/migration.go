@@ -1,11 +1,13 @@
 package ledger
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -40,8 +42,42 @@ type Unit struct {
 	// Dated says that the name stands for a day, whose events no unit of another
 	// name holds.
 	Dated bool `json:"dated,omitempty"`
-	// SHA256 are the digests of its contents.
-	SHA256 []string `json:"sha256"`
+	// XXH3 and SHA256 are the digests of its contents, each in one of them.
+	XXH3   []string `json:"xxh3,omitempty"`
+	SHA256 []string `json:"sha256,omitempty"`
+}
+
+// Digests returns the digests of the unit's contents.
+func (u Unit) Digests() []string { return slices.Concat(u.XXH3, u.SHA256) }
+
+// A Digest identifies what a file holds, in hexadecimal: by XXH3 of 128 bits, or by
+// SHA-256 where that alone is known, as in ledgers of builds before 2026-11-26 and of
+// what a store or a manifest vouches for. Both are known of inputs that are compared
+// with such a ledger's.
+type Digest struct {
+	XXH3   string `json:"xxh3,omitempty"`
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+// Main is the digest that a new ledger holds.
+func (d Digest) Main() string { return cmp.Or(d.XXH3, d.SHA256) }
+
+// Known are the digests that are known, of the two.
+func (d Digest) Known() []string {
+	return slices.DeleteFunc([]string{d.XXH3, d.SHA256}, func(digest string) bool { return digest == "" })
+}
+
+// IsIn reports whether one of the digests is among others.
+func (d Digest) IsIn(others map[string]bool) bool {
+	return slices.ContainsFunc(d.Known(), func(digest string) bool { return others[digest] })
+}
+
+// recorded returns the digest as a new ledger holds it.
+func (d Digest) recorded() Digest {
+	if d.XXH3 != "" {
+		d.SHA256 = ""
+	}
+	return d
 }
 
 // Digests returns what identifies the inputs that hold events.
@@ -50,7 +86,7 @@ func (m Migration) Digests() []string {
 	for _, in := range m.Inputs {
 		for _, c := range in.contents() {
 			if !c.Joined {
-				all = append(all, c.SHA256)
+				all = append(all, c.Known()...)
 			}
 		}
 	}
@@ -59,7 +95,26 @@ func (m Migration) Digests() []string {
 
 // Same reports whether o is the same migration: one whose ledger goes on with
 // m's.
-func (m Migration) Same(o Migration) bool { return m.key() == o.key() || m.oldKey() == o.oldKey() }
+func (m Migration) Same(o Migration) bool {
+	theirs := o.keys()
+	return slices.ContainsFunc(m.keys(), func(key string) bool { return slices.Contains(theirs, key) })
+}
+
+// recorded returns m as its ledger holds it: with one digest of each content.
+func (m Migration) recorded() Migration {
+	m.Inputs = slices.Clone(m.Inputs)
+	for i := range m.Inputs {
+		in := &m.Inputs[i]
+		in.Contents = slices.Clone(in.Contents)
+		for j := range in.Contents {
+			in.Contents[j].Digest = in.Contents[j].recorded()
+		}
+		if in.Digest = in.recorded(); len(in.Contents) > 0 && in.Contents[0].XXH3 != "" {
+			in.SHA256 = "" // what is in it identifies it
+		}
+	}
+	return m
+}
 
 // Stdin is the name of standard input, which is the only one that says nothing
 // about its content.
@@ -68,9 +123,10 @@ const Stdin = "standard input"
 // InputID identifies an input by its content. Packing does not count: an archive
 // is the same input as the files in it.
 type InputID struct {
-	Name   string `json:"name"`
-	Size   int64  `json:"size"` // bytes, as stored
-	SHA256 string `json:"sha256"`
+	Name string `json:"name"`
+	Size int64  `json:"size"` // bytes, as stored
+	// Digest is of the bytes as stored. It is empty where Contents identify the input.
+	Digest
 	// Joined says that it holds no events, but what belongs to those of others.
 	Joined bool `json:"joined,omitempty"`
 	// Grows says that it is identified by its name, and goes on growing: a table of
@@ -83,27 +139,47 @@ type InputID struct {
 
 // Content identifies a file without its packing.
 type Content struct {
-	SHA256 string `json:"sha256"`
-	Joined bool   `json:"joined,omitempty"`
+	Digest
+	Joined bool `json:"joined,omitempty"`
 }
 
 func (in *InputID) contents() []Content {
 	if len(in.Contents) == 0 {
-		return []Content{{in.SHA256, in.Joined}}
+		return []Content{{in.Digest, in.Joined}}
 	}
 	return in.Contents
 }
 
-// key names a migration's files. Names and sizes of inputs do not enter: a
-// renamed file is the same input.
-func (m Migration) key() string {
-	var digests []string
+// all are the contents, and the input as it is stored.
+func (in *InputID) all() []Content {
+	return append(slices.Clone(in.contents()), Content{in.Digest, in.Joined})
+}
+
+// isPlain reports whether the input is one file without packing.
+func (in *InputID) isPlain() bool {
+	return len(in.Contents) == 0 || len(in.Contents) == 1 && in.Contents[0].Main() == in.Main()
+}
+
+// keys name a migration's files, the newest naming first: by the digests that new
+// ledgers hold, by those that older ones do, and as [Migration.oldKey] does, as far as
+// these digests are known. Names and sizes of inputs do not enter: a renamed file is
+// the same input.
+func (m Migration) keys() []string {
+	var digests, older, stored []string
 	for _, in := range m.Inputs {
 		for _, c := range in.contents() {
-			digests = append(digests, c.SHA256)
+			digests, older = append(digests, c.Main()), append(older, c.SHA256)
 		}
+		stored = append(stored, in.SHA256)
 	}
-	return m.hash(digests, m.Options)
+	keys := []string{m.hash(digests, m.Options)}
+	if !slices.Contains(older, "") {
+		keys = append(keys, m.hash(older, m.Options))
+	}
+	if !slices.Contains(stored, "") {
+		keys = append(keys, m.oldKey(stored))
+	}
+	return keys
 }
 
 // options2025 are the options that builds before 2026-11-25 hashed whether or
@@ -112,14 +188,10 @@ var options2025 = map[string]string{"timezone": "", "hostname": "", "website": "
 
 // oldKey is the key that builds before 2026-11-25 gave the same migration: of the
 // bytes as stored, with all options of that time.
-func (m Migration) oldKey() string {
-	digests := make([]string, len(m.Inputs))
-	for i, in := range m.Inputs {
-		digests[i] = in.SHA256
-	}
+func (m Migration) oldKey(stored []string) string {
 	options := maps.Clone(options2025)
 	maps.Copy(options, m.Options)
-	return m.hash(digests, options)
+	return m.hash(stored, options)
 }
 
 func (m Migration) hash(digests []string, options map[string]string) string {
@@ -160,9 +232,11 @@ func (m Migration) overlaps(o Migration, begun time.Time) error {
 	names := make(map[string]InputID)
 	for _, in := range o.Inputs {
 		names[in.Name] = in
-		for _, c := range append(in.contents(), Content{in.SHA256, in.Joined}) {
-			joined, seen := read[c.SHA256]
-			read[c.SHA256] = c.Joined && (!seen || joined)
+		for _, c := range in.all() {
+			for _, digest := range c.Known() {
+				joined, seen := read[digest]
+				read[digest] = c.Joined && (!seen || joined)
+			}
 		}
 	}
 	for _, in := range m.Inputs {
@@ -171,11 +245,13 @@ func (m Migration) overlaps(o Migration, begun time.Time) error {
 		}
 		e := &OverlapError{Input: in.Name, Other: o, Begun: begun}
 		same := false
-		for _, c := range append(in.contents(), Content{in.SHA256, in.Joined}) {
-			joined, seen := read[c.SHA256]
-			if same = same || seen; seen && !(joined && c.Joined) {
-				e.Reason = "this has been imported already, with other options or together with other inputs"
-				return e
+		for _, c := range in.all() {
+			for _, digest := range c.Known() {
+				joined, seen := read[digest]
+				if same = same || seen; seen && !(joined && c.Joined) {
+					e.Reason = "this has been imported already, with other options or together with other inputs"
+					return e
+				}
 			}
 		}
 		// A table that is only joined may have grown.

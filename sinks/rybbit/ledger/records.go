@@ -117,18 +117,11 @@ func Clean(dir string, before time.Time, try bool) (removed []string, bytes int6
 // each calls fn with each ledger in the state directory, as it stands on the
 // disk, without locking it.
 func each(dir string, fn func(path string, l *Ledger) error) error {
-	names, err := os.ReadDir(migrations(dir))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	paths, err := journals(dir)
 	if err != nil {
-		return fmt.Errorf("read the state directory: %w", err)
+		return err
 	}
-	for _, name := range names {
-		if !strings.HasSuffix(name.Name(), journalSuffix) {
-			continue
-		}
-		path := filepath.Join(migrations(dir), name.Name())
+	for _, path := range paths {
 		l, err := read(path)
 		if err != nil {
 			return fmt.Errorf("ledger %s: %w", path, err)
@@ -141,6 +134,21 @@ func each(dir string, fn func(path string, l *Ledger) error) error {
 		}
 	}
 	return nil
+}
+
+// journals returns where the ledgers in the state directory lie.
+func journals(dir string) ([]string, error) {
+	names, err := os.ReadDir(migrations(dir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read the state directory: %w", err)
+	}
+	var paths []string
+	for _, name := range names {
+		if strings.HasSuffix(name.Name(), journalSuffix) {
+			paths = append(paths, filepath.Join(migrations(dir), name.Name()))
+		}
+	}
+	return paths, nil
 }
 
 func read(path string) (*Ledger, error) {

@@ -147,14 +147,9 @@ func (r *Reader) nextInserts(ctx context.Context) (*Chunk, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		for !r.done && len(r.rest) < cap(r.rest) {
-			n, err := r.body.Read(r.rest[len(r.rest):cap(r.rest)])
-			r.rest = r.rest[:len(r.rest)+n]
-			if err == io.EOF {
-				r.done = true
-			} else if err != nil {
-				return nil, err
-			}
+		var err error
+		if r.rest, err = r.fill(r.rest); err != nil {
+			return nil, err
 		}
 		spans, size := r.tuples()
 		if len(spans) > 0 {

@@ -22,11 +22,18 @@ const (
 // memory is where a chunk's text is read to, and its layout. It belongs to the chunk
 // then and is not written to before that is released.
 type memory struct {
-	text   []byte
+	room   []byte
+	text   []byte // in room, or elsewhere where a record is long
 	layout layout
 }
 
-var memories = sync.Pool{New: func() any { return &memory{text: room(chunkSize)} }}
+var memories = sync.Pool{New: func() any { return &memory{room: room(margin + chunkSize)} }}
+
+// free gives the memory back.
+func (m *memory) free() {
+	m.text = nil
+	memories.Put(m)
+}
 
 // room returns an empty slice of that capacity, whose memory holds anything: a
 // strings.Builder's is not cleared.
@@ -41,7 +48,7 @@ func room(size int) []byte {
 type Reader struct {
 	table *Table
 	text  io.ReadCloser
-	body  io.Reader
+	body  aheadReader
 	rest  []byte // was read and belongs to the next chunk
 	row   int64  // number of the next record
 	done  bool   // the text is at its end
@@ -54,27 +61,33 @@ type Reader struct {
 
 // Open begins to read the records.
 func (t *Table) Open(ctx context.Context) (*Reader, error) {
+	ctx, cancel := context.WithCancel(ctx)
 	text, err := t.Input.Text(ctx)
 	if err != nil {
+		cancel()
 		return nil, err
 	}
 	if _, err := io.CopyN(io.Discard, text, t.start); err != nil && err != io.EOF {
 		text.Close()
+		cancel()
 		return nil, err
 	}
-	r := &Reader{table: t, text: text, body: text, row: t.firstRow, encoding: t.encoding}
+	r := &Reader{table: t, text: text, body: aheadReader{body: text, cancel: cancel}, row: t.firstRow, encoding: t.encoding}
 	if t.inserts != nil {
 		r.lexer.escapes = t.inserts.escapes
 		r.rest = make([]byte, 0, chunkSize)
 	}
 	if t.end >= 0 {
-		r.body = io.LimitReader(text, t.end-t.start)
+		r.body.body = io.LimitReader(text, t.end-t.start)
 	}
 	return r, nil
 }
 
 // Close ends reading. Chunks stay valid.
-func (r *Reader) Close() error { return r.text.Close() }
+func (r *Reader) Close() error {
+	r.body.stop()
+	return r.text.Close()
+}
 
 // Next returns the next records, at least one, and io.EOF after the last. The
 // same text is always cut in the same places. It fails with an [input.Error] where a record exceeds 16 MiB.
@@ -85,15 +98,15 @@ func (r *Reader) Next(ctx context.Context) (*Chunk, error) {
 	if r.table.inserts != nil {
 		return r.nextInserts(ctx)
 	}
-	m := memories.Get().(*memory)
-	if len(r.rest) >= cap(m.text) { // behind a very long record
-		m.text = room(2 * len(r.rest))
-	}
-	m.text = append(m.text[:0], r.rest...)
+	m := r.body.begin(r.rest)
 	r.rest = r.rest[:0]
 	for {
-		if err := r.fill(m); err != nil {
+		var err error
+		if m.text, err = r.fill(m.text); err != nil {
 			return nil, err
+		}
+		if !r.done {
+			r.body.next()
 		}
 		text := unsafe.String(unsafe.SliceData(m.text), len(m.text))
 		layout, end, records := r.table.Dialect.lay(text, r.done, &m.layout)
@@ -109,12 +122,12 @@ func (r *Reader) Next(ctx context.Context) (*Chunk, error) {
 			r.row += records
 			if len(text) < chunkSize/2 { // not to hold a lot for little
 				c.text, c.layout, c.memory = strings.Clone(c.text), layout.clone(), nil
-				memories.Put(m)
+				m.free()
 			}
 			return c, nil
 		}
 		if r.done { // nothing is left, since at the end all is cut off
-			memories.Put(m)
+			m.free()
 			return nil, io.EOF
 		}
 		if len(m.text) >= maxRecord {
@@ -125,18 +138,16 @@ func (r *Reader) Next(ctx context.Context) (*Chunk, error) {
 	}
 }
 
-// fill reads until the memory's text is full, or the last byte is read.
-func (r *Reader) fill(m *memory) error {
-	for !r.done && len(m.text) < cap(m.text) {
-		n, err := r.body.Read(m.text[len(m.text):cap(m.text)])
-		m.text = m.text[:len(m.text)+n]
-		if err == io.EOF {
-			r.done = true
-		} else if err != nil {
-			return err
-		}
+// fill reads until text is at its capacity, or has the last byte.
+func (r *Reader) fill(text []byte) (_ []byte, err error) {
+	if r.done {
+		return text, nil
 	}
-	return nil
+	text, err = fill(text, &r.body)
+	if err == io.EOF {
+		r.done, err = true, nil
+	}
+	return text, err
 }
 
 // cut returns where the last whole record of text ends, and how many end

@@ -24,8 +24,8 @@ type Chunk struct {
 // Release gives back the chunk's memory. Neither it nor a string of its rows may be
 // used after that. A chunk that is not released is left to the garbage collector.
 func (c *Chunk) Release() {
-	if m := c.memory; m != nil && cap(m.text) < 2*chunkSize {
-		memories.Put(m)
+	if c.memory != nil {
+		c.memory.free()
 	}
 	c.text, c.layout, c.memory = "", nil, nil
 }

@@ -183,10 +183,10 @@ func (c *Chunk) Rows() iter.Seq[*Row] {
 
 func (c *Chunk) textRows(yield func(*Row) bool) {
 	row := Row{table: c.Table}
-	types := c.Table.types
+	types, header := c.Table.types, c.Table.header()
 	var cells []string // of rows with members
 	for r := range c.text.Rows() {
-		if r.Number == types && types > 0 || c.Table.isHeader(r) {
+		if r.Number == types && types > 0 || header.mayBe(r) && c.Table.isHeader(r) {
 			continue
 		}
 		row.Number, row.Cells, row.Raw, row.Err, row.Replaced = r.Number, r.Cells, r.Raw, r.Err, r.Replaced
@@ -201,9 +201,34 @@ func (c *Chunk) textRows(yield func(*Row) bool) {
 	}
 }
 
-// isHeader reports whether a row is the header once more.
+// header is what tells most rows from the header: the first cell of it that is read.
+type header struct {
+	column int // -1 is none
+	size   int // of the column's name
+}
+
+func (t *Table) header() header {
+	own := t.own()
+	for i := range own {
+		if t.headed && (t.only == nil || t.only[i]) {
+			return header{i, len(own[i])}
+		}
+	}
+	return header{column: -1}
+}
+
+// mayBe reports whether a row may be the header once more.
+func (h header) mayBe(r *text.Row) bool {
+	if uint(h.column) >= uint(len(r.Cells)) {
+		return false
+	}
+	more := len(r.Cells[h.column]) - h.size
+	return more == 0 || more == len("\ufeff")
+}
+
+// isHeader reports whether a row that may be the header is.
 func (t *Table) isHeader(r *text.Row) bool {
-	if !t.headed || r.Err != nil || len(r.Cells) < 2 {
+	if r.Err != nil || len(r.Cells) < 2 {
 		return false
 	}
 	own := t.own()

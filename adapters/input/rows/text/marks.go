@@ -233,14 +233,16 @@ func (l *layout) clear(size int) {
 
 // take adds blocks, the first of which has that number.
 func (l *layout) take(blocks []block, first int) {
-	n := len(l.ends)
+	most := len(blocks) * blockSize
+	l.ends, l.records = slices.Grow(l.ends, most+spareEnds), slices.Grow(l.records, most)
+	ends, lines := len(l.ends), len(l.records)
+	placed, begun := place(l.ends[ends:ends+most+spareEnds], l.records[lines:lines+most], blocks, first, ends)
+	l.ends, l.records = l.ends[:ends+placed], l.records[:lines+begun]
 	for i := range blocks {
 		b, at := &blocks[i], first+i
-		for w := b.lines; w != 0; w &= w - 1 {
-			upTo := w ^ (w - 1)
-			l.records = append(l.records, uint32(n+bits.OnesCount64(b.ends&upTo)))
+		if b.escapes|b.high == 0 {
+			continue
 		}
-		n += bits.OnesCount64(b.ends)
 		for w := b.escapes; w != 0; w &= w - 1 {
 			l.escapes = append(l.escapes, uint32(at*blockSize+bits.TrailingZeros64(w)))
 		}
@@ -249,24 +251,28 @@ func (l *layout) take(blocks []block, first int) {
 			l.ascii = false
 		}
 	}
-	l.ends = slices.Grow(l.ends, n-len(l.ends)+spareEnds)
-	place(l.ends[len(l.ends):n+spareEnds], blocks, first)
-	l.ends = l.ends[:n]
 }
 
 // spareEnds is how many more ends place may write than there are.
 const spareEnds = 8
 
-// placePortable is what place does on any processor.
-func placePortable(dst []uint32, blocks []block, first int) {
-	n := 0
+// placePortable fills ends and records with what a layout has of them for blocks, the
+// first of which has that number and as many ends before it. It returns how many these
+// are. It does on any processor what place does, for which there is room for spareEnds more.
+func placePortable(ends, records []uint32, blocks []block, first, before int) (placed, lines int) {
 	for i := range blocks {
-		at := (first + i) * blockSize
-		for w := blocks[i].ends; w != 0; w &= w - 1 {
-			dst[n] = uint32(at + bits.TrailingZeros64(w))
-			n++
+		b, at := &blocks[i], (first+i)*blockSize
+		for w := b.lines; w != 0; w &= w - 1 {
+			upTo := w ^ (w - 1)
+			records[lines] = uint32(before + placed + bits.OnesCount64(b.ends&upTo))
+			lines++
+		}
+		for w := b.ends; w != 0; w &= w - 1 {
+			ends[placed] = uint32(at + bits.TrailingZeros64(w))
+			placed++
 		}
 	}
+	return placed, lines
 }
 
 // valid reports whether text, which this is the layout of, is UTF-8. Of blocks in a row

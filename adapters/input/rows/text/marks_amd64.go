@@ -25,14 +25,12 @@ func mark(dst []block, text *byte, delimiter byte) {
 	markPortable(dst, text, delimiter)
 }
 
-// place fills dst with the ends of blocks, the first of which has that number. There is
-// room for spareEnds more.
-func place(dst []uint32, blocks []block, first int) {
+// place does what placePortable does.
+func place(ends, records []uint32, blocks []block, first, before int) (placed, lines int) {
 	if hasAll && len(blocks) > 0 {
-		placeBMI(&dst[0], &blocks[0], len(blocks), first*blockSize)
-		return
+		return placeBMI(&ends[0], &records[0], &blocks[0], len(blocks), first*blockSize, before)
 	}
-	placePortable(dst, blocks, first)
+	return placePortable(ends, records, blocks, first, before)
 }
 
 // scanAVX2 is scanPortable in the processor's own words, for at least one block.
@@ -49,4 +47,4 @@ func markAVX2(dst *block, text *byte, blocks int, delimiter byte)
 // begins at that byte.
 //
 //go:noescape
-func placeBMI(dst *uint32, blocks *block, n, at int)
+func placeBMI(ends, records *uint32, blocks *block, n, at, before int) (placed, lines int)

@@ -150,16 +150,24 @@ block:
 	MOVL   BX, offset(DI) \
 	BLSRQ  AX, AX
 
-// func placeBMI(dst *uint32, blocks *block, n, at int)
-TEXT ·placeBMI(SB), NOSPLIT, $0-32
-	MOVQ dst+0(FP), DI
-	MOVQ blocks+8(FP), SI
-	MOVQ n+16(FP), CX
-	MOVQ at+24(FP), R8
+// func placeBMI(ends, records *uint32, blocks *block, n, at, before int) (placed, lines int)
+TEXT ·placeBMI(SB), NOSPLIT, $0-64
+	MOVQ ends+0(FP), DI
+	MOVQ records+8(FP), R9
+	MOVQ blocks+16(FP), SI
+	MOVQ n+24(FP), CX
+	MOVQ at+32(FP), R8
+	MOVQ before+40(FP), R10 // ends up to the block
 
 block:
-	MOVQ    0(SI), AX
+	MOVQ  0(SI), AX
+	MOVQ  8(SI), R11
+	TESTQ R11, R11
+	JNZ   line
+
+lined:
 	POPCNTQ AX, DX
+	ADDQ    DX, R10
 
 	// To write some too many is quicker than to stop in time.
 eight:
@@ -178,9 +186,27 @@ eight:
 	ADDQ $32, SI
 	DECQ CX
 	JNZ  block
+
+	SUBQ before+40(FP), R10
+	MOVQ R10, placed+48(FP)
+	SUBQ records+8(FP), R9
+	SHRQ $2, R9
+	MOVQ R9, lines+56(FP)
 	RET
 
 more:
 	ADDQ $32, DI
 	SUBQ $8, DX
 	JMP  eight
+
+	// Of the ends, those up to the line's count for its record.
+line:
+	BLSMSKQ R11, R12
+	ANDQ    AX, R12
+	POPCNTQ R12, R12
+	ADDQ    R10, R12
+	MOVL    R12, (R9)
+	ADDQ    $4, R9
+	BLSRQ   R11, R11
+	JNZ     line
+	JMP     lined

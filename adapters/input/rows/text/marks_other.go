@@ -8,6 +8,7 @@ func scan(dst []block, text *byte, delimiter byte, s *scanned) { scanPortable(ds
 // mark fills dst with what there is in as many blocks of text, see markPortable.
 func mark(dst []block, text *byte, delimiter byte) { markPortable(dst, text, delimiter) }
 
-// place fills dst with the ends of blocks, the first of which has that number. There is
-// room for spareEnds more.
-func place(dst []uint32, blocks []block, first int) { placePortable(dst, blocks, first) }
+// place does what placePortable does.
+func place(ends, records []uint32, blocks []block, first, before int) (placed, lines int) {
+	return placePortable(ends, records, blocks, first, before)
+}

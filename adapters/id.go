@@ -13,22 +13,24 @@ type ID [16]byte
 
 // IDOf returns the ID of an identifier.
 func IDOf(s string) ID {
-	if u, ok := UUID(s); ok {
-		return u
+	var id ID
+	if id.SetUUID(s) {
+		return id
 	}
 	sum := sha256.Sum256([]byte(s))
 	return ID(sum[:16])
 }
 
-// UUID returns the ID of a UUID, and reports whether s is one.
-func UUID(s string) (ID, bool) { return pipeline.ParseUUID(s) }
+// SetUUID makes id that of a UUID, and reports whether s is one.
+func (id *ID) SetUUID(s string) bool { return pipeline.ParseUUID((*[16]byte)(id), s) }
 
 // IsRounded reports whether an identifier is a number that a spreadsheet has
 // rounded, such as 1.23457E+18: many identifiers have become the same then.
 func IsRounded(id string) bool {
-	if len(id) > len("1.23457890123456E+999") { // most are, and no number
-		return false
-	}
+	return len(id) <= len("1.23457890123456E+999") && isRounded(id) // most are longer, and no number
+}
+
+func isRounded(id string) bool {
 	digits, power, found := strings.Cut(id, "E+")
 	if !found {
 		digits, power, found = strings.Cut(id, "e+")

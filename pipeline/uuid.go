@@ -8,17 +8,19 @@ func IsUUID(s string) bool {
 	return valid
 }
 
-// ParseUUID returns the bytes of a UUID in lower or upper case, and whether s is one.
-func ParseUUID(s string) (id [16]byte, ok bool) {
+// ParseUUID sets id to the bytes of a UUID in lower or upper case, and reports whether
+// s is one.
+func ParseUUID(id *[16]byte, s string) bool {
 	a, b, c, d, ok := uuidDigits(s)
-	if valid, _ := areHex(a, b, c, d); !ok || !valid {
-		return id, false
+	if !ok {
+		return false
 	}
-	binary.LittleEndian.PutUint32(id[:], bytesOf(a))
-	binary.LittleEndian.PutUint32(id[4:], bytesOf(b))
-	binary.LittleEndian.PutUint32(id[8:], bytesOf(c))
-	binary.LittleEndian.PutUint32(id[12:], bytesOf(d))
-	return id, true
+	if valid, _ := areHex(a, b, c, d); !valid {
+		return false
+	}
+	binary.LittleEndian.PutUint64(id[:], uint64(bytesOf(a))|uint64(bytesOf(b))<<32)
+	binary.LittleEndian.PutUint64(id[8:], uint64(bytesOf(c))|uint64(bytesOf(d))<<32)
+	return true
 }
 
 // bytesOf returns the four bytes that eight hexadecimal digits say.

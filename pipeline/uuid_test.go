@@ -21,7 +21,8 @@ func TestUUIDsAreRecognized(t *testing.T) {
 		if want := form.MatchString(s); valid != want || lower != (want && s == strings.ToLower(s)) {
 			t.Fatalf("%q: %v %v", s, valid, lower)
 		}
-		bytes, parsed := ParseUUID(s)
+		var bytes [16]byte
+		parsed := ParseUUID(&bytes, s)
 		want, _ := uuid.Parse(s)
 		if parsed != valid || parsed && bytes != want || !parsed && bytes != [16]byte{} {
 			t.Fatalf("%q: %x %v", s, bytes, parsed)
@@ -30,8 +31,9 @@ func TestUUIDsAreRecognized(t *testing.T) {
 }
 
 func BenchmarkParseUUID(b *testing.B) {
+	var id [16]byte
 	for b.Loop() {
-		if _, ok := ParseUUID("4e2f0e6a-8a0e-4f0b-9c1d-1234567890ab"); !ok {
+		if !ParseUUID(&id, "4e2f0e6a-8a0e-4f0b-9c1d-1234567890ab") {
 			b.Fatal("no UUID")
 		}
 	}

@@ -123,10 +123,10 @@ func (e *eventTable) glimpse(c *rows.Chunk, dates bool, spare *sync.Pool) (*glim
 		if row.Err != nil {
 			continue
 		}
-		if err := e.whole(row); err != nil {
-			return nil, err
-		}
 		get := cells(row.Cells)
+		if adapters.IsRounded(get.at(e.sessionID)) || adapters.IsRounded(get.at(e.visitID)) {
+			return nil, e.rounded(row)
+		}
 		created := get.at(e.createdAt)
 		g.hours.Add(created)
 		if dates {
@@ -152,42 +152,44 @@ func (e *eventTable) glimpse(c *rows.Chunk, dates bool, spare *sync.Pool) (*glim
 				}
 			}
 		}
-		if id, found := e.identity(get, at, ok); found {
-			g.events = append(g.events, identified{id, row.Number})
+		// It is filled where it stays: to copy what was written just before takes long.
+		g.events = append(g.events, identified{row: row.Number})
+		if n := len(g.events) - 1; !e.identify(&g.events[n].id, get, at, ok) {
+			g.events = g.events[:n]
 		}
 	}
 	last.count(g)
 	return g, nil
 }
 
-// whole refuses a row whose visitor's or visit's id a spreadsheet has rounded.
-func (e *eventTable) whole(row *rows.Row) error {
-	for _, column := range []int{e.sessionID, e.visitID} {
-		if id := cells(row.Cells).at(column); adapters.IsRounded(id) {
-			return (&input.Error{Input: e.Input.Name, Row: row.Number, Field: e.Columns[column],
-				Err: fmt.Errorf("is %s, an id that a spreadsheet has rounded, so that visitors cannot be told apart", id)}).
-				Advise("give the table as it was exported, not saved by a spreadsheet")
-		}
+// rounded refuses a row whose visitor's or visit's id a spreadsheet has rounded.
+func (e *eventTable) rounded(row *rows.Row) error {
+	column := e.sessionID
+	if !adapters.IsRounded(row.Cell(column)) {
+		column = e.visitID
 	}
-	return nil
+	return (&input.Error{Input: e.Input.Name, Row: row.Number, Field: e.Columns[column],
+		Err: fmt.Errorf("is %s, an id that a spreadsheet has rounded, so that visitors cannot be told apart", row.Cells[column])}).
+		Advise("give the table as it was exported, not saved by a spreadsheet")
 }
 
-// identity returns what is the same for the same event alone, and whether there is
-// such a thing. An id that is no UUID, as in version 1, is no one's own: it needs the
-// visitor and the time, as it is written where it is none.
-func (e *eventTable) identity(get cells, at pipeline.Micros, isTime bool) (id adapters.ID, found bool) {
+// identify sets id to what is the same for the same event alone, and reports whether
+// there is such a thing. An id that is no UUID, as in version 1, is no one's own: it
+// needs the visitor and the time, as it is written where it is none.
+func (e *eventTable) identify(id *adapters.ID, get cells, at pipeline.Micros, isTime bool) bool {
 	event := get.at(e.eventID)
 	if noID(event) || event == get.at(e.sessionID) {
-		return id, false
+		return false
 	}
-	if id, found = adapters.UUID(event); found {
-		return id, true
+	if id.SetUUID(event) {
+		return true
 	}
 	created := get.at(e.createdAt)
 	if isTime {
 		created = strconv.FormatInt(int64(at), 10) // the same in every form
 	}
-	return adapters.IDOf(strings.Join([]string{e.scope, event, get.at(e.sessionID), created}, "\x00")), true
+	*id = adapters.IDOf(strings.Join([]string{e.scope, event, get.at(e.sessionID), created}, "\x00"))
+	return true
 }
 
 // orderDates decides the order of day and month in each table. One in which

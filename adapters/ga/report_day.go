@@ -419,9 +419,8 @@ func (d *reportDay) events(omit func(reason string)) (list []reconstruct.Event, 
 
 // outcomes are what became of rows that are not part of the sums.
 type outcomes struct {
-	rows     int
-	omitted  []outcome
-	rejected []outcome
+	rows    int
+	omitted []outcome
 }
 
 type outcome struct {
@@ -434,17 +433,9 @@ func (o *outcomes) omit(at pipeline.Origin, reason string) {
 	o.omitted = append(o.omitted, outcome{at: at, reason: reason})
 }
 
-func (o *outcomes) reject(at pipeline.Origin, reason, raw string) {
-	o.rows++
-	o.rejected = append(o.rejected, outcome{at, reason, raw})
-}
-
 func (o *outcomes) to(out *pipeline.Emitter) {
 	out.Rows(o.rows)
 	for _, x := range o.omitted {
 		out.Omit(x.at, x.reason)
-	}
-	for _, x := range o.rejected {
-		out.Reject(x.at, x.reason, x.raw)
 	}
 }

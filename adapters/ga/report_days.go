@@ -297,9 +297,6 @@ func (l *looseRows) take(of *outcomes) {
 	for _, x := range of.omitted {
 		l.add(l.omitted, x)
 	}
-	for _, x := range of.rejected {
-		l.add(l.rejected, x)
-	}
 	l.rows += of.rows
 }
 

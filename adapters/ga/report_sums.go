@@ -2,6 +2,7 @@ package ga
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -12,6 +13,7 @@ import (
 
 	"hopper/adapters"
 	"hopper/adapters/input"
+	"hopper/adapters/input/spill"
 	"hopper/pipeline"
 	"hopper/pipeline/places"
 	"hopper/pipeline/recount"
@@ -28,9 +30,10 @@ func verifyReports(src pipeline.Source, inputs []*input.Input, zone *time.Locati
 	context.Context, pipeline.Translation, func(int64)) (*recount.Comparison, error) {
 	return func(ctx context.Context, t pipeline.Translation, progress func(int64)) (_ *recount.Comparison, err error) {
 		told := &toldReports{
-			zone: zone, opt: opt, rules: &t.Normalizer, byName: map[string]int{}, from: map[toldCell]int{}, totals: map[toldDay]*toldTotals{},
-			days: map[recount.Day]bool{}, pages: map[toldDay]map[string]*toldTotals{},
+			zone: zone, opt: opt, rules: &t.Normalizer, byName: map[string]int{}, days: map[recount.Day]bool{},
+			numbers: spill.Bins{Dir: opt.TempDir, Limit: maxTold}, bins: map[recount.Day]int{},
 		}
+		defer func() { err = errors.Join(err, told.numbers.Close()) }()
 		told.table(recount.ByDay, nil) // is the first, whether there is one or not
 		rows := newRowStore(opt.TempDir)
 		defer func() { err = errors.Join(err, rows.Close()) }()
@@ -41,11 +44,13 @@ func verifyReports(src pipeline.Source, inputs []*input.Input, zone *time.Locati
 		for _, whole := range []bool{true, false} { // tables of days alone come first: they tell most
 			for _, table := range tables {
 				if whole == (len(table.dimensions()) == 0) {
-					told.add(table)
+					if err := told.add(table); err != nil {
+						return nil, err
+					}
 				}
 			}
 		}
-		if len(told.list) == 0 {
+		if len(told.bins) == 0 {
 			return nil, input.Errorf(inputs[0].Name, "tells no numbers of single days, so that nothing can be compared; add a report by Date").Advise("%s", strings.Join(told.notes, " "))
 		}
 		count := recount.NewCount(told.layout(), opt.Scratch())
@@ -77,18 +82,11 @@ type toldTable struct {
 	dimensions []field
 }
 
-// toldCell is a number of a report; toldDay a day of a table.
-type (
-	toldCell struct {
-		toldDay
-		column int
-		row    string
-	}
-	toldDay struct {
-		table int
-		day   recount.Day
-	}
-)
+// toldCell is where a number of a day stands.
+type toldCell struct {
+	table, column int
+	row           string
+}
 
 // toldTotals are what rows add up to, by column.
 type toldTotals [len(toldColumns)]int64
@@ -96,8 +94,18 @@ type toldTotals [len(toldColumns)]int64
 // toldNumber is an amount; left out are events that are no custom events.
 type toldNumber struct {
 	toldCell
+	read    int // the number of the report's table that tells it
 	amount  int64
 	leftOut bool
+}
+
+// toldDay is what is told of a day.
+type toldDay struct {
+	*toldReports
+	day    recount.Day
+	from   map[toldCell]int               // the number of the report's table that told it first
+	totals map[int]*toldTotals            // by table
+	pages  map[int]map[string]*toldTotals // of tables by pages
 }
 
 // toldReports are the sums of all reports.
@@ -107,13 +115,14 @@ type toldReports struct {
 	rules  *pipeline.Normalizer
 	tables []*toldTable
 	byName map[string]int
-	from   map[toldCell]int // the number of the report's table that told it first
-	read   int              // tables so far
-	list   []toldNumber
-	totals map[toldDay]*toldTotals
-	pages  map[toldDay]map[string]*toldTotals // of tables by pages
-	days   map[recount.Day]bool               // and whether they are asked for
+	read   int                  // tables so far
+	days   map[recount.Day]bool // and whether they are asked for
 	notes  []string
+
+	// numbers are written down by day, since they may be more than fits into memory.
+	numbers spill.Bins
+	bins    map[recount.Day]int
+	record  []byte
 }
 
 // toldColumns are the columns of each table, by their places.
@@ -156,9 +165,9 @@ func limitOf(by recount.Subject, column int) float64 {
 }
 
 // add takes a table of a report.
-func (r *toldReports) add(t *reportTable) {
+func (r *toldReports) add(t *reportTable) error {
 	if t.unread != "" || t.undated || t.overlapping {
-		return // the translation says so, or bounds what cannot be compared
+		return nil // the translation says so, or bounds what cannot be compared
 	}
 	by, dims := recount.ByDay, []field(nil)
 	for i, f := range t.fields {
@@ -184,7 +193,7 @@ func (r *toldReports) add(t *reportTable) {
 		by = recount.ByDimension
 	}
 	if t.parted && by != recount.ByDay {
-		return // visitors, and visits to pages, are in several rows
+		return nil // visitors, and visits to pages, are in several rows
 	}
 	// What rows part that are not compared one by one adds up to the day.
 	summed := by == recount.ByDay && slices.ContainsFunc(t.fields, func(f field) bool {
@@ -202,11 +211,14 @@ func (r *toldReports) add(t *reportTable) {
 			r.spread(row.span)
 			continue
 		}
-		r.addRow(t, row.cells, table, row.span.from, summed)
+		if err := r.addRow(t, row.cells, table, row.span.from, summed); err != nil {
+			return err
+		}
 	}
 	if long > 0 {
 		r.notes = append(r.notes, fmt.Sprintf("%s: %d rows are of more than a day, whose numbers are spread over the days; they are not compared.", t.in.Name, long))
 	}
+	return t.broken
 }
 
 // spread notes the days of a longer span, of which a row tells no number.
@@ -237,7 +249,7 @@ func (r *toldReports) table(by recount.Subject, dims []field) int {
 	return len(r.tables) - 1
 }
 
-func (r *toldReports) addRow(t *reportTable, cells []string, table int, at time.Time, summed bool) {
+func (r *toldReports) addRow(t *reportTable, cells []string, table int, at time.Time, summed bool) error {
 	day := recount.DayOf(at.Date())
 	r.days[day] = r.asked(at)
 	value := func(column field) string { return cell(cells, t.column(column)) }
@@ -258,16 +270,19 @@ func (r *toldReports) addRow(t *reportTable, cells []string, table int, at time.
 		row = toldRow(r.tables[table].dimensions, value)
 	}
 	if row == "" && r.tables[table].By != recount.ByDay {
-		return // of no page or name
+		return nil // of no page or name
 	}
 	for column, n := range measuresOf(t, cells, r.tables[table].By) {
 		if summed && (column == toldUsers || column == toldSessions && t.has(byTitle)) {
 			continue // are in several rows
 		}
 		if n >= 0 {
-			r.number(toldNumber{toldCell{toldDay{table, day}, column, row}, n, leftOut})
+			if err := r.number(day, &toldNumber{toldCell{table, column, row}, r.read, n, leftOut}); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
 // asked reports whether a day is asked for as a whole.
@@ -278,29 +293,59 @@ func (r *toldReports) asked(at time.Time) bool {
 	return pipeline.MicrosOf(start) >= r.rules.Since && (r.rules.Until == 0 || pipeline.MicrosOf(end) <= r.rules.Until)
 }
 
-// number adds a number, unless an earlier table has told it.
-func (r *toldReports) number(n toldNumber) {
-	if first, known := r.from[n.toldCell]; known && first != r.read {
-		return
+// number writes a number of a day down.
+func (r *toldReports) number(day recount.Day, n *toldNumber) error {
+	bin, known := r.bins[day]
+	if !known {
+		bin = r.numbers.New()
+		r.bins[day] = bin
 	}
-	r.from[n.toldCell] = r.read
-	r.list = append(r.list, n)
+	leftOut := uint64(0)
 	if n.leftOut {
-		return
+		leftOut = 1
 	}
-	if r.totals[n.toldDay] == nil {
-		r.totals[n.toldDay], r.pages[n.toldDay] = new(toldTotals), map[string]*toldTotals{}
+	b := r.record[:0]
+	for _, v := range [...]uint64{uint64(n.table), uint64(n.column), uint64(n.read), uint64(n.amount), leftOut} {
+		b = binary.AppendUvarint(b, v)
 	}
-	r.totals[n.toldDay][n.column] += n.amount
-	switch r.tables[n.table].By {
+	r.record = append(b, n.row...)
+	return r.numbers.Add(bin, r.record)
+}
+
+// numbersOf calls yield with each of a day's numbers in order.
+func (r *toldReports) numbersOf(day recount.Day, yield func(n *toldNumber) error) error {
+	return r.numbers.Each(r.bins[day], func(record []byte) error {
+		var v [5]uint64
+		for i := range v {
+			v[i], record = cutNumber(record)
+		}
+		return yield(&toldNumber{toldCell{int(v[0]), int(v[1]), string(record)}, int(v[2]), int64(v[3]), v[4] != 0})
+	})
+}
+
+// takes takes a number, unless an earlier table has told it.
+func (d *toldDay) takes(n *toldNumber) bool {
+	if first, known := d.from[n.toldCell]; known && first != n.read {
+		return false
+	}
+	d.from[n.toldCell] = n.read
+	if n.leftOut {
+		return true
+	}
+	if d.totals[n.table] == nil {
+		d.totals[n.table], d.pages[n.table] = new(toldTotals), map[string]*toldTotals{}
+	}
+	d.totals[n.table][n.column] += n.amount
+	switch d.tables[n.table].By {
 	case recount.ByPage, recount.ByEntry, recount.ByExit:
-		page := r.pages[n.toldDay][n.row]
+		page := d.pages[n.table][n.row]
 		if page == nil {
 			page = new(toldTotals)
-			r.pages[n.toldDay][n.row] = page
+			d.pages[n.table][n.row] = page
 		}
 		page[n.column] += n.amount
 	}
+	return true
 }
 
 // measuresOf reads a row's numbers; below 0 is what it does not tell.
@@ -520,38 +565,45 @@ func (r *toldReports) into(sums *recount.Sums) error {
 	for day := range r.days {
 		sums.Know(day)
 	}
-	for _, n := range r.list {
-		if !r.days[n.day] {
-			continue
-		}
-		sums.Tell(n.day, n.table, n.column)
-		var err error
-		if n.leftOut {
-			err = sums.AddLeftOut(n.day, n.table, n.column, n.row, n.amount)
-		} else {
-			err = sums.Add(recount.Source, n.day, n.table, n.column, n.row, n.amount)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	for at := range r.totals {
-		if r.days[at.day] && r.agrees(at) {
-			sums.Promise(at.day, at.table, r.promised(at)...)
+	for day := range r.bins {
+		if r.days[day] {
+			d := &toldDay{r, day, map[toldCell]int{}, map[int]*toldTotals{}, map[int]map[string]*toldTotals{}}
+			if err := d.into(sums); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
+func (d *toldDay) into(sums *recount.Sums) error {
+	err := d.numbersOf(d.day, func(n *toldNumber) error {
+		if !d.takes(n) {
+			return nil
+		}
+		sums.Tell(d.day, n.table, n.column)
+		if n.leftOut {
+			return sums.AddLeftOut(d.day, n.table, n.column, n.row, n.amount)
+		}
+		return sums.Add(recount.Source, d.day, n.table, n.column, n.row, n.amount)
+	})
+	for table := range d.totals {
+		if d.agrees(table) {
+			sums.Promise(d.day, table, d.promised(table)...)
+		}
+	}
+	return err
+}
+
 // promised returns of which columns something is promised, none being all: how
 // often a visit sees a page again follows from the day's visits and users alone.
 // What is searched for comes near on days of many visits alone.
-func (r *toldReports) promised(at toldDay) []int {
+func (d *toldDay) promised(table int) []int {
 	// On days of few visits a row more or less is a large share.
 	const many = 200
-	day := r.totals[toldDay{0, at.day}]
+	day := d.totals[0]
 	enough := day != nil && day[toldSessions] >= many
-	switch by := r.tables[at.table].By; {
+	switch by := d.tables[table].By; {
 	case by == recount.ByPage && !(enough && day[toldUsers] > 0):
 		return []int{toldViews, toldEntrances, toldExits}
 	case by == recount.ByDimension && !enough:
@@ -564,30 +616,30 @@ func (r *toldReports) promised(at toldDay) []int {
 
 // agrees reports whether a table of a day can be met together with the day's
 // other tables.
-func (r *toldReports) agrees(at toldDay) bool {
-	own, day := r.totals[at], r.dayTotals(at.day)
+func (d *toldDay) agrees(table int) bool {
+	own, day := d.totals[table], d.all()
 	none := day[toldSessions] - day[toldBounces] // sessions with several views, or with none
 	if day[toldBounces] > day[toldSessions] || day[toldUsers] > day[toldSessions] ||
 		day[toldViews] > 0 && day[toldViews]-day[toldBounces] < 2*none {
 		return false
 	}
-	switch r.tables[at.table].By {
+	switch d.tables[table].By {
 	case recount.ByPage:
 		return own[toldViews] == day[toldViews]
 	case recount.ByEntry, recount.ByExit:
-		return own[toldSessions] <= day[toldSessions] && r.viewsFor(at)
+		return own[toldSessions] <= day[toldSessions] && d.viewsFor(table)
 	case recount.ByDimension:
 		return own[toldSessions] <= day[toldSessions] && own[toldBounces] <= day[toldBounces] && own[toldViews] <= day[toldViews]
 	}
 	return true
 }
 
-// dayTotals returns what the day's own table tells, and else the most that a
-// table of visits adds up to.
-func (r *toldReports) dayTotals(day recount.Day) (totals toldTotals) {
-	own := r.totals[toldDay{0, day}]
-	for i, t := range r.tables {
-		other := r.totals[toldDay{i, day}]
+// all returns what the day's own table tells, and else the most that a table of
+// visits adds up to.
+func (d *toldDay) all() (totals toldTotals) {
+	own := d.totals[0]
+	for i, t := range d.tables {
+		other := d.totals[i]
 		if other == nil || t.By == recount.ByName {
 			continue
 		}
@@ -610,13 +662,13 @@ func (r *toldReports) dayTotals(day recount.Day) (totals toldTotals) {
 
 // viewsFor reports whether each page has a view for each visit that begins or
 // ends on it, where views of pages are told.
-func (r *toldReports) viewsFor(at toldDay) bool {
-	views, told := r.byName["pages"]
-	if !told || r.pages[toldDay{views, at.day}] == nil {
+func (d *toldDay) viewsFor(table int) bool {
+	views, told := d.byName["pages"]
+	if !told || d.pages[views] == nil {
 		return true
 	}
-	for page, totals := range r.pages[at] {
-		if of := r.pages[toldDay{views, at.day}][page]; of == nil || of[toldViews] < totals[toldSessions] {
+	for page, totals := range d.pages[table] {
+		if of := d.pages[views][page]; of == nil || of[toldViews] < totals[toldSessions] {
 			return false
 		}
 	}

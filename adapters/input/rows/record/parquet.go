@@ -262,18 +262,30 @@ func (r *parquetReader) Next(ctx context.Context) (chunk Chunk, err error) {
 		return nil, err
 	}
 	c := r.newChunk()
-	for size := 0; r.left > 0 && c.count < chunkRecords && size < chunkSize; c.count++ {
-		if c.count == len(r.sizes) && r.err == nil {
+	size := 0
+	take := func(rows, bytes int) {
+		c.count += rows
+		size += bytes
+		r.left -= int64(rows)
+		r.row += int64(rows)
+	}
+	known := 0 // rows that r.sizes has and that are in the chunk
+	for r.left > 0 && c.count < chunkRecords && size < chunkSize {
+		if known == len(r.sizes) && r.err == nil {
+			if rows, bytes := r.skim(chunkRecords - c.count); rows > 0 && size+bytes < chunkSize {
+				r.pass(rows)
+				take(rows, bytes)
+				continue
+			}
 			r.look()
 		}
-		if c.count == len(r.sizes) {
+		if known == len(r.sizes) {
 			return nil, r.err
 		}
-		size += r.sizes[c.count]
-		r.left--
-		r.row++
+		take(1, r.sizes[known])
+		known++
 	}
-	r.sizes = append(r.sizes[:0], r.sizes[c.count:]...)
+	r.sizes = append(r.sizes[:0], r.sizes[known:]...)
 	c.valid = true
 	for i := range r.leaves {
 		c.leaves[i] = r.leaves[i].cut(c.count, c)
@@ -298,11 +310,40 @@ func (r *parquetReader) nextGroup() error {
 	return nil
 }
 
+// rowsAhead is how many rows are looked through at a time.
+const rowsAhead = 64
+
+// skim returns about how many bytes so many of the next rows hold together, at most
+// [rowsAhead], or no rows where that cannot be told without looking at each.
+func (r *parquetReader) skim(most int) (rows, bytes int) {
+	rows = int(min(int64(min(most, rowsAhead)), r.left))
+	bytes = rows * gap * len(r.leaves)
+	var lists []byte // repetition levels of the leaf before
+	for i := range r.leaves {
+		l := &r.leaves[i]
+		n, ok := l.skim(rows, lists)
+		if !ok {
+			return 0, 0
+		}
+		bytes, lists = bytes+n, l.skimmed.lists
+	}
+	return rows, bytes
+}
+
+// pass goes past the rows that were skimmed last.
+func (r *parquetReader) pass(rows int) {
+	for i := range r.leaves {
+		l := &r.leaves[i]
+		p := l.open[len(l.open)-1]
+		p.looked, p.seen, p.begun = p.looked+l.skimmed.cells, p.seen+l.skimmed.values, p.begun+rows
+	}
+}
+
 // look looks through the next rows, column by column, and sets r.err where that
 // fails. It is called with rows left.
 func (r *parquetReader) look() {
 	base := len(r.sizes)
-	n := int(min(chunkRecords, r.left))
+	n := int(min(rowsAhead, r.left))
 	for range n {
 		r.sizes = append(r.sizes, gap*len(r.leaves))
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -198,6 +199,83 @@ func TestNumbers(t *testing.T) {
 			t.Fatalf("%q, want %q", got[i], want[i])
 		}
 	}
+}
+
+// Many rows at once are as long as each of them is, so that chunks end where they would
+// without a look at them together.
+func TestSkim(t *testing.T) {
+	skimmed := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		rows := rapid.SliceOfN(rapid.Custom(drawRow), 1, 20).Draw(rt, "rows")
+		for i := range rows {
+			long := strings.Repeat("x", rapid.IntRange(0, 4000).Draw(rt, "length"))
+			rows[i].Name = &long
+		}
+		for range rapid.IntRange(0, 6).Draw(rt, "doublings") {
+			rows = append(rows, rows...)
+		}
+		coded := make([]codedRow, len(rows))
+		for i := range rows {
+			coded[i] = rows[i].coded()
+		}
+		pageSize := rapid.SampledFrom([]int{1000, 100_000, 1 << 20}).Draw(rt, "page")
+		for _, content := range [][]byte{writeRows(rt, rows, pageSize), writeRows(rt, coded, pageSize)} {
+			var sizes []int
+			ends := make(map[int64]bool) // of row groups
+			measured := parquetOf(t, content)
+			for len(measured.groups) > 0 {
+				if err := measured.nextGroup(); err != nil {
+					rt.Fatal(err)
+				}
+				for measured.left > 0 {
+					n, bytes := measured.skim(rapid.IntRange(1, chunkRecords).Draw(rt, "most"))
+					if measured.look(); measured.err != nil {
+						rt.Fatal(measured.err)
+					}
+					for _, size := range measured.sizes[:n] {
+						bytes -= size
+					}
+					if bytes != 0 {
+						rt.Fatalf("%d rows take %d bytes more together", n, bytes)
+					}
+					skimmed += n
+					sizes, measured.left, measured.sizes = append(sizes, measured.sizes...), measured.left-int64(len(measured.sizes)), measured.sizes[:0]
+				}
+				ends[int64(len(sizes))] = true
+			}
+			chunks, row := parquetOf(t, content), int64(0)
+			for range sizes {
+				var want int64
+				for size := 0; want < chunkRecords && size < chunkSize && !(want > 0 && ends[row+want]); want++ {
+					size += sizes[row+want]
+				}
+				chunk, err := chunks.Next(t.Context())
+				if err != nil {
+					rt.Fatal(err)
+				}
+				if row += want; chunk.(*parquetChunk).row+int64(chunk.(*parquetChunk).count) != row {
+					rt.Fatalf("a chunk of %d rows does not end behind row %d", chunk.(*parquetChunk).count, row)
+				}
+				if row == int64(len(sizes)) {
+					break
+				}
+			}
+		}
+	})
+	if skimmed == 0 {
+		t.Error("no rows are looked at together")
+	}
+}
+
+// parquetOf opens a file with these bytes.
+func parquetOf(t *testing.T, content []byte) *parquetReader {
+	t.Helper()
+	r, err := openParquet(t.Context(), inputOf(t, content), func(string) bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r.(*parquetReader)
 }
 
 // Rows are found in repetition levels by blocks as they are one by one.

@@ -24,11 +24,19 @@ type leaf struct {
 	failed error   // why there are no more pages
 	begun  bool    // a row of the row group has been looked at
 
+	skimmed skimmed
+
 	size int     // of what has been looked at of the row at hand
 	lens []int32 // space to measure texts in
 
 	dictionary *dictionary
 	invalid    bool // some text that was read is no valid UTF-8
+}
+
+// skimmed is what the rows hold that were skimmed last.
+type skimmed struct {
+	cells, values int
+	lists         []byte // repetition levels, with the next row's first
 }
 
 // A dictionary is what a row group's codes of a leaf stand for.
@@ -108,7 +116,7 @@ func (l *leaf) close() {
 	if l.pages != nil {
 		l.pages.Close()
 	}
-	l.pages, l.open, l.failed, l.begun, l.dictionary = nil, l.open[:0], nil, false, nil
+	l.pages, l.open, l.failed, l.begun, l.dictionary, l.skimmed = nil, l.open[:0], nil, false, nil, skimmed{}
 }
 
 func (p *part) release() {
@@ -142,6 +150,63 @@ func (l *leaf) look(sizes []int) (rows int, err error) {
 			return len(sizes), nil
 		}
 	}
+}
+
+// skim returns about how many bytes the next rows hold, as look would say of all of
+// them together, where they end within the page at hand and all is well with it. Lists
+// are repetition levels as they may be again.
+func (l *leaf) skim(rows int, lists []byte) (size int, ok bool) {
+	if l.failed != nil || !l.begun || l.isLookedThrough() {
+		return 0, false
+	}
+	p := l.open[len(l.open)-1]
+	l.skimmed = skimmed{cells: rows}
+	if len(p.reps) > 0 {
+		reps := p.reps[p.looked:]
+		if len(lists) == 0 || !bytes.HasPrefix(reps, lists) {
+			n, _ := cellsOf(reps, rows, false)
+			if n == len(reps) || reps[0] != 0 {
+				return 0, false
+			}
+			lists = reps[:n+1]
+		}
+		l.skimmed.lists, l.skimmed.cells = lists, len(lists)-1
+	}
+	if l.skimmed.cells > p.count-p.looked {
+		return 0, false
+	}
+	l.skimmed.values = p.valuesIn(p.looked, p.looked+l.skimmed.cells)
+	texts, ok := p.length(p.seen, p.seen+l.skimmed.values)
+	return gap*(l.skimmed.cells-rows) + texts, ok
+}
+
+// length returns how long the texts of some values are together, and false where not
+// all of them are there.
+func (p *part) length(from, to int) (sum int, ok bool) {
+	switch {
+	case from == to:
+	case to <= len(p.codes):
+		lens := p.dictionary.lens
+		for _, code := range p.codes[from:to] {
+			if uint32(code) >= uint32(len(lens)) {
+				return 0, false
+			}
+			sum += int(lens[code])
+		}
+	case to <= len(p.ints):
+		for _, n := range p.ints[from:to] {
+			sum += int(digits(n))
+		}
+	case to < len(p.offsets):
+		sum = int(p.offsets[to] - p.offsets[from])
+	case to <= len(p.words):
+		for i := range p.words[from:to] {
+			sum += len(p.words[from+i].Text)
+		}
+	default:
+		return 0, false
+	}
+	return sum, true
 }
 
 // gap is about how many bytes a cell takes beside its text.
@@ -262,13 +327,14 @@ func cellsOf(reps []byte, rows int, isFirst bool) (n, begun int) {
 	if isFirst && rows > 0 && len(reps) > 0 && reps[0] != 0 {
 		n, begun = 1, 1
 	}
-	const block = 256
-	for len(reps)-n >= block {
-		more := bytes.Count(reps[n:n+block], []byte{0})
-		if begun+more > rows {
-			break
+	for _, block := range [...]int{256, 32} {
+		for len(reps)-n >= block {
+			more := bytes.Count(reps[n:n+block], []byte{0})
+			if begun+more > rows {
+				break
+			}
+			n, begun = n+block, begun+more
 		}
-		n, begun = n+block, begun+more
 	}
 	for ; n < len(reps); n++ {
 		if reps[n] == 0 {

@@ -148,12 +148,13 @@ type fitter struct {
 	loss    float64  // the most that a trade may lose
 	members int      // how many visits of a row seek another to trade with
 	kinds   []int32  // of a visit, see setKinds
-	lengths []length // of the visits, sorted
+	lengths []uint64 // see lengthOf; of the visits, sorted
 
 	heft           [2][]int32 // of a row, see weighRows
 	worth          []worth    // of a row
 	ranks          []worth    // of a visit: of all its rows
-	givers, takers []int64    // visits by rank
+	givers, takers []uint64   // visits by rank
+	sorter         sorter
 
 	// What every move looks at lies together: a visit's rows of all tables,
 	// numbered through these, and by how much each of these has too much.

@@ -180,7 +180,7 @@ func (b *builder) assemble(res *Result, inner [][]int32) {
 	for v := range order {
 		order[v] = uint64(start[v])<<32 | uint64(v)
 	}
-	slices.Sort(order)
+	new(sorter).sort(order, 32)
 
 	tables := len(b.day.Tables)
 	rows := make([]int32, len(order)*tables) // one block for all visits, as are the hits

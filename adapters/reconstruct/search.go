@@ -3,7 +3,6 @@ package reconstruct
 import (
 	"math"
 	"math/bits"
-	"slices"
 )
 
 // search improves the fit by moves that keep every visit, bounce and total: two
@@ -94,6 +93,9 @@ func (f *fitter) countOff() {
 	}
 }
 
+// mostHeft is the most that a row counts for in a shift.
+const mostHeft = 8
+
 // weighRows sets what a row that is off counts for in a shift, 0 where a table
 // does not have the measure. Rows that may not meet all others are as hard to mend
 // as those of few visits.
@@ -108,7 +110,7 @@ func (f *fitter) weighRows() {
 				heft := int32(1)
 				switch k := d.size(int32(r)); {
 				case k <= 2 || d.kin != nil:
-					heft = 8
+					heft = mostHeft
 				case k <= 6 || d.again != nil && !d.page:
 					heft = 4
 				case k <= 20:
@@ -135,15 +137,13 @@ func (f *fitter) evenRows() {
 // and what one more does.
 type worth struct{ less, more int32 }
 
+// value returns the worth of a row. What rows are off is not easy to foretell: hence
+// no branches.
 func (f *fitter) value(m int, row int32) worth {
-	heft := f.heft[m][row]
-	switch e := f.off[m][row]; {
-	case e > 0:
-		return worth{heft, -heft}
-	case e < 0:
-		return worth{-heft, heft}
-	}
-	return worth{-heft, -heft}
+	const top = bits.UintSize - 1
+	heft, e := f.heft[m][row], f.off[m][row]
+	less, more := int32(-e>>top)<<1|1, int32(e>>top)<<1|1 // -1 where there is too much, or too little, else 1
+	return worth{-heft * less, -heft * more}
 }
 
 // shifts moves amounts of a measure between visits, from those whose rows have too
@@ -158,7 +158,7 @@ func (f *fitter) shifts(m int) (made int) {
 		best, most := int32(-1), int32(0)
 		for q := range min(looks, len(f.takers)) {
 			t := f.takers[(next+q)%len(f.takers)]
-			if g>>32+t>>32 >= 0 {
+			if f.ranked(g)+f.ranked(t) <= 0 {
 				next = 0 // what follows gains nothing, but the first may
 				break
 			}
@@ -198,18 +198,25 @@ func (f *fitter) rankVisits(m int) {
 	f.givers, f.takers = f.givers[:0], f.takers[:0]
 	for v, sum := range f.ranks {
 		if sum.less+mostMore > 0 && f.spare(m, int32(v)) > 0 {
-			f.givers = append(f.givers, rank(sum.less, v))
+			f.givers = append(f.givers, f.rank(sum.less, v))
 		}
 		if sum.more+mostLess > 0 {
-			f.takers = append(f.takers, rank(sum.more, v))
+			f.takers = append(f.takers, f.rank(sum.more, v))
 		}
 	}
-	slices.Sort(f.givers)
-	slices.Sort(f.takers)
+	f.sorter.sort(f.givers, rankBits)
+	f.sorter.sort(f.takers, rankBits)
 }
 
+const rankBits = 32
+
 // rank is a visit as it is sorted by value, the greatest first.
-func rank(value int32, visit int) int64 { return -int64(value)<<32 + int64(visit) }
+func (f *fitter) rank(value int32, visit int) uint64 {
+	return uint64(mostHeft*int32(f.tables)-value)<<rankBits | uint64(visit)
+}
+
+// ranked returns the value that a visit is sorted by.
+func (f *fitter) ranked(rank uint64) int32 { return mostHeft*int32(f.tables) - int32(rank>>rankBits) }
 
 // spare returns how much of a measure a visit can give.
 func (f *fitter) spare(m int, v int32) int32 {

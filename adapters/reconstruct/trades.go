@@ -1,7 +1,5 @@
 package reconstruct
 
-import "slices"
-
 // trades has each row that is off trade visits for other rows', at most so many, by
 // which the table comes nearest to its sums. It returns how many it made. Visits
 // keep their pageviews and seconds, so that tables do not depend on each other.
@@ -23,9 +21,6 @@ func (f *fitter) trades(round, most int) (made int) {
 	return made
 }
 
-// A length is a paged visit with its pageviews and seconds, in the order of these.
-type length uint64
-
 // What a length has room for: a day has at most [MaxHits] visits.
 const (
 	visitBits   = 27
@@ -34,11 +29,14 @@ const (
 	mostViews   = 1<<(64-visitBits-secondBits) - 1
 )
 
-func lengthOf(views, seconds, visit int) length {
-	return length(min(views, mostViews))<<(visitBits+secondBits) | length(min(seconds, mostSeconds))<<visitBits | length(visit)
+// lengthOf is a paged visit with its pageviews and seconds, as visits are sorted by
+// these.
+func lengthOf(views, seconds, visit int) uint64 {
+	return uint64(min(views, mostViews))<<(visitBits+secondBits) | uint64(min(seconds, mostSeconds))<<visitBits | uint64(visit)
 }
 
-func (l length) visit() int32 { return int32(l & (1<<visitBits - 1)) }
+// visitOf returns the visit of a length.
+func visitOf(length uint64) int32 { return int32(length & (1<<visitBits - 1)) }
 
 // sortLengths lists the visits by length.
 func (f *fitter) sortLengths() {
@@ -46,7 +44,7 @@ func (f *fitter) sortLengths() {
 	for v := range f.b.paged {
 		f.lengths = append(f.lengths, lengthOf(int(f.extra[views][v]), int(f.extra[seconds][v]), v))
 	}
-	slices.Sort(f.lengths)
+	f.sorter.sort(f.lengths, visitBits)
 }
 
 // A bestTrade is the best trade of a row found so far.
@@ -99,7 +97,7 @@ func (f *fitter) seek(d *fitDim, i int32, x, y int, best *bestTrade) {
 	at := f.placeOf(lengthOf(x, max(y, 0), 0))
 	kind, r := f.kinds[i], d.row[i]
 	for _, l := range f.lengths[max(0, at-reach):min(len(f.lengths), at+reach)] {
-		j := l.visit()
+		j := visitOf(l)
 		if d.row[j] == r {
 			continue
 		}
@@ -122,7 +120,7 @@ func (f *fitter) seek(d *fitDim, i int32, x, y int, best *bestTrade) {
 
 // placeOf returns the place of the first length that is not less. Which half it is in
 // is not easy to foretell: hence no branches.
-func (f *fitter) placeOf(l length) int {
+func (f *fitter) placeOf(l uint64) int {
 	list := f.lengths
 	at := 0
 	for n := len(list); n > 0; {

@@ -125,8 +125,7 @@ func (f *fitter) shiftGain(m int, i, j int32, k int) float64 {
 		if r == s {
 			continue
 		}
-		e, g := off[r], off[s]
-		gain += abs(e) - abs(e-k) + abs(g) - abs(g+k)
+		gain += nearer(off[r], off[s], k)
 	}
 	return float64(gain) * f.weight[m]
 }

@@ -155,6 +155,7 @@ type fitter struct {
 	ranks          []worth    // of a visit: of all its rows
 	givers, takers []uint64   // visits by rank
 	sorter         sorter
+	giving         []given // the rows of the visit that gives, see slope
 
 	// What every move looks at lies together: a visit's rows of all tables,
 	// numbered through these, and by how much each of these has too much.
@@ -237,7 +238,7 @@ func (f *fitter) cost() float64 {
 			}
 		}
 		for _, e := range d.again {
-			c += float64(abs(e)) * f.weight[2]
+			c += float64(abs(e)) * f.weight[visitors]
 		}
 	}
 	return c

@@ -40,6 +40,7 @@ type builder struct {
 const (
 	views = iota
 	seconds
+	visitors // which have weights alone
 )
 
 // dim is a dimension of visits whose margins agree with the day. Its last row

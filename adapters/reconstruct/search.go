@@ -155,6 +155,7 @@ func (f *fitter) shifts(m int) (made int) {
 	next := 0 // of the takers: each giver begins at another
 	for _, g := range f.givers {
 		i := int32(uint32(g))
+		f.give(i)
 		best, most := int32(-1), int32(0)
 		for q := range min(looks, len(f.takers)) {
 			t := f.takers[(next+q)%len(f.takers)]
@@ -163,7 +164,7 @@ func (f *fitter) shifts(m int) (made int) {
 				break
 			}
 			j := int32(uint32(t))
-			if gain := f.slope(i, j); gain > most && i != j && f.room(m, i, j) > 0 {
+			if gain := f.slope(j); gain > most && i != j && f.room(m, i, j) > 0 {
 				best, most = j, gain
 			}
 		}
@@ -242,16 +243,25 @@ func (f *fitter) room(m int, i, j int32) int {
 	return most
 }
 
-// slope returns what the first of a measure that visit i gives visit j gains. In
-// which tables their rows differ is not easy to foretell: hence no branches.
-func (f *fitter) slope(i, j int32) int32 {
-	of, to := f.rows(i), f.rows(j)
-	to = to[:len(of)]
-	gain := int32(0)
-	for t, r := range of {
+// give sets the visit that slope is about.
+func (f *fitter) give(i int32) {
+	f.giving = f.giving[:0]
+	for _, r := range f.rows(i) {
+		f.giving = append(f.giving, given{r, f.worth[r].less})
+	}
+}
+
+// given is a row of the visit that gives, and what one less in it gains.
+type given struct{ row, less int32 }
+
+// slope returns what the first of a measure that visit j gets gains. In which tables
+// its rows are others is not easy to foretell: hence no branches.
+func (f *fitter) slope(j int32) (gain int32) {
+	to := f.rows(j)[:len(f.giving)]
+	for t, from := range f.giving {
 		s := to[t]
-		differ := ((r - s) | (s - r)) >> 31 // all ones, or 0 where they are one
-		gain += (f.worth[r].less + f.worth[s].more) & differ
+		differ := ((from.row - s) | (s - from.row)) >> 31 // all ones, or 0 where they are one
+		gain += (from.less + f.worth[s].more) & differ
 	}
 	return gain
 }

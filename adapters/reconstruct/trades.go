@@ -95,24 +95,60 @@ func (f *fitter) seek(d *fitDim, i int32, x, y int, best *bestTrade) {
 	}
 	const reach = 3
 	at := f.placeOf(lengthOf(x, max(y, 0), 0))
-	kind, r := f.kinds[i], d.row[i]
-	for _, l := range f.lengths[max(0, at-reach):min(len(f.lengths), at+reach)] {
+	near := f.lengths[max(0, at-reach):min(len(f.lengths), at+reach)]
+	switch kind := f.kinds[i]; {
+	case !d.perVisitor && d.again != nil:
+		f.seekRepeat(d, i, near, best)
+	case !d.perVisitor || kind == single:
+		f.seekAlone(d, i, near, best)
+	case kind != apart:
+		f.seekAlike(d, i, near, best)
+	}
+}
+
+// seekAlone seeks where no other visits trade with the two. Whether these are of one
+// row, or both alone, is not easy to foretell: what they gain, which is mostly too
+// little, is asked first.
+func (f *fitter) seekAlone(d *fitDim, i int32, near []uint64, best *bestTrade) {
+	r := d.row[i]
+	for _, l := range near {
 		j := visitOf(l)
-		if d.row[j] == r {
+		gain := f.lengthGain(d, i, j)
+		if gain > best.gain && d.row[j] != r && (!d.perVisitor || f.kinds[j] == single) && !f.estranges(d, i, j) {
+			*best = bestTrade{i, j, gain}
+		}
+	}
+}
+
+// seekRepeat seeks in a table that is no trait of visitors and tells of their repeats.
+func (f *fitter) seekRepeat(d *fitDim, i int32, near []uint64, best *bestTrade) {
+	r := d.row[i]
+	most := float64(min(abs(d.again[r]), 1)) // of the repeats, that the row can gain
+	for _, l := range near {
+		j := visitOf(l)
+		s := d.row[j]
+		gain := f.lengthGain(d, i, j)
+		if gain+(most+float64(min(abs(d.again[s]), 1)))*f.weight[visitors] <= best.gain || s == r {
 			continue
 		}
-		gain := 0.0
-		switch other := f.kinds[j]; {
-		case kind|other == single, !d.perVisitor && d.again == nil:
-			gain = f.lengthGain(d, i, j)
-		case !d.perVisitor:
-			gain = f.repeatGain(d, i, j, f.lengthGain(d, i, j), best.gain)
-		case kind == other && kind != apart:
-			gain = f.tradeGain(d, i, j, best.gain)
-		default:
+		if f.kinds[i]|f.kinds[j] != single {
+			gain += f.repeatGain(d, i, j)
+		}
+		if gain > best.gain {
+			*best = bestTrade{i, j, gain}
+		}
+	}
+}
+
+// seekAlike seeks among the visits of visitors with as many of each class, in a table
+// of visitors' traits.
+func (f *fitter) seekAlike(d *fitDim, i int32, near []uint64, best *bestTrade) {
+	for _, l := range near {
+		j := visitOf(l)
+		if f.kinds[j] != f.kinds[i] || d.row[j] == d.row[i] {
 			continue
 		}
-		if gain > best.gain && !f.estranges(d, i, j) {
+		if gain := f.tradeGain(d, i, j, best.gain); gain > best.gain && !f.estranges(d, i, j) {
 			*best = bestTrade{i, j, gain}
 		}
 	}
@@ -163,17 +199,20 @@ func (f *fitter) setKinds() {
 
 // lengthGain returns what a trade of i's and j's rows in d gains in the sums of
 // pageviews and seconds, where no other visits trade with them.
-func (f *fitter) lengthGain(d *fitDim, i, j int32) float64 {
+func (f *fitter) lengthGain(d *fitDim, i, j int32) (gain float64) {
 	r, s := d.row[i], d.row[j]
-	gain := 0.0
-	for m, off := range d.off {
-		if off != nil {
-			e, g, k := off[r], off[s], int(f.extra[m][i]-f.extra[m][j])
-			gain += float64(abs(e)-abs(e-k)+abs(g)-abs(g+k)) * f.weight[m]
-		}
+	if off, extra := d.off[views], f.extra[views]; off != nil {
+		gain = float64(nearer(off[r], off[s], int(extra[i]-extra[j]))) * f.weight[views]
+	}
+	if off, extra := d.off[seconds], f.extra[seconds]; off != nil {
+		gain += float64(nearer(off[r], off[s], int(extra[i]-extra[j]))) * f.weight[seconds]
 	}
 	return gain
 }
+
+// nearer returns by how much rows that have so much too much come nearer to their sums
+// where k goes from the one to the other.
+func nearer(from, to, k int) int { return abs(from) - abs(from-k) + abs(to) - abs(to+k) }
 
 // alike reports whether two visits can trade rows. In a table of visitors' traits
 // all visits of their visitors trade, and both must have as many of each kind.
@@ -234,26 +273,23 @@ func (f *fitter) tradeGain(d *fitDim, i, j int32, enough float64) float64 {
 		if off == nil {
 			continue
 		}
-		e, g, k := off[r], off[s], f.excess(d, m, i, j)
-		gain += float64(abs(e)-abs(e-k)+abs(g)-abs(g+k)) * f.weight[m]
+		gain += float64(nearer(off[r], off[s], f.excess(d, m, i, j))) * f.weight[m]
 	}
 	if d.again == nil || d.perVisitor {
 		return gain
 	}
-	return f.repeatGain(d, i, j, gain, enough)
-}
-
-// repeatGain adds to what a trade gains otherwise what it does in repeats, unless
-// that is no more than enough.
-func (f *fitter) repeatGain(d *fitDim, i, j int32, gain, enough float64) float64 {
-	r, s := d.row[i], d.row[j]
-	e, g := d.again[r], d.again[s]
-	most := min(abs(e), 1) + min(abs(g), 1) // of the repeats, that it can gain
-	if gain+float64(most)*f.weight[2] <= enough {
+	most := min(abs(d.again[r]), 1) + min(abs(d.again[s]), 1) // of the repeats, that it can gain
+	if gain+float64(most)*f.weight[visitors] <= enough {
 		return gain
 	}
+	return gain + f.repeatGain(d, i, j)
+}
+
+// repeatGain returns what a trade gains in repeats.
+func (f *fitter) repeatGain(d *fitDim, i, j int32) float64 {
+	e, g := d.again[d.row[i]], d.again[d.row[j]]
 	dr, ds := f.againChange(d, int(i)+f.b.bounces, int(j)+f.b.bounces)
-	return gain + float64(abs(e)-abs(e+dr)+abs(g)-abs(g+ds))*f.weight[2]
+	return float64(abs(e)-abs(e+dr)+abs(g)-abs(g+ds)) * f.weight[visitors]
 }
 
 // againChange returns how the repeats of the rows of visits v and w change by a

@@ -30,14 +30,22 @@ func newDates(base string) *dates {
 	return d
 }
 
+// isDate reports whether a cell is a day in the export's own form.
+func isDate(cell string) bool {
+	if len(cell) != len(time.DateOnly) {
+		return false
+	}
+	_, err := time.Parse(time.DateOnly, cell)
+	return err == nil
+}
+
 // day returns the day that a cell names, as 2024-01-31.
 func (d *dates) day(cell string) (string, bool) {
 	if len(cell) > 10 && cell[4] == '-' && (cell[10] == ' ' || cell[10] == 'T') {
 		cell = cell[:10] // whatever zone stands behind, this is the day
 	}
 	if len(cell) == 10 && cell[4] == '-' {
-		_, err := time.Parse(time.DateOnly, cell)
-		return cell, err == nil
+		return cell, isDate(cell)
 	}
 	at, ok := d.times.Parse(cell)
 	if !ok {

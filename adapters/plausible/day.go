@@ -35,27 +35,43 @@ const notSet = "/(not set)"
 type dayRows struct {
 	keys  []string // cells of the key columns, joined by "\x00"
 	sums  []reconstruct.Sums
-	lines []uint64 // hashes of the rows that first had the keys
-	index map[string]int
+	hosts []host // of pages
 	has   reconstruct.Measure
 }
 
-// add takes a row. It reports false where it is the row that had the key
-// before, and whether it was added to another.
-func (r *dayRows) add(key string, line uint64, s reconstruct.Sums) (added, summed bool) {
-	i, ok := r.index[key]
-	if ok && r.lines[i] == line {
-		return false, false
+// known finds the rows of a day that have a key already, while rows are added. It is
+// used for one day after the other.
+type known struct {
+	index map[string]int
+	lines []uint64 // hashes of the rows that first had the keys
+	size  int      // rows of the day before
+}
+
+// forget makes k ready for another day.
+func (k *known) forget() {
+	clear(k.index)
+	k.lines, k.size = k.lines[:0], len(k.lines)
+}
+
+// add takes a row and returns which of the rows it is in. It reports false where it
+// is the row that had the key before, and whether it was added to another.
+func (r *dayRows) add(known *known, key string, line uint64, s reconstruct.Sums) (i int, added, summed bool) {
+	i, summed = known.index[key]
+	if summed && known.lines[i] == line {
+		return i, false, false
 	}
-	if !ok {
-		if r.index == nil {
-			r.index = map[string]int{}
+	if !summed {
+		if known.index == nil {
+			known.index = map[string]int{}
+		}
+		if r.keys == nil {
+			r.keys, r.sums = make([]string, 0, known.size), make([]reconstruct.Sums, 0, known.size)
 		}
 		i = len(r.keys)
-		r.index[key] = i
+		known.index[key] = i
+		known.lines = append(known.lines, line)
 		r.keys = append(r.keys, key)
 		r.sums = append(r.sums, reconstruct.Sums{})
-		r.lines = append(r.lines, line)
 	}
 	t := &r.sums[i]
 	t.Visits += s.Visits
@@ -63,7 +79,18 @@ func (r *dayRows) add(key string, line uint64, s reconstruct.Sums) (added, summe
 	t.Visitors += s.Visitors
 	t.Pageviews += s.Pageviews
 	t.Duration += s.Duration
-	return true, ok
+	return i, true, summed
+}
+
+// name notes the host of a page of which a row has so many pageviews: the one of
+// most counts.
+func (r *dayRows) name(page int, h host) {
+	for page >= len(r.hosts) {
+		r.hosts = append(r.hosts, host{})
+	}
+	if h.name != "" && h.pageviews >= r.hosts[page].pageviews {
+		r.hosts[page] = h
+	}
 }
 
 // keyOf joins the cells of the key columns; a NUL in one of them is no part of it.
@@ -88,9 +115,8 @@ type day struct {
 	start, end time.Time
 	at         pipeline.Origin // of its first row
 	tables     [kinds]dayRows
-	hosts      map[string]host // of pages
-	host       string          // of an export with one
-	total      int             // rows
+	host       string // of an export with one
+	total      int    // rows
 	rejects    []reject
 	omits      []reject
 	repairs    []reject
@@ -111,7 +137,7 @@ type host struct {
 }
 
 func newDay(date string, opt adapters.Options) *day {
-	d := &day{date: date, hosts: map[string]host{}}
+	d := &day{date: date}
 	if date != "" {
 		d.start, d.end = midnight(date, 0, opt.Location()), midnight(date, 1, opt.Location())
 		d.end = opt.End(d.start, d.end)
@@ -132,7 +158,7 @@ func midnight(date string, later int, zone *time.Location) time.Time {
 }
 
 // add takes a record of the day.
-func (d *day) add(s *sumsTable, r *sumsRow) {
+func (d *day) add(s *sumsTable, r *sumsRow, known *known) {
 	d.total++
 	at := pipeline.Origin{Input: s.Input.Name, Row: r.row}
 	if d.at.Input == "" {
@@ -154,10 +180,11 @@ func (d *day) add(s *sumsTable, r *sumsRow) {
 	if negative {
 		d.repairs = append(d.repairs, reject{at: at, reason: RepairSum})
 	}
-	parts := make([]string, len(s.keys))
-	for i, column := range s.keys {
-		parts[i] = r.cell(column)
+	parts := s.parts[:0] // joined below
+	for _, column := range s.keys {
+		parts = append(parts, r.cell(column))
 	}
+	s.parts = parts
 	name := r.cell(s.extra)
 	if s.kind == pagesTable || s.kind == entryPagesTable || s.kind == exitPagesTable {
 		parts[0], name = pageOf(parts[0], name)
@@ -179,7 +206,7 @@ func (d *day) add(s *sumsTable, r *sumsRow) {
 			t.has |= 1 << m
 		}
 	}
-	added, summed := t.add(keyOf(parts), r.hash(), reconstruct.Sums{Visits: n[0], Bounces: n[1], Visitors: n[2], Pageviews: n[3], Duration: n[4]})
+	i, added, summed := t.add(known, keyOf(parts), r.hash(), reconstruct.Sums{Visits: n[0], Bounces: n[1], Visitors: n[2], Pageviews: n[3], Duration: n[4]})
 	switch {
 	case !added:
 		d.omits = append(d.omits, reject{at: at, reason: OmitRow})
@@ -188,9 +215,7 @@ func (d *day) add(s *sumsTable, r *sumsRow) {
 		d.repairs = append(d.repairs, reject{at: at, reason: RepairAdded})
 	}
 	if s.kind == pagesTable {
-		if name != "" && n[3] >= d.hosts[parts[0]].pageviews {
-			d.hosts[parts[0]] = host{name, n[3]}
-		}
+		t.name(i, host{name, n[3]})
 	}
 }
 
@@ -396,8 +421,12 @@ func (d *day) describe(pages []string) described {
 		out.events = append(out.events, cells(e.Key))
 	}
 	out.noPage = page{d.mainHost(), notSet}
-	for _, path := range pages {
-		own := d.hosts[path].name
+	hosts := d.tables[pagesTable].hosts
+	for i, path := range pages { // first those of the table of pages, in its order
+		own := ""
+		if i < len(hosts) {
+			own = hosts[i].name
+		}
 		out.valid = out.valid && utf8.ValidString(own) && utf8.ValidString(path)
 		out.pages = append(out.pages, page{cmp.Or(own, out.noPage.host), cmp.Or(path, notSet)})
 	}
@@ -408,8 +437,8 @@ func (d *day) describe(pages []string) described {
 func (d *day) mainHost() (host string) {
 	seen := map[string]int{}
 	most := 0
-	for _, p := range d.sums.Pages {
-		h := d.hosts[p.Key]
+	for i, p := range d.sums.Pages {
+		h := d.tables[pagesTable].hosts[i]
 		if h.name == "" {
 			continue
 		}

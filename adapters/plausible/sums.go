@@ -44,7 +44,7 @@ type sumsTable struct {
 	dates  *dates
 	site   int    // column, or -1
 	only   string // the site whose rows are read; empty is all
-	sorted bool
+	sorted bool   // days never go back
 	first  string // the earliest and the latest date
 	last   string
 
@@ -55,6 +55,7 @@ type sumsTable struct {
 	hosts   map[string]bool
 
 	addresses bool // some pages stand with their hosts
+	surveyed  bool // the days are known
 
 	// While reading.
 	reader *rows.Reader
@@ -68,6 +69,7 @@ type sumsTable struct {
 	cells  []string // of the row read last
 	cell   string   // its date
 	day    string   // what that names, if it is known
+	parts  []string // of the key of the row added last
 }
 
 // sumsRow is a row with its date. bad says why it is rejected, and omit why it
@@ -123,10 +125,13 @@ func newSumsTable(t *rows.Table, k kind) *sumsTable {
 const manyHosts = 1000
 
 // look looks at the table's rows for what must be known of all tables before
-// any is read: whose sites they are, the hosts, and the form of dates.
-func (s *sumsTable) look(ctx context.Context, of *sites) error {
+// any is read: whose sites they are, the hosts, and the form of dates. Where all
+// dates have the export's own form and no row tells a site, it learns the days too.
+func (s *sumsTable) look(ctx context.Context, of *sites, dates map[string]bool) error {
 	previous, empty := "", false
 	s.hosts = map[string]bool{}
+	s.surveyed = s.site < 0 && s.kind != visitorsTable
+	s.sorted = true
 	err := s.Each(ctx, func(row *rows.Row) error {
 		if row.Err != nil {
 			return nil
@@ -141,6 +146,9 @@ func (s *sumsTable) look(ctx context.Context, of *sites) error {
 		if day := row.Cells[s.date]; day != previous { // most are equal
 			previous = strings.Clone(day)
 			s.dates.note(previous)
+			if s.surveyed = s.surveyed && isDate(previous); s.surveyed {
+				s.addDay(dates, previous)
+			}
 		}
 		host := ""
 		if s.extra >= 0 {
@@ -159,9 +167,23 @@ func (s *sumsTable) look(ctx context.Context, of *sites) error {
 	return err
 }
 
-// survey reads the table through, to learn its days and whether they are in order.
+// addDay takes the day of a row, where it is another than that of the row before.
+func (s *sumsTable) addDay(dates map[string]bool, day string) {
+	dates[day] = true
+	s.sorted = s.sorted && day >= s.last
+	if s.first == "" || day < s.first {
+		s.first = day
+	}
+	s.last = max(s.last, day)
+}
+
+// survey reads the table through, to learn its days and whether they are in order,
+// unless it knows them.
 func (s *sumsTable) survey(ctx context.Context, dates map[string]bool, totals map[string]total) error {
-	s.sorted = true
+	if s.surveyed {
+		return nil
+	}
+	s.sorted, s.first, s.last = true, "", ""
 	previous, cell, day := "", "", ""
 	return s.Each(ctx, func(row *rows.Row) error {
 		if row.Err != nil || s.others(row) {
@@ -175,15 +197,10 @@ func (s *sumsTable) survey(ctx context.Context, dates map[string]bool, totals ma
 				return nil
 			}
 		}
-		s.sorted = s.sorted && day >= previous
 		if day != previous {
-			dates[day] = true
+			s.addDay(dates, day)
 		}
 		previous = day
-		if s.first == "" || day < s.first {
-			s.first = day
-		}
-		s.last = max(s.last, day)
 		if s.kind == visitorsTable {
 			return s.addTotal(totals, day, row)
 		}
@@ -390,6 +407,7 @@ type days struct {
 	tables  []*sumsTable
 	host    string           // the only one that the export has
 	waiting []pipeline.Chunk // further parts of a day
+	known   [kinds]known
 	first   string
 	last    string
 	tally   tally
@@ -448,7 +466,7 @@ func openDays(ctx context.Context, found *tables, opt adapters.Options) (_ *days
 func (d *days) look(ctx context.Context, names []*rows.Table) error {
 	of, hosts := &sites{what: "rows"}, map[string]bool{}
 	for _, s := range d.tables {
-		if err := s.look(ctx, of); err != nil {
+		if err := s.look(ctx, of, d.dates); err != nil {
 			return err
 		}
 		maps.Copy(hosts, s.hosts)
@@ -607,9 +625,12 @@ func (d *days) Next(ctx context.Context) (pipeline.Chunk, error) {
 	day := newDay(date, d.opt)
 	day.host, day.shared = d.host, d.shares[date]
 	day.tally = &d.tally
+	for k := range d.known {
+		d.known[k].forget()
+	}
 	for _, s := range d.tables {
 		for s.more && s.ahead.date == date {
-			day.add(s, &s.ahead)
+			day.add(s, &s.ahead, &d.known[s.kind])
 			if err := s.advance(ctx); err != nil {
 				return nil, err
 			}

@@ -83,40 +83,44 @@ func (t *eventNotes) spill() error {
 
 func (t *eventNotes) forget() { t.noted, t.count = [256]noteList{}, 0 }
 
-// found returns the positions of events that repeat one before them, in order.
-func (t *eventNotes) found(ctx context.Context) (later []uint64, err error) {
+// found adds the positions of events that repeat one before them to later.
+func (t *eventNotes) found(ctx context.Context, later *spill.Sorter) error {
 	if t.spilled.Len() == 0 {
 		var r repeats
 		for i := range t.noted {
-			later = r.find(later, t.noted[i])
+			for _, at := range r.find(t.noted[i]) {
+				key := positionKey(at)
+				if err := later.Add(key[:], nil); err != nil {
+					return err
+				}
+			}
 		}
 		t.forget()
-		slices.Sort(later)
-		return later, nil
+		return nil
 	}
 	if err := t.spill(); err != nil {
-		return nil, err
+		return err
 	}
 	var last []byte
-	err = t.spilled.Each(ctx, func(key, _ []byte) error {
-		if bytes.Equal(key[:digestSize], last) {
-			later = append(later, binary.BigEndian.Uint64(key[digestSize:]))
+	return t.spilled.Each(ctx, func(key, _ []byte) error {
+		digest, at := key[:digestSize], key[digestSize:]
+		if bytes.Equal(digest, last) {
+			return later.Add(at, nil)
 		}
-		last = append(last[:0], key[:digestSize]...)
+		last = append(last[:0], digest...)
 		return nil
 	})
-	slices.Sort(later)
-	return later, err
 }
 
 // repeats finds repeated events, in memory that it uses again.
 type repeats struct {
 	firsts []eventNote // of each digest
 	slots  []uint32    // by digest: index into firsts, plus 1
+	later  []uint64
 }
 
-// find appends the positions of events that repeat one before them.
-func (r *repeats) find(later []uint64, among noteList) []uint64 {
+// find returns the positions of events that repeat one before them, until the next call.
+func (r *repeats) find(among noteList) []uint64 {
 	n := 0
 	for _, block := range among {
 		n += len(block)
@@ -127,16 +131,17 @@ func (r *repeats) find(later []uint64, among noteList) []uint64 {
 	}
 	r.slots, r.firsts = slices.Grow(r.slots[:0], slots)[:slots], slices.Grow(r.firsts[:0], n)
 	clear(r.slots)
+	r.later = r.later[:0]
 	for _, block := range among {
 		for i := range block {
 			ev := &block[i]
 			if first := r.firstOf(ev); first.at != ev.at {
-				later = append(later, max(first.at, ev.at))
+				r.later = append(r.later, max(first.at, ev.at))
 				first.at = min(first.at, ev.at)
 			}
 		}
 	}
-	return later
+	return r.later
 }
 
 // firstOf returns what was noted first of an event's digest, which may be the event itself.

@@ -1,12 +1,16 @@
 package ga
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"hopper/adapters/input/spill"
+	"hopper/pipeline"
 )
 
 // What tables find, in memory and beyond it, is what a look at all of it at once
@@ -49,7 +53,7 @@ func TestNotes(t *testing.T) {
 			}
 		}
 		slices.Sort(later)
-		found, err := tally.events.found(t.Context())
+		found, err := repeatsOf(t.Context(), tally)
 		if err != nil || !slices.Equal(found, later) {
 			rt.Errorf("found %d repeats of %d (%v)", len(found), len(later), err)
 		}
@@ -63,4 +67,46 @@ func TestNotes(t *testing.T) {
 			rt.Errorf("found %d lone sessions of %d (%v)", lone, want, err)
 		}
 	})
+}
+
+// repeatsOf returns the positions of the events that repeat one before them.
+func repeatsOf(ctx context.Context, t *tally) (at []uint64, err error) {
+	if err := t.events.found(ctx, &t.repeated); err != nil {
+		return nil, err
+	}
+	err = t.repeated.Each(ctx, func(key, _ []byte) error {
+		at = append(at, binary.BigEndian.Uint64(key))
+		return nil
+	})
+	return at, err
+}
+
+// Positions of many repeats are on disk, and looked up there.
+func TestManyRepeats(t *testing.T) {
+	tally := newTally(t.TempDir())
+	defer tally.close()
+	tally.repeated.Limit = 1 << 10
+	const n = 5000
+	decode := func(_ sink, seen *seen) error {
+		for i := range n {
+			seen.duplicate(&row{at: pipeline.Origin{Row: int64(i)}}, fmt.Sprint(i/2))
+		}
+		return nil
+	}
+	if _, err := tally.run(decode, nobody{}); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := repeatsOf(t.Context(), tally); err != nil || len(found) != n/2 || found[0] != 1 {
+		t.Fatalf("%d repeats, want %d (%v)", len(found), n/2, err)
+	}
+	var err error
+	if tally.known, err = spill.NewIndex(t.Context(), &tally.repeated); err != nil {
+		t.Fatal(err)
+	}
+	seen := newSeen(tally)
+	for i := range n {
+		if got := seen.duplicate(&row{at: pipeline.Origin{Row: int64(i)}}, ""); got != (i%2 == 1) || seen.err != nil {
+			t.Fatalf("event %d repeats another: %v (%v)", i, got, seen.err)
+		}
+	}
 }

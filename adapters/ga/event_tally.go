@@ -2,6 +2,7 @@ package ga
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"hash/maphash"
 	"runtime"
@@ -29,10 +30,8 @@ type tally struct {
 	sessions sessionNotes
 	spare    sync.Pool // of *seen
 
-	// duplicates are the positions of the events to drop, sorted, once known.
-	// They take 8 bytes each.
-	duplicates []uint64
-	known      bool
+	repeated spill.Sorter // positions of the events that repeat one before them
+	known    *spill.Index // the same, of events to drop
 }
 
 func newTally(dir string) *tally {
@@ -40,11 +39,16 @@ func newTally(dir string) *tally {
 	return &tally{
 		events:   eventNotes{spilled: spill.Sorter{Dir: dir, Limit: limit}},
 		sessions: sessionNotes{spilled: spill.Sorter{Dir: dir, Limit: limit}, seed: maphash.MakeSeed()},
+		repeated: spill.Sorter{Dir: dir, Limit: limit},
 	}
 }
 
 func (t *tally) close() error {
-	return errors.Join(t.events.spilled.Close(), t.sessions.spilled.Close())
+	err := errors.Join(t.events.spilled.Close(), t.sessions.spilled.Close(), t.repeated.Close())
+	if t.known != nil {
+		err = errors.Join(err, t.known.Close())
+	}
+	return err
 }
 
 // seen is what one chunk adds to a tally.
@@ -54,11 +58,12 @@ type seen struct {
 	events   []eventNote
 	sessions []sessionNote
 	text     []byte // of the last event that is digested
+	err      error  // of looking an event up
 }
 
 func newSeen(t *tally) *seen {
 	if s, ok := t.spare.Get().(*seen); ok {
-		s.events, s.sessions = s.events[:0], s.sessions[:0]
+		s.events, s.sessions, s.err = s.events[:0], s.sessions[:0], nil
 		return s
 	}
 	return &seen{tally: t}
@@ -66,6 +71,12 @@ func newSeen(t *tally) *seen {
 
 // position orders events over all inputs: 2^24 inputs of 2^40 rows.
 func position(input int, row int64) uint64 { return uint64(input)<<40 | uint64(row)&(1<<40-1) }
+
+// positionKey returns the key of a position, by which positions are sorted.
+func positionKey(at uint64) (key [8]byte) {
+	binary.BigEndian.PutUint64(key[:], at)
+	return key
+}
 
 // session notes that a row of a session was read, and whether it is kept.
 func (s *seen) session(id string, kept bool) {
@@ -76,8 +87,11 @@ func (s *seen) session(id string, kept bool) {
 // earlier one.
 func (s *seen) duplicate(r *row, visitor string) bool {
 	at := position(r.input, r.at.Row)
-	if s.tally.known {
-		_, found := slices.BinarySearch(s.tally.duplicates, at)
+	if s.tally.known != nil {
+		found := false
+		key := positionKey(at)
+		err := s.tally.known.Lookup(key[:], func([]byte) { found = true })
+		s.err = errors.Join(s.err, err)
 		return found
 	}
 	s.text = r.appendDigested(s.text[:0], visitor)
@@ -89,7 +103,7 @@ func (s *seen) duplicate(r *row, visitor string) bool {
 // chunk's memory back, or nil.
 func (t *tally) run(d decode, out sink) (release func(), err error) {
 	s := newSeen(t)
-	if err := d(out, s); err != nil {
+	if err := errors.Join(d(out, s), s.err); err != nil {
 		return nil, err
 	}
 	t.mu.Lock()
@@ -154,7 +168,8 @@ func (t *tally) addSkipped(c *chunk) error {
 
 func (c *chunk) Decode(out *pipeline.Emitter) (err error) {
 	if !c.claimed.CompareAndSwap(false, true) {
-		return c.decode(out, newSeen(c.tally))
+		s := newSeen(c.tally)
+		return errors.Join(c.decode(out, s), s.err)
 	}
 	defer c.tally.pending.Done()
 	c.release, err = c.tally.run(c.decode, out)
@@ -185,10 +200,8 @@ func (t *tally) summarize(ctx context.Context, inputs []sourceInput) (pipeline.C
 	}
 	t.open = nil
 	t.pending.Wait()
-	var kept []uint64 // duplicates; those that are known are dropped
-	if !t.known {
-		var err error
-		if kept, err = t.events.found(ctx); err != nil {
+	if t.known == nil { // those that are known are dropped
+		if err := t.events.found(ctx, &t.repeated); err != nil {
 			return nil, err
 		}
 	}
@@ -196,19 +209,24 @@ func (t *tally) summarize(ctx context.Context, inputs []sourceInput) (pipeline.C
 	if err != nil {
 		return nil, err
 	}
-	return summary{inputs, kept, lone}, nil
+	return summary{inputs, &t.repeated, lone}, nil
 }
 
 // A summary is the last chunk.
 type summary struct {
 	inputs     []sourceInput
-	duplicates []uint64 // positions
-	lone       int      // sessions
+	duplicates *spill.Sorter // by position
+	lone       int           // sessions
 }
 
 func (s summary) Decode(out *pipeline.Emitter) error {
-	for _, at := range s.duplicates {
+	err := s.duplicates.Each(context.Background(), func(key, _ []byte) error {
+		at := binary.BigEndian.Uint64(key)
 		out.Repair(pipeline.Origin{Input: s.inputs[at>>40].name, Row: int64(at & (1<<40 - 1))}, repairDuplicate)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	for range s.lone {
 		out.Repair(pipeline.Origin{Input: s.inputs[0].name}, repairLoneSession)
@@ -229,10 +247,12 @@ func (t *tally) learn(ctx context.Context, src *source) error {
 		},
 		func(context.Context, struct{}) error { return nil })
 	if err == nil {
-		t.duplicates, err = t.events.found(ctx)
+		err = t.events.found(ctx, &t.repeated)
 	}
 	if err == nil {
-		t.known = true
+		t.known, err = spill.NewIndex(ctx, &t.repeated)
+	}
+	if err == nil {
 		// The next reading notes the sessions again.
 		err = t.sessions.reset()
 	}

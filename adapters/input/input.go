@@ -29,7 +29,7 @@ const (
 	headSize = 64 << 10
 	// headsKept is how many bytes of heads stay in memory; others are read
 	// again when they are asked for.
-	headsKept = 32 << 20
+	headsKept = 8 << 20
 	// spoolLimit is the most that is copied to a temporary file.
 	spoolLimit = 64 << 30
 )

@@ -98,7 +98,7 @@ func (t *Table) Unqualify(names ...string) {
 			plain[i] = last
 		}
 	}
-	t.Columns = plain
+	t.Columns = t.Input.Share(plain)
 }
 
 // Column returns the index of the first of names that is a column, or -1. Of

@@ -10,6 +10,8 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -703,5 +705,33 @@ func TestColumnsBesideLists(t *testing.T) {
 	})
 	if err != nil || !slices.Equal(cells, []string{"1", "a", "2", "b"}) {
 		t.Errorf("%q, %v", cells, err)
+	}
+}
+
+// Of many files with the same columns, these are held once.
+func TestColumnsOfManyFilesAreShared(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 2 {
+		content := fmt.Sprintf("e.url_path,e.created_at,title\n/%d,2024-01-01 10:00:00,A\n", i)
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i, ".csv")), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inputs, err := input.Open(t.Context(), []string{dir}, nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inputs.Close()
+	var columns, headers []*string
+	for _, in := range inputs.Files {
+		tables, err := rows.Find(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tables[0].Unqualify("url_path", "created_at")
+		columns, headers = append(columns, &tables[0].Columns[0]), append(headers, &tables[0].Header[0])
+	}
+	if *columns[0] != "url_path" || columns[0] != columns[1] || headers[0] != headers[1] {
+		t.Errorf("each file has columns of its own")
 	}
 }

@@ -155,8 +155,9 @@ func readManifest(ctx context.Context, in *input.Input) (m Manifest, err error) 
 	return m, json.Unmarshal(text, &m)
 }
 
-// identifyParts returns the identity of the inputs, of which manifests know some by
-// their SHA-256. Where a ledger knows something by the other sum, they are read, too.
+// identifyParts returns the identity of the inputs. Manifests know some by their
+// SHA-256, by which all are known then, unless a ledger knows something by the other
+// sum: then what manifests know is read, too.
 func (e *Export) identifyParts(ctx context.Context, sums ledger.Sums) (*input.Identity, error) {
 	var unknown []*input.Input
 	for _, in := range e.inputs.Files {
@@ -164,12 +165,17 @@ func (e *Export) identifyParts(ctx context.Context, sums ledger.Sums) (*input.Id
 			unknown = append(unknown, in)
 		}
 	}
-	if len(unknown) == len(e.inputs.Files) || sums.XXH3 {
-		return e.inputs.Identify(ctx, sums.SHA256 || len(unknown) < len(e.inputs.Files))
+	if listed := len(unknown) < len(e.inputs.Files); !listed || sums.XXH3 {
+		return e.inputs.Identify(ctx, listed || sums.SHA256)
 	}
-	read, err := e.inputs.Only(unknown).Identify(ctx, sums.SHA256)
+	read, err := e.inputs.Only(unknown).Identify(ctx, true)
 	if err != nil {
 		return nil, err
+	}
+	for _, all := range [][]input.Fingerprint{read.Contents, read.Stored} {
+		for i := range all {
+			all[i].XXH3 = "" // or this migration would be none that is known by one of the sums
+		}
 	}
 	all := new(input.Identity)
 	for _, in := range e.inputs.Files {

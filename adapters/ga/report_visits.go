@@ -41,7 +41,7 @@ func (s *reportSource) Next(ctx context.Context) (pipeline.Chunk, error) {
 	}
 	day := s.days[0]
 	s.days = s.days[1:]
-	return dayChunk{s.reports, day, s.share(day)}, nil
+	return &dayChunk{reports: s.reports, date: day, share: s.share(day)}, nil
 }
 
 // share returns which users a day's visitors are, nil where nothing tells. Days
@@ -77,29 +77,36 @@ func (r *reports) filled(date time.Time, told *reportDay) (*reconstruct.Day, [][
 type dayChunk struct {
 	reports *reports
 	date    time.Time
-	share   *share // of a period's users, nil where the day has none
+	share   *share   // of a period's users, nil where the day has none
+	made    *dayMade // by the first Decode
 }
 
-func (c dayChunk) Decode(out *pipeline.Emitter) error {
-	r := c.reports
-	told, err := r.assemble(r.days[c.date])
-	if err != nil {
-		return err
+var _ pipeline.Releasable = (*dayChunk)(nil)
+
+// Repeatable says that Decode may be called again, see [pipeline.Repeatable]: visits
+// take much less memory than their events, and are made once.
+func (c *dayChunk) Repeatable() bool { return true }
+
+// Release forgets the visits, see [pipeline.Releasable].
+func (c *dayChunk) Release() { c.made = nil }
+
+func (c *dayChunk) Decode(out *pipeline.Emitter) error {
+	if c.made == nil {
+		var err error
+		if c.made, err = c.prepare(); err != nil {
+			return err
+		}
 	}
-	told.to(out)
-	at := pipeline.Origin{Input: told.input}
-	w := &dayWriter{dayChunk: c, told: told, out: out}
-	w.day, w.tables = r.filled(c.date, told)
-	w.day.Events, w.events = told.events(func(reason string) { out.Omit(at, reason) })
-	plan, err := reconstruct.NewPlan(w.day)
-	if err != nil {
-		return input.Errorf(told.input, "%s: %w", c.date.Format(time.DateOnly), err)
+	w := &dayWriter{dayChunk: c, dayMade: c.made, out: out}
+	w.told.to(out)
+	at := pipeline.Origin{Input: w.told.input}
+	for _, reason := range w.omitted {
+		out.Omit(at, reason)
 	}
-	w.describe(plan.Pages())
-	for i := range plan.Parts() {
-		w.emit(plan.Part(i))
+	for i := range w.plan.Parts() {
+		w.emit(w.part(i))
 	}
-	report, _ := plan.Report()
+	report, _ := w.plan.Report()
 	for _, line := range report.Lines {
 		if line.Off > 0 {
 			out.Repair(at, fmt.Sprintf("day whose %s by %s could not be met exactly", line.Measure, line.Table))
@@ -108,48 +115,91 @@ func (c dayChunk) Decode(out *pipeline.Emitter) error {
 	return nil
 }
 
-// dayWriter makes events of a day's visits.
-type dayWriter struct {
-	dayChunk
-	told   *reportDay
-	day    *reconstruct.Day
-	tables [][]field // of day.Tables
-	events [][]field // of day.Events
-	out    *pipeline.Emitter
+// prepare plans the day's visits.
+func (c *dayChunk) prepare() (*dayMade, error) {
+	r := c.reports
+	told, err := r.assemble(r.days[c.date])
+	if err != nil {
+		return nil, err
+	}
+	d := &dayMade{told: told}
+	d.day, d.tables = r.filled(c.date, told)
+	d.day.Events, d.events = told.events(func(reason string) { d.omitted = append(d.omitted, reason) })
+	if d.plan, err = reconstruct.NewPlan(d.day); err != nil {
+		return nil, input.Errorf(told.input, "%s: %w", c.date.Format(time.DateOnly), err)
+	}
+	d.describe(r, d.plan.Pages())
+	return d, nil
+}
+
+// dayMade is what a day's visits are made of, and the visits.
+type dayMade struct {
+	told    *reportDay
+	day     *reconstruct.Day
+	tables  [][]field // of day.Tables
+	events  [][]field // of day.Events
+	omitted []string  // why events are left out
+	plan    *reconstruct.Plan
+
+	results []*reconstruct.Result // of the first parts
+	hits    int                   // of these
 
 	// What the day's keys say, taken apart once.
 	values [][][]string // of the rows of day.Tables
 	counts [][]string   // of day.Events
 	pages  []viewed     // of the plan
 	valid  bool         // all of it is UTF-8
-	event  pipeline.Event
+}
+
+// part returns the visits of a part of the day, and keeps those of the first parts.
+func (d *dayMade) part(i int) *reconstruct.Result {
+	if i < len(d.results) {
+		return d.results[i]
+	}
+	result := d.plan.Part(i)
+	const most = 500_000 // hits, which take 20 MB
+	if i == len(d.results) && d.hits < most {
+		d.results = append(d.results, result)
+		for v := range result.Visits {
+			d.hits += len(result.Visits[v].Hits)
+		}
+	}
+	return result
+}
+
+// dayWriter makes events of a day's visits.
+type dayWriter struct {
+	*dayChunk
+	*dayMade
+	out   *pipeline.Emitter
+	event pipeline.Event
 }
 
 // viewed is what a page says of its views.
 type viewed struct{ host, path, query, title string }
 
 // describe takes the day's keys apart.
-func (w *dayWriter) describe(pages []string) {
-	w.valid = true
+func (d *dayMade) describe(r *reports, pages []string) {
+	d.valid = true
 	take := func(key string) []string {
-		w.valid = w.valid && utf8.ValidString(key)
+		d.valid = d.valid && utf8.ValidString(key)
 		return strings.Split(key, separator)
 	}
-	for _, t := range w.day.Tables {
+	for _, t := range d.day.Tables {
 		rows := make([][]string, len(t.Rows))
 		for i := range t.Rows {
 			rows[i] = take(t.Rows[i].Key)
 		}
-		w.values = append(w.values, rows)
+		d.values = append(d.values, rows)
 	}
-	for _, e := range w.day.Events {
-		w.counts = append(w.counts, take(e.Key))
+	for _, e := range d.day.Events {
+		d.counts = append(d.counts, take(e.Key))
 	}
 	for _, key := range pages {
-		page := viewed{host: w.reports.hosts[key], title: w.reports.titles[key]}
+		page := viewed{host: r.hosts[key], title: r.titles[key]}
 		_, page.path, page.query = splitPath(key)
-		w.valid = w.valid && utf8.ValidString(key) && utf8.ValidString(page.host) && utf8.ValidString(page.title)
-		w.pages = append(w.pages, page)
+		d.valid = d.valid && utf8.ValidString(key) && utf8.ValidString(page.host) && utf8.ValidString(page.title)
+		d.pages = append(d.pages, page)
 	}
 }
 

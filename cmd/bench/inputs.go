@@ -69,13 +69,21 @@ func (s *setting) gaInputs(ctx context.Context, events int, wanted func(string) 
 	}
 	path := filepath.Join(s.dir, fmt.Sprintf("events-%d.parquet", events))
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		script := fmt.Sprintf("COPY (SELECT * FROM %s) TO '%s' (FORMAT parquet, COMPRESSION snappy)", gaJSON(lines), path)
-		if out, err := exec.CommandContext(ctx, s.self, "duckdb", script).CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("write Parquet: %w\n%s", err, out)
+		if err := s.writeParquet(ctx, lines, path); err != nil {
+			return nil, err
 		}
 	}
 	return append(all, &bench{title: "Google Analytics 4, Parquet", rows: int64(events), unit: "events", bytes: sizeOf(path),
 		programs: append(s.ours(path), s.duckdb("DuckDB, projecting to JSON", gaQuery(fmt.Sprintf("read_parquet('%s')", path)))...)}), nil
+}
+
+// writeParquet has DuckDB write the events of NDJSON as Parquet.
+func (s *setting) writeParquet(ctx context.Context, lines, path string) error {
+	script := fmt.Sprintf("COPY (SELECT * FROM %s) TO '%s' (FORMAT parquet, COMPRESSION snappy)", gaJSON(lines), path)
+	if out, err := exec.CommandContext(ctx, s.self, "duckdb", script).CombinedOutput(); err != nil {
+		return fmt.Errorf("write Parquet: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // file writes an input, unless it is there already.

@@ -3,6 +3,8 @@ package pipeline
 import (
 	"strings"
 	"unicode/utf8"
+
+	"hopper/pipeline/byteset"
 )
 
 // Some sources store pages as browsers send them, percent-encoded, and others
@@ -28,39 +30,18 @@ func escapeSet(chars string) (set [256]bool) {
 	return set
 }
 
-// characters tells what kinds of bytes a text has.
-type characters uint8
-
-const (
-	unlikeInPath  characters = 1 << iota // what EscapePath may change
-	unlikeInQuery                        // what EscapeQuery changes
-	unlikeInHost                         // what hosts in lower case do not have
-	question
+// These are looked for in every event.
+var (
+	// unlikePath are the bytes for which EscapePath may change a path, among them those
+	// of segments of dots, which may be escaped, and "?".
+	unlikePath = byteset.Of(func(c byte) bool { return escapedInPath[c] || c == '.' || c == '%' })
+	// unlikeQuery are the bytes for which EscapeQuery changes a query.
+	unlikeQuery = byteset.Of(func(c byte) bool { return escapedInQuery[c] })
+	// unlikeHost are the bytes that hosts in lower case do not have.
+	unlikeHost = byteset.Of(func(c byte) bool { return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.' })
+	// unlikeAddress are spaces, controls and all that is not ASCII.
+	unlikeAddress = byteset.Of(func(c byte) bool { return c <= ' ' || c >= 0x7F })
 )
-
-// charactersOfByte holds the kinds that each byte is of.
-var charactersOfByte = func() (kinds [256]characters) {
-	for c := range kinds {
-		set := func(of characters, is bool) {
-			if is {
-				kinds[c] |= of
-			}
-		}
-		set(unlikeInPath, escapedInPath[c] || c == '.' || c == '%') // segments of dots, which may be escaped
-		set(unlikeInQuery, escapedInQuery[c])
-		set(question, c == '?')
-		set(unlikeInHost, (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.')
-	}
-	return kinds
-}()
-
-// charactersOf looks at each byte of s once, whatever is asked of them.
-func charactersOf(s string) (all characters) {
-	for i := range len(s) {
-		all |= charactersOfByte[s[i]]
-	}
-	return all
-}
 
 // EscapePath returns path, which begins with "/", as a browser shows it:
 // percent-encoded and without segments "." and "..".

@@ -170,8 +170,8 @@ func (n *Normalizer) page(ev *Event, repair func(string)) {
 	if ev.Query != "" && ev.Query[0] == '?' {
 		ev.Query = strings.TrimLeft(ev.Query, "?")
 	}
-	in := charactersOf(ev.Path)
-	if in&question != 0 {
+	unlike := unlikePath.HasAny(ev.Path)
+	if unlike && strings.IndexByte(ev.Path, '?') >= 0 {
 		path, query, _ := strings.Cut(ev.Path, "?")
 		ev.Path, query = path, strings.TrimLeft(query, "?")
 		if ev.Query == "" {
@@ -184,7 +184,7 @@ func (n *Normalizer) page(ev *Event, repair func(string)) {
 		ev.Path = "/" + ev.Path
 		repair(RepairPath)
 	}
-	if in&unlikeInPath != 0 || charactersOf(ev.Query)&unlikeInQuery != 0 {
+	if unlike || unlikeQuery.HasAny(ev.Query) {
 		if path, query := EscapePath(ev.Path), EscapeQuery(ev.Query); path != ev.Path || query != ev.Query {
 			ev.Path, ev.Query = path, query
 			repair(RepairLocation)
@@ -229,7 +229,7 @@ func cleanHost(host string) string {
 
 // isCleanHost recognizes the hosts that most events have.
 func isCleanHost(host string) bool {
-	return charactersOf(host)&unlikeInHost == 0 && (host == "" || host[len(host)-1] != '.')
+	return host == "" || host[len(host)-1] != '.' && !unlikeHost.HasAny(host)
 }
 
 func isASCII(s string) bool {
@@ -280,7 +280,7 @@ var controls = func() (set [256]bool) {
 // isURL reports whether s is an absolute URL with a host or an app's name.
 func isURL(s string) bool {
 	const scheme = "https://" // as most begin
-	if len(s) > len(scheme) && s[:len(scheme)] == scheme && isSolid(s) {
+	if len(s) > len(scheme) && s[:len(scheme)] == scheme && !unlikeAddress.HasAny(s) {
 		return s[len(scheme)] != '/'
 	}
 	name, rest, found := strings.Cut(s, "://")
@@ -304,18 +304,6 @@ func isURL(s string) bool {
 	return true
 }
 
-// isSolid reports whether s, of at least eight bytes, is ASCII without spaces and
-// controls. It looks at eight bytes at once, at some of the last ones twice.
-func isSolid(s string) bool {
-	unlike := func(w uint64) uint64 { return w | (w - ones*'!') | (w ^ ones*0x7F - ones) }
-	last := len(s) - 8
-	all := unlike(word(s, last))
-	for i := 0; i < last; i += 8 {
-		all |= unlike(word(s, i))
-	}
-	return all&highs == 0
-}
-
 func (n *Normalizer) identity(ev *Event, repair func(string), known *known) {
 	if ev.Session == "" {
 		ev.Session = ev.Visitor + "|" + ev.Time.Time().Format(time.DateOnly)
@@ -325,8 +313,10 @@ func (n *Normalizer) identity(ev *Event, repair func(string), known *known) {
 		ev.Visitor = ev.Session
 		repair(RepairVisitor)
 	}
-	ev.Visitor = n.uuid("visitor", ev.Visitor, &known.visitor)
-	ev.Session = n.uuid("session", ev.Session, &known.session)
+	if !areLowerUUIDs(ev.Visitor, ev.Session) {
+		ev.Visitor = n.uuid("visitor", ev.Visitor, &known.visitor)
+		ev.Session = n.uuid("session", ev.Session, &known.session)
+	}
 	ev.ValidIDs = true
 }
 

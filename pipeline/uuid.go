@@ -42,6 +42,15 @@ func isUUID(s string) (valid, lower bool) {
 	return areHex(a, b, c, d)
 }
 
+const uuidLength = len("9b2d7e40-0c1f-5a3b-8e6d-000000000000")
+
+// areLowerUUIDsPortable is areLowerUUIDs for any processor.
+func areLowerUUIDsPortable(a, b string) bool {
+	_, lower := isUUID(a)
+	_, alike := isUUID(b)
+	return lower && alike
+}
+
 // areHex reports whether all bytes of four words are hexadecimal digits, and whether
 // none is in upper case.
 func areHex(a, b, c, d uint64) (ok, lower bool) {
@@ -62,7 +71,7 @@ func areHex(a, b, c, d uint64) (ok, lower bool) {
 // uuidDigits returns the 32 characters of s that are digits of a UUID, eight in a
 // word, and whether s has its length and dashes.
 func uuidDigits(s string) (a, b, c, d uint64, ok bool) {
-	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+	if len(s) != uuidLength || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return 0, 0, 0, 0, false
 	}
 	return word(s, 0), uint64(half(s, 9)) | uint64(half(s, 14))<<32, uint64(half(s, 19)) | uint64(half(s, 24))<<32, word(s, 28), true

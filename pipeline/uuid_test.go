@@ -21,6 +21,12 @@ func TestUUIDsAreRecognized(t *testing.T) {
 		if want := form.MatchString(s); valid != want || lower != (want && s == strings.ToLower(s)) {
 			t.Fatalf("%q: %v %v", s, valid, lower)
 		}
+		for _, other := range []string{"9b2d7e40-0c1f-5a3b-8e6d-0000000000ff", "9B2d7e40-0c1f-5a3b-8e6d-0000000000ff", ""} {
+			want := lower && other != "" && other[1] == 'b'
+			if areLowerUUIDs(s, other) != want || areLowerUUIDs(other, s) != want || areLowerUUIDsPortable(s, other) != want {
+				t.Fatalf("%q and %q", s, other)
+			}
+		}
 		var bytes [16]byte
 		parsed := ParseUUID(&bytes, s)
 		want, _ := uuid.Parse(s)

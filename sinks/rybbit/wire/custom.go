@@ -11,27 +11,31 @@ const (
 	errorEvent    = "Error"
 )
 
-// appendEventName appends the name of ev, or of the custom event that stands for it.
-func appendEventName(dst []byte, ev *pipeline.Event, limit int) []byte {
+// eventName returns the name of ev, or of the custom event that stands for it, in two parts.
+func eventName(ev *pipeline.Event, limit int) (begins, name string) {
 	switch ev.Kind {
 	case pipeline.Outbound:
-		return append(dst, outboundEvent...)
+		return outboundEvent, ""
 	case pipeline.Error:
-		dst = append(dst, errorEvent...)
 		if ev.Name == "" {
-			return dst
+			return errorEvent, ""
 		}
-		dst = append(dst, ": "...)
-		limit -= len(errorEvent) + len(": ")
+		begins = errorEvent + ": "
 	case pipeline.Custom:
 		if ev.Name == "" {
-			return append(dst, "(unnamed)"...)
+			return "(unnamed)", ""
 		}
 	}
-	return appendCut(dst, ev.Name, limit)
+	return begins, pipeline.Cut(ev.Name, limit-len(begins))
 }
 
-// customName returns what becomes of the name that appendEventName appends.
+// appendEventName appends what eventName returns.
+func appendEventName(dst []byte, ev *pipeline.Event, limit int) []byte {
+	begins, name := eventName(ev, limit)
+	return appendText(append(dst, begins...), name)
+}
+
+// customName returns what becomes of the name that eventName returns.
 func customName(ev *pipeline.Event) Fidelity {
 	if ev.Kind == pipeline.Error {
 		return max(Derived, fits(ev.Name, maxUnitsName-len(errorEvent)-len(": ")))

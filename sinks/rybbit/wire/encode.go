@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"hopper/pipeline"
+	"hopper/pipeline/byteset"
 )
 
 // The functions here append to a JSON text under construction and allocate
@@ -38,6 +39,22 @@ var nestedEscapes = func() (table [utf8.RuneSelf]string) {
 	}
 	return table
 }()
+
+// unlike are the bytes that do not stand for themselves in a JSON string: those that
+// are escaped, and those of characters beyond ASCII, which may be no valid ones.
+var unlike = byteset.Of(func(c byte) bool { return !plain[c] })
+
+// appendPairs appends literals and between them texts, as insides of JSON strings.
+func appendPairs(dst []byte, pairs []byteset.Pair) []byte {
+	for {
+		var whole int
+		if dst, whole = unlike.Join(dst, pairs); whole == len(pairs) {
+			return dst
+		}
+		dst = appendSlowly(dst, pairs[whole].Text, &escapes)
+		pairs = pairs[whole+1:]
+	}
+}
 
 // appendText appends s to the inside of a JSON string.
 func appendText(dst []byte, s string) []byte { return appendEscaped(dst, s, &escapes) }
@@ -220,28 +237,28 @@ func append2(dst []byte, n int) []byte {
 	return append(dst, tens, units)
 }
 
-// appendUUID appends id, or where it is no UUID the one that always stands for it.
-func appendUUID(dst []byte, id string) []byte {
+// uuidOf returns id, or where it is no UUID the one that always stands for it.
+func uuidOf(id string) string {
 	if !pipeline.IsUUID(id) {
 		id = uuid.NewSHA1(uuid.NameSpaceURL, []byte(id)).String()
 	}
-	return append(dst, id...)
+	return id
 }
 
-// appendSession appends the id of ev's session.
-func appendSession(dst []byte, ev *pipeline.Event) []byte {
+// sessionID returns the id of ev's session.
+func sessionID(ev *pipeline.Event) string {
 	if ev.ValidIDs {
-		return append(dst, ev.Session...)
+		return ev.Session
 	}
-	return appendUUID(dst, ev.Session)
+	return uuidOf(ev.Session)
 }
 
-// appendVisitor appends the id of ev's visitor.
-func appendVisitor(dst []byte, ev *pipeline.Event) []byte {
+// visitorID returns the id of ev's visitor.
+func visitorID(ev *pipeline.Event) string {
 	if ev.ValidIDs {
-		return append(dst, ev.Visitor...)
+		return ev.Visitor
 	}
-	return appendUUID(dst, visitorOf(ev))
+	return uuidOf(visitorOf(ev))
 }
 
 // visitorOf returns the visitor's id: a session without one is its own visitor.

@@ -42,7 +42,7 @@ func (matomoWire) Adapts(*pipeline.Event) string { return "" }
 
 func (matomoWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	dst = append(dst, `{"idVisit":"`...)
-	dst = appendSession(dst, ev)
+	dst = append(dst, sessionID(ev)...)
 	dst = append(dst, `","visitorId":"`...)
 	dst = appendVisitorHash(dst, visitorOf(ev))
 	dst = append(dst, `","userId":"`...)

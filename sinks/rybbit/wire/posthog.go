@@ -76,16 +76,16 @@ func (posthogWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	if ev.Identified != "" {
 		dst = appendCut(dst, ev.Identified, maxUnitsUser)
 	} else {
-		dst = appendVisitor(dst, ev)
+		dst = append(dst, visitorID(ev)...)
 	}
 	dst = append(dst, `","$session_id":"`...)
-	dst = appendSession(dst, ev)
+	dst = append(dst, sessionID(ev)...)
 	dst = append(dst, `","properties":"`...)
 
 	o := newNestedObject(dst, unlimited)
 	o.key("$device_id")
 	o.dst = append(o.dst, `\"`...)
-	o.dst = appendVisitor(o.dst, ev)
+	o.dst = append(o.dst, visitorID(ev)...)
 	o.dst = append(o.dst, `\"`...)
 	if ev.Identified != "" {
 		o.key("$is_identified")

@@ -67,10 +67,10 @@ func (simpleAnalyticsWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	dst = appendCut(dst, ev.Query, maxUnitsURL)
 	dst = ev.ClientMemo.Append(dst, &simpleAnalyticsScreen, ev)
 	dst = append(dst, `","session_id":"`...)
-	dst = appendSession(dst, ev)
+	dst = append(dst, sessionID(ev)...)
 	dst = ev.ClientMemo.Append(dst, &simpleAnalyticsAgent, ev)
 	dst = append(dst, `","uuid":"`...)
-	dst = appendVisitor(dst, ev)
+	dst = append(dst, visitorID(ev)...)
 	return append(dst, `"}`...)
 }
 

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"hopper/pipeline"
+	"hopper/pipeline/byteset"
 )
 
 // umamiWire is the format that every server with an import knows.
@@ -38,34 +39,31 @@ func (umamiWire) Refuses(ev *pipeline.Event) string {
 func (umamiWire) Adapts(*pipeline.Event) string { return "" }
 
 func (umamiWire) Append(dst []byte, ev *pipeline.Event) []byte {
-	dst = append(dst, `{"session_id":"`...)
-	dst = appendSession(dst, ev)
-	dst = append(dst, `","hostname":"`...)
-	dst = appendCut(dst, ev.Hostname, maxUnitsHostname)
+	dst = appendPairs(dst, []byteset.Pair{
+		{Literal: `{"session_id":"`, Text: sessionID(ev)},
+		{Literal: `","hostname":"`, Text: pipeline.Cut(ev.Hostname, maxUnitsHostname)},
+	})
 	dst = ev.ClientMemo.Append(dst, &umamiClient, ev)
 	dst = ev.PlaceMemo.Append(dst, &umamiPlace, ev)
-	dst = append(dst, `","url_path":"`...)
-	dst = appendCut(dst, ev.Path, maxUnitsURL)
-	dst = append(dst, `","url_query":"`...)
-	dst = appendCut(dst, ev.Query, maxUnitsURL)
 	domain, path := umamiReferrer(ev.Referrer)
-	dst = append(dst, `","referrer_path":"`...)
-	dst = appendCut(dst, path, maxUnitsURL)
-	// The first servers demand a referrer_query, later ones ignore it; both
-	// take the query as part of the path.
-	dst = append(dst, `","referrer_query":"","referrer_domain":"`...)
-	dst = appendText(dst, domain)
-	dst = append(dst, `","page_title":"`...)
-	dst = appendCut(dst, ev.Title, maxUnitsTitle)
-	if ev.Kind == pipeline.Pageview {
-		dst = append(dst, `","event_type":"1","event_name":"`...)
-	} else {
-		dst = append(dst, `","event_type":"2","event_name":"`...)
-		dst = appendEventName(dst, ev, maxUnitsName)
+	kind, begins, name := `","event_type":"1","event_name":"`, "", ""
+	if ev.Kind != pipeline.Pageview {
+		kind = `","event_type":"2","event_name":"`
+		begins, name = eventName(ev, maxUnitsName)
 	}
-	dst = append(dst, `","distinct_id":"`...)
-	dst = appendVisitor(dst, ev)
-	dst = append(dst, `","created_at":"`...)
+	dst = appendPairs(dst, []byteset.Pair{
+		{Literal: `","url_path":"`, Text: pipeline.Cut(ev.Path, maxUnitsURL)},
+		{Literal: `","url_query":"`, Text: pipeline.Cut(ev.Query, maxUnitsURL)},
+		{Literal: `","referrer_path":"`, Text: pipeline.Cut(path, maxUnitsURL)},
+		// The first servers demand a referrer_query, later ones ignore it; both
+		// take the query as part of the path.
+		{Literal: `","referrer_query":"","referrer_domain":"`, Text: domain},
+		{Literal: `","page_title":"`, Text: pipeline.Cut(ev.Title, maxUnitsTitle)},
+		{Literal: kind, Text: begins},
+		{Text: name},
+		{Literal: `","distinct_id":"`, Text: visitorID(ev)},
+		{Literal: `","created_at":"`},
+	})
 	dst = appendTime(dst, ev.Time, ' ')
 	return append(dst, `"}`...)
 }

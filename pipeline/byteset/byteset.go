@@ -1,0 +1,105 @@
+// Package byteset looks for bytes of a set in texts, and joins texts that have none,
+// 32 bytes at a time where the processor can.
+package byteset
+
+import "slices"
+
+// A Set is a set of bytes. [Of] makes one.
+type Set struct {
+	has [256]bool
+	// A byte is in the set where low, at its lower four bits, and high, at its upper
+	// four, have a bit in common.
+	low, high [16]byte
+	// divided says that there is such a low and a high.
+	divided bool
+}
+
+// Of returns the set of the bytes that are in it.
+func Of(in func(c byte) bool) *Set {
+	s := new(Set)
+	for c := range s.has {
+		s.has[c] = in(byte(c))
+	}
+	s.divide()
+	return s
+}
+
+// divide finds low and high: those upper halves share a bit that have the same lower
+// halves beside them, which takes no more bits than there are in most sets.
+func (s *Set) divide() {
+	var rows []uint16 // of each bit, its lower halves
+	for high := range s.high {
+		var row uint16
+		for low := range s.low {
+			if s.has[high<<4|low] {
+				row |= 1 << low
+			}
+		}
+		if row == 0 {
+			continue
+		}
+		bit := slices.Index(rows, row)
+		if bit < 0 {
+			bit = len(rows)
+			rows = append(rows, row)
+		}
+		if bit >= 8 {
+			return
+		}
+		s.high[high] = 1 << bit
+		for low := range s.low {
+			if row>>low&1 != 0 {
+				s.low[low] |= 1 << bit
+			}
+		}
+	}
+	s.divided = true
+}
+
+// Has reports whether c is in the set.
+func (s *Set) Has(c byte) bool { return s.has[c] }
+
+// hasAnyPortable is HasAny for any processor.
+func (s *Set) hasAnyPortable(text string) bool {
+	for i := range len(text) {
+		if s.has[text[i]] {
+			return true
+		}
+	}
+	return false
+}
+
+// A Pair is a text that is written as it stands, and one behind it that is looked at.
+type Pair struct{ Literal, Text string }
+
+// Join appends pairs, up to the first whose Text has a byte of the set. Of this one it
+// appends Literal. It returns how many pairs are whole.
+func (s *Set) Join(dst []byte, pairs []Pair) (_ []byte, whole int) {
+	for whole < len(pairs) {
+		var n int
+		dst, n = s.join(dst, pairs[whole:])
+		if whole += n; whole == len(pairs) {
+			break
+		}
+		p := &pairs[whole]
+		if s.HasAny(p.Text) {
+			return append(dst, p.Literal...), whole
+		}
+		dst = slices.Grow(dst, len(p.Literal)+len(p.Text)+spare)
+	}
+	return dst, whole
+}
+
+// spare is how many bytes behind what it writes join may overwrite.
+const spare = 32
+
+// joinPortable is join for any processor.
+func (s *Set) joinPortable(dst []byte, pairs []Pair) ([]byte, int) {
+	for i := range pairs {
+		if s.HasAny(pairs[i].Text) {
+			return dst, i
+		}
+		dst = append(append(dst, pairs[i].Literal...), pairs[i].Text...)
+	}
+	return dst, len(pairs)
+}

@@ -1,0 +1,107 @@
+package byteset
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+var sets = []*Set{
+	Of(func(c byte) bool { return c < ' ' || c >= 0x80 || c == '"' || c == '\\' }),
+	Of(func(c byte) bool { return c <= ' ' || c >= 0x7F || strings.IndexByte("\"#<>?\\^`{}.%", c) >= 0 }),
+	Of(func(c byte) bool { return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.' }),
+	Of(func(c byte) bool { return c == 0 }),
+	Of(func(c byte) bool { return c>>4 == c&15 }), // too much for two tables
+	Of(func(byte) bool { return false }),
+	Of(func(byte) bool { return true }),
+}
+
+func TestDivided(t *testing.T) {
+	for i, s := range sets {
+		if want := i != 4; s.divided != want {
+			t.Errorf("set %d divided: %v", i, s.divided)
+		}
+		for c := range s.has {
+			if in := s.low[c&15]&s.high[c>>4] != 0; s.divided && in != s.has[c] || s.Has(byte(c)) != s.has[c] {
+				t.Errorf("set %d, byte %#x: %v", i, c, in)
+			}
+		}
+	}
+}
+
+// texts draws texts of which most have no byte of most sets, at any place of a page.
+func texts() *rapid.Generator[string] {
+	return rapid.Custom(func(t *rapid.T) string {
+		text := []byte(rapid.StringMatching(`[a-z-]{0,80}`).Draw(t, "text"))
+		for range rapid.SampledFrom([]int{0, 0, 0, 1, 2}).Draw(t, "others") {
+			if len(text) > 0 {
+				text[rapid.IntRange(0, len(text)-1).Draw(t, "at")] = rapid.Byte().Draw(t, "other")
+			}
+		}
+		return string(text)
+	})
+}
+
+func TestHasAny(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, text := rapid.SampledFrom(sets).Draw(t, "set"), texts().Draw(t, "text")
+		if got, want := s.HasAny(text), s.hasAnyPortable(text); got != want {
+			t.Fatalf("%q: %v", text, got)
+		}
+	})
+}
+
+func TestJoin(t *testing.T) {
+	pairs := rapid.Custom(func(t *rapid.T) Pair {
+		return Pair{rapid.StringN(0, 40, -1).Draw(t, "literal"), texts().Draw(t, "text")}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		s, all := rapid.SampledFrom(sets).Draw(t, "set"), rapid.SliceOfN(pairs, 0, 6).Draw(t, "pairs")
+		dst := append(make([]byte, 0, rapid.IntRange(3, 300).Draw(t, "capacity")), "dst"...)
+		behind := dst[:cap(dst)]
+		want, wholes := []byte("dst"), 0
+		for _, p := range all {
+			want = append(want, p.Literal...)
+			if s.hasAnyPortable(p.Text) {
+				break
+			}
+			want = append(want, p.Text...)
+			wholes++
+		}
+		got, whole := s.Join(dst, all)
+		if string(got) != string(want) || whole != wholes {
+			t.Fatalf("%q and %d, want %q and %d", got, whole, want, wholes)
+		}
+		if string(behind[:3]) != "dst" {
+			t.Fatal("what stood before was overwritten")
+		}
+	})
+}
+
+// Wherever in a page a text stands, what follows it counts for nothing.
+func TestEndsOfPages(t *testing.T) {
+	s := sets[0]
+	memory := []byte(strings.Repeat("a", 2*4096) + strings.Repeat("\x00", 64))
+	for n := range 70 {
+		for end := 4096 - 40; end < 2*4096+40; end++ {
+			all := slices.Clone(memory)
+			for i := end; i < len(all); i++ {
+				all[i] = '"'
+			}
+			if end > 4096+40 && end < 2*4096-80 {
+				continue
+			}
+			end := min(end, 2*4096)
+			text := string(all)[end-n : end]
+			if s.HasAny(text) {
+				t.Fatalf("%d bytes up to %d", n, end)
+			}
+			got, whole := s.Join(nil, []Pair{{text, text}})
+			if whole != 1 || string(got) != text+text {
+				t.Fatalf("%d bytes up to %d: %q", n, end, got)
+			}
+		}
+	}
+}

@@ -70,7 +70,7 @@ func (ev *Event) Clone() Event {
 	c.Origin.Input, c.Raw = strings.Clone(ev.Origin.Input), strings.Clone(ev.Raw)
 	c.Properties = cloneProperties(ev.Properties)
 	c.UserProperties = cloneProperties(ev.UserProperties)
-	c.ClientMemo, c.PlaceMemo = nil, nil
+	c.ClientFrom, c.PlaceFrom, c.ClientMemo, c.PlaceMemo = Passage{}, Passage{}, nil, nil
 	return c
 }
 

@@ -141,6 +141,12 @@ type Event struct {
 	// makes them such, and sets it.
 	ValidIDs bool
 
+	// ClientFrom and PlaceFrom are what the facts of ClientMemo and PlaceMemo were read
+	// from, see [Emitter.Recall].
+	ClientFrom, PlaceFrom Passage
+	// ClientRecalled and PlaceRecalled say that these facts are normalized already.
+	ClientRecalled, PlaceRecalled bool
+
 	// ClientMemo is of browser, system, device and screen, with versions, PlaceMemo
 	// of language, country, region and city. Normalization sets them; nil is none.
 	ClientMemo, PlaceMemo *Memo

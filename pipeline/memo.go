@@ -175,28 +175,59 @@ type normalization func(*facts) (repairs []string)
 
 // known is what a worker remembers. The zero known remembers nothing.
 type known struct {
-	clients, places *memos
+	clients, places         *memos
+	clientsFrom, placesFrom *passages
 	// Of the event at hand, so that it needs no memory of its own.
 	facts            facts
 	visitor, session uuidText
 }
 
-func newKnown() *known { return &known{clients: new(memos), places: new(memos)} }
+func newKnown() *known {
+	return &known{clients: new(memos), places: new(memos), clientsFrom: newPassages(), placesFrom: newPassages()}
+}
+
+// recall is [Emitter.Recall].
+func (k *known) recall(ev *Event) (client, place bool) {
+	if m := k.clientsFrom.recall(ev.ClientFrom); m != nil {
+		ev.setClient(&m.after)
+		ev.ClientMemo, client = &m.Memo, true
+	}
+	if m := k.placesFrom.recall(ev.PlaceFrom); m != nil {
+		ev.setPlace(&m.after)
+		ev.City = m.after.texts[3]
+		ev.PlaceMemo, place = &m.Memo, true
+	}
+	ev.ClientRecalled, ev.PlaceRecalled = client, place
+	return client, place
+}
+
+func (ev *Event) setClient(f *facts) {
+	t := &f.texts
+	ev.Browser, ev.BrowserVersion, ev.OS, ev.OSVersion, ev.Device = t[0], t[1], t[2], t[3], t[4]
+	ev.ScreenWidth, ev.ScreenHeight = f.width, f.height
+}
+
+func (ev *Event) setPlace(f *facts) {
+	ev.Language, ev.Country, ev.Region = f.texts[0], f.texts[1], f.texts[2]
+}
 
 // client normalizes browser, system, device and screen. Of a browser's version only
 // what is kept of it tells memos apart: the rest differs between many visitors.
 func (k *known) client(ev *Event, count func(string)) {
+	if ev.ClientRecalled {
+		ev.ClientRecalled = false
+		return
+	}
 	f := facts{[5]string{ev.Browser, vocabulary.Major(ev.BrowserVersion), ev.OS, ev.OSVersion, ev.Device}, ev.ScreenWidth, ev.ScreenHeight, ev.ClientApart}
 	var after *facts
 	if memo := k.clients.recall(&f, normalizeClient, count); memo != nil {
 		after, ev.ClientMemo = &memo.after, &memo.Memo
+		k.clientsFrom.keep(ev.ClientFrom, memo)
 	} else {
 		k.facts = f
 		after, ev.ClientMemo = k.facts.anew(normalizeClient, count), nil
 	}
-	t := &after.texts
-	ev.Browser, ev.BrowserVersion, ev.OS, ev.OSVersion, ev.Device = t[0], t[1], t[2], t[3], t[4]
-	ev.ScreenWidth, ev.ScreenHeight = after.width, after.height
+	ev.setClient(after)
 }
 
 func normalizeClient(f *facts) (repairs []string) {
@@ -217,15 +248,20 @@ func normalizeClient(f *facts) (repairs []string) {
 
 // place normalizes language, country and region.
 func (k *known) place(ev *Event, count func(string)) {
+	if ev.PlaceRecalled {
+		ev.PlaceRecalled = false
+		return
+	}
 	f := facts{texts: [5]string{ev.Language, ev.Country, ev.Region, ev.City}}
 	var after *facts
 	if memo := k.places.recall(&f, normalizePlace, count); memo != nil {
 		after, ev.PlaceMemo = &memo.after, &memo.Memo
+		k.placesFrom.keep(ev.PlaceFrom, memo)
 	} else {
 		k.facts = f
 		after, ev.PlaceMemo = k.facts.anew(normalizePlace, count), nil
 	}
-	ev.Language, ev.Country, ev.Region = after.texts[0], after.texts[1], after.texts[2]
+	ev.setPlace(after)
 }
 
 func normalizePlace(f *facts) (repairs []string) {

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -23,18 +24,47 @@ func TestMemosRecall(t *testing.T) {
 				Language: texts.Draw(t, "language"), Country: texts.Draw(t, "country"), Region: texts.Draw(t, "region"), City: texts.Draw(t, "city"),
 			}
 		}), 1, 5).Draw(t, "events")
+		// One reading writes the facts in this order, the other in that.
+		readings := []*Reading{nil, new(Reading), new(Reading)}
+		for i := range all {
+			ev := &all[i]
+			client := []any{ev.Browser, ev.BrowserVersion, ev.OS, ev.Device, ev.ScreenWidth, ev.ScreenHeight, ev.ClientApart}
+			place := []any{ev.Language, ev.Country, ev.Region, ev.City}
+			by := rapid.SampledFrom(readings).Draw(t, "read by")
+			switch by {
+			case readings[2]:
+				slices.Reverse(client)
+				slices.Reverse(place)
+				fallthrough
+			case readings[1]:
+				ev.ClientFrom, ev.PlaceFrom = Passage{fmt.Sprintf("%q", client), by}, Passage{fmt.Sprintf("%q", place), by}
+			}
+		}
+		// read does what an adapter does.
+		read := func(k *known, from *Event) (ev Event) {
+			ev.ClientFrom, ev.PlaceFrom = from.ClientFrom, from.PlaceFrom
+			client, place := (&Emitter{known: k}).Recall(&ev)
+			if !client {
+				ev.Browser, ev.BrowserVersion, ev.OS, ev.Device = from.Browser, from.BrowserVersion, from.OS, from.Device
+				ev.ScreenWidth, ev.ScreenHeight, ev.ClientApart = from.ScreenWidth, from.ScreenHeight, from.ClientApart
+			}
+			if !place {
+				ev.Language, ev.Country, ev.Region, ev.City = from.Language, from.Country, from.Region, from.City
+			}
+			return ev
+		}
 		part := &Part{func(dst []byte, ev *Event) []byte {
 			return append(append(append(dst, ev.Browser...), '|'), ev.OS...)
 		}}
 		for range 12 {
 			want := rapid.SampledFrom(all).Draw(t, "event")
-			got := want
+			got := read(remembered, &want)
 			run := func(k *known, ev *Event) (repairs []string, bytes string) {
 				count := func(kind string) { repairs = append(repairs, kind) }
 				k.client(ev, count)
 				k.place(ev, count)
 				bytes = string(ev.ClientMemo.Append([]byte("before"), part, ev))
-				ev.ClientMemo, ev.PlaceMemo = nil, nil
+				ev.ClientMemo, ev.PlaceMemo, ev.ClientApart = nil, nil, false // which a memo has in it
 				return repairs, bytes
 			}
 			wantRepairs, wantBytes := run(new(known), &want)

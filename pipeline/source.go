@@ -50,6 +50,7 @@ type Emitter struct {
 	stats   *Stats
 	rejects *[]Reject
 	event   func(*Event)
+	known   *known // nil remembers nothing
 }
 
 // Rows counts n more records read from the input, header rows apart.
@@ -58,6 +59,16 @@ func (e *Emitter) Rows(n int) { e.stats.Rows += int64(n) }
 // Event takes one event. It copies what it keeps: ev and all that it refers
 // to may be reused after the call, and may have been changed by it.
 func (e *Emitter) Event(ev *Event) { e.event(ev) }
+
+// Recall sets the facts of a client, and those of a place, to what normalization made of
+// those of an earlier event that were read from the same passage, [Event.ClientFrom] or
+// [Event.PlaceFrom], and reports whether it remembers one. The adapter sets the others.
+func (e *Emitter) Recall(ev *Event) (client, place bool) {
+	if e.known == nil {
+		return false, false
+	}
+	return e.known.recall(ev)
+}
 
 // Reject counts a record that cannot become an event, for a reason that a
 // user can act on. Raw is the record as read; it is copied, and cut when it

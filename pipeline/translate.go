@@ -140,7 +140,7 @@ func (s *spare[T]) put(v T) {
 
 // decode hands the events of a chunk, made ready for the target, to collect.
 func (t *Translation) decode(chunk Chunk, stats *Stats, rejects *[]Reject, collect func(*Event), known *known) error {
-	emitter := Emitter{stats: stats, rejects: rejects}
+	emitter := Emitter{stats: stats, rejects: rejects, known: known}
 	emitter.event = func(ev *Event) {
 		decided := t.Normalizer.normalize(ev, &t.Target.Limits, &stats.Repaired, known)
 		if decided == (outcome{}) && t.Target.Refuses != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,6 +49,22 @@ type eventTable struct {
 	lcp, inp, cls, fcp, ttfb                          int
 	data                                              int // properties, as an object or a list of rows
 	campaign                                          []campaignColumn
+
+	client, place columns // of which the facts of memos are read
+	reading       pipeline.Reading
+}
+
+// columns are the first and last of some that stand side by side.
+type columns struct{ first, last int }
+
+// sideBySide returns those of the columns that a table has, if they stand side by side
+// without another between them, and else columns of which nothing is known.
+func sideBySide(all ...int) columns {
+	all = slices.DeleteFunc(all, func(column int) bool { return column < 0 })
+	if len(all) == 0 || slices.Max(all)-slices.Min(all)+1 != len(all) {
+		return columns{0, math.MaxInt}
+	}
+	return columns{slices.Min(all), slices.Max(all)}
 }
 
 // eventsKind is how a table's rows are to be understood.
@@ -104,6 +121,7 @@ func newEventTable(t *rows.Table, kind eventsKind) *eventTable {
 		country: at("country"), region: at("region", "subdivision1"), city: at("city"),
 		lcp: at("lcp"), inp: at("inp"), cls: at("cls"), fcp: at("fcp"), ttfb: at("ttfb"), data: at("event_data"),
 	}
+	e.client, e.place = sideBySide(e.browser, e.os, e.device, e.screen), sideBySide(e.language, e.country, e.region, e.city)
 	switch kind {
 	case v1Pageviews:
 		e.scope, e.eventID = "pageview ", at("view_id")
@@ -291,8 +309,6 @@ func (d *decoder) decode(row *rows.Row) error {
 	ev.Time, ev.Kind = created, kind
 	ev.Visitor, ev.Session, ev.Identified = visitor, t.visit(get), get.at(t.distinctID)
 	ev.Hostname, ev.Path, ev.Query, ev.Title = get.at(t.hostname), get.at(t.path), get.at(t.query), get.at(t.title)
-	ev.Browser, ev.OS, ev.Device = get.at(t.browser), get.at(t.os), get.at(t.device)
-	ev.Language, ev.Country, ev.Region, ev.City = get.at(t.language), get.at(t.country), get.at(t.region), get.at(t.city)
 	ev.ValidUTF8, ev.Origin, ev.Raw = true, d.at, row.Raw
 	d.properties, d.userProperties = d.properties[:0], d.userProperties[:0]
 	if ev.Session == "" && began != nil {
@@ -300,14 +316,8 @@ func (d *decoder) decode(row *rows.Row) error {
 	}
 	d.name(ev, get)
 	d.page(ev, get)
-	screen := get.at(t.screen)
-	if d.recent != nil && visitor != "" {
-		if err := d.join(ev, &screen); err != nil {
-			return err
-		}
-	}
-	if screen != "" {
-		d.screen(ev, screen)
+	if err := d.facts(ev, row); err != nil {
+		return err
 	}
 	d.vitals(&ev.Vitals, get)
 	if t.data >= 0 && t.kind == modern {
@@ -443,6 +453,35 @@ func cutURL(s string) (host, path string, ok bool) {
 	return host, path, true
 }
 
+// facts sets what clients and places have in common, with what the session table holds.
+func (d *decoder) facts(ev *pipeline.Event, row *rows.Row) error {
+	t, get := d.table, cells(row.Cells)
+	joins := d.recent != nil && ev.Visitor != ""
+	var client, place bool
+	if !joins {
+		ev.ClientFrom = pipeline.Passage{Text: row.Between(t.client.first, t.client.last), By: &t.reading}
+		ev.PlaceFrom = pipeline.Passage{Text: row.Between(t.place.first, t.place.last), By: &t.reading}
+		client, place = d.out.Recall(ev)
+	}
+	if !place {
+		ev.Language, ev.Country, ev.Region, ev.City = get.at(t.language), get.at(t.country), get.at(t.region), get.at(t.city)
+	}
+	if client {
+		return nil
+	}
+	ev.Browser, ev.OS, ev.Device = get.at(t.browser), get.at(t.os), get.at(t.device)
+	screen := get.at(t.screen)
+	if joins {
+		if err := d.join(ev, &screen); err != nil {
+			return err
+		}
+	}
+	if screen != "" && !d.screen(ev, screen) {
+		ev.ClientFrom = pipeline.Passage{} // others with this text have it to be counted, too
+	}
+	return nil
+}
+
 // join fills in from the session table what the event does not tell.
 func (d *decoder) join(ev *pipeline.Event, screen *string) error {
 	s, err := d.source.sessions.recall(d.recent, adapters.IDOf(ev.Visitor))
@@ -470,15 +509,16 @@ func (d *decoder) join(ev *pipeline.Event, screen *string) error {
 	return nil
 }
 
-// screen reads "1920x1080".
-func (d *decoder) screen(ev *pipeline.Event, screen string) {
+// screen reads "1920x1080", and reports whether it is that.
+func (d *decoder) screen(ev *pipeline.Event, screen string) bool {
 	width, h, ok1 := pixels(screen)
 	height, rest, ok2 := pixels(strings.TrimPrefix(h, "x"))
 	if !ok1 || !ok2 || h == "" || h[0] != 'x' || rest != "" {
 		d.out.Repair(d.at, pipeline.RepairScreen)
-		return
+		return false
 	}
 	ev.ScreenWidth, ev.ScreenHeight = width, height
+	return true
 }
 
 // pixels reads the digits that s begins with, and returns what follows.

@@ -570,6 +570,49 @@ func wide(rows int) string {
 	return b.String()
 }
 
+// Where client and place stand side by side they are read as one text: that changes
+// nothing but the time it takes.
+func TestFactsReadSideBySide(t *testing.T) {
+	ids := `6c1c77a2-c723-50b2-9268-000000000001,6cfb97a3-f72f-5643-8d9e-000000000001,2024-05-01 10:00:00,/`
+	values := []string{"", "chrome", "ios", `"a ""quoted"" one"`, `"a,b"`, "DE", "DE-BY", `\N`, "NULL", "1920x1080", "wide"}
+	written := func(between string) (events string, stats pipeline.Stats) {
+		columns := strings.Join([]string{"browser", "os", "device", "screen", "language", "country", "region", "city"}, between+",")
+		text := "session_id,visit_id,created_at,url_path," + columns + ",event_type\n"
+		for i := range 4000 {
+			cells := make([]string, 8)
+			for j := range cells {
+				cells[j] = values[(i*(j+3)/(2*j+1)+i%3)%len(values)]
+			}
+			text += ids + "," + strings.Join(cells, strings.Repeat(",", strings.Count(between, ",")+1)) + ",1\n"
+		}
+		ins, err := input.Open(t.Context(), []string{"-"}, strings.NewReader(text), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		reading, err := umami.Adapter{}.Match(t.Context(), ins.Files).Open(t.Context(), adapters.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		write := pipeline.Encode(func(dst []byte, ev *pipeline.Event) []byte {
+			return fmt.Appendf(dst, "%q %q %q %d %d %q %q %q %q\n", ev.Browser, ev.OS, ev.Device, ev.ScreenWidth, ev.ScreenHeight, ev.Language, ev.Country, ev.Region, ev.City)
+		})
+		stats, err = pipeline.Translate(t.Context(), new(pipeline.Translation), reading.Source, pipeline.Mark{}, write,
+			func(_ context.Context, chunk *pipeline.Collected[*pipeline.Records]) error {
+				events += string(chunk.Value.Body)
+				return nil
+			})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return events, stats
+	}
+	got, gotStats := written("")
+	want, wantStats := written(",another")
+	if got != want || !reflect.DeepEqual(gotStats, wantStats) || gotStats.Events != 4000 {
+		t.Fatalf("side by side %+v, apart %+v", gotStats, wantStats)
+	}
+}
+
 func BenchmarkDecode(b *testing.B) {
 	text := wide(20000)
 	b.SetBytes(int64(len(text)))

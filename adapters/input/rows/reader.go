@@ -189,7 +189,7 @@ func (c *Chunk) textRows(yield func(*Row) bool) {
 		if r.Number == types && types > 0 || header.mayBe(r) && c.Table.isHeader(r) {
 			continue
 		}
-		row.Number, row.Cells, row.Raw, row.Err, row.Replaced = r.Number, r.Cells, r.Raw, r.Err, r.Replaced
+		row.Number, row.Cells, row.Raw, row.Err, row.Replaced, row.text = r.Number, r.Cells, r.Raw, r.Err, r.Replaced, r
 		if len(c.Table.members) > 0 {
 			row.Cells = append(cells[:0], r.Cells...)
 			c.Table.unfold(&row)

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"hopper/adapters/input/rows/record"
+	"hopper/adapters/input/rows/text"
 )
 
 // A Row is one row of a table. It is reused for the next one; the strings in
@@ -29,6 +30,17 @@ type Row struct {
 
 	table  *Table
 	values []*record.Value // of records, by column
+	text   *text.Row       // nil of what is no text
+}
+
+// Between returns the cells of the columns from first to last as they were read, with
+// what stands between them, or "" where that is not known, as in containers that are
+// no text. Rows of a table for which it is the same have the same cells there.
+func (r *Row) Between(first, last int) string {
+	if r.text == nil {
+		return ""
+	}
+	return r.text.Between(first, last)
 }
 
 // Cell returns the cell of a column as [Table.Column] gives it, "" of none (-1).

@@ -48,13 +48,13 @@ func (l *laid) record(row *Row, begin int) (end int) {
 	if end > begin && l.text[end-1] == '\r' {
 		last--
 	}
-	row.Err = nil
+	row.Err, row.ends, row.begin = nil, nil, begin
 	if l.Aligned || l.Boxed || len(ends) != l.columns {
 		row.Cells = l.cells(row.Cells[:0], ends, begin, last)
 		l.unbox(row)
 		return end
 	}
-	row.Cells = row.Cells[:l.columns]
+	row.Cells, row.ends = row.Cells[:l.columns], ends
 	if !l.Quoted {
 		l.unquoted(row.Cells, ends, begin, last)
 		return end

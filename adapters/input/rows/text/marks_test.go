@@ -3,6 +3,7 @@ package text
 import (
 	"encoding/csv"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,6 +87,44 @@ func TestOnly(t *testing.T) {
 			rt.Fatalf("%q\ngot  %+v\nwant %+v", text, got, want)
 		}
 	})
+}
+
+// Rows with the same text between two columns have the same cells there.
+func TestBetween(t *testing.T) {
+	known := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		table := &Table{Dialect: rapid.SampledFrom(dialects).Draw(rt, "dialect"), Columns: []string{"a", "b", "c", "d"}, NullWord: rapid.Bool().Draw(rt, "null word")}
+		var text strings.Builder
+		for range rapid.IntRange(1, 10).Draw(rt, "rows") {
+			for i := range table.Columns {
+				text.WriteString(rapid.SampledFrom(append(slices.Clone(wellFormed), "NULL", `\N`)).Draw(rt, "cell"))
+				text.WriteByte([]byte{table.Dialect.Delimiter, '\n'}[i/3])
+			}
+		}
+		layout, end, _ := table.Dialect.lay(text.String(), true, new(layout))
+		if layout == nil {
+			return
+		}
+		cells := map[string][]string{}
+		for row := range (&Chunk{Table: table, FirstRow: 2, text: text.String()[:end], layout: layout}).Rows() {
+			if len(row.Cells) != len(table.Columns) {
+				continue
+			}
+			between, got := row.Between(1, 2), slices.Clone(row.Cells[1:3])
+			if want, again := cells[between]; again && between != "" && !slices.Equal(got, want) {
+				rt.Fatalf("%q between %q and %q", between, got, want)
+			}
+			if cells[between] = got; between != "" {
+				known++
+			}
+			if row.Between(1, 3) != "" || row.Between(0, 100) != "" {
+				rt.Fatal("text is known up to the last column")
+			}
+		}
+	})
+	if known == 0 {
+		t.Error("nothing is known of any row")
+	}
 }
 
 // Whatever encoding/csv writes has a layout.

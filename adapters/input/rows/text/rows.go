@@ -45,6 +45,21 @@ type Row struct {
 	Err error
 	// Replaced says that bytes that are no UTF-8 became U+FFFD in Cells.
 	Replaced bool
+
+	// ends are where the cells of the record at begin end in text; nil where that is not known.
+	ends  []uint32
+	begin int
+	text  string
+}
+
+// Between returns the cells of the columns from first to last as they stand in the text,
+// with what stands between them, or "" where that is not known or last is the last
+// column. Rows of a table for which it is the same have the same cells there.
+func (r *Row) Between(first, last int) string {
+	if last >= len(r.ends)-1 {
+		return ""
+	}
+	return r.text[startOf(first, r.ends, r.begin):r.ends[last]]
 }
 
 // Why a record is not what the header promises. There are few such texts, so
@@ -102,7 +117,7 @@ func (c *Chunk) laidRows(yield func(*Row) bool) {
 	text, columns := c.text, len(c.Table.Columns)
 	l := newLaid(c)
 	valid := c.layout.valid(text)
-	row := Row{Number: c.FirstRow - 1, Cells: make([]string, columns, columns+1)}
+	row := Row{Number: c.FirstRow - 1, Cells: make([]string, columns, columns+1), text: text}
 	at := 0
 	for range c.layout.records {
 		row.Number++

@@ -12,13 +12,9 @@ func splitURL(u string) (host, path, query string) {
 		u = u[:i]
 	}
 	u, query, _ = strings.Cut(u, "?")
-	rest, full := u, false
-	if i := strings.Index(u, "://"); i > 0 && !strings.ContainsAny(u[:i], "/.") {
-		rest, full = u[i+3:], true
-	} else if strings.HasPrefix(u, "//") {
-		rest, full = u[2:], true
-	} else if i := strings.IndexByte(u+"/", '/'); i > 0 && strings.Contains(u[:i], ".") {
-		full = true
+	rest, full := strings.CutPrefix(u, "https://") // as most begin
+	if !full {
+		rest, full = cutScheme(u)
 	}
 	if !full {
 		return "", rest, query
@@ -37,6 +33,19 @@ func splitURL(u string) (host, path, query string) {
 		path = "/"
 	}
 	return host, path, query
+}
+
+// cutScheme returns what follows an address's scheme, or the address where a host
+// begins it, and whether it has a host.
+func cutScheme(u string) (rest string, full bool) {
+	if i := strings.Index(u, "://"); i > 0 && !strings.ContainsAny(u[:i], "/.") {
+		return u[i+3:], true
+	}
+	if strings.HasPrefix(u, "//") {
+		return u[2:], true
+	}
+	i := strings.IndexByte(u+"/", '/')
+	return u, i > 0 && strings.Contains(u[:i], ".")
 }
 
 // splitPath is splitURL for what is a path: two slashes begin no host there.

@@ -11,6 +11,14 @@ type device struct {
 	browser                string
 }
 
+// versioned are systems as their versions name them, longer names first.
+var versioned = []struct{ prefix, system string }{
+	{"Macintosh Intel", "Macintosh"}, {"Macintosh", "Macintosh"}, {"Mac OS X", "Macintosh"}, {"macOS", "Macintosh"},
+	{"Intel Mac OS X", "Macintosh"}, {"Intel", "Macintosh"}, {"Windows Phone", "Windows Phone"}, {"Windows", "Windows"},
+	{"Android", "Android"}, {"iPhone OS", "iOS"}, {"iOS", "iOS"}, {"iPadOS", "iOS"},
+	{"Chrome OS", "Chrome OS"}, {"CrOS", "Chrome OS"}, {"Linux", "Linux"},
+}
+
 // system returns the operating system and its version. Google writes the word
 // Web for the system of many web visitors, and the real one into the version
 // ("Intel 10.15", "10"); and it repeats the system in the version ("Windows 7",
@@ -23,12 +31,11 @@ func (d *device) system() (name, version string) {
 	if rest, found := strings.CutPrefix(version, name); found && name != "" {
 		version = strings.TrimSpace(rest)
 	}
-	for _, p := range [...]struct{ prefix, system string }{
-		{"Macintosh Intel", "Macintosh"}, {"Macintosh", "Macintosh"}, {"Mac OS X", "Macintosh"}, {"macOS", "Macintosh"},
-		{"Intel Mac OS X", "Macintosh"}, {"Intel", "Macintosh"}, {"Windows Phone", "Windows Phone"}, {"Windows", "Windows"},
-		{"Android", "Android"}, {"iPhone OS", "iOS"}, {"iOS", "iOS"}, {"iPadOS", "iOS"},
-		{"Chrome OS", "Chrome OS"}, {"CrOS", "Chrome OS"}, {"Linux", "Linux"},
-	} {
+	for i := range versioned {
+		p := &versioned[i]
+		if version == "" || version[0] != p.prefix[0] {
+			continue
+		}
 		rest, found := strings.CutPrefix(version, p.prefix)
 		if !found || rest != "" && rest[0] != ' ' || name != "" && p.system != name && p.prefix != "Intel" {
 			continue

@@ -204,12 +204,13 @@ func itemSteps(c *record.Column) ([]columnStep, bool) {
 		return nil, false
 	}
 	var leaves, params []*record.Column
+	var numbers []bool // of leaves
 	for _, kid := range c.Element.Kids {
 		switch {
 		case kid.Name == "item_params":
 			params = append(params, kid)
 		case !isNoLeaf(kid):
-			leaves = append(leaves, kid)
+			leaves, numbers = append(leaves, kid), append(numbers, isItemNumber(kid.Name))
 		}
 	}
 	if leaves == nil {
@@ -237,7 +238,7 @@ func itemSteps(c *record.Column) ([]columnStep, bool) {
 			l.open()
 			for k, w := range words {
 				if w != nil {
-					l.member(leaves[k].Name, clean(w.Text), isItemNumber(leaves[k].Name))
+					l.member(leaves[k].Name, clean(w.Text), numbers[k])
 				}
 			}
 			l.close()

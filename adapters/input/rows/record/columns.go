@@ -124,7 +124,9 @@ func (c *cells) slice(from, to, value int) cells {
 	}
 	if len(c.defs) > 0 {
 		part.defs = c.defs[from:to]
-		part.values = bytes.Count(part.defs, []byte{c.def})
+		if part.values = 0; c.values > 0 {
+			part.values = bytes.Count(part.defs, []byte{c.def})
+		}
 	}
 	switch to := value + part.values; {
 	case c.codes != nil:

@@ -96,6 +96,7 @@ type part struct {
 	def   uint8
 
 	defs, reps []byte // empty where all cells are values, or begin rows
+	isEmpty    bool   // no cell is a value
 	// The values, in one of these forms.
 	codes      []int32
 	dictionary *dictionary // of codes
@@ -172,7 +173,11 @@ func (l *leaf) skim(rows int, lists []byte) (size int, ok bool) {
 		}
 		l.skimmed.lists, l.skimmed.cells = lists, len(lists)-1
 	}
-	if l.skimmed.cells > p.count-p.looked {
+	rest := p.count - p.looked
+	if l.rep {
+		rest-- // the next row must begin there, too
+	}
+	if l.skimmed.cells > rest {
 		return 0, false
 	}
 	l.skimmed.values = p.valuesIn(p.looked, p.looked+l.skimmed.cells)
@@ -349,6 +354,9 @@ func cellsOf(reps []byte, rows int, isFirst bool) (n, begun int) {
 
 // valuesIn returns how many of some cells are values.
 func (p *part) valuesIn(from, to int) int {
+	if p.isEmpty {
+		return 0
+	}
 	if len(p.defs) == 0 {
 		return to - from
 	}
@@ -405,7 +413,7 @@ func (l *leaf) begin(p *part) error {
 	kind, logical := l.typ.Kind(), l.typ.LogicalType()
 	fits := (len(p.defs) == p.count || len(p.defs) == 0 && l.def == 0) && (len(p.reps) == p.count || len(p.reps) == 0)
 	switch {
-	case fits && len(p.defs) > 0 && bytes.IndexByte(p.defs, l.def) < 0: // nothing but gaps
+	case fits && p.simplify():
 	case !fits, dictionary != nil && dictionary.Len() > maxDictionary:
 		return l.readValues(p)
 	case dictionary != nil:
@@ -422,6 +430,21 @@ func (l *leaf) begin(p *part) error {
 		return l.readValues(p)
 	}
 	return nil
+}
+
+// simplify forgets levels that are all the same, and reports whether no cell is a
+// value, so that nobody counts them again.
+func (p *part) simplify() (isEmpty bool) {
+	if bytes.Count(p.reps, []byte{0}) == len(p.reps) {
+		p.reps = nil
+	}
+	switch values := p.valuesIn(0, p.count); values {
+	case 0:
+		p.isEmpty = true
+	case p.count:
+		p.defs = nil
+	}
+	return p.isEmpty
 }
 
 func (l *leaf) useDictionary(of parquet.Dictionary) {

@@ -87,7 +87,7 @@ func (r *importRun) translateOnly(ctx context.Context, site string) (err error) 
 	var bytes int64
 	stats, err := pipeline.Translate(ctx, &translation, src, pipeline.Mark{}, wire.Encode(format), func(_ context.Context, chunk *pipeline.Collected[*pipeline.Records]) error {
 		r.came(chunk.Before.Stats.Events + chunk.Stats.Events)
-		bytes += int64(len(chunk.Value.Body))
+		bytes += int64(chunk.Value.Size())
 		if r.Rejects == "" {
 			return nil
 		}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"slices"
 	"sort"
 )
@@ -14,21 +15,31 @@ import (
 // makes a resumed upload send the same bytes.
 //
 // The bytes stay where they are until they are dropped, so that one goroutine can
-// read a batch while another adds what follows it.
+// read a batch while another adds what follows it. A chunk's bytes are not copied: the
+// queue keeps them, and gives other memory in exchange for the chunks to come.
 type Queue struct {
-	// The records, joined by commas, are a stream of bytes from begin to end, which
-	// blocks hold from base on. All of them are full but the last.
+	// The records, with a comma behind each, are a stream of bytes from begin to end,
+	// which pieces hold from base on.
 	base, begin, end int64
-	blocks           [][]byte
-	spare            [][]byte // blocks to be used again
-	ends             []int64  // where in the stream each record ends
-	first            int64    // index of the first record
+	pieces           []*piece
+	ends             []int64 // where in the stream each record ends
+	first            int64   // index of the first record
 	marks            []Mark
+	// added are the records added last, if the queue has some of their bytes, of which
+	// latest are the last.
+	added  *Records
+	latest *piece
+	// bodies are memory to be used again.
+	bodies [][]byte
 }
 
-// blockSize is the size of a queue's blocks: so few for a batch that they count for
-// nothing, and small beside it.
-const blockSize = 1 << 20
+// A piece is a part of a queue's bytes.
+type piece struct {
+	bytes []byte
+	// memory is used again once the piece is dropped. It is nil where a later piece, or
+	// whoever made the records, has it still, and for a copy.
+	memory []byte
+}
 
 // A Batch is a run of records that are sent together.
 type Batch struct {
@@ -48,45 +59,43 @@ type Batch struct {
 // Next returns the index of the record that follows the batch.
 func (b Batch) Next() int64 { return b.First + int64(b.Events) }
 
-// Add appends records from one index to before another, until the size of the
-// queue is greater than most, and returns the index of the first that it left.
-// Number is the first one's among all events of the migration. It follows that of the
-// record added before; an empty queue takes any.
-func (q *Queue) Add(number int64, records *Records, from, to, most int) int {
+// Add appends records from one index to before another. Number is the first one's
+// among all events of the migration. It follows that of the record added before; an
+// empty queue takes any. Keep must be called before others use the records' memory.
+func (q *Queue) Add(number int64, records *Records, from, to int) {
+	if from == to {
+		return
+	}
 	if len(q.ends) == 0 {
 		q.first = number
 	}
-	for ; from < to && q.Size() <= most; from++ {
-		if len(q.ends) > 0 {
-			q.write(comma)
-		}
-		q.write(records.Record(from))
-		q.ends = append(q.ends, q.end)
+	begin := records.begin(from)
+	part := records.Body[begin : records.Ends[to-1]+1]
+	for _, end := range records.Ends[from:to] {
+		q.ends = append(q.ends, q.end+int64(end-begin))
 	}
-	return from
+	q.end += int64(len(part))
+	if len(part) < cap(records.Body)/2 { // the whole is not kept for a little of it
+		q.pieces = append(q.pieces, &piece{bytes: bytes.Clone(part)})
+		return
+	}
+	q.added, q.latest = records, &piece{bytes: part}
+	q.pieces = append(q.pieces, q.latest)
 }
 
-var comma = []byte{','}
-
-func (q *Queue) write(p []byte) {
-	for len(p) > 0 {
-		at := int(q.end-q.base) / blockSize
-		if at == len(q.blocks) {
-			q.blocks = append(q.blocks, q.block())
-		}
-		n := copy(q.blocks[at][int(q.end-q.base)%blockSize:], p)
-		q.end += int64(n)
-		p = p[n:]
+// Keep keeps the memory of the records added last as long as they are in the queue,
+// and gives other to who made them.
+func (q *Queue) Keep() {
+	if q.latest == nil {
+		return
 	}
-}
-
-func (q *Queue) block() []byte {
-	if last := len(q.spare) - 1; last >= 0 {
-		b := q.spare[last]
-		q.spare = q.spare[:last]
-		return b
+	q.latest.memory = q.added.Body[:0]
+	if last := len(q.bodies) - 1; last >= 0 {
+		q.added.Body, q.bodies = q.bodies[last], q.bodies[:last]
+	} else {
+		q.added.Body = make([]byte, 0, cap(q.added.Body))
 	}
-	return make([]byte, blockSize)
+	q.added, q.latest = nil, nil
 }
 
 // Mark notes a mark. It must come before the records that follow the mark.
@@ -99,7 +108,7 @@ func (q *Queue) Mark(m Mark) {
 func (q *Queue) Len() int { return len(q.ends) }
 
 // Size is how many bytes the body of all of them takes.
-func (q *Queue) Size() int { return int(q.end - q.begin) }
+func (q *Queue) Size() int { return max(0, int(q.end-q.begin)-len(",")) }
 
 // Batch returns the longest batch from the front of the queue whose body has
 // at most limit bytes, and whether it is full: a further record is there and
@@ -122,14 +131,18 @@ func (q *Queue) Batch(limit int) (batch Batch, full bool) {
 	return batch, n < len(q.ends)
 }
 
-// parts returns what the blocks hold between two offsets.
+// parts returns what the pieces hold between two offsets.
 func (q *Queue) parts(from, to int) [][]byte {
 	var parts [][]byte
-	for from < to {
-		at := from % blockSize
-		part := q.blocks[from/blockSize][at:min(blockSize, at+to-from)]
-		parts = append(parts, part)
-		from += len(part)
+	at := 0
+	for _, p := range q.pieces {
+		if at >= to {
+			break
+		}
+		if end := at + len(p.bytes); end > from {
+			parts = append(parts, p.bytes[max(from-at, 0):min(to-at, len(p.bytes))])
+		}
+		at += len(p.bytes)
 	}
 	return parts
 }
@@ -140,16 +153,19 @@ func (q *Queue) Drop(n int) {
 		return
 	}
 	q.first += int64(n)
-	if n == len(q.ends) {
-		q.begin = q.end
-	} else {
-		q.begin = q.ends[n-1] + 1 // the comma goes too
-	}
+	q.begin = q.ends[n-1] + 1 // the comma goes too
 	q.ends = slices.Delete(q.ends, 0, n)
-	unused := int(q.begin-q.base) / blockSize
-	q.spare = append(q.spare, q.blocks[:unused]...)
-	q.blocks = slices.Delete(q.blocks, 0, unused)
-	q.base += int64(unused) * blockSize
+	unused := 0
+	for unused < len(q.pieces) && q.base+int64(len(q.pieces[unused].bytes)) <= q.begin {
+		q.base += int64(len(q.pieces[unused].bytes))
+		if p := q.pieces[unused]; p == q.latest {
+			q.added, q.latest = nil, nil // who made the records has their memory
+		} else if p.memory != nil {
+			q.bodies = append(q.bodies, p.memory)
+		}
+		unused++
+	}
+	q.pieces = slices.Delete(q.pieces, 0, unused)
 	// Keep the last mark at or before the new front, and all that follow it.
 	keep := 0
 	for i, m := range q.marks {

@@ -12,9 +12,9 @@ func records(t *rapid.T) [][]byte {
 	return rapid.SliceOfN(rapid.SliceOfN(rapid.ByteRange('a', 'z'), 0, 30), 0, 60).Draw(t, "records")
 }
 
-// drained are the bodies of all batches of records that are added in pieces of
-// random size, each time sending what is full, as an upload does: while a batch is on
-// its way, further records are added.
+// drained are the bodies of all batches of records that are added in chunks, and these
+// in pieces of random size, sending what is full, as an upload does: while a batch is on
+// its way, further records are added, and chunks are written over.
 func drained(t *rapid.T, all [][]byte, first int64, limit int) []string {
 	var q Queue
 	var bodies []string
@@ -67,15 +67,22 @@ func drained(t *rapid.T, all [][]byte, first int64, limit int) []string {
 		if index%marked == 0 || i == 0 {
 			q.Mark(Mark{Chunk: index / marked, Stats: Stats{Events: index - index%marked}})
 		}
-		before := q.Size()
-		most := rapid.IntRange(0, 2*limit).Draw(t, "most")
-		next := q.Add(index, asRecords(all), i, to, most)
-		if next < to && q.Size() <= most || next > i && before > most {
-			t.Fatalf("added records %d to %d of %d: the queue grew from %d to %d, of at most %d", i, next, to, before, q.Size(), most)
+		chunk := asRecords(all[i:to])
+		if rapid.Bool().Draw(t, "spare") {
+			chunk.Body = append(make([]byte, 0, rapid.IntRange(1, 5).Draw(t, "times")*len(chunk.Body)), chunk.Body...)
 		}
-		if i = next; q.Size() > most || rapid.IntRange(0, 3).Draw(t, "now") == 0 {
-			take(false)
+		for added := 0; added < len(chunk.Ends); {
+			more := rapid.IntRange(added+1, len(chunk.Ends)).Draw(t, "more")
+			q.Add(index+int64(added), chunk, added, more)
+			if added = more; rapid.IntRange(0, 3).Draw(t, "now") == 0 {
+				take(false)
+			}
 		}
+		q.Keep()
+		for i := range chunk.Body[:cap(chunk.Body)] {
+			chunk.Body[:cap(chunk.Body)][i] = '!' // as the next chunk would
+		}
+		i = to
 	}
 	take(true)
 	return bodies
@@ -86,6 +93,7 @@ func asRecords(all [][]byte) *Records {
 	for _, record := range all {
 		r.Body = append(r.Body, record...)
 		r.Ends = append(r.Ends, len(r.Body))
+		r.Body = append(r.Body, ',')
 	}
 	return &r
 }
@@ -129,20 +137,24 @@ func TestQueue(t *testing.T) {
 	})
 }
 
-// TestQueueOfManyBlocks fills batches that are larger than a block, with records
-// that lie in two, and checks that what was sent does not pile up.
-func TestQueueOfManyBlocks(t *testing.T) {
-	const limit = 5 * blockSize / 2
+// TestQueueOfManyChunks fills batches of many chunks, some of which are little of
+// their memory, and checks that what was sent does not pile up.
+func TestQueueOfManyChunks(t *testing.T) {
+	const size, limit = 1 << 20, 5 << 19
 	var q Queue
 	var sent, want bytes.Buffer
+	encoder := Records{}
 	for i := range int64(1000) {
-		record := bytes.Repeat([]byte{byte('a' + i%26)}, int(i*7919)%(blockSize/32))
+		record := bytes.Repeat([]byte{byte('a' + i%26)}, int(i*7919)%(size/32))
 		if i > 0 {
 			want.WriteByte(',')
 		}
 		want.Write(record)
 		q.Mark(Mark{Chunk: i, Stats: Stats{Events: i}})
-		q.Add(i, asRecords([][]byte{record}), 0, 1, 2*limit)
+		encoder.Body = append(append(encoder.Body[:0], record...), ',')
+		encoder.Ends = append(encoder.Ends[:0], len(record))
+		q.Add(i, &encoder, 0, 1)
+		q.Keep()
 		for q.Size() > limit || i == 999 && q.Len() > 0 {
 			b, more := q.Batch(limit)
 			sent.Write(bytes.Join(b.Body, nil))
@@ -155,7 +167,11 @@ func TestQueueOfManyBlocks(t *testing.T) {
 	if !bytes.Equal(sent.Bytes(), want.Bytes()) {
 		t.Error("the batches do not hold the records")
 	}
-	if n := len(q.blocks) + len(q.spare); n > 4 || cap(q.ends) > 1000 || cap(q.marks) > 1000 {
-		t.Errorf("the queue keeps %d blocks, %d records, %d marks", n, cap(q.ends), cap(q.marks))
+	memory := 0
+	for _, b := range q.bodies {
+		memory += cap(b)
+	}
+	if memory > 3*limit || len(q.pieces) > 0 || cap(q.ends) > 1000 || cap(q.marks) > 1000 {
+		t.Errorf("the queue keeps %d bytes, %d pieces, %d records, %d marks", memory, len(q.pieces), cap(q.ends), cap(q.marks))
 	}
 }

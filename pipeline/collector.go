@@ -48,7 +48,8 @@ func (b *both[A, B]) Done() Both[A, B] { return Both[A, B]{b.first.Done(), b.sec
 
 // Records are events as bytes, one record an event.
 type Records struct {
-	// Body holds the records back to back; record i ends before Ends[i].
+	// Body holds the records, each with a comma behind it, so that any that follow each
+	// other are joined already. Record i ends before Ends[i].
 	Body []byte
 	Ends []int
 }
@@ -56,13 +57,18 @@ type Records struct {
 // Len returns the number of records.
 func (r *Records) Len() int { return len(r.Ends) }
 
+// Size returns how many bytes the records take, without the commas.
+func (r *Records) Size() int { return len(r.Body) - len(r.Ends)*len(",") }
+
 // Record returns the bytes of record i.
-func (r *Records) Record(i int) []byte {
-	start := 0
-	if i > 0 {
-		start = r.Ends[i-1]
+func (r *Records) Record(i int) []byte { return r.Body[r.begin(i):r.Ends[i]] }
+
+// begin returns where record i begins.
+func (r *Records) begin(i int) int {
+	if i == 0 {
+		return 0
 	}
-	return r.Body[start:r.Ends[i]]
+	return r.Ends[i-1] + len(",")
 }
 
 // Encode returns a maker of collectors that write each event with add, which
@@ -82,6 +88,7 @@ func (e *encoder) Begin() { e.records = Records{Body: e.records.Body[:0], Ends: 
 func (e *encoder) Add(ev *Event) {
 	e.records.Body = e.add(e.records.Body, ev)
 	e.records.Ends = append(e.records.Ends, len(e.records.Body))
+	e.records.Body = append(e.records.Body, ',')
 }
 
 func (e *encoder) Done() *Records { return &e.records }

@@ -211,7 +211,7 @@ func TestInOnePass(t *testing.T) {
 			all = append(all, string(c.Value.Second.Body))
 			return nil
 		})
-	if err != nil || stats.Events != 5 || !slices.Equal(counts, []int{2, 0, 0, 3}) || !slices.Equal(all, []string{"/0/0/0/2", "", "", "/3/1/3/2/3/2"}) {
+	if err != nil || stats.Events != 5 || !slices.Equal(counts, []int{2, 0, 0, 3}) || !slices.Equal(all, []string{"/0/0,/0/2,", "", "", "/3/1,/3/2,/3/2,"}) {
 		t.Errorf("collected %v and %q, %v", counts, all, err)
 	}
 }

@@ -17,7 +17,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -112,6 +111,7 @@ func NewClient(base, site string, key Key, opt ClientOptions) (*Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ForceAttemptHTTP2 = true
 	transport.DisableCompression = true
+	transport.DialContext = dialing(transport.DialContext)
 	c.http = &http.Client{
 		Transport: transport,
 		// A followed redirect could hand the key to another host, or turn a POST into a GET.
@@ -495,59 +495,6 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 		return max(0, at.Sub(now))
 	}
 	return -1
-}
-
-// body is a request body in parts that are not copied together. It reports how
-// much of it has been taken. A transport may go on reading after it has
-// returned an answer or an error; once closed, a body leaves the parts alone.
-type body struct {
-	size     int
-	progress *progress
-
-	mu     sync.Mutex
-	parts  [][]byte
-	taken  int
-	closed bool
-}
-
-func newBody(parts ...[]byte) *body {
-	b := &body{parts: parts}
-	for _, p := range parts {
-		b.size += len(p)
-	}
-	return b
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closed {
-		return 0, io.ErrClosedPipe
-	}
-	for len(b.parts) > 0 && len(b.parts[0]) == 0 {
-		b.parts = b.parts[1:]
-	}
-	if len(b.parts) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p, b.parts[0])
-	b.parts[0] = b.parts[0][n:]
-	b.taken += n
-	b.progress.made()
-	return n, nil
-}
-
-func (b *body) Close() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.closed = true
-	return nil
-}
-
-func (b *body) written() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.taken
 }
 
 // progress ends a request that has stood still for too long.

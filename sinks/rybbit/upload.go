@@ -237,7 +237,7 @@ func (u *Upload) pass(ctx context.Context, run Run) (_ ledger.Summary, err error
 			}
 		}
 		if records := chunk.Value; records.Len() > 0 && u.flight == nil {
-			u.size.guess(float64(run.EventsPerSecond) * float64(len(records.Body)) / float64(records.Len()))
+			u.size.guess(float64(run.EventsPerSecond) * float64(records.Size()) / float64(records.Len()))
 		}
 		return u.chunk(ctx, chunk)
 	})
@@ -260,6 +260,7 @@ func (u *Upload) chunk(ctx context.Context, chunk *pipeline.Collected[*pipeline.
 			return err
 		}
 	}
+	defer u.queue.Keep() // or what another chunk writes would be sent
 	u.queue.Mark(chunk.Before)
 	first, records := chunk.Before.Stats.Events, chunk.Value
 	for i := 0; i < records.Len(); {
@@ -275,12 +276,11 @@ func (u *Upload) chunk(ctx context.Context, chunk *pipeline.Collected[*pipeline.
 			i = to
 			continue
 		}
-		for i < to {
-			i = u.queue.Add(first+int64(i), records, i, to, u.room())
-			if err := u.sendFull(ctx); err != nil {
-				return err
-			}
+		u.queue.Add(first+int64(i), records, i, to)
+		if err := u.sendFull(ctx); err != nil {
+			return err
 		}
+		i = to
 	}
 	return nil
 }

@@ -15,16 +15,14 @@ type laid struct {
 	only    []bool // see Table.Only
 	read    []int  // the columns that are read, where these are not all
 
-	at     int             // number of the next record's first end
-	ahead  []uint32        // the layout's records that are left
-	escape int             // number of the next of its escapes
+	escape int             // number of the next of the layout's escapes
 	built  strings.Builder // holds cells of which doubled quotes were taken
 }
 
 func newLaid(c *Chunk) laid {
 	l := laid{
 		splitter: splitter{Dialect: c.Table.Dialect, nullWord: c.nullWord()},
-		text:     c.text, layout: c.layout, columns: len(c.Table.Columns), only: c.Table.Only, ahead: c.layout.records,
+		text:     c.text, layout: c.layout, columns: len(c.Table.Columns), only: c.Table.Only,
 	}
 	if l.Boxed {
 		l.only = nil // a cell stands before the first column's
@@ -37,27 +35,20 @@ func newLaid(c *Chunk) laid {
 	return l
 }
 
-// record sets row's Cells and Err to what the next record, which begins at begin, holds,
-// and returns where it ends: at the line's end, or the text's.
-func (l *laid) record(row *Row, begin int) (end int) {
-	next := int(l.ahead[0])
-	ends := l.layout.ends[l.at:next]
-	l.at, l.ahead = next, l.ahead[1:]
-	end = int(ends[len(ends)-1])
-	last := end
-	if end > begin && l.text[end-1] == '\r' {
-		last--
-	}
-	row.Err, row.ends, row.begin = nil, nil, begin
+// record sets row's Cells to what the next record holds. Its Raw is set, and begins
+// at begin.
+func (l *laid) record(row *Row, ends []uint32, begin int) {
+	end, last := int(ends[len(ends)-1]), begin+len(row.Raw)
+	row.ends, row.begin = nil, begin
 	if l.Aligned || l.Boxed || len(ends) != l.columns {
 		row.Cells = l.cells(row.Cells[:0], ends, begin, last)
 		l.unbox(row)
-		return end
+		return
 	}
 	row.Cells, row.ends = row.Cells[:l.columns], ends
 	if !l.Quoted {
 		l.unquoted(row.Cells, ends, begin, last)
-		return end
+		return
 	}
 	if l.only == nil {
 		l.all(row.Cells, ends, begin)
@@ -70,7 +61,6 @@ func (l *laid) record(row *Row, begin int) (end int) {
 	if l.next() < end {
 		l.undouble(row.Cells, ends, begin, last)
 	}
-	return end
 }
 
 // startOf returns where cell i of a record begins.
@@ -178,18 +168,17 @@ func (l *laid) next() int {
 
 // undouble takes doubled quotes from cells that are filled.
 func (l *laid) undouble(cells []string, ends []uint32, begin, last int) {
-	for i, e := range ends {
-		end := int(e)
-		if i == len(ends)-1 {
-			end = last
+	for i := 0; l.next() < last; i++ {
+		for int(ends[i]) < l.next() {
+			i++
 		}
-		if begin < l.next() && l.next() < end && (l.only == nil || l.only[i]) {
-			cells[i] = l.undoubled(begin+1, end-1)
+		end := min(int(ends[i]), last)
+		if l.only == nil || l.only[i] {
+			cells[i] = l.undoubled(startOf(i, ends, begin)+1, end-1)
 		}
 		for l.next() < end { // in a cell that is not read
 			l.escape++
 		}
-		begin = int(e) + 1
 	}
 }
 

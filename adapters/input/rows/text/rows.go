@@ -118,18 +118,23 @@ func (c *Chunk) laidRows(yield func(*Row) bool) {
 	l := newLaid(c)
 	valid := c.layout.valid(text)
 	row := Row{Number: c.FirstRow - 1, Cells: make([]string, columns, columns+1), text: text}
-	at := 0
-	for range c.layout.records {
+	begin, first := 0, uint32(0)
+	for _, next := range c.layout.records {
+		ends := c.layout.ends[first:next]
+		first = next
+		end := int(ends[len(ends)-1])
 		row.Number++
-		end := l.record(&row, at)
-		if row.Raw = text[at:end]; row.Raw != "" && row.Raw[len(row.Raw)-1] == '\r' {
+		if row.Raw = text[begin:end]; row.Raw != "" && row.Raw[len(row.Raw)-1] == '\r' {
 			row.Raw = row.Raw[:len(row.Raw)-1]
 		}
-		at = end + 1
+		l.record(&row, ends, begin)
+		begin = end + 1
 		if row.isNone(columns) {
 			continue
 		}
-		row.check(columns, valid)
+		if row.Err = nil; len(row.Cells) != columns || !valid {
+			row.check(columns, valid)
+		}
 		if !yield(&row) {
 			return
 		}

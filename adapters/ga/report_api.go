@@ -1,9 +1,11 @@
 package ga
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +13,7 @@ import (
 
 	"hopper/adapters/input"
 	"hopper/adapters/input/rows/record"
+	"hopper/adapters/input/spill"
 )
 
 const otherAdvice = "in which Google puts what is beyond its limits; fewer dimensions or shorter ranges give more"
@@ -34,21 +37,38 @@ type apiReader struct {
 	within span // of the request that stands beside an answer
 	tables []*reportTable
 	err    error
+	// elements are those of the arrays of rows, which hold the number of a bin; nil
+	// where they hold their elements.
+	elements *spill.Bins
 }
 
 // readAPI reads answers of the APIs: one, several one after the other, a list of
 // them, or those of a batch.
-func readAPI(store *rowStore, in *input.Input, text string) ([]*reportTable, error) {
-	r := &apiReader{in: in, store: store}
-	// Pages of an answer are often kept one after the other.
-	for value := range jsonValues(text) {
-		v, err := record.Parse(value)
-		if err != nil {
-			return nil, input.Errorf(in.Name, "%w; expected the Data API's answer", err)
+func readAPI(store *rowStore, in *input.Input, text io.Reader) (_ []*reportTable, err error) {
+	rows := &spill.Bins{Dir: store.Dir, Limit: maxRows}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	r := &apiReader{in: in, store: store, elements: rows}
+	answers := &answerReader{in: in, r: bufio.NewReaderSize(text, 64<<10), rows: rows}
+	for { // pages of an answer are often kept one after the other
+		value, err := answers.next()
+		if errors.Is(err, io.EOF) {
+			return r.completed()
 		}
-		r.read(v)
+		if err != nil {
+			return nil, err
+		}
+		v, err := record.Parse(string(value))
+		if err != nil {
+			return nil, notAnAnswer(in, err)
+		}
+		if r.read(v); r.err != nil {
+			return nil, r.err
+		}
 	}
-	return r.completed()
+}
+
+func notAnAnswer(in *input.Input, err error) error {
+	return input.Errorf(in.Name, "%w; expected the Data API's answer", err)
 }
 
 func (r *apiReader) completed() ([]*reportTable, error) {
@@ -187,9 +207,26 @@ func (r *apiReader) dataAPI(t *reportTable, v *record.Value) (total int64) {
 
 func (r *apiReader) rows(t *reportTable, list *record.Value, cells func(*record.Value) []string) {
 	elements := list.Elements()
-	for i := range elements {
+	add := func(v *record.Value) error {
 		r.number++
-		if err := t.rows.add(reportRow{number: r.number, cells: cells(&elements[i])}); err != nil {
+		return t.rows.add(reportRow{number: r.number, cells: cells(v)})
+	}
+	for i := range elements {
+		err := error(nil)
+		if r.elements == nil {
+			err = add(&elements[i])
+		} else if bin, broken := strconv.Atoi(elements[i].String()); broken != nil || bin < 0 || bin >= r.elements.Len() {
+			err = notAnAnswer(r.in, errors.New("rows are not where they belong"))
+		} else {
+			err = r.elements.Each(bin, func(text []byte) error {
+				v, err := record.Parse(string(text))
+				if err != nil {
+					return notAnAnswer(r.in, err)
+				}
+				return add(v)
+			})
+		}
+		if err != nil {
 			r.err = errors.Join(r.err, err)
 			return
 		}
@@ -279,39 +316,6 @@ func (r *apiReader) reporting3(t *reportTable, v *record.Value) (total int64) {
 	}
 	total, _ = strconv.ParseInt(v.Get("totalResults").String(), 10, 64)
 	return total
-}
-
-// jsonValues yields the JSON values that stand one after the other.
-func jsonValues(text string) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		depth, start, quoted := 0, -1, false
-		for i := 0; i < len(text); i++ {
-			switch c := text[i]; {
-			case quoted:
-				if c == '\\' {
-					i++
-				} else if c == '"' {
-					quoted = false
-				}
-			case c == '"':
-				quoted = true
-			case c == '{', c == '[':
-				if depth++; depth == 1 {
-					start = i
-				}
-			case c == '}', c == ']':
-				if depth--; depth == 0 && start >= 0 {
-					if !yield(text[start : i+1]) {
-						return
-					}
-					start = -1
-				}
-			}
-		}
-		if start >= 0 {
-			yield(text[start:])
-		}
-	}
 }
 
 // isPythonAnswer recognizes an answer that Python printed as a dictionary.

@@ -150,7 +150,8 @@ type reportLines struct {
 	number int64  // of it
 	parts  bool   // it is blank or a comment
 	quoted bool   // a cell that spans lines goes on behind it
-	record int    // how many bytes of the csv record are read
+	begun  int64  // the line at which a row begins, or one before it
+	record int    // how many bytes are read since
 	err    error  // other than io.EOF
 }
 
@@ -169,7 +170,8 @@ func (l *reportLines) advance() {
 		case err != nil && !more && !errors.Is(err, io.EOF):
 			l.err, l.line = err, nil
 		case len(l.line) > maxRow:
-			l.fail(l.number + 1)
+			l.begun = l.number + 1
+			l.fail()
 			more = false
 		}
 	}
@@ -182,8 +184,8 @@ func (l *reportLines) advance() {
 	}
 }
 
-func (l *reportLines) fail(number int64) {
-	l.err, l.line = input.Errorf(l.in.Name, "the row at line %d is longer than %d MiB: is a quote never closed? Export the report again", number, maxRow>>20), nil
+func (l *reportLines) fail() {
+	l.err, l.line = input.Errorf(l.in.Name, "the row at line %d is longer than %d MiB: is a quote never closed? Export the report again", l.begun, maxRow>>20), nil
 }
 
 func (l *reportLines) trimmed() []byte { return bytes.Trim(l.line, "\" ,;\t\r\n") }
@@ -213,7 +215,7 @@ func (l *reportLines) Read(b []byte) (int, error) {
 		l.advance()
 	}
 	if l.record += n; l.record > maxRow {
-		l.fail(l.number)
+		l.fail()
 	}
 	return n, nil
 }
@@ -244,6 +246,7 @@ func readBlock(store *rowStore, in *input.Input, lines *reportLines) ([]*reportT
 	}
 	t := store.table(in)
 	var above []string // the header proper, if anything
+	lines.begun = number
 	for {
 		lines.record = 0
 		cells, err := c.Read()
@@ -256,6 +259,9 @@ func readBlock(store *rowStore, in *input.Input, lines *reportLines) ([]*reportT
 		if err != nil {
 			return nil, input.Errorf(in.Name, "table at row %d: %w; export the report again", number, err)
 		}
+		line, _ := c.FieldPos(0)
+		at := number + int64(line) - 1
+		lines.begun = at + 1
 		if t.titles == nil || t.rows.n == 0 && above == nil && isCaption(t.titles) && (isCaption(cells) || isHeader(cells)) {
 			t.titles = slices.Clone(cells)
 			continue
@@ -267,8 +273,7 @@ func readBlock(store *rowStore, in *input.Input, lines *reportLines) ([]*reportT
 		if slices.Equal(cells, t.titles) {
 			continue // files that were put together
 		}
-		line, _ := c.FieldPos(0)
-		if err := t.rows.add(reportRow{number: number + int64(line) - 1, cells: cells}); err != nil {
+		if err := t.rows.add(reportRow{number: at, cells: cells}); err != nil {
 			return nil, err
 		}
 	}

@@ -22,9 +22,9 @@ import (
 	"hopper/pipeline"
 )
 
-// maxAnswer is the longest answer of an API that is read, in bytes: it is held in
-// memory. Google cuts answers off at 250,000 rows.
-const maxAnswer = 256 << 20
+// maxPrinted is the longest answer of an API that is read as programs print it, in
+// bytes: it is held in memory.
+const maxPrinted = 64 << 20
 
 // A span is the days that a row's numbers are of, the first and the last, at
 // midnight UTC. The zero span is not known.
@@ -157,21 +157,21 @@ func readReportTables(ctx context.Context, store *rowStore, in *input.Input) ([]
 	}
 	defer r.Close()
 	begin := string(head[:min(len(head), 4096)])
-	if !isAPI && !isPythonAnswer(begin) && !isProtoText(begin) {
+	switch {
+	case isAPI:
+		return readAPI(store, in, r)
+	case !isPythonAnswer(begin) && !isProtoText(begin):
 		return readTables(store, in, r)
 	}
-	text, err := io.ReadAll(io.LimitReader(r, maxAnswer+1))
+	text, err := io.ReadAll(io.LimitReader(r, maxPrinted+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(text) > maxAnswer {
-		return nil, input.Errorf(in.Name, "is an answer of more than %d MiB; fetch it in parts, a month or a year each", maxAnswer>>20)
+	if len(text) > maxPrinted {
+		return nil, input.Errorf(in.Name, "is a printed answer of more than %d MiB; save it as JSON, or fetch it in parts", maxPrinted>>20)
 	}
-	switch {
-	case isAPI:
-		return readAPI(store, in, string(text))
-	case isPythonAnswer(begin):
-		return readAPI(store, in, fromPython(string(text)))
+	if isPythonAnswer(begin) {
+		return readAPI(store, in, strings.NewReader(fromPython(string(text))))
 	}
 	return readProtoText(store, in, string(text))
 }

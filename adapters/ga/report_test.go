@@ -327,7 +327,7 @@ func FuzzReport(f *testing.F) {
 			r.reading(new(adapters.Reading))
 		}
 		check(readTables(store, in, strings.NewReader(content)))
-		check(readAPI(store, in, content))
+		check(readAPI(store, in, strings.NewReader(content)))
 		wholeNumber(content)
 		alone(content).length(content, 0)
 		alone(content).share(content, 0)

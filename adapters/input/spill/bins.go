@@ -34,6 +34,9 @@ func (b *Bins) New() int {
 	return len(b.bins) - 1
 }
 
+// Len returns the number of bins.
+func (b *Bins) Len() int { return len(b.bins) }
+
 // Add copies a record into the bin of that number.
 func (b *Bins) Add(number int, record []byte) error {
 	to := &b.bins[number]

@@ -342,7 +342,10 @@ func translated(t *testing.T, src pipeline.Source) string {
 	}
 	_, err := pipeline.Translate(t.Context(), &pipeline.Translation{Jobs: 3}, src, pipeline.Mark{}, pipeline.Encode(write),
 		func(_ context.Context, c *pipeline.Collected[*pipeline.Records]) error {
-			fmt.Fprintf(&all, "%s%v\n", c.Value.Body, c.Rejects)
+			for i := range c.Value.Len() {
+				all.Write(c.Value.Record(i))
+			}
+			fmt.Fprintf(&all, "%v\n", c.Rejects)
 			return nil
 		})
 	if err != nil {

@@ -54,7 +54,7 @@ func brief(ev pipeline.Event) map[string]any {
 	}
 	for k, v := range m {
 		object, _ := v.(map[string]any)
-		if v == nil || v == "" || v == 0.0 || v == false || k == "Vitals" || object["Known"] == false {
+		if v == nil || v == "" || v == 0.0 || v == false || k == "Vitals" || object["Known"] == false || object["Text"] == "" {
 			delete(m, k)
 		}
 	}

@@ -55,6 +55,8 @@ func (p *columnar) decode(c record.Columns, input string, read func(out sink, se
 		seen.release = c.Release
 		plan := p.plan()
 		valid := plan.keepsUTF8 && c.ValidUTF8()
+		// Which site an event is of can stand in its parameters.
+		brief := !p.ga4.allEvents && p.ga4.website == "" && p.ga4.sites == nil
 		var ev pipeline.Event
 		return c.Parts(rowsAtOnce, func(part record.Columns) error {
 			first, end := part.Span()
@@ -63,6 +65,7 @@ func (p *columnar) decode(c record.Columns, input string, read func(out sink, se
 				rows[i].reset()
 				rows[i].at = pipeline.Origin{Input: input, Row: first + int64(i)}
 				rows[i].input, rows[i].property, rows[i].validUTF8 = p.index, p.property, valid
+				rows[i].isBrief = brief
 			}
 			for _, step := range plan.steps {
 				if step(part, rows) != nil {
@@ -183,17 +186,21 @@ func paramSteps(c *record.Column, of func(key string) paramUse, set func(r *row,
 	}
 	return []columnStep{func(chunk record.Columns, rows []row) error {
 		return chunk.EachNamed(c, key, leaves, choose, func(e *record.Element) {
+			r, use := &rows[e.Record], paramUse(e.Choice)
+			if r.isBrief && r.automatic != "" && use != sessionParam {
+				return
+			}
 			for k := range leaves {
 				w := e.Value(k)
 				if w == nil {
 					continue
 				}
 				if text, isNumber := paramText(w.Kind, w.Text); text != "" {
-					set(&rows[e.Record], paramUse(e.Choice), e.Name, text, isNumber || typed[k])
+					set(r, use, e.Name, text, isNumber || typed[k])
 					return
 				}
 			}
-			set(&rows[e.Record], paramUse(e.Choice), e.Name, "", false)
+			set(r, use, e.Name, "", false)
 		})
 	}}, true
 }

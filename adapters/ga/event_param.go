@@ -64,6 +64,9 @@ var paramUses = func() map[string]paramUse {
 	return uses
 }()
 
+// sessionParam is the use of the parameter that names an event's session.
+var sessionParam = paramUses["ga_session_id"]
+
 // paramOf returns what becomes of a parameter of event_params.
 func paramOf(key string) paramUse { return paramUses[key] }
 

@@ -18,10 +18,14 @@ type row struct {
 	validUTF8, scanned bool
 
 	date, name string
-	time       string // as written
-	user       string // user_id
-	pseudo     string // user_pseudo_id
-	session    string // ga_session_id
+	automatic  string // the reason to leave out an event of that name, if any
+	// isBrief says that nothing is read of the parameters of an event that is left out,
+	// but for its session.
+	isBrief bool
+	time    string // as written
+	user    string // user_id
+	pseudo  string // user_pseudo_id
+	session string // ga_session_id
 
 	location, path, title, referrer string // path is of exports without the location
 	device                          device
@@ -70,7 +74,7 @@ type eventField struct {
 var eventFields = map[string]eventField{
 	"event_date":                {nil, func(r *row, s string) { r.date = s }},
 	"event_timestamp":           {nil, func(r *row, s string) { r.time = s }},
-	"event_name":                {nil, func(r *row, s string) { r.name = s }},
+	"event_name":                {nil, func(r *row, s string) { r.name, r.automatic = s, automatic[s] }},
 	"event_bundle_sequence_id":  {nil, func(r *row, s string) { r.bundle = s }},
 	"batch_page_id":             {nil, func(r *row, s string) { r.page = s }},
 	"batch_ordering_id":         {nil, func(r *row, s string) { r.order = s }},

@@ -176,8 +176,8 @@ func (g *ga4) event(r *row, ev *pipeline.Event) (omit, reject string, v visit) {
 	if r.name == "" {
 		return "", rejectNoName, v
 	}
-	if reason := automatic[r.name]; reason != "" && !g.allEvents {
-		return reason, "", v
+	if r.automatic != "" && !g.allEvents {
+		return r.automatic, "", v
 	}
 	ev.Name = r.name
 	// All texts of a record that was scanned are parts of it.

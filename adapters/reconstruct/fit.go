@@ -98,10 +98,6 @@ func (b *builder) left(d *dim, bounces bool) []int {
 // table, around the mean of its row (closely where the row has few visits),
 // orders the places by length, and gives the k-th visit the k-th place.
 func (b *builder) align(d *dim) {
-	type place struct {
-		score float64
-		row   int32
-	}
 	var places []place
 	for r, k := range b.left(d, false) {
 		mean := 0.0
@@ -116,20 +112,46 @@ func (b *builder) align(d *dim) {
 			places = append(places, place{mean + spread*(b.rng.NormFloat64()-spread/2), int32(r)})
 		}
 	}
-	slices.SortFunc(places, func(a, b place) int {
-		switch { // no score is NaN
-		case a.score < b.score:
-			return -1
-		case a.score > b.score:
-			return 1
-		}
-		return int(a.row) - int(b.row)
-	})
-	labels := make([]int32, len(places))
-	for k, p := range places {
-		labels[k] = p.row
+	b.give(d, b.bounces, b.bounces+b.paged, sortedRows(places))
+}
+
+// place is an open place of a row, and the logarithm of a length.
+type place struct {
+	score float64
+	row   int32
+}
+
+// before reports whether p comes before q; no score is NaN.
+func (p *place) before(q *place) bool {
+	return p.score < q.score || p.score == q.score && p.row < q.row
+}
+
+// sortedRows returns the places' rows in the order of their scores, equal ones in that
+// of rows.
+func sortedRows(places []place) []int32 {
+	// The first bits of most scores differ, and byte by byte these sort sooner.
+	const (
+		most  = 64 // a logarithm of seconds, and what chance adds
+		scale = 1 << 24 / (2 * most)
+	)
+	order := make([]uint64, len(places))
+	for k := range places {
+		coarse := (min(max(places[k].score, -most), most-1) + most) * scale
+		order[k] = uint64(coarse)<<rankBits | uint64(k)
 	}
-	b.give(d, b.bounces, b.bounces+b.paged, labels)
+	new(sorter).sort(order, rankBits)
+	rows := make([]int32, len(places))
+	for k, next := range order {
+		at := k
+		for ; at > 0 && places[uint32(next)].before(&places[uint32(order[at-1])]); at-- {
+			order[at] = order[at-1]
+		}
+		order[at] = next
+	}
+	for k, of := range order {
+		rows[k] = places[uint32(of)].row
+	}
+	return rows
 }
 
 // fitter distributes the fitted measures over the paged visits, which are

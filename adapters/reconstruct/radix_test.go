@@ -1,6 +1,8 @@
 package reconstruct
 
 import (
+	"cmp"
+	"math"
 	"slices"
 	"testing"
 
@@ -24,6 +26,23 @@ func TestSorter(t *testing.T) {
 		slices.Sort(want)
 		if s.sort(list, low); !slices.Equal(list, want) {
 			t.Fatalf("%x, want %x", list, want)
+		}
+	})
+}
+
+// Places are sorted as comparing their scores and rows sorts them.
+func TestSortedRows(t *testing.T) {
+	score := rapid.OneOf(rapid.Float64Range(-1e-5, 1e-5), rapid.Float64Range(-3, 12), rapid.Float64Range(-300, 300), rapid.SampledFrom([]float64{0, 1, math.Inf(1), math.Inf(-1)}))
+	rapid.Check(t, func(t *rapid.T) {
+		places := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) place {
+			return place{score.Draw(t, "score"), rapid.Int32Range(0, 9).Draw(t, "row")}
+		}), 0, 100).Draw(t, "places")
+		got := sortedRows(slices.Clone(places))
+		slices.SortFunc(places, func(a, b place) int { return cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(a.row, b.row)) })
+		for k, p := range places {
+			if got[k] != p.row {
+				t.Fatalf("%v at %d, want %v", got, k, places)
+			}
 		}
 	})
 }

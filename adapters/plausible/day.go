@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"hash"
 	"strconv"
 	"strings"
 	"sync"
@@ -311,18 +312,33 @@ const (
 	visitID   = 2
 )
 
-// id returns the identifier of the n-th visitor or visit of the day, a UUID of
-// version 8 (RFC 9562). The digest keeps those of two exports apart that go to
-// one site.
-func (d *day) id(of byte, n int) string { return idOf(d.digest, of, n) }
+// ids makes the identifiers of visitors and visits, UUIDs of version 8 (RFC 9562).
+type ids struct {
+	hash      hash.Hash // which takes less time to use again than a sum by itself
+	name, sum []byte
+	text      strings.Builder // of all, in one piece of memory
+}
 
-func idOf(digest [8]byte, of byte, n int) string {
-	var text [8 + 1 + binary.MaxVarintLen64]byte
-	hash := sha256.Sum256(binary.AppendVarint(append(append(text[:0], digest[:]...), of), int64(n)))
-	id := uuid.UUID(hash[:16])
+func newIDs(most int) *ids {
+	made := &ids{hash: sha256.New()}
+	made.text.Grow(most * len(uuid.Nil.String()))
+	return made
+}
+
+// of returns the identifier of the n-th visitor or visit. The digest, of a day or of
+// a period, keeps those of two exports apart that go to one site.
+func (i *ids) of(digest [8]byte, of byte, n int) string {
+	i.name = binary.AppendVarint(append(append(i.name[:0], digest[:]...), of), int64(n))
+	i.hash.Reset()
+	i.hash.Write(i.name)
+	i.sum = i.hash.Sum(i.sum[:0])
+	id := uuid.UUID(i.sum[:16])
 	id[6] = id[6]&0x0f | 8<<4
 	id[8] = id[8]&0x3f | 1<<7
-	return id.String()
+	at := i.text.Len()
+	text, _ := id.MarshalText()
+	i.text.Write(text)
+	return i.text.String()[at:]
 }
 
 // part is a share of a day's visits.
@@ -367,7 +383,7 @@ func (p *part) Decode(out *pipeline.Emitter) error {
 			p.tally.add(p.date, report)
 		}
 	}
-	w := &writer{day: p.day, result: p.result, out: out, visitors: make([]string, p.result.Persons)}
+	w := &writer{day: p.day, result: p.result, out: out, ids: newIDs(p.result.Persons + len(p.result.Visits)), visitors: make([]string, p.result.Persons)}
 	if p.shared != nil {
 		w.users = p.result.Users(p.sums, &p.shared.Share)
 	}
@@ -456,6 +472,7 @@ type writer struct {
 	users  []int // of the period, by visitor
 	out    *pipeline.Emitter
 
+	ids      *ids
 	visitors []string // their identifiers, once needed
 	event    pipeline.Event
 	props    []pipeline.Property
@@ -488,7 +505,7 @@ func (w *writer) visit(index int) {
 	v := &w.result.Visits[index]
 	base := pipeline.Event{
 		Visitor:     w.visitor(v.Visitor),
-		Session:     w.id(visitID, w.result.FirstVisit+index),
+		Session:     w.ids.of(w.digest, visitID, w.result.FirstVisit+index),
 		ClientApart: true,
 		ValidUTF8:   w.rows.valid,
 		Origin:      w.at,
@@ -529,12 +546,13 @@ func (w *writer) visitor(n int) string {
 	if *id != "" {
 		return *id
 	}
-	*id = w.id(visitorID, n)
+	digest := w.digest
 	if w.users != nil {
 		if user := w.users[n-w.result.FirstVisitor]; user >= 0 {
-			*id = idOf(w.shared.digest, visitorID, user)
+			digest, n = w.shared.digest, user
 		}
 	}
+	*id = w.ids.of(digest, visitorID, n)
 	return *id
 }
 

@@ -254,7 +254,7 @@ func (l *layout) take(blocks []block, first int) {
 }
 
 // spareEnds is how many more ends place may write than there are.
-const spareEnds = 8
+const spareEnds = 4
 
 // placePortable fills ends and records with what a layout has of them for blocks, the
 // first of which has that number and as many ends before it. It returns how many these

@@ -170,16 +170,12 @@ lined:
 	ADDQ    DX, R10
 
 	// To write some too many is quicker than to stop in time.
-eight:
+four:
 	END(0)
 	END(4)
 	END(8)
 	END(12)
-	END(16)
-	END(20)
-	END(24)
-	END(28)
-	CMPQ DX, $8
+	CMPQ DX, $4
 	JHI  more
 	LEAQ (DI)(DX*4), DI
 	ADDQ $64, R8
@@ -195,9 +191,9 @@ eight:
 	RET
 
 more:
-	ADDQ $32, DI
-	SUBQ $8, DX
-	JMP  eight
+	ADDQ $16, DI
+	SUBQ $4, DX
+	JMP  four
 
 	// Of the ends, those up to the line's count for its record.
 line:

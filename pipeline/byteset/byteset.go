@@ -10,8 +10,9 @@ type Set struct {
 	// A byte is in the set where low, at its lower four bits, and high, at its upper
 	// four, have a bit in common.
 	low, high [16]byte
-	// divided says that there is such a low and a high.
-	divided bool
+	// divided says that there is such a low and a high, and fast that the processor can
+	// look for bytes by them.
+	divided, fast bool
 }
 
 // Of returns the set of the bytes that are in it.
@@ -21,6 +22,7 @@ func Of(in func(c byte) bool) *Set {
 		s.has[c] = in(byte(c))
 	}
 	s.divide()
+	s.fast = hasAll && s.divided
 	return s
 }
 
@@ -69,37 +71,35 @@ func (s *Set) hasAnyPortable(text string) bool {
 	return false
 }
 
-// A Pair is a text that is written as it stands, and one behind it that is looked at.
-type Pair struct{ Literal, Text string }
-
-// Join appends pairs, up to the first whose Text has a byte of the set. Of this one it
-// appends Literal. It returns how many pairs are whole.
-func (s *Set) Join(dst []byte, pairs []Pair) (_ []byte, whole int) {
-	for whole < len(pairs) {
+// Join appends literals as they stand, and behind each of them the text with its number,
+// up to the first text that has a byte of the set. Of this one it appends the literal. It
+// returns how many texts are appended. There must be as many literals as texts.
+func (s *Set) Join(dst []byte, literals, texts []string) (_ []byte, done int) {
+	for done < len(texts) {
 		var n int
-		dst, n = s.join(dst, pairs[whole:])
-		if whole += n; whole == len(pairs) {
+		dst, n = s.join(dst, literals[done:], texts[done:])
+		if done += n; done == len(texts) {
 			break
 		}
-		p := &pairs[whole]
-		if s.HasAny(p.Text) {
-			return append(dst, p.Literal...), whole
+		literal, text := literals[done], texts[done]
+		if s.HasAny(text) {
+			return append(dst, literal...), done
 		}
-		dst = slices.Grow(dst, len(p.Literal)+len(p.Text)+spare)
+		dst = slices.Grow(dst, len(literal)+len(text)+spare)
 	}
-	return dst, whole
+	return dst, done
 }
 
 // spare is how many bytes behind what it writes join may overwrite.
 const spare = 32
 
 // joinPortable is join for any processor.
-func (s *Set) joinPortable(dst []byte, pairs []Pair) ([]byte, int) {
-	for i := range pairs {
-		if s.HasAny(pairs[i].Text) {
+func (s *Set) joinPortable(dst []byte, literals, texts []string) ([]byte, int) {
+	for i, text := range texts {
+		if s.HasAny(text) {
 			return dst, i
 		}
-		dst = append(append(dst, pairs[i].Literal...), pairs[i].Text...)
+		dst = append(append(dst, literals[i]...), text...)
 	}
-	return dst, len(pairs)
+	return dst, len(texts)
 }

@@ -13,27 +13,24 @@ var hasAll = cpu.X86.HasAVX2 && cpu.X86.HasBMI2
 
 // HasAny reports whether a byte of text is in the set.
 func (s *Set) HasAny(text string) bool {
-	if text == "" {
-		return false
-	}
-	if hasAll && s.divided {
+	if s.fast && text != "" {
 		return hasAnyAVX2(&s.low, &s.high, unsafe.StringData(text), len(text))
 	}
 	return s.hasAnyPortable(text)
 }
 
-// join appends pairs, up to one whose Text has a byte of the set or for which dst has no
-// room, and returns how many it appended.
-func (s *Set) join(dst []byte, pairs []Pair) ([]byte, int) {
-	if !hasAll || !s.divided {
-		return s.joinPortable(dst, pairs)
+// join appends literals and texts, up to a text that has a byte of the set or for which
+// dst has no room, and returns how many texts it appended.
+func (s *Set) join(dst []byte, literals, texts []string) ([]byte, int) {
+	if !s.fast {
+		return s.joinPortable(dst, literals, texts)
 	}
 	room := cap(dst) - len(dst) - spare
 	if room < 0 {
 		return dst, 0
 	}
-	written, whole := joinAVX2(&s.low, &s.high, unsafe.SliceData(dst[len(dst):cap(dst)]), room, &pairs[0], len(pairs))
-	return dst[:len(dst)+written], whole
+	written, done := joinAVX2(&s.low, &s.high, unsafe.SliceData(dst[len(dst):cap(dst)]), room, &literals[0], &texts[0], len(texts))
+	return dst[:len(dst)+written], done
 }
 
 // hasAnyAVX2 is hasAnyPortable in the processor's own words, for at least one byte.
@@ -41,8 +38,9 @@ func (s *Set) join(dst []byte, pairs []Pair) ([]byte, int) {
 //go:noescape
 func hasAnyAVX2(low, high *[16]byte, text *byte, n int) bool
 
-// joinAVX2 writes pairs to dst, up to one whose Text has a byte of the set or with which
-// more than room bytes would be written. It may overwrite the spare bytes behind room.
+// joinAVX2 writes literals and texts to dst, up to a text that has a byte of the set or
+// with which more than room bytes would be written. It may overwrite the spare bytes
+// behind room.
 //
 //go:noescape
-func joinAVX2(low, high *[16]byte, dst *byte, room int, pairs *Pair, n int) (written, whole int)
+func joinAVX2(low, high *[16]byte, dst *byte, room int, literals, texts *string, n int) (written, done int)

@@ -90,21 +90,23 @@ edge:
 	TESTL AX, AX
 	JMP   found
 
-// func joinAVX2(low, high *[16]byte, dst *byte, room int, pairs *Pair, n int) (written, whole int)
-TEXT ·joinAVX2(SB), NOSPLIT, $0-64
+// func joinAVX2(low, high *[16]byte, dst *byte, room int, literals, texts *string, n int) (written, done int)
+TEXT ·joinAVX2(SB), NOSPLIT, $0-72
 	MOVQ low+0(FP), R12
 	MOVQ high+8(FP), R13
 	MOVQ dst+16(FP), DI
 	MOVQ room+24(FP), CX
-	MOVQ pairs+32(FP), SI
-	MOVQ n+40(FP), DX
+	MOVQ literals+32(FP), SI
+	MOVQ texts+40(FP), DX
+	MOVQ n+48(FP), R15
 	SETS(R12, R13)
+	MOVQ R15, R12         // how many are left
 	XORL BX, BX           // how much of room is written to
 
 pair:
 	MOVQ BX, R13          // where the pair begins
 	MOVQ 8(SI), R9
-	MOVQ 24(SI), AX
+	MOVQ 8(DX), AX
 	ADDQ R9, AX
 	ADDQ BX, AX
 	CMPQ AX, CX
@@ -132,8 +134,8 @@ literalDone:
 	ADDQ R9, BX
 
 text:
-	MOVQ  16(SI), R8
-	MOVQ  24(SI), R9
+	MOVQ  0(DX), R8
+	MOVQ  8(DX), R9
 	TESTQ R9, R9
 	JZ    next
 
@@ -163,17 +165,17 @@ looked:
 	ADDQ  R9, BX
 
 next:
-	ADDQ $32, SI
-	DECQ DX
+	ADDQ $16, SI
+	ADDQ $16, DX
+	DECQ R12
 	JNZ  pair
 	MOVQ BX, R13
 
 back:
 stop:
-	MOVQ R13, written+48(FP)
-	MOVQ n+40(FP), AX
-	SUBQ DX, AX
-	MOVQ AX, whole+56(FP)
+	SUBQ R12, R15
+	MOVQ R13, written+56(FP)
+	MOVQ R15, done+64(FP)
 	VZEROUPPER
 	RET
 

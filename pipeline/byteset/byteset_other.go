@@ -2,9 +2,14 @@
 
 package byteset
 
+// hasAll reports whether the processor has what looking for bytes by halves needs.
+const hasAll = false
+
 // HasAny reports whether a byte of text is in the set.
 func (s *Set) HasAny(text string) bool { return s.hasAnyPortable(text) }
 
-// join appends pairs, up to one whose Text has a byte of the set, and returns how many
-// it appended.
-func (s *Set) join(dst []byte, pairs []Pair) ([]byte, int) { return s.joinPortable(dst, pairs) }
+// join appends literals and texts, up to a text that has a byte of the set, and returns
+// how many texts it appended.
+func (s *Set) join(dst []byte, literals, texts []string) ([]byte, int) {
+	return s.joinPortable(dst, literals, texts)
+}

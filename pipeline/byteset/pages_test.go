@@ -31,18 +31,18 @@ func TestEndsOfPages(t *testing.T) {
 			if s.HasAny(text) {
 				t.Fatalf("%d bytes up to %d", n, end)
 			}
-			if got, whole := s.Join(nil, []Pair{{text, text}, {text, ""}}); whole != 2 || string(got) != text+text+text {
+			if got, done := s.Join(nil, []string{text, text}, []string{text, ""}); done != 2 || string(got) != text+text+text {
 				t.Fatalf("%d bytes up to %d: %q", n, end, got)
 			}
 			if n == 0 {
 				continue
 			}
 			memory[end-n] = '"'
-			if got, whole := s.Join(nil, []Pair{{"b", text}}); whole != 0 || string(got) != "b" || !s.HasAny(text) {
+			if got, done := s.Join(nil, []string{"b"}, []string{text}); done != 0 || string(got) != "b" || !s.HasAny(text) {
 				t.Fatalf("%d bytes up to %d with another one first: %q", n, end, got)
 			}
 			memory[end-n], memory[end-1] = 'a', '"'
-			if got, whole := s.Join(nil, []Pair{{"b", text}}); whole != 0 || string(got) != "b" || !s.HasAny(text) {
+			if got, done := s.Join(nil, []string{"b"}, []string{text}); done != 0 || string(got) != "b" || !s.HasAny(text) {
 				t.Fatalf("%d bytes up to %d with another one last: %q", n, end, got)
 			}
 		}

@@ -44,15 +44,16 @@ var nestedEscapes = func() (table [utf8.RuneSelf]string) {
 // are escaped, and those of characters beyond ASCII, which may be no valid ones.
 var unlike = byteset.Of(func(c byte) bool { return !plain[c] })
 
-// appendPairs appends literals and between them texts, as insides of JSON strings.
-func appendPairs(dst []byte, pairs []byteset.Pair) []byte {
+// appendJoined appends literals and behind each of them a text, as the inside of a JSON
+// string.
+func appendJoined(dst []byte, literals, texts []string) []byte {
 	for {
-		var whole int
-		if dst, whole = unlike.Join(dst, pairs); whole == len(pairs) {
+		var done int
+		if dst, done = unlike.Join(dst, literals, texts); done == len(texts) {
 			return dst
 		}
-		dst = appendSlowly(dst, pairs[whole].Text, &escapes)
-		pairs = pairs[whole+1:]
+		dst = appendSlowly(dst, texts[done], &escapes)
+		literals, texts = literals[done+1:], texts[done+1:]
 	}
 }
 
@@ -191,50 +192,51 @@ const (
 
 // appendTime appends t as "2024-05-01", sep and "10:00:00".
 func appendTime(dst []byte, t pipeline.Micros, sep byte) []byte {
+	const form = "0000-00-00 00:00:00"
 	seconds := uint64(min(max(t, firstTime), lastTime)) / 1_000_000
 	days := seconds / 86400
-	ofDay := int(seconds - days*86400)
+	ofDay := uint32(seconds - days*86400)
 	year, month, day := civil(uint32(days))
 	hour, minute := ofDay/3600, ofDay/60
-	dst = append(dst, "0000-00-00 00:00:00"...)
-	at := (*[len("0000-00-00 00:00:00")]byte)(dst[len(dst)-len("0000-00-00 00:00:00"):])
-	at[0], at[1] = digits(year / 100)
-	at[2], at[3] = digits(year % 100)
-	at[5], at[6] = digits(month)
-	at[8], at[9] = digits(day)
-	at[10] = sep
-	at[11], at[12] = digits(hour)
-	at[14], at[15] = digits(minute - hour*60)
-	at[17], at[18] = digits(ofDay - minute*60)
-	return dst
+	// The first of its characters is the lowest byte of a word.
+	date := two[year/100] | two[year%100]<<16 | '-'<<32 | two[month]<<40 | '-'<<56
+	middle := two[day] | uint64(sep)<<16 | two[hour]<<24 | ':'<<40 | two[minute-hour*60]<<48
+	dst = slices.Grow(dst, len(form)) // in words: an append would call a function
+	at := (*[len(form)]byte)(dst[len(dst) : len(dst)+len(form)])
+	binary.LittleEndian.PutUint64(at[:], date)
+	binary.LittleEndian.PutUint64(at[8:], middle)
+	at[16] = ':'
+	binary.LittleEndian.PutUint16(at[17:], uint16(two[ofDay-minute*60]))
+	return dst[:len(dst)+len(form)]
 }
+
+// two has the two digits of a number, the first in the lowest byte.
+var two = func() (digits [100]uint64) {
+	for n := range digits {
+		digits[n] = uint64('0'+n/10) | uint64('0'+n%10)<<8
+	}
+	return digits
+}()
 
 // civil returns the date that many days after 1970-01-01, up to the year 9999. It
 // is an algorithm of C. Neri and L. Schneider, "Euclidean affine functions and
 // their application to calendar algorithms": years begin in March there.
-func civil(days uint32) (year, month, day int) {
+func civil(days uint32) (year, month, day uint32) {
 	n := 4*(days+719468) + 3 // from 0000-03-01 on
 	century := n / 146097
 	n = n%146097 | 3
 	p := 2939745 * uint64(n)
 	ofCentury, ofYear := uint32(p>>32), uint32(p)/2939745/4
 	n = 2141*ofYear + 197913
-	year, month, day = int(100*century+ofCentury), int(n>>16), int(n&0xFFFF/2141)+1
+	year, month, day = 100*century+ofCentury, n>>16, n&0xFFFF/2141+1
 	if ofYear >= 306 { // January and February
 		return year + 1, month - 12, day
 	}
 	return year, month, day
 }
 
-// digits returns the two digits of n.
-func digits(n int) (tens, units byte) {
-	tens = byte(n / 10)
-	return '0' + tens, '0' + byte(n) - 10*tens
-}
-
 func append2(dst []byte, n int) []byte {
-	tens, units := digits(n)
-	return append(dst, tens, units)
+	return append(dst, byte(two[n]), byte(two[n]>>8))
 }
 
 // uuidOf returns id, or where it is no UUID the one that always stands for it.

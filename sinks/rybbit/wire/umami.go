@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"hopper/pipeline"
-	"hopper/pipeline/byteset"
 )
 
 // umamiWire is the format that every server with an import knows.
@@ -39,33 +38,34 @@ func (umamiWire) Refuses(ev *pipeline.Event) string {
 func (umamiWire) Adapts(*pipeline.Event) string { return "" }
 
 func (umamiWire) Append(dst []byte, ev *pipeline.Event) []byte {
-	dst = appendPairs(dst, []byteset.Pair{
-		{Literal: `{"session_id":"`, Text: sessionID(ev)},
-		{Literal: `","hostname":"`, Text: pipeline.Cut(ev.Hostname, maxUnitsHostname)},
-	})
+	// An array's literal would be made elsewhere and copied.
+	var visit [len(umamiVisit)]string
+	visit[0], visit[1] = sessionID(ev), pipeline.Cut(ev.Hostname, maxUnitsHostname)
+	dst = appendJoined(dst, umamiVisit[:], visit[:])
 	dst = ev.ClientMemo.Append(dst, &umamiClient, ev)
 	dst = ev.PlaceMemo.Append(dst, &umamiPlace, ev)
+	var page [len(umamiPage)]string
+	page[0], page[1] = pipeline.Cut(ev.Path, maxUnitsURL), pipeline.Cut(ev.Query, maxUnitsURL)
 	domain, path := umamiReferrer(ev.Referrer)
-	kind, begins, name := `","event_type":"1","event_name":"`, "", ""
-	if ev.Kind != pipeline.Pageview {
-		kind = `","event_type":"2","event_name":"`
-		begins, name = eventName(ev, maxUnitsName)
+	page[2], page[3] = pipeline.Cut(path, maxUnitsURL), domain
+	page[4] = pipeline.Cut(ev.Title, maxUnitsTitle)
+	if page[5] = "1"; ev.Kind != pipeline.Pageview {
+		page[5] = "2"
+		page[6], page[7] = eventName(ev, maxUnitsName)
 	}
-	dst = appendPairs(dst, []byteset.Pair{
-		{Literal: `","url_path":"`, Text: pipeline.Cut(ev.Path, maxUnitsURL)},
-		{Literal: `","url_query":"`, Text: pipeline.Cut(ev.Query, maxUnitsURL)},
-		{Literal: `","referrer_path":"`, Text: pipeline.Cut(path, maxUnitsURL)},
-		// The first servers demand a referrer_query, later ones ignore it; both
-		// take the query as part of the path.
-		{Literal: `","referrer_query":"","referrer_domain":"`, Text: domain},
-		{Literal: `","page_title":"`, Text: pipeline.Cut(ev.Title, maxUnitsTitle)},
-		{Literal: kind, Text: begins},
-		{Text: name},
-		{Literal: `","distinct_id":"`, Text: visitorID(ev)},
-		{Literal: `","created_at":"`},
-	})
+	page[8] = visitorID(ev)
+	dst = appendJoined(dst, umamiPage[:], page[:])
 	dst = appendTime(dst, ev.Time, ' ')
 	return append(dst, `"}`...)
+}
+
+var umamiVisit = [...]string{`{"session_id":"`, `","hostname":"`}
+
+// The first servers demand a referrer_query, later ones ignore it; both take the query
+// as part of the path.
+var umamiPage = [...]string{
+	`","url_path":"`, `","url_query":"`, `","referrer_path":"`, `","referrer_query":"","referrer_domain":"`,
+	`","page_title":"`, `","event_type":"`, `","event_name":"`, "", `","distinct_id":"`, `","created_at":"`,
 }
 
 var umamiClient = pipeline.Part{Write: func(dst []byte, ev *pipeline.Event) []byte {

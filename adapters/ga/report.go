@@ -47,9 +47,9 @@ type reports struct {
 	days    map[time.Time]*knownDay
 	periods map[span]*period
 	people  people
-	titles  map[string]string // of pages
-	hosts   map[string]string // of pages
-	loose   looseRows         // rows that belong to no day
+	titles  *pageTexts
+	hosts   *pageTexts
+	loose   looseRows // rows that belong to no day
 	inputs  []string
 
 	rows    *rowStore  // until all are read
@@ -70,7 +70,7 @@ type reports struct {
 
 func newReports(opt adapters.Options) *reports {
 	r := &reports{
-		days: make(map[time.Time]*knownDay), periods: make(map[span]*period), titles: make(map[string]string), hosts: make(map[string]string),
+		days: make(map[time.Time]*knownDay), periods: make(map[span]*period), titles: newPageTexts(opt.TempDir), hosts: newPageTexts(opt.TempDir),
 		opt: opt, zone: opt.Location(), rows: newRowStore(opt.TempDir), records: spill.Bins{Dir: opt.TempDir, Limit: maxTold}, names: newNames(),
 	}
 	r.loose = r.newLoose()
@@ -87,7 +87,9 @@ func readReports(ctx context.Context, inputs []*input.Input, opt adapters.Option
 }
 
 // Close gives up all memory and disk space.
-func (r *reports) Close() error { return r.records.Close() }
+func (r *reports) Close() error {
+	return errors.Join(r.records.Close(), r.titles.close(), r.hosts.close())
+}
 
 func (r *reports) read(ctx context.Context, inputs []*input.Input) error {
 	if err := r.people.givenUsers(r.opt); err != nil {
@@ -110,8 +112,8 @@ func (r *reports) read(ctx context.Context, inputs []*input.Input) error {
 		r.add(t)
 	}
 	r.spread()
-	if r.broken != nil {
-		return r.broken
+	if err := errors.Join(r.broken, r.titles.sort(ctx), r.hosts.sort(ctx)); err != nil {
+		return err
 	}
 	if len(r.days) == 0 {
 		if r.undated != nil {
@@ -408,14 +410,11 @@ func (r *reports) page(values rowValues) string {
 	if page == "" {
 		return ""
 	}
-	if title := values[byTitle]; title != "" && r.titles[page] == "" {
-		r.titles[strings.Clone(page)] = strings.Clone(title) // of the row's text
-	}
 	if host == "" {
 		host = values[byHost]
 	}
-	if host != "" && r.hosts[page] == "" {
-		r.hosts[strings.Clone(page)] = strings.Clone(host)
+	if err := errors.Join(r.titles.add(page, values[byTitle]), r.hosts.add(page, host)); err != nil {
+		r.broken = errors.Join(r.broken, err)
 	}
 	return page
 }

@@ -108,3 +108,40 @@ func TestMemoryOfReports(t *testing.T) {
 		t.Errorf("%d days, want %d", len(r.days), days)
 	}
 }
+
+// What is said of pages first is found in memory and on disk.
+func TestTextsOfPages(t *testing.T) {
+	p := newPageTexts(t.TempDir())
+	defer p.close()
+	p.limit, p.later.Limit = 1000, 1000
+	const pages = 500
+	for round := range 3 {
+		for i := range pages {
+			text := fmt.Sprint("Title ", i, " of round ", round)
+			if i%3 == round {
+				text = ""
+			}
+			if err := p.add(fmt.Sprint("/page/", i), text); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := p.sort(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(p.held) > pages/10 {
+		t.Errorf("%d titles are held", len(p.held))
+	}
+	for i := range pages {
+		want := fmt.Sprint("Title ", i, " of round 0")
+		if i%3 == 0 {
+			want = fmt.Sprint("Title ", i, " of round 1")
+		}
+		if got, err := p.of(fmt.Sprint("/page/", i)); got != want || err != nil {
+			t.Fatalf("got %q, want %q (%v)", got, want, err)
+		}
+	}
+	if got, err := p.of("/elsewhere"); got != "" || err != nil {
+		t.Errorf("got %q (%v)", got, err)
+	}
+}

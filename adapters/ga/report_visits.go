@@ -94,6 +94,7 @@ func (c *dayChunk) Decode(out *pipeline.Emitter) error {
 	if c.made == nil {
 		var err error
 		if c.made, err = c.prepare(); err != nil {
+			c.made = nil
 			return err
 		}
 	}
@@ -128,8 +129,7 @@ func (c *dayChunk) prepare() (*dayMade, error) {
 	if d.plan, err = reconstruct.NewPlan(d.day); err != nil {
 		return nil, input.Errorf(told.input, "%s: %w", c.date.Format(time.DateOnly), err)
 	}
-	d.describe(r, d.plan.Pages())
-	return d, nil
+	return d, d.describe(r, d.plan.Pages())
 }
 
 // dayMade is what a day's visits are made of, and the visits.
@@ -179,7 +179,7 @@ type dayWriter struct {
 type viewed struct{ host, path, query, title string }
 
 // describe takes the day's keys apart.
-func (d *dayMade) describe(r *reports, pages []string) {
+func (d *dayMade) describe(r *reports, pages []string) error {
 	d.valid = true
 	take := func(key string) []string {
 		d.valid = d.valid && utf8.ValidString(key)
@@ -196,11 +196,20 @@ func (d *dayMade) describe(r *reports, pages []string) {
 		d.counts = append(d.counts, take(e.Key))
 	}
 	for _, key := range pages {
-		page := viewed{host: r.hosts[key], title: r.titles[key]}
+		host, err := r.hosts.of(key)
+		if err != nil {
+			return err
+		}
+		title, err := r.titles.of(key)
+		if err != nil {
+			return err
+		}
+		page := viewed{host: host, title: title}
 		_, page.path, page.query = splitPath(key)
 		d.valid = d.valid && utf8.ValidString(key) && utf8.ValidString(page.host) && utf8.ValidString(page.title)
 		d.pages = append(d.pages, page)
 	}
+	return nil
 }
 
 func (w *dayWriter) emit(result *reconstruct.Result) {

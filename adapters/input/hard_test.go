@@ -295,8 +295,9 @@ func TestReadingSumsUp(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		read  int64 // bytes of each
+		rest  bool  // is read when it is not summed up any more
 		again bool  // that it is read once more
-	}{{"all", 1 << 30, false}, {"half", int64(len(text) / 2), true}, {"nothing", 0, true}} {
+	}{{"all", 1 << 30, false, false}, {"half", int64(len(text) / 2), false, true}, {"all too late", int64(len(text) / 2), true, true}, {"nothing", 0, false, true}} {
 		ins := open(t, nil, dir)
 		ins.SumUp(true)
 		for _, in := range ins.Files {
@@ -306,6 +307,13 @@ func TestReadingSumsUp(t *testing.T) {
 			}
 			if _, err := io.CopyN(io.Discard, r, c.read); err != nil && err != io.EOF {
 				t.Fatal(err)
+			}
+			if c.rest {
+				ins.SumUp(false)
+				if _, err := io.Copy(io.Discard, r); err != nil {
+					t.Fatal(err)
+				}
+				ins.SumUp(true)
 			}
 			r.Close()
 		}

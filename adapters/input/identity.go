@@ -8,7 +8,7 @@ import (
 	"hash"
 	"io"
 	"runtime"
-	"sync/atomic"
+	"sync"
 
 	"github.com/zeebo/xxh3"
 	"golang.org/x/sync/errgroup"
@@ -215,9 +215,9 @@ func (in *Input) identify(ctx context.Context, sha bool) (content, stored Finger
 		whole = older
 	}
 	content = Fingerprint{Name: in.Name}
-	content.Size, err = io.Copy(io.Discard, whole)
+	content.Size, err = drain(whole)
 	if err == nil { // a decompressor can end before the file does
-		_, err = io.Copy(io.Discard, packed)
+		_, err = drain(packed)
 	}
 	content.XXH3, content.SHA256 = inner.hex(), older.hex()
 	stored = in.storedAs(content, plain)
@@ -244,7 +244,7 @@ func (in *Input) identifyStream(ctx context.Context, sha bool) (Fingerprint, err
 		return f, nil
 	}
 	older := &summedReader{r: &contextReader{ctx, io.NopCloser(io.NewSectionReader(in.spooled, 0, in.spooled.size))}, sum: sha256.New()}
-	_, err := io.Copy(io.Discard, older)
+	_, err := drain(older)
 	f.SHA256 = older.hex()
 	return f, err
 }
@@ -257,10 +257,29 @@ func (a *archive) sum(ctx context.Context) (string, error) {
 	}
 	defer r.Close()
 	summed := &summedReader{r: &contextReader{ctx, r}, sum: sha256.New()}
-	if n, err := io.Copy(io.Discard, summed); err != nil {
+	if n, err := drain(summed); err != nil {
 		return "", explain(a.name, n, err)
 	}
 	return summed.hex(), nil
+}
+
+// drainers are buffers for drain: io.Discard would have files read by 8 KiB.
+var drainers = sync.Pool{New: func() any { return new([128 << 10]byte) }}
+
+// drain reads r to its end, and returns how many bytes that were.
+func drain(r io.Reader) (n int64, err error) {
+	buffer := drainers.Get().(*[128 << 10]byte)
+	defer drainers.Put(buffer)
+	for {
+		m, err := r.Read(buffer[:])
+		n += int64(m)
+		if err == io.EOF {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+	}
 }
 
 // summedReader sums up what is read through it.
@@ -288,22 +307,25 @@ func (s *summedReader) hex() string {
 }
 
 // A passingReader sums up a content that is read for its own sake, and leaves it to
-// the input what identifies it once it has been read to its end.
+// the input what identifies it once it has been read to its end. It gives up where
+// inputs are not summed up any more before that.
 type passingReader struct {
 	summedReader
 	io.Closer
-	name string
-	to   *atomic.Pointer[Fingerprint]
+	of *Input
 }
 
 func newPassingReader(in *Input, r io.ReadCloser) *passingReader {
-	return &passingReader{summedReader{r: r, sum: xxh3.New128()}, r, in.Name, &in.summed}
+	return &passingReader{summedReader{r: r, sum: xxh3.New128()}, r, in}
 }
 
 func (p *passingReader) Read(b []byte) (int, error) {
+	if !p.of.shared.summing.Load() {
+		p.sum = nil
+	}
 	n, err := p.summedReader.Read(b)
-	if err == io.EOF {
-		p.to.Store(&Fingerprint{Name: p.name, Size: p.n, XXH3: p.hex()})
+	if err == io.EOF && p.sum != nil {
+		p.of.summed.Store(&Fingerprint{Name: p.of.Name, Size: p.n, XXH3: p.hex()})
 	}
 	return n, err
 }

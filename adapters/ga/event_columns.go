@@ -29,6 +29,8 @@ type columnPlan struct {
 	// keepsUTF8 says that rows hold what stands in the columns, but for properties:
 	// nothing is parsed.
 	keepsUTF8 bool
+	// keepsNames says that no column behind the event's name says it anew.
+	keepsNames bool
 }
 
 func newColumnar(g *ga4, index int, property string, fields []string) *columnar {
@@ -56,7 +58,7 @@ func (p *columnar) decode(c record.Columns, input string, read func(out sink, se
 		plan := p.plan()
 		valid := plan.keepsUTF8 && c.ValidUTF8()
 		// Which site an event is of can stand in its parameters.
-		brief := !p.ga4.allEvents && p.ga4.website == "" && p.ga4.sites == nil
+		brief := plan.keepsNames && !p.ga4.allEvents && p.ga4.website == "" && p.ga4.sites == nil
 		var ev pipeline.Event
 		return c.Parts(rowsAtOnce, func(part record.Columns) error {
 			first, end := part.Span()
@@ -82,7 +84,8 @@ func (p *columnar) decode(c record.Columns, input string, read func(out sink, se
 }
 
 func (p *columnar) steps(schema []*record.Column) columnPlan {
-	plan := columnPlan{keepsUTF8: true}
+	plan := columnPlan{keepsUTF8: true, keepsNames: true}
+	named := false
 	root := &layout{flat: p.flat}
 	for _, c := range schema {
 		at := root.place(c.Name)
@@ -93,7 +96,11 @@ func (p *columnar) steps(schema []*record.Column) columnPlan {
 				return chunk.Values(c, func(i int, v *record.Value) { rows[i].field(at, v) })
 			}}
 		}
-		isLeaf := ok && c.Kids == nil && c.Element == nil
+		isLeaf := ok && !isNoLeaf(c)
+		if isLeaf && (eventFields[at.path].set == nil || at.path == "event_name" && named) {
+			plan.keepsNames = false
+		}
+		named = named || at.path == "event_name"
 		if !ok && at.column != "items" || isLeaf && eventFields[at.path].set == nil {
 			plan.keepsUTF8 = false
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/bits"
 	"math/rand/v2"
+	"slices"
 
 	"hopper/adapters/input/spill"
 )
@@ -14,7 +15,7 @@ import (
 // A RepeatFinder finds the rows whose event an earlier row has already, by the
 // events' identifiers, within a table and over several. It notes them one after the
 // other, 17 bytes an event, on disk where they are many, and looks in the end which
-// of them may repeat one, by fingerprints of 8 bytes an event and at most 64 MB. Only
+// of them may repeat one, by hashes of 8 bytes an event and some 40 MB at most. Only
 // these few are sorted, since most exports have none. The zero value is ready for use,
 // by one goroutine.
 type RepeatFinder struct {
@@ -26,7 +27,8 @@ type RepeatFinder struct {
 	last  place        // of the event that was noted last
 	count int
 
-	slots int // limits a prints; 0 is maxSlots
+	hashes hashes // of the events, while these are not too many
+	limit  int    // of hashes; 0 is maxHashes
 }
 
 // place is a table and a row.
@@ -39,8 +41,7 @@ const (
 	maxNote   = binary.MaxVarintLen64 + binary.MaxVarintLen64 + len(ID{})
 	minNotes  = 4 << 10 // the first block of notes; each is as large as those before it
 	maxNotes  = 256 << 10
-	maxSlots  = 16 << 20
-	roomSlots = 2 // for each event
+	maxHashes = 4 << 20
 )
 
 // Add takes the event of the row of that number in the table of that number.
@@ -61,8 +62,24 @@ func (f *RepeatFinder) Add(event ID, table int, row int64) error {
 	}
 	f.block = append(notes, event[:]...)
 	f.last = place{table, row}
+	f.note(&event)
 	f.count++
 	return nil
+}
+
+// note notes the hash of an event, and forgets all where these are too many.
+func (f *RepeatFinder) note(event *ID) {
+	if f.count == 0 {
+		if f.hashes.seeds = [2]uint64{rand.Uint64(), rand.Uint64()}; f.limit == 0 {
+			f.limit = maxHashes
+		}
+	}
+	switch {
+	case f.count < f.limit:
+		f.hashes.add(event)
+	case f.count == f.limit:
+		f.hashes = hashes{seeds: f.hashes.seeds}
+	}
 }
 
 // turn begins a new block of notes.
@@ -110,15 +127,8 @@ func (f *RepeatFinder) Find(ctx context.Context) (*Repeats, error) {
 	}
 	byID := spill.Sorter{Dir: f.Dir}
 	defer byID.Close()
-	if f.slots == 0 {
-		f.slots = maxSlots
-	}
-	parts := 1 + roomSlots*f.count/f.slots
-	p := prints{seeds: [2]uint64{rand.Uint64(), rand.Uint64()}, parts: uint64(parts), slots: make([]uint32, 1+min(roomSlots*f.count, f.slots))}
-	for p.part = range p.parts {
-		if err := f.suspect(ctx, &p, &byID); err != nil {
-			return nil, err
-		}
+	if err := f.suspects(ctx, &byID); err != nil {
+		return nil, err
 	}
 	if byID.Len() == 0 {
 		return nil, nil
@@ -126,19 +136,37 @@ func (f *RepeatFinder) Find(ctx context.Context) (*Repeats, error) {
 	return f.among(ctx, &byID)
 }
 
-// suspect adds the events of a part of which several may be the same.
-func (f *RepeatFinder) suspect(ctx context.Context, p *prints, byID *spill.Sorter) error {
-	clear(p.slots)
-	p.used, p.twice = 0, false
-	err := f.each(ctx, func(event *ID, _ place) error {
-		p.add(event)
+// suspects adds the events of which several may be the same. Where these are too many
+// for their hashes to be held, it looks at some of them after the others.
+func (f *RepeatFinder) suspects(ctx context.Context, byID *spill.Sorter) error {
+	if f.count <= f.limit {
+		return f.suspect(ctx, byID)
+	}
+	h := &f.hashes
+	h.rounds = uint64(1 + f.count/f.limit)
+	for h.round = range h.rounds {
+		h.clear()
+		err := f.each(ctx, func(event *ID, _ place) error {
+			h.add(event)
+			return nil
+		})
+		if err == nil {
+			err = f.suspect(ctx, byID)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// suspect adds the events of which several may be the same by their hashes.
+func (f *RepeatFinder) suspect(ctx context.Context, byID *spill.Sorter) error {
+	if !f.hashes.anyTwice() {
 		return nil
-	})
-	if p.addAll(); err != nil || !p.twice {
-		return err
 	}
 	return f.each(ctx, func(event *ID, at place) error {
-		if !p.several(event) {
+		if !f.hashes.several(event) {
 			return nil
 		}
 		position := position(at.table, at.row)
@@ -179,102 +207,109 @@ func (f *RepeatFinder) among(ctx context.Context, byID *spill.Sorter) (*Repeats,
 
 // Close gives up all memory and disk space. Find does so too.
 func (f *RepeatFinder) Close() error {
-	f.block = nil
+	f.block, f.hashes = nil, hashes{}
 	return f.notes.Close()
 }
 
-// prints are fingerprints of the events of one of several parts, in a table with open
-// addressing. Two events may have the same, although that is rare.
-type prints struct {
-	seeds       [2]uint64 // nobody can make an export whose events all have the same place
-	part, parts uint64
-	slots       []uint32 // 0 is empty; the lowest bit says that several events have it
-	used        int
-	twice       bool // there is such a bit, or no slot was left
-
-	// ahead are events to be added. Their slots are far from each other in memory, which
-	// takes as long for many as for one where they are looked at together first.
-	ahead  [32]printed
-	n      int
-	looked uint32
+// hashes are those of events, or of one of several rounds of them, in parts by their first
+// bits. Two events may have the same, although that is rare.
+type hashes struct {
+	seeds         [2]uint64 // nobody can make an export whose events all have the same
+	round, rounds uint64    // 0 is one round
+	count         int
+	parts         [1 << partBits]part
 }
 
-// printed is an event's fingerprint and the slot where it begins to look for it.
-type printed struct {
-	print uint32
-	slot  uint64
+// part is some of the hashes; later those that several events have, in order.
+type part struct {
+	hashes []uint64
+	full   bool // it has far more than others, so that many events are the same
 }
 
-// of returns what is to be looked for, and whether the event is of the part.
-func (p *prints) of(event *ID) (of printed, mine bool) {
-	high, low := bits.Mul64(binary.LittleEndian.Uint64(event[:])^p.seeds[0], binary.LittleEndian.Uint64(event[8:])^p.seeds[1])
-	hash := high ^ low
-	slot, _ := bits.Mul64(hash, uint64(len(p.slots)))
-	return printed{max(uint32(hash)<<1, 2), slot}, uint64(uint32(hash))*p.parts>>32 == p.part
+const (
+	// partBits parts let a processor have near at hand what a part is looked at with: to
+	// look for each hash in one large table would wait for memory.
+	partBits = 6
+	minPart  = 32
+	skewed   = 1 << 10
+)
+
+// clear begins a round.
+func (h *hashes) clear() {
+	h.count = 0
+	for i := range h.parts {
+		h.parts[i] = part{hashes: h.parts[i].hashes[:0]}
+	}
 }
 
-// add notes an event, some of them at a time.
-func (p *prints) add(event *ID) {
-	of, mine := p.of(event)
-	if !mine {
+// of returns an event's hash and its part, and whether the event is of the round.
+func (h *hashes) of(event *ID) (hash uint64, of *part, mine bool) {
+	high, low := bits.Mul64(binary.LittleEndian.Uint64(event[:])^h.seeds[0], binary.LittleEndian.Uint64(event[8:])^h.seeds[1])
+	hash = high ^ low
+	return hash, &h.parts[hash>>(64-partBits)], uint64(uint32(hash))*h.rounds>>32 == h.round
+}
+
+// add notes an event.
+func (h *hashes) add(event *ID) {
+	hash, of, mine := h.of(event)
+	if !mine || of.full {
 		return
 	}
-	p.ahead[p.n] = of
-	if p.n++; p.n == len(p.ahead) {
-		p.addAll()
+	h.count++
+	if n := len(of.hashes); n == cap(of.hashes) {
+		if n > skewed+8*h.count>>partBits {
+			*of = part{full: true}
+			return
+		}
+		of.hashes = slices.Grow(of.hashes, minPart)
 	}
+	of.hashes = append(of.hashes, hash)
 }
 
-// addAll notes the events that are ahead.
-func (p *prints) addAll() {
-	ahead := p.ahead[:p.n]
-	for i := range ahead {
-		p.looked += p.slots[ahead[i].slot]
-	}
-	for _, of := range ahead {
-		p.put(of)
-	}
-	p.n = 0
-}
-
-func (p *prints) put(of printed) {
-	for slot := of.slot; ; {
-		switch found := &p.slots[slot]; {
-		case *found == 0:
-			// One slot stays empty, where each search ends.
-			if p.used == len(p.slots)-1 {
-				p.twice = true
-				return
+// anyTwice ends adding, and reports whether several events have the same hash.
+func (h *hashes) anyTwice() bool {
+	found := false
+	var slots []uint32
+	for i := range h.parts {
+		p := &h.parts[i]
+		bits := bits.Len(uint(2 * len(p.hashes)))
+		slots = slices.Grow(slots[:0], 1<<bits)[:1<<bits]
+		clear(slots)
+		twice := p.hashes[:0]
+		for _, hash := range p.hashes {
+			if wasPut(slots, hash<<partBits>>(64-bits), max(uint32(hash), 1)) {
+				twice = append(twice, hash)
 			}
-			*found = of.print
-			p.used++
-			return
-		case *found&^1 == of.print:
-			*found |= 1
-			p.twice = true
-			return
 		}
-		if slot++; slot == uint64(len(p.slots)) {
-			slot = 0
+		slices.Sort(twice)
+		p.hashes = twice
+		found = found || len(twice) > 0 || p.full
+	}
+	return found
+}
+
+// wasPut reports whether a print is in the slots from one on up to an empty one, and puts
+// it there if not. At least half of the slots stay empty.
+func wasPut(slots []uint32, slot uint64, print uint32) bool {
+	for ; ; slot = (slot + 1) & uint64(len(slots)-1) {
+		switch slots[slot] {
+		case 0:
+			slots[slot] = print
+			return false
+		case print:
+			return true
 		}
 	}
 }
 
-// several reports whether another event may be the same as one of the part.
-func (p *prints) several(event *ID) bool {
-	of, mine := p.of(event)
-	for slot := of.slot; mine; {
-		switch found := p.slots[slot]; {
-		case found == 0:
-			return true // no slot was left for it
-		case found&^1 == of.print:
-			return found&1 != 0
-		}
-		if slot++; slot == uint64(len(p.slots)) {
-			slot = 0
-		}
+// several reports whether another event may be the same as one of the round.
+func (h *hashes) several(event *ID) bool {
+	hash, of, mine := h.of(event)
+	if !mine || of.full {
+		return mine
 	}
-	return false
+	_, found := slices.BinarySearch(of.hashes, hash)
+	return found
 }
 
 // Repeats yields the rows that repeat an earlier one, in the order of tables

@@ -17,7 +17,7 @@ func TestRepeats(t *testing.T) {
 		tables := rapid.SliceOfN(rapid.SliceOfN(rapid.IntRange(0, 40), 0, 40), 1, 4).Draw(rt, "events of tables")
 		f := RepeatFinder{Dir: dir}
 		f.notes.Limit = rapid.SampledFrom([]int{0, 1}).Draw(rt, "memory")
-		f.slots = rapid.SampledFrom([]int{0, 1, 7, 40, 100}).Draw(rt, "slots")
+		f.limit = rapid.SampledFrom([]int{0, 1, 7, 40, 100}).Draw(rt, "hashes")
 		seen := map[int]bool{}
 		want := make([][]int64, len(tables))
 		for table, events := range tables {
@@ -52,6 +52,29 @@ func TestRepeatsOfMany(t *testing.T) {
 			if err := f.Add(id, 0, row*3); err != nil {
 				t.Fatal(err)
 			}
+		}
+		checkRepeats(t, &f, [][]int64{want})
+	}
+}
+
+// TestRepeatsOfOneEvent has an event that far more rows are than others.
+func TestRepeatsOfOneEvent(t *testing.T) {
+	for _, limit := range []int{0, 3000} {
+		f := RepeatFinder{Dir: t.TempDir(), limit: limit}
+		var want []int64
+		for row := range int64(20_000) {
+			id := IDOf("one")
+			if row%5 == 4 {
+				id = IDOf(fmt.Sprint(row))
+			} else if row > 0 {
+				want = append(want, row)
+			}
+			if err := f.Add(id, 0, row); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if found := slices.ContainsFunc(f.hashes.parts[:], func(p part) bool { return p.full }); found != (limit == 0) {
+			t.Errorf("limit %d: a part is full: %v", limit, found)
 		}
 		checkRepeats(t, &f, [][]int64{want})
 	}

@@ -41,6 +41,9 @@ var (
 	unlikeHost = byteset.Of(func(c byte) bool { return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.' })
 	// unlikeAddress are spaces, controls and all that is not ASCII.
 	unlikeAddress = byteset.Of(func(c byte) bool { return c <= ' ' || c >= 0x7F })
+
+	// unlikePage are those of host, path, query and referrer.
+	unlikePage = byteset.Together(unlikeHost, unlikePath, unlikeQuery, unlikeAddress)
 )
 
 // EscapePath returns path, which begins with "/", as a browser shows it:

@@ -76,6 +76,31 @@ func TestMemosRecall(t *testing.T) {
 	})
 }
 
+// Of pages that are recognized as plain nothing would be changed.
+func TestPlainPages(t *testing.T) {
+	parts := []string{"", "a", "/", ".", "https://", "http://", "shop.example", "%", "?", " ", "é", "\x00", "\"", "#", "'", ":", "A", "a=b&c"}
+	text := rapid.Map(rapid.SliceOfN(rapid.SampledFrom(parts), 0, 3), func(of []string) string { return strings.Join(of, "") })
+	plain := 0
+	rapid.Check(t, func(t *rapid.T) {
+		ev := Event{
+			Hostname: rapid.OneOf(rapid.Just("shop.example"), text).Draw(t, "host"), Path: "/" + text.Draw(t, "path"), Query: text.Draw(t, "query"),
+			Referrer: rapid.OneOf(rapid.Just("https://a"), text).Draw(t, "referrer"),
+		}
+		if ev.Path = rapid.SampledFrom([]string{ev.Path, ev.Path[1:]}).Draw(t, "from"); !ev.hasPlainPage() {
+			return
+		}
+		plain++
+		cleaned := ev
+		new(Normalizer).cleanPage(&cleaned, func(kind string) { t.Fatalf("%+v: %s", ev, kind) })
+		if !same(cleaned, ev) {
+			t.Fatalf("%+v became %+v", ev, cleaned)
+		}
+	})
+	if plain == 0 {
+		t.Error("no page is plain")
+	}
+}
+
 // A page is looked over for what normalization would change in it, and most are
 // left alone: what comes out is what comes out of changing all.
 func TestPagesLeftAlone(t *testing.T) {

@@ -160,6 +160,12 @@ func areValid(ps []Property) bool {
 }
 
 func (n *Normalizer) page(ev *Event, repair func(string)) {
+	if !ev.hasPlainPage() {
+		n.cleanPage(ev, repair)
+	}
+}
+
+func (n *Normalizer) cleanPage(ev *Event, repair func(string)) {
 	if host := cleanHost(ev.Hostname); host != ev.Hostname {
 		ev.Hostname = host
 		repair(RepairHostname)
@@ -197,6 +203,18 @@ func (n *Normalizer) page(ev *Event, repair func(string)) {
 			repair(RepairReferrer)
 		}
 	}
+}
+
+// hasPlainPage recognizes the pages and referrers that most events have, of which nothing
+// is changed.
+func (ev *Event) hasPlainPage() bool {
+	const scheme = "https://"
+	host, path, query, ref := ev.Hostname, ev.Path, ev.Query, ev.Referrer
+	if host == "" || host[len(host)-1] == '.' || path == "" || path[0] != '/' || query != "" && query[0] == '?' ||
+		ref != "" && (len(ref) <= len(scheme) || ref[:len(scheme)] != scheme || ref[len(scheme)] == '/') {
+		return false
+	}
+	return !unlikePage.HasAny([]string{host, path, query, ref})
 }
 
 // cleanHost returns host in lower case without scheme, user, path, port and

@@ -7,13 +7,15 @@ import "slices"
 // A Set is a set of bytes. [Of] makes one.
 type Set struct {
 	has [256]bool
-	// A byte is in the set where low, at its lower four bits, and high, at its upper
-	// four, have a bit in common.
-	low, high [16]byte
+	halves
 	// divided says that there is such a low and a high, and fast that the processor can
 	// look for bytes by them.
 	divided, fast bool
 }
+
+// halves are tables of lower and of upper halves of bytes. A byte is in the set where low,
+// at its lower four bits, and high, at its upper four, have a bit in common.
+type halves struct{ low, high [16]byte }
 
 // Of returns the set of the bytes that are in it.
 func Of(in func(c byte) bool) *Set {
@@ -65,6 +67,33 @@ func (s *Set) Has(c byte) bool { return s.has[c] }
 func (s *Set) hasAnyPortable(text string) bool {
 	for i := range len(text) {
 		if s.has[text[i]] {
+			return true
+		}
+	}
+	return false
+}
+
+// Sets are for as many texts, each for one. [Together] makes them.
+type Sets struct {
+	sets   []*Set
+	halves []halves
+	fast   bool
+}
+
+// Together returns sets that are looked for together.
+func Together(sets ...*Set) *Sets {
+	all := &Sets{sets: sets, fast: true}
+	for _, s := range sets {
+		all.halves = append(all.halves, s.halves)
+		all.fast = all.fast && s.fast
+	}
+	return all
+}
+
+// hasAnyPortable is HasAny for any processor.
+func (s *Sets) hasAnyPortable(texts []string) bool {
+	for i, text := range texts {
+		if s.sets[i].HasAny(text) {
 			return true
 		}
 	}

@@ -32,15 +32,17 @@ byte:                         \
 	CMPQ R10, R9              \
 	JLT  byte
 
-// SETS fills Y13 and Y14 with the halves of a set, Y15 with a mask of four bits, and Y12
-// with zeros.
-#define SETS(low, high) \
-	VBROADCASTI128 (low), Y13  \
-	VBROADCASTI128 (high), Y14 \
-	MOVL           $0x0F, AX   \
-	VMOVQ          AX, X15     \
-	VPBROADCASTB   X15, Y15    \
-	VPXOR          Y12, Y12, Y12
+// MASKS fills Y15 with a mask of four bits, and Y12 with zeros.
+#define MASKS \
+	MOVL         $0x0F, AX \
+	VMOVQ        AX, X15   \
+	VPBROADCASTB X15, Y15  \
+	VPXOR        Y12, Y12, Y12
+
+// SET fills Y13 and Y14 with the halves of a set.
+#define SET(halves) \
+	VBROADCASTI128 0(halves), Y13 \
+	VBROADCASTI128 16(halves), Y14
 
 // FIND sets a bit in AX for each byte of Y0 that is in the set.
 #define FIND \
@@ -54,13 +56,13 @@ byte:                         \
 	VPMOVMSKB Y1, AX       \
 	NOTL      AX
 
-// func hasAnyAVX2(low, high *[16]byte, text *byte, n int) bool
-TEXT ·hasAnyAVX2(SB), NOSPLIT, $0-33
-	MOVQ low+0(FP), R12
-	MOVQ high+8(FP), R13
-	MOVQ text+16(FP), R8
-	MOVQ n+24(FP), R9
-	SETS(R12, R13)
+// func hasAnyAVX2(set *halves, text *byte, n int) bool
+TEXT ·hasAnyAVX2(SB), NOSPLIT, $0-25
+	MOVQ set+0(FP), R12
+	MOVQ text+8(FP), R8
+	MOVQ n+16(FP), R9
+	MASKS
+	SET(R12)
 
 long:
 	CMPQ    R9, $32
@@ -81,7 +83,7 @@ short:
 	TESTL   AX, AX
 
 found:
-	SETNE ret+32(FP)
+	SETNE ret+24(FP)
 	VZEROUPPER
 	RET
 
@@ -90,16 +92,66 @@ edge:
 	TESTL AX, AX
 	JMP   found
 
-// func joinAVX2(low, high *[16]byte, dst *byte, room int, literals, texts *string, n int) (written, done int)
-TEXT ·joinAVX2(SB), NOSPLIT, $0-72
-	MOVQ low+0(FP), R12
-	MOVQ high+8(FP), R13
-	MOVQ dst+16(FP), DI
-	MOVQ room+24(FP), CX
-	MOVQ literals+32(FP), SI
-	MOVQ texts+40(FP), DX
-	MOVQ n+48(FP), R15
-	SETS(R12, R13)
+// func hasAnyOfAVX2(sets *halves, texts *string, n int) bool
+TEXT ·hasAnyOfAVX2(SB), NOSPLIT, $0-25
+	MOVQ sets+0(FP), R12
+	MOVQ texts+8(FP), DX
+	MOVQ n+16(FP), CX
+	MASKS
+
+text:
+	MOVQ  0(DX), R8
+	MOVQ  8(DX), R9
+	TESTQ R9, R9
+	JZ    next
+	SET(R12)
+
+long:
+	CMPQ    R9, $32
+	JLE     short
+	VMOVDQU (R8), Y0
+	FIND
+	TESTL   AX, AX
+	JNZ     found
+	ADDQ    $32, R8
+	SUBQ    $32, R9
+	JMP     long
+
+short:
+	EDGE(edge)
+	VMOVDQU (R8), Y0
+	FIND
+	BZHIL   R9, AX, AX
+
+looked:
+	TESTL AX, AX
+	JNZ   found
+
+next:
+	ADDQ $32, R12
+	ADDQ $16, DX
+	DECQ CX
+	JNZ  text
+
+found:
+	SETNE ret+24(FP)
+	VZEROUPPER
+	RET
+
+edge:
+	BACK
+	JMP looked
+
+// func joinAVX2(set *halves, dst *byte, room int, literals, texts *string, n int) (written, done int)
+TEXT ·joinAVX2(SB), NOSPLIT, $0-64
+	MOVQ set+0(FP), R12
+	MOVQ dst+8(FP), DI
+	MOVQ room+16(FP), CX
+	MOVQ literals+24(FP), SI
+	MOVQ texts+32(FP), DX
+	MOVQ n+40(FP), R15
+	MASKS
+	SET(R12)
 	MOVQ R15, R12         // how many are left
 	XORL BX, BX           // how much of room is written to
 
@@ -174,8 +226,8 @@ next:
 back:
 stop:
 	SUBQ R12, R15
-	MOVQ R13, written+56(FP)
-	MOVQ R15, done+64(FP)
+	MOVQ R13, written+48(FP)
+	MOVQ R15, done+56(FP)
 	VZEROUPPER
 	RET
 

@@ -52,6 +52,20 @@ func TestHasAny(t *testing.T) {
 	})
 }
 
+func TestSetsHaveAny(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		own := rapid.SliceOfN(rapid.SampledFrom(sets), 1, 5).Draw(t, "sets")
+		all := rapid.SliceOfN(texts(), len(own), len(own)).Draw(t, "texts")
+		want := false
+		for i, s := range own {
+			want = want || s.hasAnyPortable(all[i])
+		}
+		if got := Together(own...).HasAny(all); got != want {
+			t.Fatalf("%q: %v", all, got)
+		}
+	})
+}
+
 func TestJoin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := rapid.SampledFrom(sets).Draw(t, "set")

@@ -20,7 +20,7 @@ func TestEndsOfPages(t *testing.T) {
 	if err := syscall.Mprotect(memory[2*size:], syscall.PROT_NONE); err != nil {
 		t.Skip(err)
 	}
-	s := sets[0]
+	s, both := sets[0], Together(sets[0], sets[0])
 	for _, end := range []int{size - 33, size - 32, size - 31, size - 1, size, size + 1, size + 31, 2*size - 33, 2*size - 32, 2*size - 31, 2*size - 1, 2 * size} {
 		for n := range 100 {
 			for i := range memory[:2*size] {
@@ -28,7 +28,7 @@ func TestEndsOfPages(t *testing.T) {
 			}
 			copy(memory[end-n:], strings.Repeat("a", n))
 			text := unsafe.String(unsafe.SliceData(memory[end-n:]), n)
-			if s.HasAny(text) {
+			if s.HasAny(text) || both.HasAny([]string{text, text}) {
 				t.Fatalf("%d bytes up to %d", n, end)
 			}
 			if got, done := s.Join(nil, []string{text, text}, []string{text, ""}); done != 2 || string(got) != text+text+text {
@@ -38,11 +38,11 @@ func TestEndsOfPages(t *testing.T) {
 				continue
 			}
 			memory[end-n] = '"'
-			if got, done := s.Join(nil, []string{"b"}, []string{text}); done != 0 || string(got) != "b" || !s.HasAny(text) {
+			if got, done := s.Join(nil, []string{"b"}, []string{text}); done != 0 || string(got) != "b" || !s.HasAny(text) || !both.HasAny([]string{"", text}) {
 				t.Fatalf("%d bytes up to %d with another one first: %q", n, end, got)
 			}
 			memory[end-n], memory[end-1] = 'a', '"'
-			if got, done := s.Join(nil, []string{"b"}, []string{text}); done != 0 || string(got) != "b" || !s.HasAny(text) {
+			if got, done := s.Join(nil, []string{"b"}, []string{text}); done != 0 || string(got) != "b" || !s.HasAny(text) || !both.HasAny([]string{"", text}) {
 				t.Fatalf("%d bytes up to %d with another one last: %q", n, end, got)
 			}
 		}

@@ -40,13 +40,20 @@ var nestedEscapes = func() (table [utf8.RuneSelf]string) {
 	return table
 }()
 
-// unlike are the bytes that do not stand for themselves in a JSON string: those that
-// are escaped, and those of characters beyond ASCII, which may be no valid ones.
-var unlike = byteset.Of(func(c byte) bool { return !plain[c] })
+// escaped are the bytes that do not stand for themselves in a JSON string, doubtful those
+// of characters beyond ASCII, too, which may be no valid ones.
+var (
+	escaped  = byteset.Of(func(c byte) bool { return c < utf8.RuneSelf && escapes[c] != "" })
+	doubtful = byteset.Of(func(c byte) bool { return !plain[c] })
+)
 
-// appendJoined appends literals and behind each of them a text, as the inside of a JSON
-// string.
-func appendJoined(dst []byte, literals, texts []string) []byte {
+// appendJoined appends literals and behind each of them a text of ev, as the inside of a
+// JSON string.
+func appendJoined(dst []byte, ev *pipeline.Event, literals, texts []string) []byte {
+	unlike := doubtful
+	if ev.ValidUTF8 {
+		unlike = escaped
+	}
 	for {
 		var done int
 		if dst, done = unlike.Join(dst, literals, texts); done == len(texts) {

@@ -41,7 +41,7 @@ func (umamiWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	// An array's literal would be made elsewhere and copied.
 	var visit [len(umamiVisit)]string
 	visit[0], visit[1] = sessionID(ev), pipeline.Cut(ev.Hostname, maxUnitsHostname)
-	dst = appendJoined(dst, umamiVisit[:], visit[:])
+	dst = appendJoined(dst, ev, umamiVisit[:], visit[:])
 	dst = ev.ClientMemo.Append(dst, &umamiClient, ev)
 	dst = ev.PlaceMemo.Append(dst, &umamiPlace, ev)
 	var page [len(umamiPage)]string
@@ -54,7 +54,7 @@ func (umamiWire) Append(dst []byte, ev *pipeline.Event) []byte {
 		page[6], page[7] = eventName(ev, maxUnitsName)
 	}
 	page[8] = visitorID(ev)
-	dst = appendJoined(dst, umamiPage[:], page[:])
+	dst = appendJoined(dst, ev, umamiPage[:], page[:])
 	dst = appendTime(dst, ev.Time, ' ')
 	return append(dst, `"}`...)
 }

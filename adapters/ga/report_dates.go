@@ -312,16 +312,28 @@ func (t *reportTable) dateColumn(f field) (func(*reportRow) (span, bool), error)
 	if f == byDate && t.isEvening(column, &times) {
 		later = 1
 	}
-	find := func(row *reportRow) (span, bool) {
-		day, ok := dayOf(cell(row.cells, column), &times)
+	read := func(cell string) (span, bool) {
+		day, ok := dayOf(cell, &times)
 		day = day.AddDate(0, 0, later)
 		if !ok && !t.within.isZero() { // Mar 11, without its year
 			for year := t.within.from.Year(); !ok && year <= t.within.to.Year(); year++ {
-				day, ok = dayOf(fmt.Sprintf("%s, %d", cell(row.cells, column), year), &times)
+				day, ok = dayOf(fmt.Sprintf("%s, %d", cell, year), &times)
 				ok = ok && t.within.includes(day)
 			}
 		}
 		return oneDay(day), ok
+	}
+	var (
+		latest string // most rows have the date of the one before
+		day    span
+		known  bool
+	)
+	find := func(row *reportRow) (span, bool) {
+		if s := cell(row.cells, column); s != latest || latest == "" {
+			latest = s
+			day, known = read(s)
+		}
+		return day, known
 	}
 	for _, row := range t.all() {
 		if row.stays() {

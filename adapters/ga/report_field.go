@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -220,6 +221,10 @@ func movingUsers(name string) field {
 // spelling brings a title to the form in which titles are compared: letters,
 // digits and percent signs, without case, marks and width.
 func spelling(title string) string {
+	var letters [64]byte
+	if ascii, ok := asciiSpelling(letters[:0], title); ok {
+		return string(ascii)
+	}
 	var b strings.Builder
 	for _, r := range norm.NFKD.String(strings.ToLower(title)) {
 		switch {
@@ -234,6 +239,25 @@ func spelling(title string) string {
 		}
 	}
 	return b.String()
+}
+
+// asciiSpelling appends the spelling of a text in ASCII to dst, and reports whether it
+// is in ASCII and fits.
+func asciiSpelling(dst []byte, s string) ([]byte, bool) {
+	if len(s) > cap(dst) {
+		return dst, false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= utf8.RuneSelf:
+			return dst, false
+		case 'A' <= c && c <= 'Z':
+			dst = append(dst, c|0x20)
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '%':
+			dst = append(dst, c)
+		}
+	}
+	return dst, true
 }
 
 // fieldNames are the fields by the spelling of their names.

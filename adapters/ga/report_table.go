@@ -451,6 +451,10 @@ func (t *reportTable) addUp(at int, dates, others []int, isCalled func(*reportRo
 // isTotal recognizes what interfaces and APIs write in place of a dimension's
 // value in a totals row.
 func isTotal(s string) bool {
+	var letters [64]byte
+	if ascii, ok := asciiSpelling(letters[:0], s); ok { // as for nearly all, without memory
+		return totalWords()[string(ascii)]
+	}
 	return totalWords()[spelling(s)]
 }
 

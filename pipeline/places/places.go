@@ -10,7 +10,8 @@
 // no answer, so that a wrong flag never stands in a report.
 //
 // The tables are generated from maintained datasets (see the directory gen and
-// NOTICE.md), embedded, and parsed once, in a few milliseconds, on first use. All
+// NOTICE.md), embedded, and parsed once, on first use, those of regions country by
+// country. All
 // functions may be called concurrently. Codes cost some ten nanoseconds and no
 // allocation; a name costs up to a microsecond.
 package places
@@ -36,17 +37,21 @@ const MaxTag = 35
 var data string
 
 type tables struct {
-	alpha2    [26 * 26]string   // code itself, or its successor
-	alpha3    map[string]string // → alpha-2
-	countries map[string]string // folded name → alpha-2
-	codes     map[string]string // ISO 3166-2, assigned or withdrawn → itself or its successor
-	regions   map[string]*names // by alpha-2
-	languages map[string]string // folded name → tag
-	twoLetter [26 * 26]bool     // languages whose two-letter tag is canonical
+	alpha2    [26 * 26]string     // code itself, or its successor
+	alpha3    map[string]string   // → alpha-2
+	countries map[string]string   // folded name → alpha-2
+	withdrawn map[string]string   // ISO 3166-2 → successor
+	regions   map[string]*regions // by alpha-2
+	languages map[string]string   // folded name → tag
+	twoLetter [26 * 26]bool       // languages whose two-letter tag is canonical
 }
 
-// names are the folded names of one country's regions.
-type names struct {
+// regions are those of one country.
+type regions struct {
+	lines string // of the data
+	parse sync.Once
+	codes map[string]string // assigned ISO 3166-2 → itself
+	// What follows are folded names.
 	exact map[string]string // whole name
 	kind  map[string]string // bare name, "#", kind; see [fold.Kind]
 	any   map[string]string // bare name with whatever kind
@@ -58,59 +63,85 @@ func parse() *tables {
 	t := &tables{
 		alpha3:    map[string]string{},
 		countries: map[string]string{},
-		codes:     map[string]string{},
-		regions:   map[string]*names{},
+		withdrawn: map[string]string{},
+		regions:   map[string]*regions{},
 		languages: map[string]string{},
 	}
-	for line := range strings.Lines(data) {
+	for rest := data; rest != ""; {
+		line := rest[:strings.IndexByte(rest, '\n')+1]
+		if line[0] == 'R' { // a country's stand together
+			country := line[len("R\t"):len("R\tUS")]
+			lines := regionsOf(country, rest)
+			t.regions[country] = &regions{lines: lines}
+			rest = rest[len(lines):]
+			continue
+		}
+		rest = rest[len(line):]
 		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		code, rest := f[1], f[2:]
+		code, names := f[1], f[2:]
 		switch f[0] {
 		case "A": // withdrawn region: code, successor
-			t.codes[code] = rest[0]
+			t.withdrawn[code] = names[0]
 		case "C": // country: alpha-2, alpha-3, names
 			t.alpha2[pair(code[0], code[1])] = code
-			t.alpha3[rest[0]] = code
-			for _, name := range rest[1:] {
+			t.alpha3[names[0]] = code
+			for _, name := range names[1:] {
 				t.countries[name] = code
 			}
 		case "F": // withdrawn country: code, successor
-			t.alpha2[pair(code[0], code[1])] = rest[0]
+			t.alpha2[pair(code[0], code[1])] = names[0]
 		case "L": // language: tag, names
-			for _, name := range rest {
+			for _, name := range names {
 				t.languages[name] = code
 			}
 			if len(code) == 2 && language.Make(code).String() == code {
 				t.twoLetter[pair(code[0], code[1])] = true
-			}
-		case "R": // region: code, names
-			if t.codes[code] == "" {
-				t.codes[code] = code
-			}
-			n := t.regions[code[:2]]
-			if n == nil {
-				n = &names{exact: map[string]string{}, kind: map[string]string{}, any: map[string]string{}}
-				t.regions[code[:2]] = n
-			}
-			for _, key := range rest {
-				n.add(key, code)
 			}
 		}
 	}
 	return t
 }
 
+// regionsOf returns the lines at the beginning of rest that are of a country's regions.
+func regionsOf(country, rest string) string {
+	end := 0
+	for strings.HasPrefix(rest[end:], "R\t"+country) {
+		end += strings.IndexByte(rest[end:], '\n') + 1
+	}
+	return rest[:end]
+}
+
+// of returns a country's regions, nil where it has none.
+func (t *tables) of(country string) *regions {
+	r := t.regions[country]
+	if r != nil {
+		r.parse.Do(r.fill)
+	}
+	return r
+}
+
+func (r *regions) fill() {
+	r.codes, r.exact, r.kind, r.any = map[string]string{}, map[string]string{}, map[string]string{}, map[string]string{}
+	for line := range strings.Lines(r.lines) {
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t") // "R", code, names
+		r.codes[f[1]] = f[1]
+		for _, key := range f[2:] {
+			r.add(key, f[1])
+		}
+	}
+}
+
 // add files a key as the generator writes it: "name" for the whole name alone,
 // "name*" also for the name with any kind, "*name" only for that, "name#kind".
-func (n *names) add(key, code string) {
+func (r *regions) add(key, code string) {
 	if name, ok := strings.CutPrefix(key, "*"); ok {
-		n.any[name] = code
+		r.any[name] = code
 	} else if name, ok := strings.CutSuffix(key, "*"); ok {
-		n.exact[name], n.any[name] = code, code
+		r.exact[name], r.any[name] = code, code
 	} else if strings.Contains(key, "#") {
-		n.kind[key] = code
+		r.kind[key] = code
 	} else {
-		n.exact[key] = code
+		r.exact[key] = code
 	}
 }
 
@@ -218,8 +249,14 @@ func (t *tables) regionCode(country, s string) (string, bool) {
 		buf[n] = c
 		n++
 	}
-	code, ok := t.codes[string(buf[:n])]
-	return code, ok
+	if code, ok := t.withdrawn[string(buf[:n])]; ok {
+		return code, true
+	}
+	if r := t.of(country); r != nil {
+		code, ok := r.codes[string(buf[:n])]
+		return code, ok
+	}
+	return "", false
 }
 
 // unlisted keeps a code that the tables lack if it has a code's form.
@@ -233,20 +270,20 @@ func unlisted(country, s string) (string, bool) {
 }
 
 func (t *tables) regionName(country, s string) (string, bool) {
-	n := t.regions[country]
-	if n == nil {
+	r := t.of(country)
+	if r == nil {
 		return "", false
 	}
 	var buf [maxName]byte
 	name := fold.Append(buf[:0], s)
-	if code, ok := n.exact[string(name)]; ok {
+	if code, ok := r.exact[string(name)]; ok {
 		return code, true
 	}
 	bare, kind := fold.Kind(string(name))
-	if code, ok := n.kind[bare+"#"+kind]; ok {
+	if code, ok := r.kind[bare+"#"+kind]; ok {
 		return code, true
 	}
-	code, ok := n.any[bare]
+	code, ok := r.any[bare]
 	return code, ok
 }
 

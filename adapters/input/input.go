@@ -311,6 +311,9 @@ type File struct {
 // Size returns the content's length in bytes.
 func (f *File) Size() int64 { return f.size }
 
+// Temp returns an empty temporary file where those of the input go.
+func (f *File) Temp() (*spill.File, error) { return spill.Temp(f.tempDir) }
+
 // Close must be called when the file is no longer read.
 func (f *File) Close() error { return f.close() }
 
@@ -332,7 +335,7 @@ func (in *Input) File(ctx context.Context) (*File, error) {
 	if err := in.spool(ctx); err != nil {
 		return nil, err
 	}
-	return &File{ReaderAt: in.spooled, size: in.spooled.size, close: func() error { return nil }}, nil
+	return &File{ReaderAt: in.spooled, size: in.spooled.size, close: func() error { return nil }, tempDir: in.shared.tempDir}, nil
 }
 
 // Spool makes sure that the input can be opened more than once. It does

@@ -54,8 +54,9 @@ type parquetReader struct {
 	sizes []int
 	err   error
 
-	spare sync.Pool // of *parquetChunk
-	parts sync.Pool // of *partSpace
+	spilled pageFile  // what large pages hold
+	spare   sync.Pool // of *parquetChunk
+	parts   sync.Pool // of *partSpace
 }
 
 // errContradiction stands for what the library says when it panics, which is
@@ -97,8 +98,11 @@ func openParquet(ctx context.Context, in *input.Input, wanted func(string) bool)
 	if err != nil {
 		return nil, err
 	}
-	r := &parquetReader{in: in.Name, file: f, groups: p.RowGroups(), meta: p.Metadata()}
+	r := &parquetReader{in: in.Name, file: f, groups: p.RowGroups(), meta: p.Metadata(), spilled: pageFile{pageLimits: usualPages, in: f}}
 	r.root = r.tree(p.Root(), "", wanted, 0)
+	for i := range r.leaves {
+		r.leaves[i].spilled = &r.spilled
+	}
 	if r.root == nil || r.root.Kids == nil {
 		f.Close()
 		return nil, input.Errorf(in.Name, "has none of the columns that are looked for")
@@ -231,7 +235,7 @@ func mapEntries(c *parquet.Column) *parquet.Column {
 
 func (r *parquetReader) Close() error {
 	r.closePages()
-	return r.file.Close()
+	return errors.Join(r.spilled.close(), r.file.Close())
 }
 
 func (r *parquetReader) closePages() {
@@ -298,12 +302,15 @@ func (r *parquetReader) Next(ctx context.Context) (chunk Chunk, err error) {
 func (r *parquetReader) nextGroup() error {
 	r.closePages()
 	r.sizes, r.err = r.sizes[:0], nil
-	if err := r.check(); err != nil {
+	bytes, err := r.check()
+	if err != nil {
 		return err
 	}
+	r.spilled.begin(bytes)
 	chunks := r.groups[0].ColumnChunks()
 	for i := range r.leaves {
-		r.leaves[i].pages = chunks[r.leaves[i].index].Pages()
+		l := &r.leaves[i]
+		l.pages, l.left = chunks[l.index].Pages(), chunks[l.index].NumValues()
 	}
 	r.left = r.groups[0].NumRows()
 	r.groups = r.groups[1:]
@@ -367,6 +374,9 @@ func (r *parquetReader) look() {
 func (r *parquetReader) loadPages() {
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
+	if r.spilled.large {
+		group.SetLimit(1)
+	}
 	for i := range r.leaves {
 		if l := &r.leaves[i]; l.isLookedThrough() {
 			group.Go(func() error {
@@ -378,20 +388,24 @@ func (r *parquetReader) loadPages() {
 	group.Wait()
 }
 
-// check looks at what the columns of the next row group claim.
-func (r *parquetReader) check() error {
+// check looks at what the columns of the next row group claim, and returns about how
+// many bytes their pages take in memory.
+func (r *parquetReader) check() (bytes int64, err error) {
 	groups := r.meta.RowGroups
 	group := &groups[len(groups)-len(r.groups)]
 	for i := range r.leaves {
 		l := &r.leaves[i]
 		if l.index >= len(group.Columns) {
-			return errParquetFooter
+			return 0, errParquetFooter
 		}
-		if err := checkPages(r.file, r.file.Size(), &group.Columns[l.index].MetaData, group.NumRows, l.rep); err != nil {
-			return fmt.Errorf("column %s: %w", strings.Join(group.Columns[l.index].MetaData.PathInSchema, "."), err)
+		column := &group.Columns[l.index].MetaData
+		if err := checkPages(r.file, r.file.Size(), column, group.NumRows, l.rep); err != nil {
+			return 0, fmt.Errorf("column %s: %w", strings.Join(column.PathInSchema, "."), err)
 		}
+		const cell = 6 // levels and a code
+		bytes += cell*column.NumValues + column.TotalUncompressedSize
 	}
-	return nil
+	return bytes, nil
 }
 
 func (l *leaf) scalar(v *parquet.Value) Value {

@@ -172,6 +172,41 @@ func TestParquetCodes(t *testing.T) {
 	})
 }
 
+// Pages that are cut into pieces on disk hold what they do in memory.
+func TestParquetPagesOnDisk(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		rows := rapid.SliceOfN(rapid.Custom(drawRow), 1, 20).Draw(rt, "rows")
+		for range rapid.IntRange(0, 6).Draw(rt, "doublings") {
+			rows = append(rows, rows...)
+		}
+		coded := make([]codedRow, len(rows))
+		want := make([]line, len(rows))
+		for i := range rows {
+			coded[i] = rows[i].coded()
+			want[i] = line{int64(i) + 1, rows[i].json()}
+		}
+		limits := pageLimits{
+			page: rapid.SampledFrom([]int{1, 500}).Draw(rt, "page"), cells: rapid.SampledFrom([]int{1, 3, 100}).Draw(rt, "cells"),
+			texts: rapid.SampledFrom([]int{1, 100}).Draw(rt, "texts"),
+		}
+		for name, content := range map[string][]byte{"plain": writeRows(rt, rows, 1<<20), "coded": writeRows(rt, coded, 1<<20)} {
+			r := parquetOf(t, content)
+			r.spilled.pageLimits = limits
+			got, err := drain(r)
+			if err != nil {
+				rt.Fatalf("%s: %v", name, err)
+			}
+			if diff := cmp.Diff(want, got, cmp.AllowUnexported(line{})); diff != "" {
+				rt.Fatalf("%s (-written +read):\n%s", name, diff)
+			}
+			if r.spilled.size == 0 && limits.page == 1 {
+				rt.Fatalf("%s: nothing is on disk", name)
+			}
+			r.Close()
+		}
+	})
+}
+
 func TestNumbers(t *testing.T) {
 	var texts numberTexts
 	var got, want []string

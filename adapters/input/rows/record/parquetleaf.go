@@ -19,10 +19,14 @@ type leaf struct {
 	rep   bool
 	def   uint8 // the level at which there is a value
 	pages parquet.Pages
+	left  int64 // values of the row group, gaps among them, that are in no page so far
 
-	open   []*part // pages whose cells are not all part of a chunk
-	failed error   // why there are no more pages
-	begun  bool    // a row of the row group has been looked at
+	open    []*part   // pages whose cells are not all part of a chunk
+	pieces  []piece   // of the page that was read last, which come next
+	spilled *pageFile // holds them
+
+	failed error // why there are no more pages
+	begun  bool  // a row of the row group has been looked at
 
 	skimmed skimmed
 
@@ -117,7 +121,7 @@ func (l *leaf) close() {
 	if l.pages != nil {
 		l.pages.Close()
 	}
-	l.pages, l.open, l.failed, l.begun, l.dictionary, l.skimmed = nil, l.open[:0], nil, false, nil, skimmed{}
+	l.pages, l.open, l.failed, l.begun, l.dictionary, l.skimmed, l.pieces = nil, l.open[:0], nil, false, nil, skimmed{}, nil
 }
 
 func (p *part) release() {
@@ -388,14 +392,34 @@ func (l *leaf) loadNext() {
 			l.failed = errContradiction
 		}
 	}()
-	page, err := l.pages.ReadPage()
-	if err != nil {
-		l.failed = err
-		return
+	if len(l.pieces) == 0 {
+		if l.pages == nil {
+			l.failed = io.EOF
+			return
+		}
+		page, err := l.pages.ReadPage()
+		if err != nil {
+			l.failed = err
+			return
+		}
+		p := &part{page: page, count: int(page.NumValues()), def: l.def}
+		l.left -= int64(p.count)
+		if l.failed = l.begin(p); l.failed != nil || !l.spilled.large || len(l.pieces) == 0 && p.bytes() < l.spilled.page && p.count < l.spilled.cells {
+			l.open = append(l.open, p)
+			return
+		}
+		if l.failed = l.spill(p); l.failed != nil {
+			return
+		}
+		if l.left == 0 { // the library would hold the last page
+			l.pages.Close()
+			l.pages = nil
+		}
 	}
-	p := &part{page: page, count: int(page.NumValues()), def: l.def}
-	l.open = append(l.open, p)
-	l.failed = l.begin(p)
+	p, err := l.spilled.part(&l.pieces[0])
+	if l.failed = err; err == nil {
+		l.open, l.pieces = append(l.open, p), l.pieces[1:]
+	}
 }
 
 // maxDictionary is how many words of a dictionary are kept as text. A longer one
@@ -503,6 +527,13 @@ func (l *leaf) readValues(p *part) error {
 			if def == l.def {
 				p.words = append(p.words, l.word(v))
 			}
+		}
+		if l.spilled.large && len(p.defs) >= l.spilled.cells {
+			if err := l.spillCells(p, len(p.defs), len(p.words)); err != nil {
+				return err
+			}
+			clear(p.words)
+			p.defs, p.reps, p.words = p.defs[:0], p.reps[:0], p.words[:0]
 		}
 		if errors.Is(err, io.EOF) {
 			p.count = len(p.defs)

@@ -1,6 +1,8 @@
 package ga
 
 import (
+	"net/url"
+
 	"hopper/adapters"
 	"hopper/pipeline"
 )
@@ -29,17 +31,31 @@ func (t *traffic) into(ev *pipeline.Event, host string) {
 	}
 	source, medium := tagged(t.source), tagged(t.medium)
 	self := source != "" && adapters.SameHost(source, host)
-	if !self {
-		ev.Query = adapters.AddParameter(ev.Query, "utm_source", source)
-		ev.Query = adapters.AddParameter(ev.Query, "utm_medium", medium)
+	var space [256]byte // mostly enough
+	query := append(space[:0], ev.Query...)
+	add := func(name, value string) {
+		if value == "" || adapters.HasParameter(ev.Query, name) {
+			return
+		}
+		if len(query) > 0 {
+			query = append(query, '&')
+		}
+		query = append(append(append(query, name...), '='), url.QueryEscape(value)...)
 	}
-	ev.Query = adapters.AddParameter(ev.Query, "utm_campaign", tagged(t.campaign))
-	ev.Query = adapters.AddParameter(ev.Query, "utm_id", tagged(t.campaignID))
-	ev.Query = adapters.AddParameter(ev.Query, "utm_term", tagged(t.term))
-	ev.Query = adapters.AddParameter(ev.Query, "utm_content", tagged(t.content))
-	ev.Query = adapters.AddParameter(ev.Query, "gclid", clean(t.gclid))
-	ev.Query = adapters.AddParameter(ev.Query, "dclid", clean(t.dclid))
-	ev.Query = adapters.AddParameter(ev.Query, "srsltid", clean(t.srsltid))
+	if !self {
+		add("utm_source", source)
+		add("utm_medium", medium)
+	}
+	add("utm_campaign", tagged(t.campaign))
+	add("utm_id", tagged(t.campaignID))
+	add("utm_term", tagged(t.term))
+	add("utm_content", tagged(t.content))
+	add("gclid", clean(t.gclid))
+	add("dclid", clean(t.dclid))
+	add("srsltid", clean(t.srsltid))
+	if len(query) > len(ev.Query) {
+		ev.Query = string(query)
+	}
 	if ev.Referrer == "" && medium == "referral" && !self && adapters.IsHost(source) {
 		ev.Referrer = "https://" + source
 	}

@@ -23,9 +23,9 @@ type scanned struct {
 	before  uint64 // 1 where the last byte was a cell's end or a closing quote
 	closing uint64 // 1 where the last byte was a closing quote
 	cr      uint64 // 1 where it was a CR behind one
-	// wrong has bits where text is not well-formed, see lay; backslash is not 0 where
-	// there was one.
-	wrong, backslash uint64
+	// wrong has bits where text is not well-formed, see lay; backslash and anyCR are not 0
+	// where there was one.
+	wrong, backslash, anyCR uint64
 	// escaped is 1 where the last byte was a backslash that changes the next one's
 	// meaning, in text without quotes.
 	escaped uint64
@@ -59,6 +59,7 @@ func scanPortable(dst []block, text *byte, delimiter byte, s *scanned) {
 			newline |= gather(equal(w, '\n')) << i
 			cr |= gather(equal(w, '\r')) << i
 		}
+		s.anyCR |= cr
 		inside := parity(quote) ^ s.inside // with the opening quote, without the closing one
 		opening, closing := quote&inside, quote&^inside
 		lines := newline &^ inside
@@ -150,6 +151,7 @@ type layout struct {
 	// high has a bit for each 64 bytes with some beyond ASCII.
 	high  []uint64
 	ascii bool // there are none
+	crs   bool // there may be a CR before a line's end
 }
 
 // clone returns a copy, of nil nil.
@@ -196,6 +198,7 @@ func (d Dialect) lay(text string, atEnd bool, l *layout) (_ *layout, end int, re
 	if d.Quoted && d.Escaped && s.backslash != 0 {
 		return nil, 0, 0
 	}
+	l.crs = s.anyCR != 0 || !d.Quoted
 	if n := len(l.records); n > 0 {
 		end = int(l.ends[l.records[n-1]-1]) + 1
 	}

@@ -28,6 +28,7 @@ TEXT ·scanAVX2(SB), NOSPLIT, $0-40
 	ALL(0x0D, X3, Y3)
 	ALL(0x5C, X4, Y4)
 	VPCMPEQB     Y10, Y10, Y10
+	VPXOR        Y14, Y14, Y14
 	VPXOR        Y15, Y15, Y15
 	MOVQ         s+32(FP), AX
 	MOVQ         0(AX), R10     // inside
@@ -71,6 +72,8 @@ block:
 
 	LEAQ (R12)(AX*2), R12       // behind
 	FIND(Y3, DX)
+	VPOR Y7, Y14, Y14
+	VPOR Y8, Y14, Y14
 	ANDQ R12, DX                // crs
 	LEAQ (R13)(DX*2), R8
 	NOTQ BX
@@ -111,6 +114,8 @@ block:
 	MOVQ      R9, 32(AX)
 	VPMOVMSKB Y15, BX
 	ORQ       BX, 40(AX)
+	VPMOVMSKB Y14, BX
+	ORQ       BX, 48(AX)
 	VZEROUPPER
 	RET
 

@@ -155,7 +155,9 @@ func TestBlocksAreTheSameOnAnyProcessor(t *testing.T) {
 		anywhere, quoted := here, here.inside != 0
 		scan(got, &text[0], ',', &here)
 		scanPortable(want, &text[0], ',', &anywhere)
-		here.backslash, anywhere.backslash = min(here.backslash, 1), min(anywhere.backslash, 1)
+		for _, s := range []*scanned{&here, &anywhere} {
+			s.backslash, s.anyCR = min(s.backslash, 1), min(s.anyCR, 1)
+		}
 		for _, blocks := range [][]block{got, want} {
 			for i := range blocks {
 				blocks[i].high = min(blocks[i].high, 1)

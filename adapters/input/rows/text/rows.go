@@ -124,7 +124,8 @@ func (c *Chunk) laidRows(yield func(*Row) bool) {
 		first = next
 		end := int(ends[len(ends)-1])
 		row.Number++
-		if row.Raw = text[begin:end]; row.Raw != "" && row.Raw[len(row.Raw)-1] == '\r' {
+		// Where there is no CR, text is not looked at before its cells are, in order.
+		if row.Raw = text[begin:end]; c.layout.crs && row.Raw != "" && row.Raw[len(row.Raw)-1] == '\r' {
 			row.Raw = row.Raw[:len(row.Raw)-1]
 		}
 		l.record(&row, ends, begin)

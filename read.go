@@ -166,7 +166,8 @@ func (r *reader) survey(ctx context.Context, rules pipeline.Normalizer) (*survey
 	s.stats, s.whole = beginning.Stats, beginning.Whole
 	events := s.stats.Events
 	if !s.whole {
-		read := events * int64(beginning.Read) / int64(beginning.Chunks) // chunks are about as large as one another
+		// Chunks are about as large as one another. One may be read ahead, or a part of it.
+		read := events * int64(2*beginning.Read+1) / int64(2*beginning.Chunks)
 		events = proportion(read, r.export.inputs.BytesRead(), r.export.inputs.Size())
 	}
 	r.export.expected.Store(events)

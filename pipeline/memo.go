@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"bytes"
 	"math/bits"
 	"strings"
 
@@ -21,8 +20,8 @@ type Memo struct{ written [2]written }
 
 // written is what a part wrote.
 type written struct {
-	part  *Part
-	bytes []byte
+	part *Part
+	text string
 }
 
 // Append appends what part writes of ev, which is done once for each memo: it must
@@ -32,16 +31,25 @@ func (m *Memo) Append(dst []byte, part *Part, ev *Event) []byte {
 	if m == nil {
 		return part.Write(dst, ev)
 	}
-	if m.written[0].part == part {
-		return append(dst, m.written[0].bytes...)
-	}
-	if m.written[1].part == part {
-		return append(dst, m.written[1].bytes...)
+	if text := m.Written(part); text != "" {
+		return append(dst, text...)
 	}
 	begin := len(dst)
 	dst = part.Write(dst, ev)
-	m.written = [2]written{{part, bytes.Clone(dst[begin:])}, m.written[0]}
+	m.written = [2]written{{part, string(dst[begin:])}, m.written[0]}
 	return dst
+}
+
+// Written returns what part wrote, "" where that is nothing or not known.
+func (m *Memo) Written(part *Part) string {
+	switch {
+	case m == nil:
+	case m.written[0].part == part:
+		return m.written[0].text
+	case m.written[1].part == part:
+		return m.written[1].text
+	}
+	return ""
 }
 
 // facts are some of an event's, that are normalized together.

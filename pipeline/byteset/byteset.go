@@ -100,35 +100,17 @@ func (s *Sets) hasAnyPortable(texts []string) bool {
 	return false
 }
 
-// Join appends literals as they stand, and behind each of them the text with its number,
-// up to the first text that has a byte of the set. Of this one it appends the literal. It
-// returns how many texts are appended. There must be as many literals as texts.
-func (s *Set) Join(dst []byte, literals, texts []string) (_ []byte, done int) {
-	for done < len(texts) {
-		var n int
-		dst, n = s.join(dst, literals[done:], texts[done:])
-		if done += n; done == len(texts) {
-			break
-		}
-		literal, text := literals[done], texts[done]
-		if s.HasAny(text) {
-			return append(dst, literal...), done
-		}
-		dst = slices.Grow(dst, len(literal)+len(text)+spare)
-	}
-	return dst, done
-}
-
-// spare is how many bytes behind what it writes join may overwrite.
+// spare is how many bytes behind what it writes Join may overwrite.
 const spare = 32
 
-// joinPortable is join for any processor.
+// joinPortable is Join for any processor.
 func (s *Set) joinPortable(dst []byte, literals, texts []string) ([]byte, int) {
 	for i, text := range texts {
+		dst = append(dst, literals[i]...)
 		if s.HasAny(text) {
 			return dst, i
 		}
-		dst = append(append(dst, literals[i]...), text...)
+		dst = append(dst, text...)
 	}
 	return dst, len(texts)
 }

@@ -3,6 +3,7 @@
 package byteset
 
 import (
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/cpu"
@@ -28,18 +29,28 @@ func (s *Sets) HasAny(texts []string) bool {
 	return s.hasAnyPortable(texts)
 }
 
-// join appends literals and texts, up to a text that has a byte of the set or for which
-// dst has no room, and returns how many texts it appended.
-func (s *Set) join(dst []byte, literals, texts []string) ([]byte, int) {
-	if !s.fast {
+// Join appends literals as they stand, and behind each of them the text with its number,
+// up to the first text that has a byte of the set. Of this one it appends the literal. It
+// returns how many texts are appended. There must be as many literals as texts.
+func (s *Set) Join(dst []byte, literals, texts []string) (_ []byte, done int) {
+	if !s.fast || len(literals) != len(texts) {
 		return s.joinPortable(dst, literals, texts)
 	}
-	room := cap(dst) - len(dst) - spare
-	if room < 0 {
-		return dst, 0
+	for done < len(texts) {
+		if room := cap(dst) - len(dst) - spare; room >= 0 {
+			written, n := joinAVX2(&s.halves, unsafe.SliceData(dst[len(dst):cap(dst)]), room, &literals[done], &texts[done], len(texts)-done)
+			dst = dst[:len(dst)+written]
+			if done += n; done == len(texts) {
+				break
+			}
+		}
+		literal, text := literals[done], texts[done]
+		if s.HasAny(text) {
+			return append(dst, literal...), done
+		}
+		dst = slices.Grow(dst, len(literal)+len(text)+spare)
 	}
-	written, done := joinAVX2(&s.halves, unsafe.SliceData(dst[len(dst):cap(dst)]), room, &literals[0], &texts[0], len(texts))
-	return dst[:len(dst)+written], done
+	return dst, done
 }
 
 // hasAnyAVX2 is hasAnyPortable in the processor's own words, for at least one byte.

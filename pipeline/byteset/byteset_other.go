@@ -12,8 +12,9 @@ func (s *Set) HasAny(text string) bool { return s.hasAnyPortable(text) }
 // many texts as sets.
 func (s *Sets) HasAny(texts []string) bool { return s.hasAnyPortable(texts) }
 
-// join appends literals and texts, up to a text that has a byte of the set, and returns
-// how many texts it appended.
-func (s *Set) join(dst []byte, literals, texts []string) ([]byte, int) {
+// Join appends literals as they stand, and behind each of them the text with its number,
+// up to the first text that has a byte of the set. Of this one it appends the literal. It
+// returns how many texts are appended. There must be as many literals as texts.
+func (s *Set) Join(dst []byte, literals, texts []string) (_ []byte, done int) {
 	return s.joinPortable(dst, literals, texts)
 }

@@ -39,31 +39,36 @@ func (umamiWire) Adapts(*pipeline.Event) string { return "" }
 
 func (umamiWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	// An array's literal would be made elsewhere and copied.
-	var visit [len(umamiVisit)]string
-	visit[0], visit[1] = sessionID(ev), pipeline.Cut(ev.Hostname, maxUnitsHostname)
-	dst = appendJoined(dst, ev, umamiVisit[:], visit[:])
-	dst = ev.ClientMemo.Append(dst, &umamiClient, ev)
-	dst = ev.PlaceMemo.Append(dst, &umamiPlace, ev)
-	var page [len(umamiPage)]string
-	page[0], page[1] = pipeline.Cut(ev.Path, maxUnitsURL), pipeline.Cut(ev.Query, maxUnitsURL)
+	var texts [len(umamiLiterals)]string
+	texts[0], texts[1] = sessionID(ev), pipeline.Cut(ev.Hostname, maxUnitsHostname)
+	texts[4], texts[5] = pipeline.Cut(ev.Path, maxUnitsURL), pipeline.Cut(ev.Query, maxUnitsURL)
 	domain, path := umamiReferrer(ev.Referrer)
-	page[2], page[3] = pipeline.Cut(path, maxUnitsURL), domain
-	page[4] = pipeline.Cut(ev.Title, maxUnitsTitle)
-	if page[5] = "1"; ev.Kind != pipeline.Pageview {
-		page[5] = "2"
-		page[6], page[7] = eventName(ev, maxUnitsName)
+	texts[6], texts[7] = pipeline.Cut(path, maxUnitsURL), domain
+	texts[8] = pipeline.Cut(ev.Title, maxUnitsTitle)
+	if texts[9] = "1"; ev.Kind != pipeline.Pageview {
+		texts[9] = "2"
+		texts[10], texts[11] = eventName(ev, maxUnitsName)
 	}
-	page[8] = visitorID(ev)
-	dst = appendJoined(dst, ev, umamiPage[:], page[:])
+	texts[12] = visitorID(ev)
+
+	literals, rest := umamiLiterals, 0
+	literals[2], literals[3] = ev.ClientMemo.Written(&umamiClient), ev.PlaceMemo.Written(&umamiPlace)
+	if literals[2] == "" || literals[3] == "" {
+		dst = appendJoined(dst, ev, literals[:2], texts[:2])
+		dst = ev.ClientMemo.Append(dst, &umamiClient, ev)
+		dst = ev.PlaceMemo.Append(dst, &umamiPlace, ev)
+		rest = 4
+	}
+	dst = appendJoined(dst, ev, literals[rest:], texts[rest:])
 	dst = appendTime(dst, ev.Time, ' ')
 	return append(dst, `"}`...)
 }
 
-var umamiVisit = [...]string{`{"session_id":"`, `","hostname":"`}
-
-// The first servers demand a referrer_query, later ones ignore it; both take the query
-// as part of the path.
-var umamiPage = [...]string{
+// umamiLiterals stand before the texts of an event. Two are what is written of client and
+// place, behind which there are no texts. The first servers demand a referrer_query, later
+// ones ignore it; both take the query as part of the path.
+var umamiLiterals = [...]string{
+	`{"session_id":"`, `","hostname":"`, "", "",
 	`","url_path":"`, `","url_query":"`, `","referrer_path":"`, `","referrer_query":"","referrer_domain":"`,
 	`","page_title":"`, `","event_type":"`, `","event_name":"`, "", `","distinct_id":"`, `","created_at":"`,
 }

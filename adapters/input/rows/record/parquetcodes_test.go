@@ -187,7 +187,8 @@ func TestParquetPagesOnDisk(t *testing.T) {
 		}
 		limits := pageLimits{
 			page: rapid.SampledFrom([]int{1, 500}).Draw(rt, "page"), cells: rapid.SampledFrom([]int{1, 3, 100}).Draw(rt, "cells"),
-			texts: rapid.SampledFrom([]int{1, 100}).Draw(rt, "texts"),
+			texts: rapid.SampledFrom([]int{1, 100}).Draw(rt, "texts"), group: rapid.SampledFrom([]int64{0, 1 << 40}).Draw(rt, "group"),
+			words: rapid.SampledFrom([]int{0, 10}).Draw(rt, "words"),
 		}
 		for name, content := range map[string][]byte{"plain": writeRows(rt, rows, 1<<20), "coded": writeRows(rt, coded, 1<<20)} {
 			r := parquetOf(t, content)
@@ -199,7 +200,7 @@ func TestParquetPagesOnDisk(t *testing.T) {
 			if diff := cmp.Diff(want, got, cmp.AllowUnexported(line{})); diff != "" {
 				rt.Fatalf("%s (-written +read):\n%s", name, diff)
 			}
-			if r.spilled.size == 0 && limits.page == 1 {
+			if r.spilled.size == 0 && limits.page == 1 && limits.group == 0 {
 				rt.Fatalf("%s: nothing is on disk", name)
 			}
 			r.Close()

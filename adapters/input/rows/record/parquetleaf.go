@@ -404,11 +404,17 @@ func (l *leaf) loadNext() {
 		}
 		p := &part{page: page, count: int(page.NumValues()), def: l.def}
 		l.left -= int64(p.count)
-		if l.failed = l.begin(p); l.failed != nil || !l.spilled.large || len(l.pieces) == 0 && p.bytes() < l.spilled.page && p.count < l.spilled.cells {
+		const cell = 6 // levels and a code
+		size := cell*p.count + int(page.Size())
+		l.failed = l.begin(p)
+		isSmall := p.bytes() < l.spilled.page && p.count < l.spilled.cells
+		if l.failed != nil || len(l.pieces) == 0 && (!l.spilled.large || isSmall) {
 			l.open = append(l.open, p)
 			return
 		}
-		if l.failed = l.spill(p); l.failed != nil {
+		l.failed = l.spill(p)
+		l.spilled.free(p, size)
+		if l.failed != nil {
 			return
 		}
 		if l.left == 0 { // the library would hold the last page
@@ -528,7 +534,7 @@ func (l *leaf) readValues(p *part) error {
 				p.words = append(p.words, l.word(v))
 			}
 		}
-		if l.spilled.large && len(p.defs) >= l.spilled.cells {
+		if (l.spilled.large || p.count > l.spilled.words) && len(p.defs) >= l.spilled.cells {
 			if err := l.spillCells(p, len(p.defs), len(p.words)); err != nil {
 				return err
 			}

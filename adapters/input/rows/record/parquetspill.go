@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"io"
 	"runtime"
+	"sync"
 
 	"hopper/adapters/input"
 	"hopper/adapters/input/spill"
@@ -21,17 +22,22 @@ type pageLimits struct {
 	// A piece has at most so many cells, and texts of so many bytes where it has
 	// several cells.
 	cells, texts int
+	// words is how many cells a page may have that is read value by value, in any row
+	// group: these take ten times the memory of others.
+	words int
 }
 
-var usualPages = pageLimits{group: 128 << 20, page: 1 << 20, cells: 1 << 16, texts: 1 << 20}
+var usualPages = pageLimits{group: 128 << 20, page: 1 << 20, cells: 1 << 16, texts: 1 << 20, words: 1 << 18}
 
 // pageFile holds the pieces of a row group.
 type pageFile struct {
 	pageLimits
 	in    *input.File
+	large bool // the row group is
+
+	mu    sync.Mutex
 	file  *spill.File
 	size  int64
-	large bool // the row group is
 	piece []byte
 	freed int // bytes of pages that were given back and not collected
 }
@@ -41,10 +47,11 @@ const maxFreed = 32 << 20
 
 // free gives a page back. The library keeps its memory for the next page until the
 // garbage is collected twice, and pages differ in what they need.
-func (f *pageFile) free(p *part) {
-	f.freed += p.bytes()
+func (f *pageFile) free(p *part, size int) {
 	p.release()
-	if f.freed > maxFreed {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.freed += size; f.freed > maxFreed {
 		f.freed = 0
 		runtime.GC()
 		runtime.GC()
@@ -88,9 +95,8 @@ func (p *part) bytes() int {
 	return len(p.defs) + len(p.reps) + 4*len(p.codes) + 8*len(p.ints) + len(p.data) + 4*len(p.offsets) + word*len(p.words)
 }
 
-// spill writes the page that was loaded last in pieces, and gives it back.
+// spill writes what is left of the page that was loaded last in pieces.
 func (l *leaf) spill(p *part) error {
-	defer l.spilled.free(p)
 	for p.cut < p.count {
 		n := min(l.spilled.cells, p.count-p.cut)
 		for n > 1 && len(p.offsets) > p.gone+p.valuesIn(p.cut, p.cut+n) && int(p.offsets[p.gone+p.valuesIn(p.cut, p.cut+n)]-p.offsets[p.gone]) > l.spilled.texts {
@@ -108,6 +114,8 @@ func (l *leaf) spill(p *part) error {
 // spillCells writes the next cells of a page.
 func (l *leaf) spillCells(p *part, n, values int) (err error) {
 	f := l.spilled
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.file == nil {
 		if f.file, err = f.in.Temp(); err != nil {
 			return err

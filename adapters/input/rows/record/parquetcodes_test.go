@@ -188,7 +188,7 @@ func TestParquetPagesOnDisk(t *testing.T) {
 		limits := pageLimits{
 			page: rapid.SampledFrom([]int{1, 500}).Draw(rt, "page"), cells: rapid.SampledFrom([]int{1, 3, 100}).Draw(rt, "cells"),
 			texts: rapid.SampledFrom([]int{1, 100}).Draw(rt, "texts"), group: rapid.SampledFrom([]int64{0, 1 << 40}).Draw(rt, "group"),
-			words: rapid.SampledFrom([]int{0, 10}).Draw(rt, "words"),
+			words: rapid.SampledFrom([]int{0, 10}).Draw(rt, "words"), alone: rapid.SampledFrom([]int{1, 1 << 30}).Draw(rt, "alone"),
 		}
 		for name, content := range map[string][]byte{"plain": writeRows(rt, rows, 1<<20), "coded": writeRows(rt, coded, 1<<20)} {
 			r := parquetOf(t, content)

@@ -407,8 +407,11 @@ func (l *leaf) loadNext() {
 		const cell = 6 // levels and a code
 		size := cell*p.count + int(page.Size())
 		l.failed = l.begin(p)
-		isSmall := p.bytes() < l.spilled.page && p.count < l.spilled.cells
-		if l.failed != nil || len(l.pieces) == 0 && (!l.spilled.large || isSmall) {
+		isSmall := p.bytes() < l.spilled.alone
+		if l.spilled.large {
+			isSmall = p.bytes() < l.spilled.page && p.count < l.spilled.cells
+		}
+		if l.failed != nil || len(l.pieces) == 0 && isSmall {
 			l.open = append(l.open, p)
 			return
 		}

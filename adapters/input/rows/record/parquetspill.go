@@ -19,6 +19,7 @@ import (
 type pageLimits struct {
 	group int64 // how many bytes those of a row group may take in memory
 	page  int   // how many one of a larger row group may
+	alone int   // how many one of any row group may
 	// A piece has at most so many cells, and texts of so many bytes where it has
 	// several cells.
 	cells, texts int
@@ -27,7 +28,7 @@ type pageLimits struct {
 	words int
 }
 
-var usualPages = pageLimits{group: 128 << 20, page: 1 << 20, cells: 1 << 16, texts: 1 << 20, words: 1 << 18}
+var usualPages = pageLimits{group: 128 << 20, page: 1 << 20, alone: 16 << 20, cells: 1 << 16, texts: 1 << 20, words: 1 << 18}
 
 // pageFile holds the pieces of a row group.
 type pageFile struct {

@@ -63,6 +63,9 @@ func (s *Set) divide() {
 // Has reports whether c is in the set.
 func (s *Set) Has(c byte) bool { return s.has[c] }
 
+// Fast reports whether the processor looks for bytes of the set in 32 bytes at a time.
+func (s *Set) Fast() bool { return s.fast }
+
 // hasAnyPortable is HasAny for any processor.
 func (s *Set) hasAnyPortable(text string) bool {
 	for i := range len(text) {

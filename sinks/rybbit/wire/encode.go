@@ -54,6 +54,12 @@ func appendJoined(dst []byte, ev *pipeline.Event, literals, texts []string) []by
 	if ev.ValidUTF8 {
 		unlike = escaped
 	}
+	if !unlike.Fast() {
+		for i, text := range texts {
+			dst = appendText(append(dst, literals[i]...), text)
+		}
+		return dst
+	}
 	for {
 		var done int
 		if dst, done = unlike.Join(dst, literals, texts); done == len(texts) {

@@ -15,7 +15,7 @@ var hasAll = cpu.X86.HasAVX2 && cpu.X86.HasBMI2
 // HasAny reports whether a byte of text is in the set.
 func (s *Set) HasAny(text string) bool {
 	if s.fast && text != "" {
-		return hasAnyAVX2(&s.halves, unsafe.StringData(text), len(text))
+		return hasAnyAVX2(&s.halves, &text, 1)
 	}
 	return s.hasAnyPortable(text)
 }
@@ -24,7 +24,7 @@ func (s *Set) HasAny(text string) bool {
 // many texts as sets.
 func (s *Sets) HasAny(texts []string) bool {
 	if s.fast && len(texts) == len(s.halves) {
-		return hasAnyOfAVX2(&s.halves[0], &texts[0], len(texts))
+		return hasAnyAVX2(&s.halves[0], &texts[0], len(texts))
 	}
 	return s.hasAnyPortable(texts)
 }
@@ -53,15 +53,10 @@ func (s *Set) Join(dst []byte, literals, texts []string) (_ []byte, done int) {
 	return dst, done
 }
 
-// hasAnyAVX2 is hasAnyPortable in the processor's own words, for at least one byte.
+// hasAnyAVX2 reports whether one of n texts, at least one, has a byte of its set.
 //
 //go:noescape
-func hasAnyAVX2(set *halves, text *byte, n int) bool
-
-// hasAnyOfAVX2 reports whether one of n texts, at least one, has a byte of its set.
-//
-//go:noescape
-func hasAnyOfAVX2(sets *halves, texts *string, n int) bool
+func hasAnyAVX2(sets *halves, texts *string, n int) bool
 
 // joinAVX2 writes literals and texts to dst, up to a text that has a byte of the set or
 // with which more than room bytes would be written. It may overwrite the spare bytes

@@ -56,44 +56,8 @@ byte:                         \
 	VPMOVMSKB Y1, AX       \
 	NOTL      AX
 
-// func hasAnyAVX2(set *halves, text *byte, n int) bool
+// func hasAnyAVX2(sets *halves, texts *string, n int) bool
 TEXT ·hasAnyAVX2(SB), NOSPLIT, $0-25
-	MOVQ set+0(FP), R12
-	MOVQ text+8(FP), R8
-	MOVQ n+16(FP), R9
-	MASKS
-	SET(R12)
-
-long:
-	CMPQ    R9, $32
-	JLE     short
-	VMOVDQU (R8), Y0
-	FIND
-	TESTL   AX, AX
-	JNZ     found
-	ADDQ    $32, R8
-	SUBQ    $32, R9
-	JMP     long
-
-short:
-	EDGE(edge)
-	VMOVDQU (R8), Y0
-	FIND
-	BZHIL   R9, AX, AX // of what is behind the text nothing counts
-	TESTL   AX, AX
-
-found:
-	SETNE ret+24(FP)
-	VZEROUPPER
-	RET
-
-edge:
-	BACK
-	TESTL AX, AX
-	JMP   found
-
-// func hasAnyOfAVX2(sets *halves, texts *string, n int) bool
-TEXT ·hasAnyOfAVX2(SB), NOSPLIT, $0-25
 	MOVQ sets+0(FP), R12
 	MOVQ texts+8(FP), DX
 	MOVQ n+16(FP), CX
@@ -121,7 +85,7 @@ short:
 	EDGE(edge)
 	VMOVDQU (R8), Y0
 	FIND
-	BZHIL   R9, AX, AX
+	BZHIL   R9, AX, AX // of what is behind the text nothing counts
 
 looked:
 	TESTL AX, AX

@@ -1,7 +1,6 @@
 package ga
 
 import (
-	"encoding/binary"
 	"slices"
 	"strings"
 	"time"
@@ -118,13 +117,12 @@ func (r *row) appendDigested(b []byte, visitor string) []byte {
 		visitor, r.user, r.time, r.name, r.bundle, r.page, r.order, r.index, r.session, r.location, r.path, r.title, r.referrer,
 		r.linkURL, r.linkText, r.screen,
 	} {
-		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
+		b = appendText(b, s)
 	}
 	for _, properties := range [...][]pipeline.Property{r.properties, r.facts} {
 		for i := range properties {
 			p := &properties[i]
-			b = append(binary.AppendUvarint(b, uint64(len(p.Key))), p.Key...)
-			b = append(binary.AppendUvarint(b, uint64(len(p.Value))), p.Value...)
+			b = appendText(appendText(b, p.Key), p.Value)
 		}
 	}
 	return b

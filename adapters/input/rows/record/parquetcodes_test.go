@@ -145,20 +145,26 @@ func writeRows[T any](t *rapid.T, rows []T, pageSize int) []byte {
 	return b.Bytes()
 }
 
+// drawRows draws rows, more than a chunk and what is read ahead have, and returns them
+// as they are, with codes, and as they are read.
+func drawRows(rt *rapid.T) (rows []plainRow, coded []codedRow, want []line) {
+	rows = rapid.SliceOfN(rapid.Custom(drawRow), 1, 20).Draw(rt, "rows")
+	for range rapid.IntRange(0, 6).Draw(rt, "doublings") {
+		rows = append(rows, rows...)
+	}
+	coded, want = make([]codedRow, len(rows)), make([]line, len(rows))
+	for i := range rows {
+		coded[i] = rows[i].coded()
+		want[i] = line{int64(i) + 1, rows[i].json()}
+	}
+	return rows, coded, want
+}
+
 // Values that are read by their codes, over pages and row groups, are those that
 // were written, as are values that are read one by one.
 func TestParquetCodes(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		rows := rapid.SliceOfN(rapid.Custom(drawRow), 1, 20).Draw(rt, "rows")
-		for range rapid.IntRange(0, 6).Draw(rt, "doublings") { // beyond a chunk and what is read ahead
-			rows = append(rows, rows...)
-		}
-		coded := make([]codedRow, len(rows))
-		want := make([]line, len(rows))
-		for i := range rows {
-			coded[i] = rows[i].coded()
-			want[i] = line{int64(i) + 1, rows[i].json()}
-		}
+		rows, coded, want := drawRows(rt)
 		pageSize := rapid.SampledFrom([]int{64, 1000, 1 << 20}).Draw(rt, "page")
 		for name, content := range map[string][]byte{"plain": writeRows(rt, rows, pageSize), "coded": writeRows(rt, coded, pageSize)} {
 			got, err := readAll(t, content, nil)
@@ -175,16 +181,7 @@ func TestParquetCodes(t *testing.T) {
 // Pages that are cut into pieces on disk hold what they do in memory.
 func TestParquetPagesOnDisk(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		rows := rapid.SliceOfN(rapid.Custom(drawRow), 1, 20).Draw(rt, "rows")
-		for range rapid.IntRange(0, 6).Draw(rt, "doublings") {
-			rows = append(rows, rows...)
-		}
-		coded := make([]codedRow, len(rows))
-		want := make([]line, len(rows))
-		for i := range rows {
-			coded[i] = rows[i].coded()
-			want[i] = line{int64(i) + 1, rows[i].json()}
-		}
+		rows, coded, want := drawRows(rt)
 		limits := pageLimits{
 			page: rapid.SampledFrom([]int{1, 500}).Draw(rt, "page"), cells: rapid.SampledFrom([]int{1, 3, 100}).Draw(rt, "cells"),
 			texts: rapid.SampledFrom([]int{1, 100}).Draw(rt, "texts"), group: rapid.SampledFrom([]int64{0, 1 << 40}).Draw(rt, "group"),

@@ -16,7 +16,10 @@ type Part struct {
 
 // A Memo is for encoders to keep what they wrote of facts that many events share.
 // It is one worker's.
-type Memo struct{ written [2]written }
+type Memo struct {
+	written [2]written
+	plain   *facts // what they were normalized to; nil where that has repairs to count
+}
 
 // written is what a part wrote.
 type written struct {
@@ -174,7 +177,9 @@ func newMemo(f *facts, lengths uint64, normalize normalization) *memo {
 	for i, s := range f.texts {
 		m.after.texts[i], all = all[:len(s)], all[len(s):]
 	}
-	m.repairs = normalize(&m.after)
+	if m.repairs = normalize(&m.after); len(m.repairs) == 0 {
+		m.plain = &m.after
+	}
 	return m
 }
 
@@ -207,6 +212,20 @@ func (k *known) recall(ev *Event) (client, place bool) {
 	}
 	ev.ClientRecalled, ev.PlaceRecalled = client, place
 	return client, place
+}
+
+// Follow sets the facts of ev's client, and those of its place, to what normalization
+// made of those of an earlier event, which had the same as its adapter set them.
+// Where that is not remembered they stay as they are.
+func (ev *Event) Follow(earlier *Event) {
+	if m := earlier.ClientMemo; m != nil && m.plain != nil && !ev.ClientRecalled {
+		ev.setClient(m.plain)
+		ev.ClientMemo, ev.ClientRecalled = m, true
+	}
+	if m := earlier.PlaceMemo; m != nil && m.plain != nil && !ev.PlaceRecalled {
+		ev.setPlace(m.plain)
+		ev.PlaceMemo, ev.PlaceRecalled = m, true
+	}
 }
 
 func (ev *Event) setClient(f *facts) {

@@ -56,22 +56,29 @@ func TestMemosRecall(t *testing.T) {
 		part := &Part{func(dst []byte, ev *Event) []byte {
 			return append(append(append(dst, ev.Browser...), '|'), ev.OS...)
 		}}
+		run := func(k *known, ev Event) (after, bare Event, repairs []string, bytes string) {
+			count := func(kind string) { repairs = append(repairs, kind) }
+			k.client(&ev, count)
+			k.place(&ev, count)
+			bytes = string(ev.ClientMemo.Append([]byte("before"), part, &ev))
+			bare = ev
+			bare.ClientMemo, bare.PlaceMemo, bare.ClientApart = nil, nil, false // which a memo has in it
+			return ev, bare, repairs, bytes
+		}
 		for range 12 {
-			want := rapid.SampledFrom(all).Draw(t, "event")
-			got := read(remembered, &want)
-			run := func(k *known, ev *Event) (repairs []string, bytes string) {
-				count := func(kind string) { repairs = append(repairs, kind) }
-				k.client(ev, count)
-				k.place(ev, count)
-				bytes = string(ev.ClientMemo.Append([]byte("before"), part, ev))
-				ev.ClientMemo, ev.PlaceMemo, ev.ClientApart = nil, nil, false // which a memo has in it
-				return repairs, bytes
+			from := rapid.SampledFrom(all).Draw(t, "event")
+			_, want, wantRepairs, wantBytes := run(new(known), from)
+			check := func(how string, ev Event) Event {
+				after, got, gotRepairs, gotBytes := run(remembered, ev)
+				if !same(got, want) || !slices.Equal(gotRepairs, wantRepairs) || gotBytes != wantBytes {
+					t.Fatalf("%s\n%+v %q %q\nanew\n%+v %q %q", how, got, gotRepairs, gotBytes, want, wantRepairs, wantBytes)
+				}
+				return after
 			}
-			wantRepairs, wantBytes := run(new(known), &want)
-			gotRepairs, gotBytes := run(remembered, &got)
-			if !same(got, want) || !slices.Equal(gotRepairs, wantRepairs) || gotBytes != wantBytes {
-				t.Fatalf("remembered\n%+v %q %q\nanew\n%+v %q %q", got, gotRepairs, gotBytes, want, wantRepairs, wantBytes)
-			}
+			earlier := check("remembered", read(remembered, &from))
+			following := from
+			following.Follow(&earlier)
+			check("following", following)
 		}
 	})
 }

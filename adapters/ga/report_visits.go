@@ -265,6 +265,9 @@ func (w *dayWriter) visit(base *pipeline.Event, visit *reconstruct.Visit) {
 	}
 	ev := &w.event
 	for i, hit := range visit.Hits {
+		if i > 0 {
+			base.Follow(ev)
+		}
 		*ev = *base
 		ev.Time = pipeline.MicrosOf(w.day.Start.Add(hit.At))
 		if hit.Page >= 0 {

@@ -535,6 +535,9 @@ func (w *writer) visit(index int) {
 	base.Browser, base.BrowserVersion = client(1)
 	base.OS, base.OSVersion = client(2)
 	for i := range v.Hits {
+		if i > 0 {
+			base.Follow(&w.event)
+		}
 		w.event = base
 		w.hit(&w.event, &v.Hits[i])
 	}

@@ -18,7 +18,7 @@ type discarding struct {
 
 	mu      sync.Mutex
 	imports []*importCount
-	buffer  []byte
+	buffer  []byte // of one part of a batch
 }
 
 type importCount struct {
@@ -36,7 +36,7 @@ func startDiscarding() (*discarding, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &discarding{imports: []*importCount{}, address: "http://" + listener.Addr().String()}
+	d := &discarding{imports: []*importCount{}, buffer: make([]byte, 256<<10), address: "http://" + listener.Addr().String()}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/sites/1/imports", d.create)
 	mux.HandleFunc("GET /api/sites/1/imports", d.list)
@@ -83,23 +83,21 @@ func (d *discarding) list(w http.ResponseWriter, _ *http.Request) {
 	answer(w, d.imports[max(0, len(d.imports)-10):])
 }
 
-// events counts a batch's events by how the first one begins: `{"session_id":`
-// cannot stand in a string, where quotes are escaped.
+// events counts a batch's events.
 func (d *discarding) events(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	body := bytes.NewBuffer(d.buffer[:0])
-	if _, err := io.Copy(body, r.Body); err != nil {
+	events, last, err := d.discard(r.Body)
+	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	d.buffer = body.Bytes()
 	for _, one := range d.imports {
 		if one.ID != r.PathValue("id") {
 			continue
 		}
-		one.Imported += count(d.buffer)
-		if bytes.Contains(d.buffer[max(0, len(d.buffer)-40):], []byte(`"isLastBatch":true`)) {
+		one.Imported += events
+		if last {
 			completed := strings.Clone(someTime)
 			one.Completed = &completed
 		}
@@ -109,16 +107,41 @@ func (d *discarding) events(w http.ResponseWriter, r *http.Request) {
 	http.NotFound(w, r)
 }
 
-func count(body []byte) int64 {
-	begin := []byte(`"events":[`)
-	at := bytes.Index(body, begin)
-	if at < 0 {
-		return 0
+// discard reads a batch and keeps no more of it than a part that fits into a
+// processor's cache. Events are counted by how the first one begins:
+// `{"session_id":` cannot stand in a string, where quotes are escaped.
+func (d *discarding) discard(batch io.Reader) (events int64, last bool, err error) {
+	var begins []byte
+	kept := 0 // the end of the part before, where the beginning of an event may have been cut
+	for {
+		n, err := io.ReadFull(batch, d.buffer[kept:])
+		part := d.buffer[:kept+n]
+		if begins == nil {
+			begins = firstMember(part)
+		}
+		if len(begins) > 0 {
+			events += int64(bytes.Count(part, begins) - bytes.Count(part[:kept], begins))
+		}
+		switch err {
+		case nil:
+			kept = copy(d.buffer, part[len(part)-tail:])
+		case io.EOF, io.ErrUnexpectedEOF:
+			return events, bytes.HasSuffix(part, []byte(`"isLastBatch":true}`)), nil
+		default:
+			return 0, false, err
+		}
 	}
-	first := body[at+len(begin):]
+}
+
+// tail is longer than how an event begins and a batch ends.
+const tail = 64
+
+// firstMember returns how a batch's first event begins, up to its value.
+func firstMember(batch []byte) []byte {
+	_, first, _ := bytes.Cut(batch, []byte(`"events":[`))
 	end := bytes.IndexByte(first, ':')
-	if end < 0 || first[0] != '{' {
-		return 0
+	if end < 0 || end >= tail || first[0] != '{' {
+		return []byte{}
 	}
-	return int64(bytes.Count(first, first[:end+1]))
+	return bytes.Clone(first[:end+1])
 }

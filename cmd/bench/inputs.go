@@ -57,7 +57,7 @@ func (s *setting) gaInputs(ctx context.Context, events int, wanted func(string) 
 		return nil, err
 	}
 	if wanted("ndjson") {
-		all = append(all, &bench{title: "Google Analytics 4, NDJSON", rows: int64(events), unit: "events", bytes: sizeOf(lines),
+		all = append(all, &bench{title: "Google Analytics 4, NDJSON", rows: int64(events), mostly: true, unit: "events", bytes: sizeOf(lines),
 			programs: append(s.ours(lines), s.duckdb("DuckDB, projecting to JSON", gaQuery(gaJSON(lines)))...)})
 	}
 	if !wanted("parquet") {
@@ -73,7 +73,7 @@ func (s *setting) gaInputs(ctx context.Context, events int, wanted func(string) 
 			return nil, err
 		}
 	}
-	return append(all, &bench{title: "Google Analytics 4, Parquet", rows: int64(events), unit: "events", bytes: sizeOf(path),
+	return append(all, &bench{title: "Google Analytics 4, Parquet", rows: int64(events), mostly: true, unit: "events", bytes: sizeOf(path),
 		programs: append(s.ours(path), s.duckdb("DuckDB, projecting to JSON", gaQuery(fmt.Sprintf("read_parquet('%s')", path)))...)}), nil
 }
 

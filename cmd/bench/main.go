@@ -22,11 +22,14 @@ import (
 )
 
 func main() {
-	if len(os.Args) == 3 && os.Args[1] == "duckdb" {
-		exit(runDuckDB(os.Args[2]))
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	switch {
+	case len(os.Args) == 3 && os.Args[1] == "duckdb":
+		exit(runDuckDB(os.Args[2]))
+	case len(os.Args) == 3 && os.Args[1] == "send":
+		exit(send(ctx, os.Args[2], os.Stdin))
+	}
 	exit(run(ctx))
 }
 

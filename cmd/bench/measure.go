@@ -65,6 +65,9 @@ func (s *setting) measure(ctx context.Context, in *bench) ([]result, error) {
 			if err != nil {
 				return nil, err
 			}
+			if got := s.server.imported(); p.sends && got != in.rows && !(in.mostly && got > in.rows/2) {
+				return nil, fmt.Errorf("%s: the server got %d events of %d %s", p.name, got, in.rows, in.unit)
+			}
 			results[i].program = p.name
 			if round > 0 {
 				results[i].runs = append(results[i].runs, one)

@@ -69,7 +69,7 @@ func (r *report) text() string {
 	b.WriteString("# Benchmarks\n\nWritten by `make bench`, which makes the inputs and runs all programs in turn, as whole processes. " +
 		fmt.Sprintf("Figures are medians of %d rounds; a ratio is the median of the rounds' ratios: above 1, hopper is faster.\n", r.rounds) +
 		"hopper recognizes, reads, normalizes, encodes and, to a server, uploads by loopback HTTP to one that discards what it gets, with ledger and digest; " +
-		"the rivals only project columns and write JSON to nowhere.\n\n")
+		"the rivals only project columns and write JSON to nowhere or, to a server, to a program that does no more than post it in batches of 10 MiB.\n\n")
 	b.WriteString(r.about + "\n")
 	if !r.full {
 		b.WriteString("\nThese inputs are small, so that starting a program weighs much: `make bench SIZE=-full` measures large ones.\n")

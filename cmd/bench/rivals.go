@@ -11,14 +11,16 @@ import (
 
 // A program is what is measured on an input.
 type program struct {
-	name string
-	args []string
+	name  string
+	args  []string
+	sends bool // to the server
 }
 
 // bench is an input, and the programs that run on it; the first is hopper.
 type bench struct {
 	title    string
 	rows     int64 // or events, where rows are made of sums
+	mostly   bool  // not all rows become events: Google Analytics' automatic ones do not
 	unit     string
 	bytes    int64
 	programs []program
@@ -54,13 +56,13 @@ func (s *setting) findRivals(ctx context.Context) (err error) {
 // ours are the ways in which hopper is measured.
 func (s *setting) ours(path string) []program {
 	return []program{
-		{"hopper, to a server", []string{s.hopper, "import", "-q", "--url", s.server.address, "--site", "1", "--retry-for", "10s", path}},
+		{"hopper, to a server", []string{s.hopper, "import", "-q", "--url", s.server.address, "--site", "1", "--retry-for", "10s", path}, true},
 		s.dryRun(path),
 	}
 }
 
 func (s *setting) dryRun(path string) program {
-	return program{"hopper, dry run", []string{s.hopper, "import", "-q", "--dry-run", "--wire", "umami", path}}
+	return program{"hopper, dry run", []string{s.hopper, "import", "-q", "--dry-run", "--wire", "umami", path}, false}
 }
 
 // duckdb runs a query whose result is written as JSON lines and thrown away.
@@ -70,7 +72,17 @@ func (s *setting) duckdb(name, query string) []program {
 	}
 	// Without a temporary file DuckDB would rename one over the device.
 	script := fmt.Sprintf("COPY (%s) TO '/dev/stdout' (FORMAT json, USE_TMP_FILE false)", query)
-	return []program{{name, []string{s.self, "duckdb", script}}}
+	return []program{{name, []string{s.self, "duckdb", script}, false}}
+}
+
+// sending adds to a program that writes events as lines of JSON the same one whose
+// lines are sent to the server.
+func (s *setting) sending(rival []program) []program {
+	for _, one := range rival {
+		pipe := []string{"sh", "-c", `sender=$0 site=$1; shift; "$@" | "$sender" send "$site"`, s.self, s.server.address + "/api/sites/1"}
+		rival = append(rival, program{one.name + ", to a server", append(pipe, one.args...), true})
+	}
+	return rival
 }
 
 // umamiColumns are the columns of an Umami export that stand in its wire format.
@@ -79,14 +91,14 @@ var umamiColumns = []string{"hostname", "browser", "os", "device", "screen", "la
 
 // umamiRivals do no more than rename a column and write JSON.
 func (s *setting) umamiRivals(path string) []program {
-	all := s.duckdb("DuckDB, renaming to JSON", fmt.Sprintf("SELECT visit_id AS session_id, %s FROM read_csv('%s', header = true, all_varchar = true)",
-		strings.Join(umamiColumns, ", "), path))
+	all := s.sending(s.duckdb("DuckDB, renaming to JSON", fmt.Sprintf("SELECT visit_id AS session_id, %s FROM read_csv('%s', header = true, all_varchar = true)",
+		strings.Join(umamiColumns, ", "), path)))
 	if s.node != "" {
-		all = append(all, program{"papaparse, renaming to JSON", []string{s.node, "-e", papaparse, path, strings.Join(umamiColumns, ",")}})
+		all = append(all, s.sending([]program{{"papaparse, renaming to JSON", []string{s.node, "-e", papaparse, path, strings.Join(umamiColumns, ",")}, false}})...)
 	}
 	if s.miller != "" {
 		all = append(all, program{"Miller, renaming to JSON", []string{s.miller, "--icsv", "--ojsonl", "-S", "cut", "-f",
-			"visit_id," + strings.Join(umamiColumns, ","), "then", "rename", "visit_id,session_id", path}})
+			"visit_id," + strings.Join(umamiColumns, ","), "then", "rename", "visit_id,session_id", path}, false})
 	}
 	return all
 }
@@ -94,13 +106,13 @@ func (s *setting) umamiRivals(path string) []program {
 const papaparse = `
 const [, path, names] = process.argv, columns = names.split(',')
 let batch = []
-const flush = () => { process.stdout.write(JSON.stringify({events: batch, isLastBatch: false})); batch = [] }
+const flush = () => { process.stdout.write(batch.join('\n') + '\n'); batch = [] }
 require('papaparse').parse(require('fs').createReadStream(path, {highWaterMark: 1 << 20}), {
   header: true,
   step: ({data}) => {
     const event = {session_id: data.visit_id}
     for (const name of columns) event[name] = data[name]
-    if (batch.push(event) === 10000) flush()
+    if (batch.push(JSON.stringify(event)) === 10000) flush()
   },
   complete: flush,
 })`

@@ -54,6 +54,16 @@ func (d *discarding) forget() {
 	d.imports = []*importCount{}
 }
 
+// imported returns how many events have come.
+func (d *discarding) imported() (events int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, one := range d.imports {
+		events += one.Imported
+	}
+	return events
+}
+
 func (d *discarding) close() error { return d.Close() }
 
 const someTime = "2026-01-01T00:00:00.000Z"

@@ -24,8 +24,8 @@ func newLaid(c *Chunk) laid {
 		splitter: splitter{Dialect: c.Table.Dialect, nullWord: c.nullWord()},
 		text:     c.text, layout: c.layout, columns: len(c.Table.Columns), only: c.Table.Only,
 	}
-	if l.Boxed {
-		l.only = nil // a cell stands before the first column's
+	if l.Aligned || l.Boxed {
+		l.only = nil // their cells are taken apart together
 	}
 	for i := range l.columns {
 		if i < len(l.only) && l.only[i] {
@@ -35,56 +35,48 @@ func newLaid(c *Chunk) laid {
 	return l
 }
 
-// record sets row's Cells to what the next record holds. Its Raw is set, and begins
-// at begin.
-func (l *laid) record(row *Row, ends []uint32, begin int) {
-	end, last := int(ends[len(ends)-1]), begin+len(row.Raw)
-	row.ends, row.begin = nil, begin
-	if l.Aligned || l.Boxed || len(ends) != l.columns {
-		row.Cells = l.cells(row.Cells[:0], ends, begin, last)
+// record sets row's Cells to what the next record holds, whose cells begin behind one
+// of ends and end at the next. Its Raw is set.
+func (l *laid) record(row *Row, ends []uint32) {
+	end, last := int(ends[len(ends)-1]), int(ends[0]+1)+len(row.Raw)
+	row.ends = nil
+	if l.Aligned || l.Boxed || len(ends)-1 != l.columns {
+		row.Cells = l.cells(row.Cells[:0], ends, last)
 		l.unbox(row)
 		return
 	}
 	row.Cells, row.ends = row.Cells[:l.columns], ends
 	if !l.Quoted {
-		l.unquoted(row.Cells, ends, begin, last)
+		l.unquoted(row.Cells, ends, last)
 		return
 	}
 	if l.only == nil {
-		l.all(row.Cells, ends, begin)
+		l.all(row.Cells, ends)
 	} else {
-		l.some(row.Cells, ends, begin)
+		l.some(row.Cells, ends)
 	}
 	if n := l.columns - 1; last < end && (l.only == nil || l.only[n]) {
-		row.Cells[n] = l.cell(unsafe.StringData(l.text), startOf(n, ends, begin), last)
+		row.Cells[n] = l.cell(unsafe.StringData(l.text), int(ends[n]+1), last)
 	}
 	if l.next() < end {
-		l.undouble(row.Cells, ends, begin, last)
+		l.undouble(row.Cells, ends, last)
 	}
 }
 
-// startOf returns where cell i of a record begins.
-func startOf(i int, ends []uint32, begin int) int {
-	if i == 0 {
-		return begin
-	}
-	return int(ends[i-1]) + 1
-}
-
-// all fills cells, of which each ends at one of ends.
-func (l *laid) all(cells []string, ends []uint32, begin int) {
-	text := unsafe.StringData(l.text)
-	for i, end := range ends[:len(cells)] {
+// all fills cells.
+func (l *laid) all(cells []string, ends []uint32) {
+	text, begin := unsafe.StringData(l.text), int(ends[0]+1)
+	for i, end := range ends[1 : 1+len(cells)] {
 		cells[i] = l.cell(text, begin, int(end))
 		begin = int(end) + 1
 	}
 }
 
 // some fills those cells that are read.
-func (l *laid) some(cells []string, ends []uint32, begin int) {
+func (l *laid) some(cells []string, ends []uint32) {
 	text := unsafe.StringData(l.text)
 	for _, i := range l.read {
-		cells[i] = l.cell(text, startOf(i, ends, begin), int(ends[i]))
+		cells[i] = l.cell(text, int(ends[i]+1), int(ends[i+1]))
 	}
 }
 
@@ -103,23 +95,17 @@ func (l *laid) cell(text *byte, begin, end int) string {
 }
 
 // cells appends all cells, of which the last one ends at last, with whatever may be in them.
-func (l *laid) cells(cells []string, ends []uint32, begin, last int) []string {
-	for i, e := range ends {
-		end, cell := int(e), ""
-		if i == len(ends)-1 {
-			end = last
+func (l *laid) cells(cells []string, ends []uint32, last int) []string {
+	for i := range len(ends) - 1 {
+		begin, end := int(ends[i]+1), min(int(ends[i+1]), last)
+		cell := l.text[begin:end]
+		switch {
+		case l.Quoted && cell != "" && cell[0] == '"':
+			cell = l.undoubled(begin+1, end-1)
+		case l.Aligned:
+			cell = strings.TrimSpace(cell)
 		}
-		if i >= len(l.only) || l.only[i] {
-			switch cell = l.text[begin:end]; {
-			case l.Quoted && cell != "" && cell[0] == '"':
-				cell = l.undoubled(begin+1, end-1)
-			case l.Aligned:
-				cell = strings.TrimSpace(cell)
-			}
-			cell = l.meaning(cell)
-		}
-		cells = append(cells, cell)
-		begin = int(e) + 1
+		cells = append(cells, l.meaning(cell))
 	}
 	return cells
 }
@@ -136,13 +122,10 @@ func (l *laid) meaning(cell string) string {
 }
 
 // unquoted fills cells, where quotes are characters.
-func (l *laid) unquoted(cells []string, ends []uint32, begin, last int) {
+func (l *laid) unquoted(cells []string, ends []uint32, last int) {
 	next := l.next()
-	for i, e := range ends {
-		end := int(e)
-		if i == len(ends)-1 {
-			end = last
-		}
+	for i := range cells {
+		begin, end := int(ends[i]+1), min(int(ends[i+1]), last)
 		escaped := next < end
 		for ; next < end; next = l.next() {
 			l.escape++
@@ -154,7 +137,6 @@ func (l *laid) unquoted(cells []string, ends []uint32, begin, last int) {
 			}
 			cells[i] = cell
 		}
-		begin = int(e) + 1
 	}
 }
 
@@ -167,14 +149,14 @@ func (l *laid) next() int {
 }
 
 // undouble takes doubled quotes from cells that are filled.
-func (l *laid) undouble(cells []string, ends []uint32, begin, last int) {
+func (l *laid) undouble(cells []string, ends []uint32, last int) {
 	for i := 0; l.next() < last; i++ {
-		for int(ends[i]) < l.next() {
+		for int(ends[i+1]) < l.next() {
 			i++
 		}
-		end := min(int(ends[i]), last)
+		end := min(int(ends[i+1]), last)
 		if l.only == nil || l.only[i] {
-			cells[i] = l.undoubled(startOf(i, ends, begin)+1, end-1)
+			cells[i] = l.undoubled(int(ends[i]+1)+1, end-1)
 		}
 		for l.next() < end { // in a cell that is not read
 			l.escape++

@@ -141,7 +141,7 @@ func parity(w uint64) uint64 {
 // A layout says where the records and cells of well-formed text end.
 type layout struct {
 	// ends are the delimiters and line ends that stand in no quotes, and the text's end
-	// where the last record has none.
+	// where the last record has none. Before them stands one that the text begins behind.
 	ends []uint32
 	// records has of each record how many of ends there are up to its own.
 	records []uint32
@@ -229,7 +229,7 @@ func (l *layout) clear(size int) {
 	if cap(l.ends) == 0 {
 		l.ends = make([]uint32, 0, size/12+spareEnds)
 	}
-	l.ends, l.records, l.escapes, l.high = l.ends[:0], l.records[:0], l.escapes[:0], slices.Grow(l.high[:0], highs)[:highs]
+	l.ends, l.records, l.escapes, l.high = append(l.ends[:0], math.MaxUint32), l.records[:0], l.escapes[:0], slices.Grow(l.high[:0], highs)[:highs]
 	clear(l.high)
 	l.ascii = true
 }

@@ -46,20 +46,19 @@ type Row struct {
 	// Replaced says that bytes that are no UTF-8 became U+FFFD in Cells.
 	Replaced bool
 
-	// ends are where the cells of the record at begin end in text; nil where that is not known.
-	ends  []uint32
-	begin int
-	text  string
+	text string
+	// ends are those of the layout that cells stand between in text; nil where that is not known.
+	ends []uint32
 }
 
 // Between returns the cells of the columns from first to last as they stand in the text,
 // with what stands between them, or "" where that is not known or last is the last
 // column. Rows of a table for which it is the same have the same cells there.
 func (r *Row) Between(first, last int) string {
-	if last >= len(r.ends)-1 {
+	if last >= len(r.ends)-2 {
 		return ""
 	}
-	return r.text[startOf(first, r.ends, r.begin):r.ends[last]]
+	return r.text[r.ends[first]+1 : r.ends[last+1]]
 }
 
 // Why a record is not what the header promises. There are few such texts, so
@@ -118,18 +117,17 @@ func (c *Chunk) laidRows(yield func(*Row) bool) {
 	l := newLaid(c)
 	valid := c.layout.valid(text)
 	row := Row{Number: c.FirstRow - 1, Cells: make([]string, columns, columns+1), text: text}
-	begin, first := 0, uint32(0)
+	before := uint32(0) // the end that the next record begins behind
 	for _, next := range c.layout.records {
-		ends := c.layout.ends[first:next]
-		first = next
-		end := int(ends[len(ends)-1])
+		ends := c.layout.ends[before:next]
+		before = next - 1
+		begin, end := ends[0]+1, ends[len(ends)-1]
 		row.Number++
 		// Where there is no CR, text is not looked at before its cells are, in order.
 		if row.Raw = text[begin:end]; c.layout.crs && row.Raw != "" && row.Raw[len(row.Raw)-1] == '\r' {
 			row.Raw = row.Raw[:len(row.Raw)-1]
 		}
-		l.record(&row, ends, begin)
-		begin = end + 1
+		l.record(&row, ends)
 		if row.isNone(columns) {
 			continue
 		}

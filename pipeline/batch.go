@@ -114,21 +114,31 @@ func (q *Queue) Size() int { return max(0, int(q.end-q.begin)-len(",")) }
 // at most limit bytes, and whether it is full: a further record is there and
 // does not fit. A first record that alone exceeds the limit gives an empty full
 // batch.
-func (q *Queue) Batch(limit int) (batch Batch, full bool) {
-	most := q.begin + int64(limit)
-	n := sort.Search(len(q.ends), func(i int) bool { return q.ends[i] > most })
-	batch = Batch{First: q.first, Events: n}
+func (q *Queue) Batch(limit int) (batch Batch, full bool) { return q.BatchFrom(q.first, limit) }
+
+// BatchFrom is Batch as it will be once what precedes the record of that number, which
+// is in the queue or follows it, is dropped.
+func (q *Queue) BatchFrom(number int64, limit int) (batch Batch, full bool) {
+	before := int(number - q.first)
+	begin := q.begin
+	if before > 0 {
+		begin = q.ends[before-1] + 1
+	}
+	ends := q.ends[before:]
+	most := begin + int64(limit)
+	n := sort.Search(len(ends), func(i int) bool { return ends[i] > most })
+	batch = Batch{First: number, Events: n}
 	if n > 0 {
-		batch.Size = int(q.ends[n-1] - q.begin)
-		batch.Body = q.parts(int(q.begin-q.base), int(q.ends[n-1]-q.base))
+		batch.Size = int(ends[n-1] - begin)
+		batch.Body = q.parts(int(begin-q.base), int(ends[n-1]-q.base))
 	}
 	for _, m := range q.marks {
-		if m.Stats.Events > q.first {
+		if m.Stats.Events > number {
 			break
 		}
 		batch.Mark = m
 	}
-	return batch, n < len(q.ends)
+	return batch, n < len(ends)
 }
 
 // parts returns what the pieces hold between two offsets.

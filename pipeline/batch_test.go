@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"reflect"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -23,8 +24,12 @@ func drained(t *rapid.T, all [][]byte, first int64, limit int) []string {
 	land := func() {
 		if flying != nil {
 			bodies = append(bodies, string(bytes.Join(flying.Body, nil)))
+			ahead, more := q.BatchFrom(flying.Next(), limit)
 			q.Drop(flying.Events)
 			flying = nil
+			if b, full := q.Batch(limit); q.Len() > 0 && (full != more || !reflect.DeepEqual(b, ahead)) {
+				t.Fatalf("batch %+v was to be %+v", b, ahead)
+			}
 		}
 	}
 	take := func(full bool) {

@@ -95,6 +95,7 @@ type Upload struct {
 	retry  patience // with batches
 
 	queue  pipeline.Queue
+	sum    sum     // of the batch to come
 	flight *flight // nil when no batch is on its way
 	size   sizer
 	began  time.Time
@@ -218,7 +219,7 @@ const maxRewinds = 5
 // pass reads the inputs once. It ends early in a [RewindError] when events that
 // it does not come by any more are gone.
 func (u *Upload) pass(ctx context.Context, run Run) (_ ledger.Summary, err error) {
-	u.queue = pipeline.Queue{}
+	u.queue, u.sum = pipeline.Queue{}, sum{}
 	u.stored = u.ledger.Stored()
 	u.check = nil
 	from, batch := u.ledger.Resume()
@@ -280,9 +281,22 @@ func (u *Upload) chunk(ctx context.Context, chunk *pipeline.Collected[*pipeline.
 		if err := u.sendFull(ctx); err != nil {
 			return err
 		}
+		u.sumAhead()
 		i = to
 	}
 	return nil
+}
+
+// sumAhead adds what has come of the batch that is sent next to its sum: a chunk is in
+// the processor's cache now, and a batch that is full need not wait for its sum.
+func (u *Upload) sumAhead() {
+	var next pipeline.Batch
+	if f := u.flight; f != nil {
+		next, _ = u.queue.BatchFrom(f.batch.Next(), f.limit-batchFrame)
+	} else {
+		next, _ = u.queue.Batch(u.size.limit - batchFrame)
+	}
+	u.sum.add(next)
 }
 
 // stretch returns where the stretch of a chunk's records from one on ends that are
@@ -374,9 +388,10 @@ func (u *Upload) start(ctx context.Context) error {
 	}
 	f := &flight{batch: batch, limit: u.size.limit, done: make(chan struct{})}
 	u.flight = f
+	digest := u.sum.of(batch)
 	go func() {
 		defer close(f.done)
-		f.stored, f.err = u.send(ctx, batch)
+		f.stored, f.err = u.send(ctx, batch, digest)
 	}()
 	return nil
 }
@@ -455,9 +470,9 @@ func (u *Upload) changed(err error) error {
 		err, u.ledger.Version(), strings.Join(u.ledger.Summary().Imports, ", "))
 }
 
-// send delivers a batch. It returns false without an error when the batch is not
+// send delivers a batch of that digest. It returns false without an error when the batch is not
 // stored and can be tried again.
-func (u *Upload) send(ctx context.Context, batch pipeline.Batch) (stored bool, err error) {
+func (u *Upload) send(ctx context.Context, batch pipeline.Batch, digest string) (stored bool, err error) {
 	imp, open := u.ledger.Current()
 	if !open {
 		if err := u.create(ctx, []string{u.platform}); err != nil {
@@ -470,7 +485,7 @@ func (u *Upload) send(ctx context.Context, batch pipeline.Batch) (stored bool, e
 	}
 	sent := ledger.Batch{
 		First: batch.First, Events: batch.Events, Bytes: batch.Size + batchFrame,
-		XXH3: digest(batch.Body), Mark: batch.Mark,
+		XXH3: digest, Mark: batch.Mark,
 	}
 	if err := u.ledger.Add(ledger.Sending{Import: imp.ID, Batch: sent}); err != nil {
 		return false, err
@@ -861,15 +876,6 @@ type checker struct {
 	digest string // of want
 	sum    hash.Hash
 	next   int64
-}
-
-// digest returns what the ledger has of a batch's records.
-func digest(records [][]byte) string {
-	sum := xxh3.New128()
-	for _, part := range records {
-		sum.Write(part)
-	}
-	return hex.EncodeToString(sum.Sum(nil))
 }
 
 func newChecker(want ledger.Batch) *checker {

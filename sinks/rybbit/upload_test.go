@@ -692,9 +692,10 @@ func TestPaced(t *testing.T) {
 // TestChecker compares batches with what builds now and before have written of them.
 func TestChecker(t *testing.T) {
 	const records = "{},[1],2" // indexes 5 to 7
-	sum := sha256.Sum256([]byte(records))
-	older := ledger.Batch{First: 5, Events: 3, SHA256: hex.EncodeToString(sum[:])}
-	newer := ledger.Batch{First: 5, Events: 3, XXH3: digest([][]byte{[]byte(records[:5]), []byte(records[5:])})}
+	before := sha256.Sum256([]byte(records))
+	older := ledger.Batch{First: 5, Events: 3, SHA256: hex.EncodeToString(before[:])}
+	batch := pipeline.Batch{First: 5, Events: 3, Body: [][]byte{[]byte(records[:5]), []byte(records[5:])}, Size: len(records)}
+	newer := ledger.Batch{First: 5, Events: 3, XXH3: new(sum).of(batch)}
 	for _, want := range []ledger.Batch{older, newer} {
 		for _, last := range []string{"2", "3"} {
 			check := newChecker(want)

@@ -178,6 +178,10 @@ type fitter struct {
 	givers, takers []uint64   // visits by rank
 	sorter         sorter
 	giving         []given // the rows of the visit that gives, see slope
+	gives          yield   // of all of them
+	takings        []taking
+	made           int32   // shifts since takings were cleared
+	settled        [2]bool // measures of which no shift helps until rows trade
 
 	// What every move looks at lies together: a visit's rows of all tables,
 	// numbered through these, and by how much each of these has too much.

@@ -3,6 +3,7 @@ package reconstruct
 import (
 	"math"
 	"math/bits"
+	"slices"
 )
 
 // search improves the fit by moves that keep every visit, bounce and total: two
@@ -131,6 +132,7 @@ func (f *fitter) evenRows() {
 			f.heft[m][r] = min(heft, 1)
 		}
 	}
+	f.settled = [2]bool{}
 }
 
 // A worth is what one less of a measure in a row, or in all rows of a visit, gains,
@@ -150,22 +152,35 @@ func (f *fitter) value(m int, row int32) worth {
 // much to those whose rows have too little, the ones that gain most first. It
 // returns how many it made.
 func (f *fitter) shifts(m int) (made int) {
+	if f.settled[m] {
+		return 0
+	}
 	f.rankVisits(m)
-	const looks = 8
-	next := 0 // of the takers: each giver begins at another
+	f.clearTakings()
+	next, blocked := 0, false // of the takers: each giver begins at another
 	for _, g := range f.givers {
 		i := int32(uint32(g))
 		f.give(i)
 		best, most := int32(-1), int32(0)
-		for q := range min(looks, len(f.takers)) {
-			t := f.takers[(next+q)%len(f.takers)]
+		at := next
+		for range min(looks, len(f.takers)) {
+			t := f.takers[at]
 			if f.ranked(g)+f.ranked(t) <= 0 {
 				next = 0 // what follows gains nothing, but the first may
 				break
 			}
 			j := int32(uint32(t))
-			if gain := f.slope(j); gain > most && i != j && f.room(m, i, j) > 0 {
-				best, most = j, gain
+			if f.mostGain(at, j) > most {
+				if gain := f.slope(j); gain > most && i != j {
+					if f.room(m, i, j) > 0 {
+						best, most = j, gain
+					} else {
+						blocked = true
+					}
+				}
+			}
+			if at++; at == len(f.takers) {
+				at = 0
 			}
 		}
 		if best >= 0 {
@@ -176,8 +191,12 @@ func (f *fitter) shifts(m int) (made int) {
 			next = 0
 		}
 	}
+	f.settled[m] = made == 0 && !blocked
 	return made
 }
+
+// looks is how many takers a giver looks at.
+const looks = 8
 
 // rankVisits lists the visits that can gain by giving some of a measure to one of
 // those that it lists as takers, those that gain most first.
@@ -246,13 +265,54 @@ func (f *fitter) room(m int, i, j int32) int {
 // give sets the visit that slope is about.
 func (f *fitter) give(i int32) {
 	f.giving = f.giving[:0]
+	f.gives = yield{}
 	for _, r := range f.rows(i) {
-		f.giving = append(f.giving, given{r, f.worth[r].less})
+		w := f.worth[r]
+		f.giving = append(f.giving, given{r, w.less})
+		f.gives.gain += w.less
+		f.gives.even += w.even()
 	}
 }
 
 // given is a row of the visit that gives, and what one less in it gains.
 type given struct{ row, less int32 }
+
+// A yield is what one less of a measure, or one more, gains in a visit's rows, and what
+// of that is not lost where the other visit has the same rows: what rows that are not
+// off lose on both sides.
+type yield struct{ gain, even int32 }
+
+// even returns what a row that is not off loses by one less and one more, 0 where it
+// is off: then it gains by the one what it loses by the other.
+func (w worth) even() int32 { return -(w.less + w.more) }
+
+// taking is the yield of a taker, as of the time when so many shifts were made.
+type taking struct {
+	yield
+	made int32
+}
+
+// clearTakings forgets what takers yield.
+func (f *fitter) clearTakings() {
+	f.takings = slices.Grow(f.takings[:0], len(f.takers))[:len(f.takers)]
+	clear(f.takings)
+	f.made = 1
+}
+
+// mostGain returns the most that slope can return for visit j, a taker at a place. That
+// is mostly nothing, and takes one look where no shift was made since the last giver.
+func (f *fitter) mostGain(at int, j int32) int32 {
+	t := &f.takings[at]
+	if t.made != f.made {
+		*t = taking{made: f.made}
+		for _, r := range f.rows(j) {
+			w := f.worth[r]
+			t.gain += w.more
+			t.even += w.even()
+		}
+	}
+	return f.gives.gain + t.gain + min(f.gives.even, t.even)
+}
 
 // slope returns what the first of a measure that visit j gets gains. In which tables
 // its rows are others is not easy to foretell: hence no branches.
@@ -296,6 +356,11 @@ func (f *fitter) amount(m int, i, j, slope int32) int {
 }
 
 func (f *fitter) shift(m int, i, j int32, k int) {
+	f.made++
+	f.settled[m] = false
+	if m == views {
+		f.settled[seconds] = false // a visit's hits take seconds
+	}
 	f.extra[m][i] -= int32(k)
 	f.extra[m][j] += int32(k)
 	of, to, off := f.rows(i), f.rows(j), f.off[m]

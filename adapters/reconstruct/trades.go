@@ -330,6 +330,7 @@ func (g group) change(rows []int32, from, to int32) (lost, gained int) {
 }
 
 func (f *fitter) trade(d *fitDim, i, j int32) {
+	f.settled = [2]bool{}
 	r, s := d.row[i], d.row[j]
 	if d.again != nil && !d.perVisitor {
 		dr, ds := f.againChange(d, int(i)+f.b.bounces, int(j)+f.b.bounces)

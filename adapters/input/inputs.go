@@ -24,7 +24,7 @@ type Inputs struct {
 
 	shared  *shared
 	stores  []Store
-	seen    map[string]bool // ids of objects
+	seen    map[string]bool // ids of objects, while they are found
 	closers []io.Closer
 }
 
@@ -45,6 +45,7 @@ func Open(ctx context.Context, args []string, stdin io.Reader, tempDir string, s
 			return nil, err
 		}
 	}
+	ins.seen = nil
 	if len(ins.Files) == 0 {
 		return nil, errors.New("no inputs; give files, directories, or - for standard input")
 	}

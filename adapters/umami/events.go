@@ -30,15 +30,23 @@ const (
 	RepairSession = "no row in session: browser, system, device and country unknown"
 )
 
-// eventTable is a table of events with its columns' positions; -1 is absent.
+// eventTable is a table of events.
 type eventTable struct {
 	*rows.Table
-	kind   eventsKind
-	scope  string // of event ids, which are unique within a table only in version 1
+	*positions
 	derive bool   // visits are to be found
-	hosted string // the survey looks for the websites of this host; empty is none
 	dated  bool   // day and month could change places in created_at
+	hosted string // the survey looks for the websites of this host; empty is none
 	times  adapters.Times
+
+	reading pipeline.Reading
+}
+
+// positions are those of the columns of tables of events; -1 is absent. Tables with the
+// same columns share them: there can be a hundred thousand.
+type positions struct {
+	kind  eventsKind
+	scope string // of event ids, which are unique within a table only in version 1
 
 	websiteID, eventID, sessionID, visitID, createdAt int
 	hostname, path, query, title                      int
@@ -51,7 +59,6 @@ type eventTable struct {
 	campaign                                          []campaignColumn
 
 	client, place columns // of which the facts of memos are read
-	reading       pipeline.Reading
 }
 
 // columns are the first and last of some that stand side by side.
@@ -109,10 +116,10 @@ var columnsRead = append([]string{
 	"browser", "os", "device", "screen", "language", "country", "region", "city",
 }, campaignParameters...)
 
-func newEventTable(t *rows.Table, kind eventsKind) *eventTable {
+func positionsOf(t *rows.Table, kind eventsKind) *positions {
 	at := t.Column
-	e := &eventTable{
-		Table: t, kind: kind,
+	p := &positions{
+		kind:      kind,
 		websiteID: at("website_id"), eventID: at("event_id"), sessionID: at("session_id"), visitID: at("visit_id"), createdAt: at("created_at"),
 		hostname: at("hostname"), path: at("url_path", "url"), query: at("url_query"), title: at("page_title"),
 		referrer: at("referrer"), referrerDomain: at("referrer_domain"), referrerPath: at("referrer_path"), refQuery: at("referrer_query"),
@@ -121,26 +128,26 @@ func newEventTable(t *rows.Table, kind eventsKind) *eventTable {
 		country: at("country"), region: at("region", "subdivision1"), city: at("city"),
 		lcp: at("lcp"), inp: at("inp"), cls: at("cls"), fcp: at("fcp"), ttfb: at("ttfb"), data: at("event_data"),
 	}
-	e.client, e.place = sideBySide(e.browser, e.os, e.device, e.screen), sideBySide(e.language, e.country, e.region, e.city)
+	p.client, p.place = sideBySide(p.browser, p.os, p.device, p.screen), sideBySide(p.language, p.country, p.region, p.city)
 	switch kind {
 	case v1Pageviews:
-		e.scope, e.eventID = "pageview ", at("view_id")
+		p.scope, p.eventID = "pageview ", at("view_id")
 	case v1Events:
-		e.scope = "event "
+		p.scope = "event "
 	}
-	if kind == modern && e.eventID < 0 {
-		e.eventID = at("id") // as Umami's API and its own code call it
+	if kind == modern && p.eventID < 0 {
+		p.eventID = at("id") // as Umami's API and its own code call it
 	}
 	for _, parameter := range campaignParameters {
 		if i := at(parameter); i >= 0 {
-			e.campaign = append(e.campaign, campaignColumn{parameter, i})
+			p.campaign = append(p.campaign, campaignColumn{parameter, i})
 		}
 	}
-	return e
+	return p
 }
 
 // wide reports whether the events hold what else the session table holds.
-func (e *eventTable) wide() bool { return e.browser >= 0 || e.os >= 0 || e.country >= 0 }
+func (p *positions) wide() bool { return p.browser >= 0 || p.os >= 0 || p.country >= 0 }
 
 // visit returns a row's visit, empty where it has none. Umami makes a visit's
 // identifier of more than the visitor's, so that the same for both is none.

@@ -19,12 +19,13 @@ var (
 	answerPage   = regexp.MustCompile(`"pageSize"\s*:`)
 )
 
-// lacksPages returns an error where the inputs, of which so many rows were read,
-// are pages of an answer that has more.
-func lacksPages(ctx context.Context, rows map[*input.Input]int64) error {
+// lacksPages returns an error where the inputs of tables, of which so many rows were
+// read, are pages of an answer that has more.
+func lacksPages(ctx context.Context, tables []*eventTable, rows []int64) error {
 	var have, all int64
 	var of *input.Input
-	for in, n := range rows {
+	for i, t := range tables {
+		in := t.Input
 		count, paged, err := answerOf(ctx, in)
 		if err != nil {
 			return err
@@ -32,7 +33,7 @@ func lacksPages(ctx context.Context, rows map[*input.Input]int64) error {
 		if !paged {
 			continue
 		}
-		have += n
+		have += rows[i]
 		all = max(all, count)
 		if of == nil || in.Name < of.Name {
 			of = in

@@ -20,8 +20,8 @@ import (
 func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Repeats, error) {
 	finder := adapters.RepeatFinder{Dir: opt.TempDir}
 	defer finder.Close()
-	orders := make([]adapters.OrderFinder, len(f.events))
-	rowsRead := map[*input.Input]int64{}
+	orders := make([]*adapters.OrderFinder, len(f.events)) // of tables with dates that need one
+	rowsRead := make([]int64, len(f.events))
 	var spare sync.Pool // glimpses that were taken, for the memory of their events
 	for ordinal, e := range f.events {
 		if err := e.Input.Spool(ctx); err != nil {
@@ -29,8 +29,11 @@ func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Re
 		}
 		e.times = adapters.Times{Zone: opt.Location(), Serials: true, Order: adapters.OrderOf(opt)}
 		find := e.dated && e.times.Order == adapters.AnyOrder
-		if opt.Now.Unix() > 0 {
-			orders[ordinal].To = pipeline.MicrosOf(opt.Now)
+		if find {
+			orders[ordinal] = new(adapters.OrderFinder)
+			if opt.Now.Unix() > 0 {
+				orders[ordinal].To = pipeline.MicrosOf(opt.Now)
+			}
 		}
 		e.hosted = opt.Get(adapters.Website)
 		look := *e.Table
@@ -44,7 +47,7 @@ func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Re
 			for _, date := range g.dates {
 				orders[ordinal].Add(date)
 			}
-			rowsRead[e.Input] += g.rows
+			rowsRead[ordinal] += g.rows
 			for _, id := range g.siteOrder {
 				f.countSite(id, *g.sites[id])
 			}
@@ -67,7 +70,7 @@ func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Re
 	if err := f.orderDates(orders); err != nil {
 		return nil, err
 	}
-	if err := lacksPages(ctx, rowsRead); err != nil {
+	if err := lacksPages(ctx, f.events, rowsRead); err != nil {
 		return nil, err
 	}
 	return finder.Find(ctx)
@@ -192,12 +195,15 @@ func (e *eventTable) identify(id *adapters.ID, get cells, at pipeline.Micros, is
 	return true
 }
 
-// orderDates decides the order of day and month in each table. One in which
-// nothing decides has the order of the others.
-func (f *tables) orderDates(orders []adapters.OrderFinder) error {
+// orderDates decides the order of day and month in each table with dates that need one.
+// One in which nothing decides has the order of the others.
+func (f *tables) orderDates(orders []*adapters.OrderFinder) error {
 	known := map[adapters.DateOrder]bool{}
 	undecided := map[*eventTable]error{}
 	for i, e := range f.events {
+		if orders[i] == nil {
+			continue
+		}
 		order, err := orders[i].Order()
 		switch {
 		case errors.Is(err, adapters.ErrAnyOrder):

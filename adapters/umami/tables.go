@@ -165,7 +165,7 @@ var leftover = regexp.MustCompile(`^(v1_(account|event|event_data|pageview|sessi
 func (f *tables) add(ctx context.Context, t *rows.Table, r role) error {
 	switch r {
 	case eventsRole, v1PageviewsRole, v1EventsRole:
-		e := newEventTable(t, kindOf(r))
+		e := &eventTable{Table: t, positions: f.positions(t, kindOf(r))}
 		if err := e.complete(); err != nil {
 			return err
 		}
@@ -187,6 +187,17 @@ func (f *tables) add(ctx context.Context, t *rows.Table, r role) error {
 		return f.loadSites(ctx, t)
 	}
 	return nil
+}
+
+// positions returns those of a table's columns: the same as of the table of events
+// before, where its columns are the same.
+func (f *tables) positions(t *rows.Table, kind eventsKind) *positions {
+	if n := len(f.events); n > 0 {
+		if before := f.events[n-1]; before.kind == kind && slices.Equal(before.Columns, t.Columns) {
+			return before.positions
+		}
+	}
+	return positionsOf(t, kind)
 }
 
 var aggregatesAdvice = "is the export of a dashboard: sums without dates, from which no events can be made. " +

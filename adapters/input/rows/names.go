@@ -203,6 +203,9 @@ func (l *late) add(names map[string]int64) {
 // read so far and that none of the first rows had, so that they are no
 // columns and were not read.
 func (t *Table) Late() []string {
+	if t.late == nil {
+		return nil
+	}
 	t.late.mu.Lock()
 	defer t.late.mu.Unlock()
 	return slices.Sorted(maps.Keys(t.late.names))

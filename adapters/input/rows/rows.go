@@ -47,7 +47,7 @@ type Table struct {
 	headed  bool          // Header is a line of text
 	members []member      // columns behind the container's own
 	only    []bool        // columns to read; nil is all
-	late    *late
+	late    *late         // of records
 }
 
 // IsSQL reports by an input's first line whether it is a database's dump,
@@ -86,7 +86,7 @@ func FindAmong(ctx context.Context, in *input.Input, inputs []*input.Input) ([]*
 			return nil, err
 		}
 		t := newTable(in, withLearned(in, found))
-		t.Name, t.records = nameOf(in), found
+		t.Name, t.records, t.late = nameOf(in), found, &late{in: in}
 		return []*Table{t}, t.findTypes(ctx)
 	}
 	if err := noRows(in); err != nil {
@@ -190,7 +190,7 @@ func newTable(in *input.Input, header []string) *Table {
 	for i, name := range header {
 		columns[i] = Name(unquoted(name[len(table):]))
 	}
-	return &Table{Input: in, Header: header, Columns: in.Share(columns), late: &late{in: in}}
+	return &Table{Input: in, Header: header, Columns: in.Share(columns)}
 }
 
 func nameOf(in *input.Input) string { return strings.TrimSuffix(in.Base, path.Ext(in.Base)) }

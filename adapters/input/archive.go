@@ -154,8 +154,9 @@ func (ins *Inputs) openMember(ctx context.Context, a *archive, m namedMember) (*
 		return nil, bomb(name)
 	}
 	size := int64(m.CompressedSize64)
-	in := ins.newInput(Object{Name: name, Size: size, Contents: &memberContents{a, m.File}})
-	in.member, in.archive = m.File, a
+	member := &memberContents{a, m.File}
+	in := ins.newInput(Object{Name: name, Size: size, Contents: member})
+	in.member = member
 	return in, in.probe(ctx)
 }
 

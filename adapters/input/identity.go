@@ -87,8 +87,8 @@ func (ins *Inputs) BytesIdentified() int64 {
 func (ins *Inputs) Local() bool {
 	for _, in := range ins.Files {
 		c := in.contents
-		if member, ok := c.(*memberContents); ok {
-			c = member.archive.contents
+		if in.member != nil {
+			c = in.member.archive.contents
 		}
 		if _, local := c.(*localFile); !local {
 			return false
@@ -124,8 +124,8 @@ func (ins *Inputs) StoredNames() []string {
 	var names []string
 	for _, files := range ins.groups() {
 		name := files[0].Name
-		if a := files[0].archive; a != nil {
-			name = a.name
+		if m := files[0].member; m != nil {
+			name = m.archive.name
 		}
 		names = append(names, name)
 	}
@@ -136,7 +136,7 @@ func (ins *Inputs) StoredNames() []string {
 func (ins *Inputs) groups() [][]*Input {
 	var groups [][]*Input
 	for i, in := range ins.Files {
-		if i > 0 && in.archive != nil && in.archive == ins.Files[i-1].archive {
+		if i > 0 && in.sameArchive(ins.Files[i-1]) {
 			last := &groups[len(groups)-1]
 			*last = append(*last, in)
 			continue
@@ -146,11 +146,16 @@ func (ins *Inputs) groups() [][]*Input {
 	return groups
 }
 
+// sameArchive reports whether two inputs are members of one archive.
+func (in *Input) sameArchive(other *Input) bool {
+	return in.member != nil && other.member != nil && in.member.archive == other.member.archive
+}
+
 // identify returns the identity of a file, or of an archive's members.
 func identify(ctx context.Context, files []*Input, sha bool) (Identity, error) {
 	first := files[0]
-	if a := first.archive; a != nil && a.version != "" {
-		return versioned(a.name, a.size, a.version), nil
+	if m := first.member; m != nil && m.archive.version != "" {
+		return versioned(m.archive.name, m.archive.size, m.archive.version), nil
 	}
 	if first.version != "" {
 		return versioned(first.Name, first.size, first.version), nil
@@ -166,13 +171,14 @@ func identify(ctx context.Context, files []*Input, sha bool) (Identity, error) {
 		}
 		id.Stored = []Fingerprint{stored}
 	}
-	if first.archive == nil {
+	if first.member == nil {
 		return id, nil
 	}
-	stored := Fingerprint{Name: first.archive.name, Size: first.archive.size}
+	whole := first.member.archive
+	stored := Fingerprint{Name: whole.name, Size: whole.size}
 	var err error
 	if sha {
-		stored.SHA256, err = first.archive.sum(ctx)
+		stored.SHA256, err = whole.sum(ctx)
 	}
 	id.Stored = []Fingerprint{stored}
 	return id, err
@@ -192,7 +198,8 @@ func (in *Input) identify(ctx context.Context, sha bool) (content, stored Finger
 	}
 	plain := in.packing == unpacked && in.member == nil
 	if known := in.summed.Load(); known != nil && !sha {
-		return *known, in.storedAs(*known, plain), nil
+		content = Fingerprint{Name: in.Name, Size: known.size, XXH3: hex.EncodeToString(known.xxh3[:])}
+		return content, in.storedAs(content, plain), nil
 	}
 	raw, err := in.contents.Open(ctx, 0, -1)
 	if err != nil {
@@ -306,6 +313,12 @@ func (s *summedReader) hex() string {
 	return hex.EncodeToString(s.sum.Sum(nil))
 }
 
+// summed is what sums up a content.
+type summed struct {
+	size int64
+	xxh3 [16]byte
+}
+
 // A passingReader sums up a content that is read for its own sake, and leaves it to
 // the input what identifies it once it has been read to its end. It gives up where
 // inputs are not summed up any more before that.
@@ -325,7 +338,7 @@ func (p *passingReader) Read(b []byte) (int, error) {
 	}
 	n, err := p.summedReader.Read(b)
 	if err == io.EOF && p.sum != nil {
-		p.of.summed.Store(&Fingerprint{Name: p.of.Name, Size: p.n, XXH3: p.hex()})
+		p.of.summed.Store(&summed{p.n, [16]byte(p.sum.Sum(nil))})
 	}
 	return n, err
 }

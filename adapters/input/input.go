@@ -48,25 +48,30 @@ type Input struct {
 	// found in a directory or archive.
 	Named bool
 
-	contents Contents // as stored; nil for a stream
-	size     int64    // of the contents; -1 is unknown
-	version  string   // what the store says identifies the contents
-	member   *zip.File
-	archive  *archive // that member belongs to
+	// There can be hundreds of thousands: what few of them have is in other places.
 	packing  packing
+	contents Contents        // as stored; nil for a stream
+	size     int64           // of the contents; -1 is unknown
+	version  string          // what the store says identifies the contents
+	member   *memberContents // what contents is, of a member of an archive
 	format   Format
 	shared   *shared
 
 	read   atomic.Int64 // bytes of the contents read since the latest Open
 	hashed atomic.Int64 // bytes of the contents read to identify them
 	// summed is what a pass over the content has found that sums it up.
-	summed atomic.Pointer[Fingerprint]
+	summed atomic.Pointer[summed]
 
 	mu      sync.Mutex
-	members []string // see Learn
-	head    []byte   // nil where it is not kept
+	head    []byte // nil where it is not kept
 	stream  *stream
 	spooled *spooled
+	learned *learned
+}
+
+// learned is what reading an input has taught.
+type learned struct {
+	members []string // see Learn; guarded by the input
 
 	finding sync.Mutex
 	found   any // see Remember
@@ -83,23 +88,30 @@ type shared struct {
 	latest atomic.Pointer[keptHead]
 
 	mu    sync.Mutex
-	lists map[string][]string // see Share
+	alike map[any]any // see Alike
 }
 
-// Share returns list, or an equal one that was given before for an input of the same
-// command: thousands of files have the same columns. Neither may be changed.
-func (in *Input) Share(list []string) []string {
+// Alike returns value, or what was given before with an equal key for an input of the
+// same command: many files of one kind have much in common. Neither may be changed.
+func Alike[T any](in *Input, key any, value T) T {
 	in.shared.mu.Lock()
 	defer in.shared.mu.Unlock()
-	key := strings.Join(list, "\x00")
-	if known, ok := in.shared.lists[key]; ok {
-		return known
+	if known, ok := in.shared.alike[key]; ok {
+		return known.(T)
 	}
-	if in.shared.lists == nil {
-		in.shared.lists = map[string][]string{}
+	if in.shared.alike == nil {
+		in.shared.alike = map[any]any{}
 	}
-	in.shared.lists[key] = list
-	return list
+	in.shared.alike[key] = value
+	return value
+}
+
+// listed is the key of a list, with its elements joined.
+type listed string
+
+// Share returns list, or an equal one that was given before, see [Alike].
+func (in *Input) Share(list []string) []string {
+	return Alike(in, listed(strings.Join(list, "\x00")), list)
 }
 
 // maxMembers is how many members are remembered: names can be data.
@@ -110,36 +122,51 @@ const maxMembers = 1000
 func (in *Input) Learn(names ...string) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	all := slices.Clone(in.members)
+	l := in.learn()
+	all := slices.Clone(l.members)
 	for _, name := range names {
 		if at, known := slices.BinarySearch(all, name); !known && len(all) < maxMembers {
 			all = slices.Insert(all, at, strings.Clone(name))
 		}
 	}
-	if len(all) > len(in.members) {
-		in.members = in.Share(all)
+	if len(all) > len(l.members) {
+		l.members = in.Share(all)
 	}
+}
+
+// learn returns where to put what is learned. The input is locked.
+func (in *Input) learn() *learned {
+	if in.learned == nil {
+		in.learned = new(learned)
+	}
+	return in.learned
 }
 
 // Learned returns what was given to Learn, sorted.
 func (in *Input) Learned() []string {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return in.members
+	if in.learned == nil {
+		return nil
+	}
+	return in.learned.members
 }
 
 // Remember returns what find returned when it succeeded first, without calling it
 // again: each adapter looks at an input, and that can mean to read all of it. What it
 // returns is shared and must not be changed.
 func (in *Input) Remember(find func() (any, error)) (any, error) {
-	in.finding.Lock()
-	defer in.finding.Unlock()
-	if in.found != nil {
-		return in.found, nil
+	in.mu.Lock()
+	l := in.learn()
+	in.mu.Unlock()
+	l.finding.Lock()
+	defer l.finding.Unlock()
+	if l.found != nil {
+		return l.found, nil
 	}
 	found, err := find()
 	if err == nil {
-		in.found = found
+		l.found = found
 	}
 	return found, err
 }
@@ -197,7 +224,7 @@ func (in *Input) unpack(raw io.ReadCloser, read *atomic.Int64) (io.ReadCloser, e
 	r := io.ReadCloser(&countingReader{raw, read})
 	var err error
 	if in.member != nil {
-		r, err = inflate(in.member, r)
+		r, err = inflate(in.member.file, r)
 	}
 	if err == nil && in.format == "" { // it is opened for the first time
 		buffered := bufio.NewReaderSize(r, 4<<10)
@@ -208,7 +235,7 @@ func (in *Input) unpack(raw io.ReadCloser, read *atomic.Int64) (io.ReadCloser, e
 		}
 	}
 	if err == nil {
-		compressed := in.packing != unpacked || in.member != nil && in.member.Method != zip.Store
+		compressed := in.packing != unpacked || in.member != nil && in.member.file.Method != zip.Store
 		r, err = in.packing.unpack(r, &checkedReader{name: in.Name, read: read, packed: compressed})
 	}
 	if err != nil {

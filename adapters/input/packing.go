@@ -17,28 +17,37 @@ import (
 )
 
 // packing is how bytes are compressed.
-type packing string
+type packing uint8
 
 const (
-	unpacked packing = ""
-	gzipped  packing = "\x1f\x8b"
-	zstded   packing = "\x28\xb5\x2f\xfd"
-	bzipped  packing = "BZh"
-	zipped   packing = "PK\x03\x04"
+	unpacked packing = iota
+	gzipped
+	zstded
+	bzipped
+	zipped
 )
+
+// packed are the first bytes of what is compressed.
+var packed = []struct {
+	magic string
+	by    packing
+}{
+	{"\x1f\x8b", gzipped},
+	{"\x28\xb5\x2f\xfd", zstded},
+	{"BZh", bzipped},
+	{"PK\x03\x04", zipped},
+	{"PK\x05\x06", zipped}, // an archive without members
+}
 
 // suffixes are what file names end in, by packing; Base goes without them.
 var suffixes = []string{".gz", ".gzip", ".zst", ".zstd", ".bz2"}
 
 // packingOf recognizes a packing by the first bytes, since names lie.
 func packingOf(head []byte) packing {
-	for _, p := range []packing{gzipped, zstded, bzipped, zipped} {
-		if bytes.HasPrefix(head, []byte(p)) {
-			return p
+	for _, p := range packed {
+		if bytes.HasPrefix(head, []byte(p.magic)) {
+			return p.by
 		}
-	}
-	if bytes.HasPrefix(head, []byte("PK\x05\x06")) { // an archive without members
-		return zipped
 	}
 	return unpacked
 }

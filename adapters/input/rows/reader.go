@@ -44,7 +44,7 @@ func (t *Table) Open(ctx context.Context) (*Reader, error) {
 // asText returns the table of text as this table is read.
 func (t *Table) asText() *text.Table {
 	own := *t.text
-	own.NullWord = t.NullWord
+	own.Name, own.Input, own.NullWord = t.Name, t.Input, t.NullWord
 	if t.only != nil {
 		own.Only = t.only[:len(t.own())]
 	}

@@ -104,7 +104,7 @@ func FindAmong(ctx context.Context, in *input.Input, inputs []*input.Input) ([]*
 			}
 		}
 		t := newTable(in, one.Columns)
-		t.Name, t.text = one.Name, one
+		t.Name, t.text = one.Name, one.Alike()
 		columns, err := schemaBeside(ctx, t, inputs)
 		if err != nil {
 			return nil, err

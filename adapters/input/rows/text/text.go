@@ -73,6 +73,27 @@ func (t *Table) IsWindows1252() bool { return t.encoding == windows1252 }
 // Block reports whether the table is one of a dump.
 func (t *Table) Block() bool { return t.block }
 
+// A likeness is what tables of text can have in common but for their inputs.
+type likeness struct {
+	first                   *string // of the columns, whose list is shared
+	columns                 int
+	dialect                 Dialect
+	header, start, firstRow int64
+	encoding                encoding
+}
+
+// Alike returns the table without its name and input, the same one for all whose text
+// is read the same way, but t itself where it is one of a dump.
+func (t *Table) Alike() *Table {
+	if t.block || len(t.Columns) == 0 {
+		return t
+	}
+	key := likeness{&t.Columns[0], len(t.Columns), t.Dialect, t.header, t.start, t.firstRow, t.encoding}
+	like := *t
+	like.Name, like.Input = "", nil
+	return input.Alike(t.Input, key, &like)
+}
+
 // Headless returns the table for text whose first line is a record and no
 // header, with columns in its place.
 func (t *Table) Headless(columns []string) *Table {

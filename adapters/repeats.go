@@ -223,23 +223,25 @@ type hashes struct {
 // part is some of the hashes; later those that several events have, in order.
 type part struct {
 	hashes []uint64
-	full   bool // it has far more than others, so that many events are the same
+	before [][]uint64 // full blocks of hashes: one that grew would be copied, and take twice its size
+	count  int        // of hashes in before
+	full   bool       // it has far more than others, so that many events are the same
 }
 
 const (
 	// partBits parts let a processor have near at hand what a part is looked at with: to
 	// look for each hash in one large table would wait for memory.
 	partBits = 6
-	minPart  = 32
-	skewed   = 1 << 10
+	// A part's first block is small, and each has room for as many as those before it.
+	minHashes = 32
+	maxBlock  = 1 << 10
+	skewed    = 1 << 10
 )
 
 // clear begins a round.
 func (h *hashes) clear() {
 	h.count = 0
-	for i := range h.parts {
-		h.parts[i] = part{hashes: h.parts[i].hashes[:0]}
-	}
+	clear(h.parts[:])
 }
 
 // of returns an event's hash and its part, and whether the event is of the round.
@@ -257,11 +259,14 @@ func (h *hashes) add(event *ID) {
 	}
 	h.count++
 	if n := len(of.hashes); n == cap(of.hashes) {
-		if n > skewed+8*h.count>>partBits {
+		if of.count += n; of.count > skewed+8*h.count>>partBits {
 			*of = part{full: true}
 			return
 		}
-		of.hashes = slices.Grow(of.hashes, minPart)
+		if n > 0 {
+			of.before = append(of.before, of.hashes)
+		}
+		of.hashes = make([]uint64, 0, min(max(of.count, minHashes), maxBlock))
 	}
 	of.hashes = append(of.hashes, hash)
 }
@@ -272,17 +277,19 @@ func (h *hashes) anyTwice() bool {
 	var slots []uint32
 	for i := range h.parts {
 		p := &h.parts[i]
-		bits := bits.Len(uint(2 * len(p.hashes)))
+		bits := bits.Len(uint(2 * (p.count + len(p.hashes))))
 		slots = slices.Grow(slots[:0], 1<<bits)[:1<<bits]
 		clear(slots)
-		twice := p.hashes[:0]
-		for _, hash := range p.hashes {
-			if wasPut(slots, hash<<partBits>>(64-bits), max(uint32(hash), 1)) {
-				twice = append(twice, hash)
+		var twice []uint64
+		for _, block := range append(p.before, p.hashes) {
+			for _, hash := range block {
+				if wasPut(slots, hash<<partBits>>(64-bits), max(uint32(hash), 1)) {
+					twice = append(twice, hash)
+				}
 			}
 		}
 		slices.Sort(twice)
-		p.hashes = twice
+		*p = part{hashes: twice, full: p.full}
 		found = found || len(twice) > 0 || p.full
 	}
 	return found

@@ -44,42 +44,51 @@ const (
 	maxHashes = 4 << 20
 )
 
-// Add takes the event of the row of that number in the table of that number.
-// Tables and rows are added in ascending order.
-func (f *RepeatFinder) Add(event ID, table int, row int64) error {
-	if cap(f.block)-len(f.block) < maxNote {
-		if err := f.turn(); err != nil {
-			return err
-		}
-	}
-	notes := f.block
-	// A step has one bit more, which says that the table follows, whose rows begin anew.
-	if table == f.last.table && row >= f.last.row {
-		notes = binary.AppendUvarint(notes, uint64(row-f.last.row)<<1)
-	} else {
-		notes = binary.AppendUvarint(notes, uint64(row)<<1|1)
-		notes = binary.AppendUvarint(notes, uint64(table))
-	}
-	f.block = append(notes, event[:]...)
-	f.last = place{table, row}
-	f.note(&event)
-	f.count++
-	return nil
+// An Identified is an event by its identifier, with the number of its row.
+type Identified struct {
+	ID  ID
+	Row int64
 }
 
-// note notes the hash of an event, and forgets all where these are too many.
-func (f *RepeatFinder) note(event *ID) {
+// Add takes events of the table of that number. Tables and rows are added in ascending order.
+func (f *RepeatFinder) Add(table int, events ...Identified) error {
 	if f.count == 0 {
-		if f.hashes.seeds = [2]uint64{rand.Uint64(), rand.Uint64()}; f.limit == 0 {
+		f.hashes.seeds = [2]uint64{rand.Uint64(), rand.Uint64()}
+		if f.limit == 0 {
 			f.limit = maxHashes
 		}
 	}
-	switch {
-	case f.count < f.limit:
-		f.hashes.add(event)
-	case f.count == f.limit:
-		f.hashes = hashes{seeds: f.hashes.seeds}
+	for i := range events {
+		event := &events[i]
+		if cap(f.block)-len(f.block) < maxNote {
+			if err := f.turn(); err != nil {
+				return err
+			}
+		}
+		f.note(table, event)
+		switch {
+		case f.count < f.limit:
+			f.hashes.add(&event.ID)
+		case f.count == f.limit: // there are too many
+			f.hashes = hashes{seeds: f.hashes.seeds}
+		}
+		f.count++
 	}
+	return nil
+}
+
+// note adds an event to the block.
+func (f *RepeatFinder) note(table int, event *Identified) {
+	notes := f.block
+	// A step has one bit more, which says that the table follows, whose rows begin anew.
+	if table == f.last.table && event.Row >= f.last.row {
+		notes = binary.AppendUvarint(notes, uint64(event.Row-f.last.row)<<1)
+	} else {
+		notes = binary.AppendUvarint(notes, uint64(event.Row)<<1|1)
+		notes = binary.AppendUvarint(notes, uint64(table))
+	}
+	f.block = append(notes, event.ID[:]...)
+	f.last = place{table, event.Row}
 }
 
 // turn begins a new block of notes.

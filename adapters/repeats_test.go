@@ -26,7 +26,7 @@ func TestRepeats(t *testing.T) {
 					want[table] = append(want[table], int64(row))
 				}
 				seen[event] = true
-				if err := f.Add(IDOf(fmt.Sprint(event)), table, int64(row)); err != nil {
+				if err := f.Add(table, Identified{IDOf(fmt.Sprint(event)), int64(row)}); err != nil {
 					rt.Fatal(err)
 				}
 			}
@@ -49,7 +49,7 @@ func TestRepeatsOfMany(t *testing.T) {
 				binary.LittleEndian.PutUint64(id[:], uint64(row-5000))
 				want = append(want, row*3)
 			}
-			if err := f.Add(id, 0, row*3); err != nil {
+			if err := f.Add(0, Identified{id, row * 3}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -69,7 +69,7 @@ func TestRepeatsOfOneEvent(t *testing.T) {
 			} else if row > 0 {
 				want = append(want, row)
 			}
-			if err := f.Add(id, 0, row); err != nil {
+			if err := f.Add(0, Identified{id, row}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -107,18 +107,19 @@ func checkRepeats(t rapid.TB, f *RepeatFinder, want [][]int64) {
 
 func BenchmarkRepeats(b *testing.B) {
 	for _, n := range []int{20_000, 400_000, 2_000_000} {
-		ids := make([]ID, n)
+		events := make([]Identified, n)
 		random := rand.New(rand.NewPCG(1, 2))
-		for i := range ids {
-			binary.LittleEndian.PutUint64(ids[i][:], random.Uint64())
-			binary.LittleEndian.PutUint64(ids[i][8:], random.Uint64())
+		for i := range events {
+			binary.LittleEndian.PutUint64(events[i].ID[:], random.Uint64())
+			binary.LittleEndian.PutUint64(events[i].ID[8:], random.Uint64())
+			events[i].Row = int64(i)
 		}
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				f := RepeatFinder{Dir: b.TempDir()}
-				for row, id := range ids {
-					if err := f.Add(id, 0, int64(row)); err != nil {
+				for some := range slices.Chunk(events, 1000) {
+					if err := f.Add(0, some...); err != nil {
 						b.Fatal(err)
 					}
 				}

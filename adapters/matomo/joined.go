@@ -222,7 +222,7 @@ func findRepeats(ctx context.Context, src *source, opt adapters.Options) (*adapt
 			if ordinal < len(src.tables) && row.Cells[action] == "" {
 				return nil
 			}
-			return finder.Add(identity(row), ordinal, row.Number)
+			return finder.Add(ordinal, adapters.Identified{ID: identity(row), Row: row.Number})
 		})
 		if err != nil {
 			return nil, err

@@ -295,7 +295,7 @@ func (s *survey) addRepeat(table int, e *eventTable, row *rows.Row) error {
 		key += "\x00" + text
 	}
 	s.equal[key]++
-	return s.repeats.Add(adapters.IDOf(key+"\x00"+strconv.Itoa(s.equal[key])), table, row.Number)
+	return s.repeats.Add(table, adapters.Identified{ID: adapters.IDOf(key + "\x00" + strconv.Itoa(s.equal[key])), Row: row.Number})
 }
 
 // rounded refuses ids that a spreadsheet has made numbers of, such as

@@ -78,7 +78,7 @@ func repeatedRows(ctx context.Context, tables []*eventTable, dir string) (*adapt
 				key += "\x1f" + strings.Map(withoutQuotes, row.Literal(values))
 			}
 			together[key]++
-			return finder.Add(adapters.IDOf(key+"\x1f"+strconv.Itoa(together[key])), i, row.Number)
+			return finder.Add(i, adapters.Identified{ID: adapters.IDOf(key + "\x1f" + strconv.Itoa(together[key])), Row: row.Number})
 		})
 		if err != nil {
 			return nil, err

@@ -25,8 +25,7 @@ type surveyed struct {
 
 // look is what is known of a chunk's rows.
 type look struct {
-	ids          []adapters.ID
-	rows         []int64
+	events       []adapters.Identified
 	pairs        []pair
 	links        []link
 	devices      [][2]string
@@ -47,8 +46,7 @@ func (t *table) lookAt(c *rows.Chunk) (*look, error) {
 		if reject != "" {
 			continue
 		}
-		l.ids = append(l.ids, adapters.IDOf(e.identity()))
-		l.rows = append(l.rows, row.Number)
+		l.events = append(l.events, adapters.Identified{ID: adapters.IDOf(e.identity()), Row: row.Number})
 		if p := (pair{e.distinct, e.person, 0}); e.distinct != "" && !pairs[p] {
 			pairs[p] = true
 			l.pairs = append(l.pairs, p)
@@ -94,10 +92,8 @@ func (s *source) survey(ctx context.Context, persons []*rows.Table) (*surveyed, 
 			return nil, err
 		}
 		err := rows.Look(ctx, t.Table, t.lookAt, func(l *look) error {
-			for i := range l.ids {
-				if err := finder.Add(l.ids[i], ordinal, l.rows[i]); err != nil {
-					return err
-				}
+			if err := finder.Add(ordinal, l.events...); err != nil {
+				return err
 			}
 			found.take(l)
 			return m.take(l)

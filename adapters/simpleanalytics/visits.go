@@ -47,7 +47,7 @@ func survey(ctx context.Context, tables []*table, opt adapters.Options) (*survey
 			if _, known := s.hosts[host]; host != "" && (known || len(s.hosts) < maxHosts) {
 				s.hosts[strings.Clone(host)]++
 			}
-			return finder.Add(adapters.IDOf(t.identity(row, p)), ordinal, row.Number)
+			return finder.Add(ordinal, adapters.Identified{ID: adapters.IDOf(t.identity(row, p)), Row: row.Number})
 		})
 		if err != nil {
 			return nil, err

@@ -117,7 +117,7 @@ func repeatedRows(ctx context.Context, tables []*eventTable, opt adapters.Option
 			if strings.Count(id, "-") != 4 || len(id) != 36 {
 				id = strings.Join([]string{fmt.Sprint(e.kind), id, cell("session_id"), fmt.Sprint(timeOf(cell("created_at"), &e.times))}, "\x00")
 			}
-			return finder.Add(adapters.IDOf(id), i, row.Number)
+			return finder.Add(i, adapters.Identified{ID: adapters.IDOf(id), Row: row.Number})
 		})
 		if err != nil {
 			return nil, err

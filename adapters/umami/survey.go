@@ -52,10 +52,8 @@ func (f *tables) survey(ctx context.Context, opt adapters.Options) (*adapters.Re
 				f.countSite(id, *g.sites[id])
 			}
 			f.host(g.hosted)
-			for _, event := range g.events {
-				if err := finder.Add(event.id, ordinal, event.row); err != nil {
-					return err
-				}
+			if err := finder.Add(ordinal, g.events...); err != nil {
+				return err
 			}
 			spare.Put(g)
 			return nil
@@ -81,7 +79,7 @@ type glimpse struct {
 	rows      int64
 	hours     adapters.HourFinder
 	dates     []string // of spreadsheets whose days and months could change places
-	events    []identified
+	events    []adapters.Identified
 	sites     map[string]*int64
 	siteOrder []string // as they come up
 	hosted    map[string]bool
@@ -104,12 +102,6 @@ func (v visited) count(g *glimpse) {
 		g.sites[site], g.siteOrder = n, append(g.siteOrder, site)
 	}
 	*n += v.events
-}
-
-// identified is an event's identifier and its row.
-type identified struct {
-	id  adapters.ID
-	row int64
 }
 
 // glimpse looks at a chunk's rows; those that cannot be read are passed over. It
@@ -156,8 +148,8 @@ func (e *eventTable) glimpse(c *rows.Chunk, dates bool, spare *sync.Pool) (*glim
 			}
 		}
 		// It is filled where it stays: to copy what was written just before takes long.
-		g.events = append(g.events, identified{row: row.Number})
-		if n := len(g.events) - 1; !e.identify(&g.events[n].id, get, at, ok) {
+		g.events = append(g.events, adapters.Identified{Row: row.Number})
+		if n := len(g.events) - 1; !e.identify(&g.events[n].ID, get, at, ok) {
 			g.events = g.events[:n]
 		}
 	}

@@ -43,8 +43,11 @@ func (r *Referrers) Of(domain, path, query string) string {
 		return Referrer(domain, path, query)
 	}
 	origin := r.originOf(domain)
-	if path == "" && query == "" || origin == "" {
-		return Referrer(origin, path, query)
+	switch {
+	case origin == "": // spaces
+		return Referrer("", path, query)
+	case path == "" && query == "":
+		return origin
 	}
 	// To begin another builder leaves what the one before holds as it is.
 	if room := len(origin) + len(path) + len(query) + len("/?"); r.built.Cap()-r.built.Len() < room {

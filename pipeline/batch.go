@@ -1,7 +1,7 @@
 package pipeline
 
 import (
-	"bytes"
+	"cmp"
 	"slices"
 	"sort"
 )
@@ -31,7 +31,13 @@ type Queue struct {
 	latest *piece
 	// bodies are memory to be used again.
 	bodies [][]byte
+	// shortest is how many bytes a piece has that is not copied; 0 is shortestPiece.
+	shortest int
 }
+
+// shortestPiece lets a batch of chunks of a few records have few pieces: all of them are
+// gone through for each chunk.
+const shortestPiece = 64 << 10
 
 // A piece is a part of a queue's bytes.
 type piece struct {
@@ -39,6 +45,7 @@ type piece struct {
 	// memory is used again once the piece is dropped. It is nil where a later piece, or
 	// whoever made the records, has it still, and for a copy.
 	memory []byte
+	copied bool // what follows can be copied behind it
 }
 
 // A Batch is a run of records that are sent together.
@@ -75,12 +82,25 @@ func (q *Queue) Add(number int64, records *Records, from, to int) {
 		q.ends = append(q.ends, q.end+int64(end-begin))
 	}
 	q.end += int64(len(part))
-	if len(part) < cap(records.Body)/2 { // the whole is not kept for a little of it
-		q.pieces = append(q.pieces, &piece{bytes: bytes.Clone(part)})
+	// The whole is not kept for a little of it.
+	if shortest := cmp.Or(q.shortest, shortestPiece); len(part) < max(cap(records.Body)/2, shortest) {
+		q.copy(part, shortest)
 		return
 	}
 	q.added, q.latest = records, &piece{bytes: part}
 	q.pieces = append(q.pieces, q.latest)
+}
+
+// copy copies bytes to the last piece, if that is a copy with room for them, or to a new one.
+func (q *Queue) copy(part []byte, shortest int) {
+	if n := len(q.pieces); n > 0 {
+		if last := q.pieces[n-1]; last.copied && cap(last.bytes)-len(last.bytes) >= len(part) {
+			last.bytes = append(last.bytes, part...)
+			return
+		}
+	}
+	room := make([]byte, 0, max(len(part), shortest))
+	q.pieces = append(q.pieces, &piece{bytes: append(room, part...), copied: true})
 }
 
 // Keep keeps the memory of the records added last as long as they are in the queue,

@@ -17,7 +17,7 @@ func records(t *rapid.T) [][]byte {
 // in pieces of random size, sending what is full, as an upload does: while a batch is on
 // its way, further records are added, and chunks are written over.
 func drained(t *rapid.T, all [][]byte, first int64, limit int) []string {
-	var q Queue
+	q := Queue{shortest: rapid.SampledFrom([]int{0, 1, 20}).Draw(t, "shortest")}
 	var bodies []string
 	var flying *Batch
 	next := first
@@ -178,5 +178,25 @@ func TestQueueOfManyChunks(t *testing.T) {
 	}
 	if memory > 3*limit || len(q.pieces) > 0 || cap(q.ends) > 1000 || cap(q.marks) > 1000 {
 		t.Errorf("the queue keeps %d bytes, %d pieces, %d records, %d marks", memory, len(q.pieces), cap(q.ends), cap(q.marks))
+	}
+}
+
+// TestQueueOfShortChunks checks that a batch of chunks with a record each has few parts.
+func TestQueueOfShortChunks(t *testing.T) {
+	var q Queue
+	var all []byte
+	for i := range int64(1000) {
+		chunk := asRecords([][]byte{bytes.Repeat([]byte{'a' + byte(i%26)}, 300)})
+		q.Mark(Mark{Chunk: i, Stats: Stats{Events: i}})
+		q.Add(i, chunk, 0, 1)
+		q.Keep()
+		all = append(all, chunk.Body...)
+	}
+	batch, _ := q.Batch(len(all))
+	if got := bytes.Join(batch.Body, nil); !bytes.Equal(got, all[:len(all)-1]) {
+		t.Errorf("the batch has %d bytes, others than the %d that were added", len(got), len(all)-1)
+	}
+	if parts, most := len(batch.Body), 1+len(all)/shortestPiece*2; parts > most {
+		t.Errorf("the batch has %d parts, want at most %d", parts, most)
 	}
 }

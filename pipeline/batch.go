@@ -152,11 +152,8 @@ func (q *Queue) BatchFrom(number int64, limit int) (batch Batch, full bool) {
 		batch.Size = int(ends[n-1] - begin)
 		batch.Body = q.parts(int(begin-q.base), int(ends[n-1]-q.base))
 	}
-	for _, m := range q.marks {
-		if m.Stats.Events > number {
-			break
-		}
-		batch.Mark = m
+	if marks := sort.Search(len(q.marks), func(i int) bool { return q.marks[i].Stats.Events > number }); marks > 0 {
+		batch.Mark = q.marks[marks-1]
 	}
 	return batch, n < len(ends)
 }

@@ -29,7 +29,7 @@ func TestSum(t *testing.T) {
 				}
 				u.queue.Add(next, &chunk, 0, chunk.Len())
 				next += int64(chunk.Len())
-				u.sumAhead()
+				u.sumAhead(rapid.IntRange(0, 2*summedAtOnce).Draw(t, "size"))
 				u.queue.Keep()
 			case u.flight != nil:
 				if rapid.Bool().Draw(t, "stored") {

@@ -95,10 +95,13 @@ type Upload struct {
 	retry  patience // with batches
 
 	queue  pipeline.Queue
-	sum    sum     // of the batch to come
 	flight *flight // nil when no batch is on its way
-	size   sizer
-	began  time.Time
+	// sum is of the batch to come, and lacks about unsummed bytes of what has come of it.
+	sum      sum
+	unsummed int
+
+	size  sizer
+	began time.Time
 	// before are the site's imports before this migration opened its first.
 	before []Import
 	listed []Import      // by the latest list
@@ -281,15 +284,20 @@ func (u *Upload) chunk(ctx context.Context, chunk *pipeline.Collected[*pipeline.
 		if err := u.sendFull(ctx); err != nil {
 			return err
 		}
-		u.sumAhead()
 		i = to
 	}
+	u.sumAhead(records.Size())
 	return nil
 }
 
-// sumAhead adds what has come of the batch that is sent next to its sum: a chunk is in
-// the processor's cache now, and a batch that is full need not wait for its sum.
-func (u *Upload) sumAhead() {
+// sumAhead adds what has come of the batch that is sent next to its sum, size bytes of it
+// by a chunk: that is in the processor's cache now, and a batch that is full need not
+// wait for its sum.
+func (u *Upload) sumAhead(size int) {
+	if u.unsummed += size; u.unsummed < summedAtOnce {
+		return
+	}
+	u.unsummed = 0
 	var next pipeline.Batch
 	if f := u.flight; f != nil {
 		next, _ = u.queue.BatchFrom(f.batch.Next(), f.limit-batchFrame)
@@ -342,6 +350,9 @@ type flight struct {
 	stored bool
 	err    error
 }
+
+// summedAtOnce keeps short chunks, as of many small files, from being looked up one by one.
+const summedAtOnce = 64 << 10
 
 // maxAhead bounds what is gathered while a batch is on its way.
 const maxAhead = DefaultBatchBytes

@@ -45,6 +45,7 @@ func (e *Export) migration(ctx context.Context, sums ledger.Sums) (ledger.Migrat
 	}
 	identifyPrivacy(m.Options, &e.options.Privacy)
 	joined, growing, contents := e.joined(), e.inputs.Growing(), identity.Contents
+	m.Inputs = make([]ledger.InputID, 0, len(identity.Stored))
 	for _, p := range identity.Stored {
 		id := ledger.InputID{Name: p.Name, Size: p.Size, Digest: digestOf(p), Joined: joined(p.Name), Grows: growing[p.Name]}
 		for len(contents) > 0 && isUnder(contents[0].Name, p.Name) {

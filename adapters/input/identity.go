@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/zeebo/xxh3"
@@ -49,22 +50,24 @@ type Identity struct {
 // others may read them meanwhile.
 func (ins *Inputs) Identify(ctx context.Context, sha bool) (*Identity, error) {
 	groups := ins.groups()
-	parts := make([]Identity, len(groups))
+	whole := &Identity{Contents: make([]Fingerprint, len(ins.Files)), Stored: make([]Fingerprint, len(groups))}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
+	rest := whole.Contents
 	for i, files := range groups {
+		contents := rest[:len(files)]
+		rest = rest[len(files):]
 		group.Go(func() (err error) {
-			parts[i], err = identify(ctx, files, sha)
+			whole.Stored[i], err = identify(ctx, files, contents, sha)
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	whole := &Identity{}
-	for _, p := range parts {
-		whole.Contents = append(whole.Contents, p.Contents...)
-		whole.Stored = append(whole.Stored, p.Stored...)
+	whole.Contents = slices.DeleteFunc(whole.Contents, func(f Fingerprint) bool { return f.Name == "" })
+	if slices.Equal(whole.Contents, whole.Stored) { // there can be hundreds of thousands
+		whole.Stored = whole.Contents
 	}
 	return whole, nil
 }
@@ -151,43 +154,41 @@ func (in *Input) sameArchive(other *Input) bool {
 	return in.member != nil && other.member != nil && in.member.archive == other.member.archive
 }
 
-// identify returns the identity of a file, or of an archive's members.
-func identify(ctx context.Context, files []*Input, sha bool) (Identity, error) {
+// identify returns what identifies a file, or an archive of files, as it is stored, and
+// sets contents to what identifies those that are not empty, see [Identity].
+func identify(ctx context.Context, files []*Input, contents []Fingerprint, sha bool) (stored Fingerprint, err error) {
 	first := files[0]
 	if m := first.member; m != nil && m.archive.version != "" {
-		return versioned(m.archive.name, m.archive.size, m.archive.version), nil
+		contents[0] = versioned(m.archive.name, m.archive.size, m.archive.version)
+		return contents[0], nil
 	}
 	if first.version != "" {
-		return versioned(first.Name, first.size, first.version), nil
+		contents[0] = versioned(first.Name, first.size, first.version)
+		return contents[0], nil
 	}
-	var id Identity
-	for _, in := range files {
-		content, stored, err := in.identify(ctx, sha)
-		if err != nil {
-			return Identity{}, fmt.Errorf("fingerprint: %w", explain(in.Name, content.Size, err))
+	for i, in := range files {
+		var content Fingerprint
+		if content, stored, err = in.identify(ctx, sha); err != nil {
+			return Fingerprint{}, fmt.Errorf("fingerprint: %w", explain(in.Name, content.Size, err))
 		}
 		if content.Size > 0 {
-			id.Contents = append(id.Contents, content)
+			contents[i] = content
 		}
-		id.Stored = []Fingerprint{stored}
 	}
 	if first.member == nil {
-		return id, nil
+		return stored, nil
 	}
 	whole := first.member.archive
-	stored := Fingerprint{Name: whole.name, Size: whole.size}
-	var err error
+	stored = Fingerprint{Name: whole.name, Size: whole.size}
 	if sha {
 		stored.SHA256, err = whole.sum(ctx)
 	}
-	id.Stored = []Fingerprint{stored}
-	return id, err
+	return stored, err
 }
 
-func versioned(name string, size int64, version string) Identity {
+func versioned(name string, size int64, version string) Fingerprint {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%d\n%s", name, size, version))
-	whole := []Fingerprint{{Name: name, Size: size, SHA256: hex.EncodeToString(sum[:])}}
-	return Identity{whole, whole}
+	return Fingerprint{Name: name, Size: size, SHA256: hex.EncodeToString(sum[:])}
 }
 
 // identify sums up the content and, in the same pass, the bytes as stored.

@@ -149,19 +149,27 @@ func (j *journal) append(record any) error {
 	} else if there, err := os.Stat(j.path); err != nil || !os.SameFile(mine, there) {
 		return fmt.Errorf("%s was taken away while it was in use: bring the state directory back", j.path)
 	}
-	text, err := json.Marshal(record)
+	line, err := sealed(record)
 	if err != nil {
 		return err
 	}
-	if _, err := j.file.Write(sealed(text)); err != nil {
+	if _, err := j.file.Write(line); err != nil {
 		return err
 	}
 	return j.file.Sync()
 }
 
-// sealed returns a record as a line behind its checksum.
-func sealed(record []byte) []byte {
-	return fmt.Appendf(nil, "%08x %s\n", crc32.Checksum(record, castagnoli), record)
+// sealed returns a record as a line behind its checksum. The first record of hundreds of
+// thousands of files is long: it is not copied.
+func sealed(record any) ([]byte, error) {
+	const sum = "00000000 "
+	line := bytes.NewBufferString(sum)
+	if err := json.NewEncoder(line).Encode(record); err != nil {
+		return nil, err
+	}
+	text := line.Bytes()[len(sum) : line.Len()-len("\n")]
+	copy(line.Bytes(), fmt.Sprintf("%08x", crc32.Checksum(text, castagnoli)))
+	return line.Bytes(), nil
 }
 
 func (j *journal) close() error { return j.leave(func() error { return nil }) }

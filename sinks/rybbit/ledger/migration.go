@@ -102,6 +102,9 @@ func (m Migration) Same(o Migration) bool {
 
 // recorded returns m as its ledger holds it: with one digest of each content.
 func (m Migration) recorded() Migration {
+	if !slices.ContainsFunc(m.Inputs, InputID.isOld) { // there can be hundreds of thousands
+		return m
+	}
 	m.Inputs = slices.Clone(m.Inputs)
 	for i := range m.Inputs {
 		in := &m.Inputs[i]
@@ -141,6 +144,11 @@ type InputID struct {
 type Content struct {
 	Digest
 	Joined bool `json:"joined,omitempty"`
+}
+
+// isOld reports whether the SHA-256 of the input or of what is in it is known.
+func (in InputID) isOld() bool {
+	return in.SHA256 != "" || slices.ContainsFunc(in.Contents, func(c Content) bool { return c.SHA256 != "" })
 }
 
 func (in *InputID) contents() []Content {

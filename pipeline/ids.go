@@ -10,16 +10,36 @@ import (
 )
 
 // uuid returns id itself where it is a UUID, else a name-based one (RFC 9562,
-// version 5), which is the same in every run. It is written to text, which the
-// next event's overwrites.
-func (n *Normalizer) uuid(kind, id string, text *uuidText) string {
+// version 5), which is the same in every run. It is the text of hashed, which the
+// next identifier's overwrites.
+func (n *Normalizer) uuid(kind, id string, hashed *hashed) string {
 	if valid, lower := isUUID(id); lower {
 		return id
 	} else if valid {
 		return strings.ToLower(id)
 	}
-	text.write(nameBased(n.Namespace, kind, id))
-	return unsafe.String(&text[0], len(text))
+	if !hashed.is(id) {
+		hashed.remember(id)
+		hashed.text.write(nameBased(n.Namespace, kind, id))
+	}
+	return unsafe.String(&hashed.text[0], len(hashed.text))
+}
+
+// hashed is the identifier that was hashed last, which mostly comes again at once
+// where events are in the order of visits, and its UUID.
+type hashed struct {
+	id   [64]byte
+	size int // of id, 0 where it was too long
+	text uuidText
+}
+
+func (h *hashed) is(id string) bool { return h.size > 0 && string(h.id[:h.size]) == id }
+
+// remember copies id, whose memory may change.
+func (h *hashed) remember(id string) {
+	if h.size = 0; len(id) <= len(h.id) {
+		h.size = copy(h.id[:], id)
+	}
 }
 
 // nameBased returns what [uuid.NewSHA1] makes of kind, a colon and id. Mostly it

@@ -192,7 +192,7 @@ type known struct {
 	clientsFrom, placesFrom *passages
 	// Of the event at hand, so that it needs no memory of its own.
 	facts            facts
-	visitor, session uuidText
+	visitor, session hashed
 }
 
 func newKnown() *known {

@@ -138,13 +138,11 @@ func (e *eventTable) glimpse(c *rows.Chunk, dates bool, spare *sync.Pool) (*glim
 				last = visited{site: site}
 			}
 			last.events++
-			if host := get.at(e.hostname); e.hosted != "" && host != "" && adapters.SameHost(host, e.hosted) {
+			if e.hosted != "" && adapters.SameHost(get.at(e.hostname), e.hosted) && !g.hosted[site] {
 				if g.hosted == nil {
 					g.hosted = map[string]bool{}
 				}
-				if !g.hosted[site] {
-					g.hosted[strings.Clone(site)] = true
-				}
+				g.hosted[strings.Clone(site)] = true
 			}
 		}
 		// It is filled where it stays: to copy what was written just before takes long.
@@ -173,11 +171,11 @@ func (e *eventTable) rounded(row *rows.Row) error {
 // needs the visitor and the time, as it is written where it is none.
 func (e *eventTable) identify(id *adapters.ID, get cells, at pipeline.Micros, isTime bool) bool {
 	event := get.at(e.eventID)
-	if noID(event) || event == get.at(e.sessionID) {
+	if event == "" || event == get.at(e.sessionID) {
 		return false
 	}
 	if id.SetUUID(event) {
-		return true
+		return *id != adapters.ID{} // see noID
 	}
 	created := get.at(e.createdAt)
 	if isTime {

@@ -49,11 +49,19 @@ var (
 // EscapePath returns path, which begins with "/", as a browser shows it:
 // percent-encoded and without segments "." and "..".
 func EscapePath(path string) string {
+	if !unlikePath.HasAny(path) {
+		return path
+	}
 	return escape(removeDots(path), &escapedInPath)
 }
 
 // EscapeQuery returns a query, without its "?", as a browser shows it.
-func EscapeQuery(query string) string { return escape(query, &escapedInQuery) }
+func EscapeQuery(query string) string {
+	if !unlikeQuery.HasAny(query) {
+		return query
+	}
+	return escape(query, &escapedInQuery)
+}
 
 func escape(s string, set *[256]bool) string {
 	clean := 0

@@ -87,7 +87,7 @@ func appendProperties(dst []byte, ev *pipeline.Event) []byte {
 	if n+len(ev.Properties) == 0 {
 		return dst
 	}
-	o := newNestedObject(dst, unlimited)
+	o := newNestedObject(dst)
 	for i := range facts[:n] {
 		o.property("", &facts[i])
 	}

@@ -2,11 +2,9 @@ package wire
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -349,25 +347,42 @@ func hasCoordinates(ev *pipeline.Event) bool {
 type nestedObject struct {
 	dst   []byte
 	start int
-	left  int // UTF-16 code units left of the limit
-	full  bool
+	// limited says that there is a limit, left how many UTF-16 code units are left of it,
+	// and full that a property was longer.
+	limited, full bool
+	left          int
 	// measured says that properties are taken, and nothing is written of them.
 	measured bool
 }
 
-// newNestedObject begins an object at the end of dst that is at most limit
-// UTF-16 code units long, before it is escaped.
-func newNestedObject(dst []byte, limit int) nestedObject {
+// newNestedObject begins an object at the end of dst.
+func newNestedObject(dst []byte) nestedObject {
 	dst = append(dst, '{')
-	return nestedObject{dst: dst, start: len(dst), left: limit - len("{}")}
+	return nestedObject{dst: dst, start: len(dst)}
+}
+
+// within limits the properties of an object that has no members yet: it is at most limit
+// UTF-16 code units long, before it is escaped.
+func (o nestedObject) within(limit int) nestedObject {
+	o.limited, o.left = true, limit-len("{}")
+	return o
 }
 
 // furtherMembers goes on with an object that has members already and no limit.
 func furtherMembers(dst []byte) nestedObject { return nestedObject{dst: dst, start: -1} }
 
 // measuredObject tells what properties an object within a limit takes.
-func measuredObject(limit int) nestedObject {
-	return nestedObject{left: limit - len("{}"), measured: true}
+func measuredObject(limit int) nestedObject { return nestedObject{measured: true}.within(limit) }
+
+// takes reports whether a member of so many units is within the limit, and counts it.
+func (o *nestedObject) takes(units int) bool {
+	if len(o.dst) > o.start {
+		units += len(",")
+	}
+	if o.full = o.full || units > o.left; !o.full {
+		o.left -= units
+	}
+	return !o.full
 }
 
 // key appends a key of plain ASCII, which needs no escape.
@@ -404,14 +419,9 @@ func (o *nestedObject) number(key string, value float64) {
 // limit allowed it; after the first that does not fit none is taken.
 func (o *nestedObject) property(prefix string, p *pipeline.Property) bool {
 	literal := p.Literal && isLiteral(p.Value)
-	units := propertyUnits(prefix, p, literal)
-	if len(o.dst) > o.start {
-		units += len(",")
-	}
-	if o.full = o.full || units > o.left; o.full {
+	if o.limited && !o.takes(propertyUnits(prefix, p, literal)) {
 		return false
 	}
-	o.left -= units
 	if o.measured {
 		o.start = -1 // a comma comes before all others
 		return true
@@ -440,31 +450,4 @@ func propertyUnits(prefix string, p *pipeline.Property, literal bool) int {
 		return n + pipeline.Units(p.Value)
 	}
 	return n + len(`""`) + escapedUnits(p.Value)
-}
-
-// isLiteral reports whether s is a JSON value that JavaScript reads as it
-// stands. What claims to be one and is not would spoil the event that it belongs
-// to, and a number beyond a double's range or an integer beyond its precision
-// would change: these are written as text.
-func isLiteral(s string) bool {
-	switch s {
-	case "true", "false", "null":
-		return true
-	}
-	const exact = 15 // decimal digits that a double always holds
-	digits := 0
-	for digits < len(s) && isDigit(s[digits]) {
-		digits++
-	}
-	if digits == len(s) && 0 < digits && digits <= exact && (s[0] != '0' || digits == 1) {
-		return true
-	}
-	if !utf8.ValidString(s) || !json.Valid([]byte(s)) {
-		return false
-	}
-	if s[0] != '-' && !isDigit(s[0]) {
-		return true
-	}
-	_, err := strconv.ParseFloat(s, 64)
-	return err == nil && (len(s) <= exact || strings.ContainsAny(s, ".eE"))
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"hopper/pipeline"
+	"hopper/pipeline/byteset"
 )
 
 // Two formats carry a page as one URL, which the server parses by the WHATWG's
@@ -95,10 +96,8 @@ func isURLHost(host string) bool {
 		addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
 		return err == nil && addr.Is6() && !addr.Is4In6() && addr.Zone() == "" && host == "["+addr.String()+"]"
 	}
-	for i := range len(host) {
-		if c := host[i]; !isDigit(c) && (c < 'a' || c > 'z') && c != '.' && c != '-' && c != '_' {
-			return false
-		}
+	if notOfHost.HasAny(host) {
+		return false
 	}
 	last := strings.TrimSuffix(host, ".")
 	last = last[strings.LastIndexByte(last, '.')+1:]
@@ -113,6 +112,9 @@ func isURLHost(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.Is4()
 }
+
+// notOfHost are the bytes that no name of a host has.
+var notOfHost = byteset.Of(func(c byte) bool { return !isDigit(c) && (c < 'a' || c > 'z') && c != '.' && c != '-' && c != '_' })
 
 func isHex(c byte) bool { return isDigit(c) || 'a' <= c|0x20 && c|0x20 <= 'f' }
 

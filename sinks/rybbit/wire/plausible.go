@@ -60,7 +60,7 @@ func (plausibleWire) Append(dst []byte, ev *pipeline.Event) []byte {
 		dst = appendEventName(dst, ev, maxUnitsName)
 	}
 	dst = append(dst, `","props":"`...)
-	props := newNestedObject(dst, plausibleProps)
+	props := newNestedObject(dst).within(plausibleProps)
 	plausibleProperties(&props, ev)
 	return append(props.end(), `"}`...)
 }

@@ -34,9 +34,6 @@ var posthogLimits = sharedLimits(pipeline.Limits{
 	Message:    posthogMessage,
 })
 
-// unlimited is the limit of an object that has none.
-const unlimited = math.MaxInt
-
 func (posthogWire) Limits() pipeline.Limits { return posthogLimits }
 
 func (posthogWire) Refuses(ev *pipeline.Event) string {
@@ -82,7 +79,7 @@ func (posthogWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	dst = append(dst, sessionID(ev)...)
 	dst = append(dst, `","properties":"`...)
 
-	o := newNestedObject(dst, unlimited)
+	o := newNestedObject(dst)
 	o.key("$device_id")
 	o.dst = append(o.dst, `\"`...)
 	o.dst = append(o.dst, visitorID(ev)...)

@@ -54,10 +54,12 @@ func (e *Export) migration(ctx context.Context, sums ledger.Sums) (ledger.Migrat
 		}
 		m.Inputs = append(m.Inputs, id)
 	}
-	units, err := e.units(ctx, sums)
-	for _, u := range units {
-		m.Units = append(m.Units, u.recorded())
-	}
+	m.Units = make([]ledger.Unit, 0, len(e.match.Units))
+	err = e.eachUnit(ctx, sums, func(one unit, at int) {
+		if at == len(m.Units) {
+			m.Units = append(m.Units, one.recorded())
+		}
+	})
 	return m, err
 }
 

@@ -153,28 +153,46 @@ func (r *newRun) run(ctx context.Context) (err error) {
 // units returns the parts of the export, with what identifies them. Those that lie
 // in one archive whose contents the store vouches for as a whole are one.
 func (e *Export) units(ctx context.Context, sums ledger.Sums) ([]unit, error) {
+	var all []unit
+	err := e.eachUnit(ctx, sums, func(one unit, at int) {
+		if at == len(all) {
+			all = append(all, one)
+		} else {
+			all[at].Inputs = slices.Concat(all[at].Inputs, one.Inputs) // a unit may share its array with others
+		}
+	})
+	return all, err
+}
+
+// eachUnit calls yield with each part of the export that is not empty, and its index.
+// Parts that lie in an archive that is identified as a whole have the same.
+func (e *Export) eachUnit(ctx context.Context, sums ledger.Sums, yield func(one unit, at int)) error {
 	identity, err := e.identify(ctx, sums)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	contents, stored := byName(identity.Contents), byName(identity.Stored)
-	var all []unit
 	archives := make(map[string]int) // units by archive
+	next := 0
 	for _, u := range e.match.Units {
 		one, archive := identified(u, contents, stored)
-		at, seen := archives[archive]
-		switch {
-		case len(one.digests) == 0: // it is empty
-		case archive != "" && seen:
-			all[at].Inputs = slices.Concat(all[at].Inputs, u.Inputs) // a unit may share its array with others
-		case archive != "":
-			archives[archive], one.Name, one.Dated = len(all), archive, false
-			all = append(all, one)
-		default:
-			all = append(all, one)
+		if len(one.digests) == 0 { // it is empty
+			continue
+		}
+		at := next
+		if archive != "" {
+			one.Name, one.Dated = archive, false
+			if known, seen := archives[archive]; seen {
+				at = known
+			}
+			archives[archive] = at
+		}
+		yield(one, at)
+		if at == next {
+			next++
 		}
 	}
-	return all, nil
+	return nil
 }
 
 func byName(all []input.Fingerprint) map[string]ledger.Digest {

@@ -179,7 +179,7 @@ func (l *Ledger) Again() bool { return l.again || l.asked }
 // Siblings returns what the ledgers of the same state directory, this one
 // included, know of the imports of the site.
 func (l *Ledger) Siblings() ([]Record, error) {
-	return Records(filepath.Dir(filepath.Dir(l.Path())), l.migration.Server, l.migration.Site)
+	return records(filepath.Dir(filepath.Dir(l.Path())), l, l.migration.Server, l.migration.Site)
 }
 
 // Resumed reports whether an earlier run began the migration.

@@ -30,9 +30,12 @@ type Record struct {
 
 // Records returns what the ledgers in dir know of a site's imports. An empty site
 // stands for every site of the server, and an empty server for every server.
-func Records(dir, server, site string) ([]Record, error) {
+func Records(dir, server, site string) ([]Record, error) { return records(dir, nil, server, site) }
+
+// records is Records where a ledger is open.
+func records(dir string, opened *Ledger, server, site string) ([]Record, error) {
 	var records []Record
-	err := each(dir, func(path string, l *Ledger) error {
+	err := eachBeside(dir, opened, func(path string, l *Ledger) error {
 		if !l.migration.isOf(server, site) {
 			return nil
 		}
@@ -116,15 +119,21 @@ func Clean(dir string, before time.Time, try bool) (removed []string, bytes int6
 
 // each calls fn with each ledger in the state directory, as it stands on the
 // disk, without locking it.
-func each(dir string, fn func(path string, l *Ledger) error) error {
+func each(dir string, fn func(path string, l *Ledger) error) error { return eachBeside(dir, nil, fn) }
+
+// eachBeside is each, with a ledger that is open as it is: it may know hundreds of
+// thousands of files.
+func eachBeside(dir string, opened *Ledger, fn func(path string, l *Ledger) error) error {
 	paths, err := journals(dir)
 	if err != nil {
 		return err
 	}
 	for _, path := range paths {
-		l, err := read(path)
-		if err != nil {
-			return fmt.Errorf("ledger %s: %w", path, err)
+		l := opened
+		if opened == nil || path != opened.Path() {
+			if l, err = read(path); err != nil {
+				return fmt.Errorf("ledger %s: %w", path, err)
+			}
 		}
 		if l.started.IsZero() {
 			continue

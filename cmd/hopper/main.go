@@ -58,6 +58,10 @@ const gcPercent = 40
 // it allows some 26 MB more in between, however large the heap is.
 const headroom = 64 << 20
 
+// firstPercent delays the first collection until the heap has some 35 MB, since it has 4 MB
+// when the program begins. Small inputs need none then, and none is needed to count headroom.
+const firstPercent = 800
+
 // heapOf is the heap for each processor, two at least, near which memory is
 // collected more often: that much is in use where days of many rows are made visits
 // of, and the heap need not grow by gcPercent of it. With the program itself, 256 MB
@@ -65,11 +69,17 @@ const headroom = 64 << 20
 const heapOf = 96 << 20
 
 func main() {
-	debug.SetGCPercent(gcPercent)
+	debug.SetGCPercent(firstPercent)
+	var block []byte
+	// It runs at the end of the first collection: large objects are swept before others.
+	runtime.SetFinalizer(new([64 << 10]byte), func(*[64 << 10]byte) {
+		block = make([]byte, headroom)
+		debug.SetGCPercent(gcPercent)
+	})
+	defer runtime.KeepAlive(&block)                // which never runs, and holds it
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // GOMEMLIMIT does not say otherwise
 		debug.SetMemoryLimit(headroom + heapOf*int64(max(2, runtime.GOMAXPROCS(0))))
 	}
-	defer runtime.KeepAlive(make([]byte, headroom)) // which never runs, and holds it
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

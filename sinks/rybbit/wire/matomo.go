@@ -77,11 +77,21 @@ func (matomoWire) Append(dst []byte, ev *pipeline.Event) []byte {
 	dst = strconv.AppendInt(dst, int64(min(max(ev.Time, firstTime), lastTime)/1e6), 10)
 	dst = append(dst, `","referrerUrl":"`...)
 	dst = appendCut(dst, ev.Referrer, maxUnitsURL)
-	return append(appendMatomoClient(dst, ev), `"}`...)
+	dst = ev.ClientMemo.Append(dst, &matomoClient, ev)
+	dst = ev.PlaceMemo.Append(dst, &matomoPlace, ev)
+	dst = append(dst, `","latitude":"`...)
+	if hasCoordinates(ev) {
+		dst = appendNumber(dst, ev.Latitude.Value)
+		dst = append(dst, `","longitude":"`...)
+		dst = appendNumber(dst, ev.Longitude.Value)
+	} else {
+		dst = append(dst, `","longitude":"`...)
+	}
+	return append(ev.ClientMemo.Append(dst, &matomoScreen, ev), `"}`...)
 }
 
-// appendMatomoClient appends the visitor's browser, system, device and place.
-func appendMatomoClient(dst []byte, ev *pipeline.Event) []byte {
+// matomoClient writes the visitor's browser, system and device.
+var matomoClient = pipeline.Part{Write: func(dst []byte, ev *pipeline.Event) []byte {
 	dst = append(dst, `","browserName":"`...)
 	dst = appendCut(dst, ev.Browser, maxUnitsBrowser)
 	dst = append(dst, `","browserVersion":"`...)
@@ -91,7 +101,11 @@ func appendMatomoClient(dst []byte, ev *pipeline.Event) []byte {
 	dst = append(dst, `","operatingSystemVersion":"`...)
 	dst = appendCut(dst, ev.OSVersion, maxUnitsOSVersion)
 	dst = append(dst, `","deviceType":"`...)
-	dst = appendCut(dst, ev.Device, maxUnitsDevice)
+	return appendCut(dst, ev.Device, maxUnitsDevice)
+}}
+
+// matomoPlace writes the visitor's language and place.
+var matomoPlace = pipeline.Part{Write: func(dst []byte, ev *pipeline.Event) []byte {
 	dst = append(dst, `","languageCode":"`...)
 	dst = appendMatomoLanguage(dst, ev.Language)
 	dst = append(dst, `","countryCode":"`...)
@@ -99,18 +113,13 @@ func appendMatomoClient(dst []byte, ev *pipeline.Event) []byte {
 	dst = append(dst, `","regionCode":"`...)
 	dst = append(dst, regionCode(ev)...)
 	dst = append(dst, `","city":"`...)
-	dst = appendCut(dst, ev.City, maxUnitsCity)
-	dst = append(dst, `","latitude":"`...)
-	if hasCoordinates(ev) {
-		dst = appendNumber(dst, ev.Latitude.Value)
-		dst = append(dst, `","longitude":"`...)
-		dst = appendNumber(dst, ev.Longitude.Value)
-	} else {
-		dst = append(dst, `","longitude":"`...)
-	}
-	dst = append(dst, `","resolution":"`...)
-	return appendScreen(dst, ev)
-}
+	return appendCut(dst, ev.City, maxUnitsCity)
+}}
+
+// matomoScreen writes the visitor's screen.
+var matomoScreen = pipeline.Part{Write: func(dst []byte, ev *pipeline.Event) []byte {
+	return appendScreen(append(dst, `","resolution":"`...), ev)
+}}
 
 // isOutlink reports whether ev is a click whose target the importer surely takes.
 func isOutlink(ev *pipeline.Event) bool { return ev.Kind == pipeline.Outbound && isAddress(ev.Target) }

@@ -76,7 +76,8 @@ func main() {
 		block = make([]byte, headroom)
 		debug.SetGCPercent(gcPercent)
 	})
-	defer runtime.KeepAlive(&block)                // which never runs, and holds it
+	defer runtime.KeepAlive(&block) // which never runs, and holds it
+
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // GOMEMLIMIT does not say otherwise
 		debug.SetMemoryLimit(headroom + heapOf*int64(max(2, runtime.GOMAXPROCS(0))))
 	}

@@ -2,9 +2,11 @@ package wire
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -450,4 +452,31 @@ func propertyUnits(prefix string, p *pipeline.Property, literal bool) int {
 		return n + pipeline.Units(p.Value)
 	}
 	return n + len(`""`) + escapedUnits(p.Value)
+}
+
+// isLiteral reports whether s is a JSON value that JavaScript reads as it
+// stands. What claims to be one and is not would spoil the event that it belongs
+// to, and a number beyond a double's range or an integer beyond its precision
+// would change: these are written as text.
+func isLiteral(s string) bool {
+	switch s {
+	case "true", "false", "null":
+		return true
+	}
+	const exact = 15 // decimal digits that a double always holds
+	digits := 0
+	for digits < len(s) && isDigit(s[digits]) {
+		digits++
+	}
+	if digits == len(s) && 0 < digits && digits <= exact && (s[0] != '0' || digits == 1) {
+		return true
+	}
+	if !utf8.ValidString(s) || !json.Valid([]byte(s)) {
+		return false
+	}
+	if s[0] != '-' && !isDigit(s[0]) {
+		return true
+	}
+	_, err := strconv.ParseFloat(s, 64)
+	return err == nil && (len(s) <= exact || strings.ContainsAny(s, ".eE"))
 }

@@ -40,6 +40,18 @@ func FuzzText(f *testing.F) {
 	})
 }
 
+func TestIsLiteral(t *testing.T) {
+	for s, want := range map[string]bool{
+		"0": true, "42": true, "-1.5": true, "1e3": true, "true": true, "null": true, `{"a":[1]}`: true, ` [] `: true,
+		"123456789012345": true, "1234567890123456": false, "-1234567890123456": false, "1234567890.1234567": true,
+		"": false, "007": false, "+1": false, "1e400": false, "NaN": false, "{": false, "yes": false, "\"\xff\"": false, "1 ": false, " 1": true, `"text"`: true,
+	} {
+		if got := isLiteral(s); got != want {
+			t.Errorf("isLiteral(%q) = %t", s, got)
+		}
+	}
+}
+
 func TestAppendTime(t *testing.T) {
 	for _, tt := range []struct {
 		at   pipeline.Micros

@@ -91,11 +91,14 @@ func (e *Export) identify(ctx context.Context, sums ledger.Sums) (*input.Identit
 // joined returns what reports whether nothing of what a name stands for, an
 // input or an archive of inputs, holds events.
 func (e *Export) joined() func(name string) bool {
+	if len(e.match.Joined) == 0 {
+		return func(string) bool { return false }
+	}
 	events := make(map[string]bool)
 	for _, name := range others(e.inputs.Files, e.match.Joined) {
 		for ; !events[name] && name != ""; name = above(name) {
 			events[name] = true
 		}
 	}
-	return func(name string) bool { return len(e.match.Joined) > 0 && !events[name] }
+	return func(name string) bool { return !events[name] }
 }

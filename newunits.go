@@ -171,7 +171,11 @@ func (e *Export) eachUnit(ctx context.Context, sums ledger.Sums, yield func(one 
 	if err != nil {
 		return err
 	}
-	contents, stored := byName(identity.Contents), byName(identity.Stored)
+	contents := byName(identity.Contents)
+	stored := contents
+	if !slices.Equal(identity.Stored, identity.Contents) {
+		stored = byName(identity.Stored)
+	}
 	archives := make(map[string]int) // units by archive
 	next := 0
 	for _, u := range e.match.Units {

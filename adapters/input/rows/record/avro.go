@@ -3,7 +3,6 @@ package record
 import (
 	"bufio"
 	"bytes"
-	"compress/flate"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -16,7 +15,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
+	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/snappy"
 	"github.com/klauspost/compress/zstd"
 
@@ -29,9 +30,33 @@ import (
 
 const avroMagic = "Obj\x01"
 
+// An avroKind is what a schema calls a type.
+type avroKind uint8
+
+const (
+	avroNull avroKind = iota
+	avroBoolean
+	avroInt // and "long", which is encoded alike
+	avroFloat
+	avroDouble
+	avroText // "string" and "bytes"
+	avroFixed
+	avroEnum
+	avroUnion
+	avroRecord
+	avroArray
+	avroMap
+)
+
+// avroPrimitives are the types without parts.
+var avroPrimitives = map[string]avroKind{
+	"null": avroNull, "boolean": avroBoolean, "int": avroInt, "long": avroInt, "float": avroFloat, "double": avroDouble,
+	"bytes": avroText, "string": avroText,
+}
+
 // An avroType is a schema's node, ready for decoding.
 type avroType struct {
-	kind    string // a primitive type's name, "record", "array", "map", "union", "enum", "fixed"
+	kind    avroKind
 	logical string
 	scale   int         // of a decimal
 	size    int         // of a fixed
@@ -49,8 +74,8 @@ func parseAvroSchema(text []byte, wanted func(string) bool) (*avroType, error) {
 		return nil, fmt.Errorf("its schema is %w", err)
 	}
 	t, err := avroSchema{}.node(schema, "", "", wanted, 0)
-	if err == nil && t.kind != "record" {
-		err = fmt.Errorf("its schema is a %s; expected a record", t.kind)
+	if err == nil && t.kind != avroRecord {
+		err = errors.New("its schema is no record")
 	}
 	return t, err
 }
@@ -64,16 +89,15 @@ func (s avroSchema) node(schema any, path, space string, wanted func(string) boo
 	}
 	switch schema := schema.(type) {
 	case string:
-		switch schema {
-		case "null", "boolean", "int", "long", "float", "double", "bytes", "string":
-			return &avroType{kind: schema}, nil
+		if kind, ok := avroPrimitives[schema]; ok {
+			return &avroType{kind: kind}, nil
 		}
 		if t := s[fullName(schema, space)]; t != nil {
 			return t, nil
 		}
 		return nil, fmt.Errorf("its schema uses the unknown type %q", schema)
 	case []any:
-		t := &avroType{kind: "union"}
+		t := &avroType{kind: avroUnion}
 		for _, member := range schema {
 			m, err := s.node(member, path, space, wanted, depth+1)
 			if err != nil {
@@ -101,7 +125,7 @@ func (s avroSchema) complex(schema map[string]any, path, space string, wanted fu
 	if !ok { // {"type": {"type": …}} and {"type": […]}
 		return s.node(schema["type"], path, space, wanted, depth+1)
 	}
-	t := &avroType{kind: kind}
+	t := new(avroType)
 	t.logical, _ = schema["logicalType"].(string)
 	if scale, _ := schema["scale"].(float64); 0 <= scale && scale < 100 {
 		t.scale = int(scale)
@@ -114,9 +138,10 @@ func (s avroSchema) complex(schema map[string]any, path, space string, wanted fu
 	}
 	switch kind {
 	case "record", "error":
-		t.kind = "record"
+		t.kind = avroRecord
 		return t, s.fields(t, schema, path, space, wanted, depth)
 	case "enum":
+		t.kind = avroEnum
 		symbols, _ := schema["symbols"].([]any)
 		for _, symbol := range symbols {
 			name, _ := symbol.(string)
@@ -124,6 +149,7 @@ func (s avroSchema) complex(schema map[string]any, path, space string, wanted fu
 		}
 		return t, nil
 	case "fixed":
+		t.kind = avroFixed
 		size, _ := schema["size"].(float64)
 		if size < 0 || size > MaxRecord {
 			return nil, errSchema
@@ -131,8 +157,10 @@ func (s avroSchema) complex(schema map[string]any, path, space string, wanted fu
 		t.size = int(size)
 		return t, nil
 	case "array":
+		t.kind = avroArray
 		return t, element("items")
 	case "map":
+		t.kind = avroMap
 		return t, element("values")
 	}
 	// {"type": "long", "logicalType": …}, on a copy: others use the name without it.
@@ -140,9 +168,13 @@ func (s avroSchema) complex(schema map[string]any, path, space string, wanted fu
 	if err != nil {
 		return nil, err
 	}
-	copied := *named
-	copied.logical, copied.scale = t.logical, t.scale
-	return &copied, nil
+	if named == t {
+		return nil, fmt.Errorf("its schema defines the type %q by itself", kind)
+	}
+	logical, scale := t.logical, t.scale
+	*t = *named
+	t.logical, t.scale = logical, scale
+	return t, nil
 }
 
 // define makes t known by the schema's name, if it has one, before what it
@@ -339,7 +371,7 @@ func (c *avroChunk) Read(yield func(*Record)) error {
 	if c.count > int64(len(block)) {
 		return damaged(c.reader.in, input.Avro, c.row+1, errors.New("a block claims more records than bytes"))
 	}
-	d := avroDecoder{s: string(block)}
+	d := avroDecoder{s: unsafe.String(unsafe.SliceData(block), len(block))} // which nobody writes to any more
 	for range c.count {
 		rec.Row++
 		var root Value
@@ -404,6 +436,9 @@ type avroDecoder struct {
 	nodes int     // made for the current record
 	stack []Value // elements of lists that are still open
 	slab  slab
+	// element is the one being decoded of the list at each depth, since what it
+	// consists of may move the stack.
+	element [maxDepth + 1]Value
 }
 
 var errShort = errors.New("a block ends amid a record")
@@ -441,30 +476,37 @@ func (d *avroDecoder) sized() (string, error) {
 	return d.take(n)
 }
 
-// value decodes t into v.
-func (d *avroDecoder) value(t *avroType, v *Value, depth int) error {
-	// Elements can take no bytes at all (null, empty records), so that the
-	// block's length alone bounds nothing.
+// node counts a value. Elements can take no bytes at all (null, empty records), so
+// that the block's length alone bounds nothing.
+func (d *avroDecoder) node(depth int) error {
 	if d.nodes++; d.nodes > MaxRecord/16 || depth > maxDepth {
 		return errTooLong
 	}
+	return nil
+}
+
+// value decodes t into v.
+func (d *avroDecoder) value(t *avroType, v *Value, depth int) error {
+	if err := d.node(depth); err != nil {
+		return err
+	}
 	switch t.kind {
-	case "null":
+	case avroNull:
 		return nil
-	case "boolean":
+	case avroBoolean:
 		s, err := d.take(1)
 		if err != nil {
 			return err
 		}
 		v.Kind, v.Text = Bool, strconv.FormatBool(s[0] != 0)
 		return nil
-	case "int", "long":
+	case avroInt:
 		n, err := d.long()
 		if err == nil {
 			*v = avroNumber(t, n, v.Key)
 		}
 		return err
-	case "float", "double":
+	case avroFloat, avroDouble:
 		f, err := d.float(t.kind)
 		if err == nil {
 			key := v.Key
@@ -472,42 +514,77 @@ func (d *avroDecoder) value(t *avroType, v *Value, depth int) error {
 			v.Key = key
 		}
 		return err
-	case "string", "bytes":
+	case avroText:
 		s, err := d.sized()
 		if err == nil {
 			setText(t, v, s)
 		}
 		return err
-	case "fixed":
+	case avroFixed:
 		s, err := d.take(int64(t.size))
 		if err == nil {
 			setText(t, v, s)
 		}
 		return err
-	case "enum":
+	case avroEnum:
 		n, err := d.choice(len(t.names), "enumeration")
 		if err != nil {
 			return err
 		}
 		v.Kind, v.Text = Text, t.names[n]
 		return nil
-	case "union":
+	case avroUnion:
 		n, err := d.choice(len(t.of), "union")
 		if err != nil {
 			return err
 		}
 		return d.value(t.of[n], v, depth+1)
-	case "record":
+	case avroRecord:
 		return d.record(t, v, depth)
-	case "array", "map":
-		return d.blocks(t, v, depth)
 	}
-	return fmt.Errorf("its schema uses the unknown type %q", t.kind)
+	return d.blocks(t, v, depth)
+}
+
+// skip passes over a value of t, and finds what value would find wrong with it.
+func (d *avroDecoder) skip(t *avroType, depth int) error {
+	err := d.node(depth)
+	if err != nil {
+		return err
+	}
+	switch t.kind {
+	case avroNull:
+	case avroBoolean:
+		_, err = d.take(1)
+	case avroInt:
+		_, err = d.long()
+	case avroFloat:
+		_, err = d.take(4)
+	case avroDouble:
+		_, err = d.take(8)
+	case avroText:
+		_, err = d.sized()
+	case avroFixed:
+		_, err = d.take(int64(t.size))
+	case avroEnum:
+		_, err = d.choice(len(t.names), "enumeration")
+	case avroUnion:
+		var n int
+		if n, err = d.choice(len(t.of), "union"); err == nil {
+			err = d.skip(t.of[n], depth+1)
+		}
+	case avroRecord:
+		for i := 0; i < len(t.of) && err == nil; i++ {
+			err = d.skip(t.of[i], depth+1)
+		}
+	default:
+		err = d.skipBlocks(t, depth)
+	}
+	return err
 }
 
 // float decodes a "float" or a "double".
-func (d *avroDecoder) float(kind string) (float64, error) {
-	if kind == "double" {
+func (d *avroDecoder) float(kind avroKind) (float64, error) {
+	if kind == avroDouble {
 		s, err := d.take(8)
 		if err != nil {
 			return 0, err
@@ -541,19 +618,20 @@ func setText(t *avroType, v *Value, s string) {
 	}
 }
 
-// record decodes all of a record's fields, and keeps those that are wanted.
+// record decodes the fields of a record that are wanted.
 func (d *avroDecoder) record(t *avroType, v *Value, depth int) error {
 	v.Kind = Object
 	kids, n := d.slab.take(len(t.of)), 0
 	for i, of := range t.of {
-		var left Value
-		kid := &left
+		var err error
 		if t.wanted[i] {
-			kid = &kids[n]
+			kids[n] = Value{Key: t.names[i]}
+			err = d.value(of, &kids[n], depth+1)
 			n++
+		} else {
+			err = d.skip(of, depth+1)
 		}
-		*kid = Value{Key: t.names[i]}
-		if err := d.value(of, kid, depth+1); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -564,20 +642,14 @@ func (d *avroDecoder) record(t *avroType, v *Value, depth int) error {
 // blocks decodes the elements of an array or a map.
 func (d *avroDecoder) blocks(t *avroType, v *Value, depth int) error {
 	v.Kind = List
-	if t.kind == "map" {
+	if t.kind == avroMap {
 		v.Kind = Object
 	}
 	base := len(d.stack)
 	for {
-		n, err := d.long()
+		n, err := d.block()
 		if err != nil {
 			return err
-		}
-		if n < 0 { // a count with the block's size after it
-			n = -n
-			if _, err := d.long(); err != nil {
-				return err
-			}
 		}
 		if n == 0 {
 			v.Kids = d.slab.keep(d.stack[base:])
@@ -585,16 +657,47 @@ func (d *avroDecoder) blocks(t *avroType, v *Value, depth int) error {
 			return nil
 		}
 		for ; n != 0; n-- {
-			var kid Value
-			if v.Kind == Object {
+			kid := &d.element[depth]
+			*kid = Value{}
+			if t.kind == avroMap {
 				if kid.Key, err = d.sized(); err != nil {
 					return err
 				}
 			}
-			if err := d.value(t.of[0], &kid, depth+1); err != nil {
+			if err := d.value(t.of[0], kid, depth+1); err != nil {
 				return err
 			}
-			d.stack = append(d.stack, kid)
+			d.stack = append(d.stack, *kid)
+		}
+	}
+}
+
+// block decodes how many elements come next; 0 ends an array or a map.
+func (d *avroDecoder) block() (int64, error) {
+	n, err := d.long()
+	if err == nil && n < 0 { // a count with the block's size after it
+		n = -n
+		_, err = d.long()
+	}
+	return n, err
+}
+
+// skipBlocks passes over the elements of an array or a map.
+func (d *avroDecoder) skipBlocks(t *avroType, depth int) error {
+	for {
+		n, err := d.block()
+		if err != nil || n == 0 {
+			return err
+		}
+		for ; n != 0; n-- {
+			if t.kind == avroMap {
+				if _, err := d.sized(); err != nil {
+					return err
+				}
+			}
+			if err := d.skip(t.of[0], depth+1); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -655,13 +758,13 @@ func avroNames(names []string, path string, t *avroType, depth int) []string {
 		return names
 	}
 	switch t.kind {
-	case "record":
+	case avroRecord:
 		for i, name := range t.names {
 			at := join(path, name)
 			names = append(names, at)
 			names = avroNames(names, at, t.of[i], depth+1)
 		}
-	case "union":
+	case avroUnion:
 		for _, of := range t.of {
 			names = avroNames(names, path, of, depth+1)
 		}

@@ -404,6 +404,57 @@ func TestAvroTypes(t *testing.T) {
 	}
 }
 
+// TestAvroSkips spoils a block byte by byte: what is not wanted is found to be damaged
+// as what is read, and the same values follow it.
+func TestAvroSkips(t *testing.T) {
+	schema := `{"type":"record","name":"r","fields":[
+		{"name":"skipped","type":{"type":"record","name":"s","fields":[
+			{"name":"b","type":"boolean"},{"name":"l","type":["null","long"]},{"name":"f","type":"float"},{"name":"d","type":"double"},
+			{"name":"y","type":"bytes"},{"name":"e","type":{"type":"enum","name":"en","symbols":["A","B"]}},{"name":"x","type":{"type":"fixed","name":"fx","size":2}},
+			{"name":"m","type":{"type":"map","values":"long"}},{"name":"a","type":{"type":"array","items":["null","string"]}}]}},
+		{"name":"read","type":"string"}]}`
+	codec, err := goavro.NewCodec(schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := codec.BinaryFromNative(nil, map[string]any{"read": "kept", "skipped": map[string]any{
+		"b": true, "l": map[string]any{"long": int64(1) << 62}, "f": float32(0.1), "d": -2.5, "y": []byte("raw"), "e": "B", "x": []byte("xy"),
+		"m": map[string]any{"k": int64(3)}, "a": []any{nil, map[string]any{"string": "z"}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	decode := func(block []byte, wanted func(string) bool) (read string, rest int, err error) {
+		root, err := parseAvroSchema([]byte(schema), wanted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := avroDecoder{s: string(block)}
+		var v Value
+		err = d.value(root, &v, 0)
+		return v.Get("read").String(), len(d.s), err
+	}
+	compare := func(block []byte) {
+		t.Helper()
+		read, rest, err := decode(block, func(string) bool { return true })
+		again, left, failed := decode(block, func(path string) bool { return path == "read" })
+		if fmt.Sprint(err) != fmt.Sprint(failed) || err == nil && (read != again || rest != left) {
+			t.Fatalf("%q is %q with %d bytes left (%v), and where it is skipped %q with %d (%v)", block, read, rest, err, again, left, failed)
+		}
+	}
+	for i := range block {
+		compare(block[:i])
+		for c := range 256 {
+			spoiled := bytes.Clone(block)
+			spoiled[i] = byte(c)
+			compare(spoiled)
+		}
+	}
+	if read, rest, err := decode(block, func(path string) bool { return path == "read" }); read != "kept" || rest != 0 || err != nil {
+		t.Errorf("%q, %d bytes left, %v", read, rest, err)
+	}
+}
+
 func TestParquetLists(t *testing.T) {
 	type element struct {
 		K string   `parquet:"k"`

@@ -176,9 +176,7 @@ func (n *Normalizer) cleanPage(ev *Event, repair func(string)) {
 	if ev.Query != "" && ev.Query[0] == '?' {
 		ev.Query = strings.TrimLeft(ev.Query, "?")
 	}
-	unlike := unlikePath.HasAny(ev.Path)
-	if unlike && strings.IndexByte(ev.Path, '?') >= 0 {
-		path, query, _ := strings.Cut(ev.Path, "?")
+	if path, query, found := strings.Cut(ev.Path, "?"); found {
 		ev.Path, query = path, strings.TrimLeft(query, "?")
 		if ev.Query == "" {
 			ev.Query = query
@@ -190,11 +188,9 @@ func (n *Normalizer) cleanPage(ev *Event, repair func(string)) {
 		ev.Path = "/" + ev.Path
 		repair(RepairPath)
 	}
-	if unlike || unlikeQuery.HasAny(ev.Query) {
-		if path, query := EscapePath(ev.Path), EscapeQuery(ev.Query); path != ev.Path || query != ev.Query {
-			ev.Path, ev.Query = path, query
-			repair(RepairLocation)
-		}
+	if path, query := EscapePath(ev.Path), EscapeQuery(ev.Query); path != ev.Path || query != ev.Query {
+		ev.Path, ev.Query = path, query
+		repair(RepairLocation)
 	}
 	if ev.Referrer != "" {
 		ref, ok := cleanReferrer(ev.Referrer)

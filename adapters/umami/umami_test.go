@@ -67,6 +67,20 @@ func translate(t testing.TB, stdin io.Reader, opt adapters.Options, args ...stri
 	return r, nil
 }
 
+// source returns the events of a table as text.
+func source(t testing.TB, text string) pipeline.Source {
+	t.Helper()
+	ins, err := input.Open(t.Context(), []string{"-"}, strings.NewReader(text), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reading, err := umami.Adapter{}.Match(t.Context(), ins.Files).Open(t.Context(), adapters.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reading.Source
+}
+
 func fixture(t testing.TB, names ...string) result {
 	t.Helper()
 	for i := range names {
@@ -585,18 +599,11 @@ func TestFactsReadSideBySide(t *testing.T) {
 			}
 			text += ids + "," + strings.Join(cells, strings.Repeat(",", strings.Count(between, ",")+1)) + ",1\n"
 		}
-		ins, err := input.Open(t.Context(), []string{"-"}, strings.NewReader(text), "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		reading, err := umami.Adapter{}.Match(t.Context(), ins.Files).Open(t.Context(), adapters.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
 		write := pipeline.Encode(func(dst []byte, ev *pipeline.Event) []byte {
 			return fmt.Appendf(dst, "%q %q %q %d %d %q %q %q %q\n", ev.Browser, ev.OS, ev.Device, ev.ScreenWidth, ev.ScreenHeight, ev.Language, ev.Country, ev.Region, ev.City)
 		})
-		stats, err = pipeline.Translate(t.Context(), new(pipeline.Translation), reading.Source, pipeline.Mark{}, write,
+		var err error
+		stats, err = pipeline.Translate(t.Context(), new(pipeline.Translation), source(t, text), pipeline.Mark{}, write,
 			func(_ context.Context, chunk *pipeline.Collected[*pipeline.Records]) error {
 				events += string(chunk.Value.Body)
 				return nil
@@ -618,15 +625,7 @@ func BenchmarkDecode(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		ins, err := input.Open(b.Context(), []string{"-"}, strings.NewReader(text), "")
-		if err != nil {
-			b.Fatal(err)
-		}
-		reading, err := umami.Adapter{}.Match(b.Context(), ins.Files).Open(b.Context(), adapters.Options{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		stats, _, err := pipeline.Count(b.Context(), new(pipeline.Translation), reading.Source)
+		stats, _, err := pipeline.Count(b.Context(), new(pipeline.Translation), source(b, text))
 		if err != nil || stats.Events != 20000 {
 			b.Fatal(stats.Events, err)
 		}

@@ -267,21 +267,25 @@ func (d Dialect) conventions(header, rest string) (quoted, escaped bool) {
 }
 
 // isPadded reports whether a space stands before each cell but the first of the
-// first records, as where people write ", " between them.
+// first records, as where people write ", " between them. A space in quotes is meant,
+// and one that stands alone tells nothing.
 func (d Dialect) isPadded(text string, cells int) bool {
 	const records = 20
 	var row Row
-	padded := 0
+	padded, quote := 0, string([]byte{d.Delimiter, '"'})
 	for s, n := (splitter{Dialect: d}), 0; text != "" && n < records; n++ {
-		size := s.split(&row, text)
-		if text = text[size:]; text == "" && n > 0 || len(row.Cells) != cells {
+		record := text[:s.split(&row, text)]
+		if text = text[len(record):]; text == "" && n > 0 || len(row.Cells) != cells {
 			break // it may be cut off
+		}
+		if d.Quoted && strings.Contains(record, quote) {
+			return false
 		}
 		for _, cell := range row.Cells[1:] {
 			if cell != "" && cell[0] != ' ' {
 				return false
 			}
-			if cell != "" {
+			if strings.TrimSpace(cell) != "" {
 				padded++
 			}
 		}

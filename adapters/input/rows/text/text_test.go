@@ -86,6 +86,8 @@ func TestDialects(t *testing.T) {
 		"psql on a terminal":  {" a | b \n---+---\n x | y\n   | z\n(2 rows)\n\n", []string{"a", "b"}, []record{{3, []string{"x", "y"}, ""}, {4, []string{"", "z"}, ""}}},
 		"MySQL on a terminal": {"+---+---+\n| a | b |\n+---+---+\n| x | y |\n|   | z |\n+---+---+\n2 rows in set (0.00 sec)\n", []string{"a", "b"}, []record{{4, []string{"x", "y"}, ""}, {5, []string{"", "z"}, ""}}},
 		"spaces after commas": {"a, b\nx, y\n, z\nu, v\nw, w\n", []string{"a", "b"}, []record{{2, []string{"x", "y"}, ""}, {3, []string{"", "z"}, ""}, {4, []string{"u", "v"}, ""}, {5, []string{"w", "w"}, ""}}},
+		"spaces in quotes":    {"a,b,c\n\" x\",\" y\",\" z\"\n\"\",\" \",\" v\"\nu,\"\",\" w\t\"\n,,z\t\n", []string{"a", "b", "c"}, []record{{2, []string{" x", " y", " z"}, ""}, {3, []string{"", " ", " v"}, ""}, {4, []string{"u", "", " w\t"}, ""}, {5, []string{"", "", "z\t"}, ""}}},
+		"nothing but spaces":  {"a,b\nx, \ny, \nz, \nu,v\t\n", []string{"a", "b"}, []record{{2, []string{"x", " "}, ""}, {3, []string{"y", " "}, ""}, {4, []string{"z", " "}, ""}, {5, []string{"u", "v\t"}, ""}}},
 		"MySQL's line ends":   {"a\tb\n\\N\tx\\\ny\n\\\\\tz\n", []string{"a", "b"}, []record{{2, []string{"", "x\ny"}, ""}, {3, []string{`\`, "z"}, ""}}},
 		"Markdown":            {"| a | b |\n|:--|--:|\n| x | y |\n|  | z |\n", []string{"a", "b"}, []record{{3, []string{"x", "y"}, ""}, {4, []string{"", "z"}, ""}}},
 		"the delimiter told":  {"sep=;\r\na;b\r\nx;y\r\n;z\r\n", []string{"a", "b"}, []record{{3, []string{"x", "y"}, ""}, {4, []string{"", "z"}, ""}}},

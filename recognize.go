@@ -98,6 +98,11 @@ func (e *Export) nearest(ctx context.Context, all []candidate) error {
 		return err // it says what is there instead, and what to do
 	}
 	if in.Format() == input.Empty || len(tables) > 0 && len(tables[0].Columns) == 0 {
+		if len(tables) > 0 {
+			if err := firstWrong(ctx, tables[0]); err != nil {
+				return err
+			}
+		}
 		return input.Errorf(in.Name, "holds no row").Advise("export or download it again")
 	}
 	if len(tables) > 0 {
@@ -105,6 +110,21 @@ func (e *Export) nearest(ctx context.Context, all []candidate) error {
 	}
 	return fmt.Errorf("%s: not recognized as an export of %s; the first holds %s. If it is one, name it with --from and read what is missing",
 		strings.Join(fewOf(e.Inputs()), ", "), strings.Join(SourceNames(), ", "), found)
+}
+
+// firstWrong says why a table's first row cannot be read, or returns nil.
+func firstWrong(ctx context.Context, t *rows.Table) error {
+	sample, err := t.Sample(ctx)
+	if err != nil {
+		return err
+	}
+	for row := range sample.Rows() {
+		if row.Err == nil {
+			break
+		}
+		return (&input.Error{Input: t.Input.Name, Row: row.Number, Err: row.Err}).Advise("export or download it again")
+	}
+	return sample.Err()
 }
 
 // eachGives refuses an argument that gives nothing: who names an input wants it

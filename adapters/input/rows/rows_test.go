@@ -479,6 +479,32 @@ func TestVaryingMembers(t *testing.T) {
 	}
 }
 
+// A first record of JSON that is longer than an input's head is read like any other.
+func TestLongFirstRecord(t *testing.T) {
+	long := func(size int) string { return strings.Repeat("x", size) }
+	record := `{"extra":{"text":"` + long(200<<10) + `"},"b":"y"}`
+	for name, content := range map[string]string{
+		"a line":           record + "\n" + `{"b":"z"}` + "\n",
+		"over lines":       strings.ReplaceAll(record, ",", ",\n") + "\n" + `{"b":"z"}` + "\n",
+		"of a list":        "[" + record + `,{"b":"z"}]`,
+		"of a member":      `{"data":[` + record + `,{"b":"z"}]}`,
+		"behind a member":  `{"notes":"` + long(200<<10) + `","data":[` + record + `,{"b":"z"}]}`,
+		"cells under data": `{"meta":[{"name":"extra"},{"name":"b"}],"notes":"` + long(200<<10) + `","data":[[{"text":"` + long(200<<10) + `"},"y"],[null,"z"]]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := find(t, []byte(content))
+			got := read(t, table)
+			if !slices.Equal(table.Columns, []string{"extra", "b"}) || len(got) != 2 || got[0][1] != "y" || got[1][1] != "z" || len(got[0][0]) != 200<<10+len(`{"text":""}`) {
+				t.Errorf("%q: got %d rows", table.Columns, len(got))
+			}
+		})
+	}
+	_, err := rows.Find(t.Context(), open(t, []byte(`{"extra":"`+long(5<<20)+`"}`)))
+	if err == nil || !strings.Contains(err.Error(), "first record does not end within 4 MiB") {
+		t.Errorf("5 MiB: %v", err)
+	}
+}
+
 func TestHeadless(t *testing.T) {
 	for _, text := range []string{"1,x\n2,y\n", "[\"1\",\"x\"]\n[\"2\",\"y\"]\n", `[["1","x"],["2","y"]]`} {
 		table := find(t, []byte(text))

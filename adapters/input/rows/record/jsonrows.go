@@ -61,6 +61,45 @@ func layoutOf(head []byte) layout {
 	return layout{lines: lineDelimited(text)}
 }
 
+// maxBeginning is how much of JSON is looked at for the end of its first record.
+const maxBeginning = 4 << 20
+
+// beginning returns JSON text from its beginning to behind the first record, and
+// whether that is within reach: the input's head, unless the record is longer.
+func beginning(ctx context.Context, in *input.Input) (text []byte, whole bool, err error) {
+	head := in.TextHead()
+	if endsRecord(head) {
+		return head, true, nil
+	}
+	r, err := in.Text(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	defer r.Close()
+	for size := 4 * len(head); ; size *= 4 {
+		size = min(size, maxBeginning)
+		more, err := io.ReadAll(io.LimitReader(r, int64(size-len(text))))
+		if err != nil {
+			return nil, false, err
+		}
+		text = append(text, more...)
+		switch {
+		case len(text) < size || endsRecord(text):
+			return text, true, nil
+		case size == maxBeginning:
+			return head, false, nil
+		}
+	}
+}
+
+// endsRecord reports whether a record ends in text.
+func endsRecord(text []byte) bool {
+	var s scanner
+	l := layoutOf(text)
+	_, found := s.next(text, &l)
+	return found
+}
+
 func layoutOfList(text []byte) layout {
 	inner := bytes.TrimLeft(text[1:], " \t\r\n")
 	if len(inner) == 0 || inner[0] == '{' || inner[0] == ']' {

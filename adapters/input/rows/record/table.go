@@ -24,12 +24,19 @@ type Table struct {
 
 // Find returns the table that an input of JSON, Parquet, Avro or Arrow holds. All
 // but JSON name all columns; of JSON, whose records may each have other
-// members, those of all records at the input's beginning are named.
+// members, those of all records at the input's beginning are named. It fails with
+// an [input.Error] where the first record of JSON is longer than 4 MiB.
 func Find(ctx context.Context, in *input.Input) (*Table, error) {
 	t := &Table{in: in}
 	switch in.Format() {
 	case input.JSON:
-		head := in.TextHead()
+		head, whole, err := beginning(ctx, in)
+		switch {
+		case err != nil:
+			return nil, err
+		case !whole:
+			return nil, input.Errorf(in.Name, "is JSON whose first record does not end within %d MiB, where a record a line or a list of records was expected", maxBeginning>>20)
+		}
 		t.layout = layoutOf(head)
 		t.Columns = t.layout.names
 		if !t.layout.lists {
@@ -137,7 +144,10 @@ func (t *Table) sample(ctx context.Context, wanted func(string) bool) (Chunk, er
 	)
 	switch t.in.Format() {
 	case input.JSON:
-		head := t.in.TextHead()
+		head, _, err := beginning(ctx, t.in)
+		if err != nil {
+			return nil, err
+		}
 		r = &jsonReader{in: t.in.Name, r: io.NopCloser(bytes.NewReader(head)), layout: t.layout, chunk: len(head), limit: MaxRecord}
 	default:
 		if err := t.in.Spool(ctx); err != nil { // it is read again
@@ -164,7 +174,11 @@ func Open(ctx context.Context, in *input.Input, wanted func(path string) bool) (
 	}
 	switch in.Format() {
 	case input.JSON:
-		return openJSON(ctx, in, layoutOf(in.TextHead()), wanted)
+		head, _, err := beginning(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		return openJSON(ctx, in, layoutOf(head), wanted)
 	case input.Avro:
 		return openAvro(ctx, in, wanted)
 	case input.Parquet:
@@ -185,7 +199,8 @@ func Open(ctx context.Context, in *input.Input, wanted func(path string) bool) (
 func Fields(ctx context.Context, in *input.Input) ([]string, error) {
 	switch in.Format() {
 	case input.JSON:
-		return jsonFields(in.TextHead()), nil
+		head, _, err := beginning(ctx, in)
+		return jsonFields(head), err
 	case input.Avro:
 		schema, err := avroSchemaOf(ctx, in)
 		if err != nil {

@@ -3,6 +3,7 @@ package file
 import (
 	"io"
 	"strconv"
+	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -16,7 +17,7 @@ import (
 // microseconds, UTC; texts that repeat themselves are dictionaries, one for each
 // batch; properties are maps of texts, each with a list of those that are JSON
 // beside it.
-var arrowSchema = newArrowSchema()
+var arrowSchema = sync.OnceValue(newArrowSchema)
 
 func newArrowSchema() *arrow.Schema {
 	fields := make([]arrow.Field, 0, len(columns)+2)
@@ -67,7 +68,7 @@ type recordBatch struct {
 }
 
 func collectRecordBatch() pipeline.Collector[arrow.Record] {
-	return &recordBatch{builder: array.NewRecordBuilder(memory.NewGoAllocator(), arrowSchema)}
+	return &recordBatch{builder: array.NewRecordBuilder(memory.NewGoAllocator(), arrowSchema())}
 }
 
 func (b *recordBatch) Begin() {}
@@ -159,7 +160,7 @@ func appendList(to *array.ListBuilder, ps []pipeline.Property) {
 type arrowWriter struct{ w *ipc.Writer }
 
 func newArrow(w io.Writer) (writer[arrow.Record], error) {
-	return &arrowWriter{ipc.NewWriter(w, ipc.WithSchema(arrowSchema))}, nil
+	return &arrowWriter{ipc.NewWriter(w, ipc.WithSchema(arrowSchema()))}, nil
 }
 
 func (a *arrowWriter) write(record arrow.Record) error {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -13,10 +14,8 @@ import (
 
 // schema is the table of events in Parquet: times are timestamps in
 // microseconds, texts that repeat themselves are dictionaries, properties are maps
-// of texts, each with a list of those that are JSON beside it.
-var schema, leaves = parquetSchema()
-
-func parquetSchema() (*parquet.Schema, []leaf) {
+// of texts, each with a list of those that are JSON beside it. The leaves are its columns.
+var parquetSchema = sync.OnceValues(func() (*parquet.Schema, []leaf) {
 	group := parquet.Group{}
 	leaves := make(map[string]leaf)
 	text := parquet.Compressed(parquet.Encoded(parquet.String(), &parquet.RLEDictionary), &parquet.Zstd)
@@ -44,7 +43,7 @@ func parquetSchema() (*parquet.Schema, []leaf) {
 		all = append(all, leaves[strings.Join(path, ".")])
 	}
 	return s, all
-}
+})
 
 func parquetNode(c *pipeline.Column) parquet.Node {
 	switch c.Type {
@@ -71,17 +70,21 @@ type leaf struct {
 
 // tableRows collects a chunk's events as rows.
 type tableRows struct {
-	rows []parquet.Row
-	text []byte
+	leaves []leaf
+	rows   []parquet.Row
+	text   []byte
 }
 
-func collectRows() pipeline.Collector[[]parquet.Row] { return &tableRows{text: make([]byte, 0, 1<<10)} }
+func collectRows() pipeline.Collector[[]parquet.Row] {
+	_, leaves := parquetSchema()
+	return &tableRows{leaves: leaves, text: make([]byte, 0, 1<<10)}
+}
 
 func (g *tableRows) Begin() { g.rows = g.rows[:0] }
 
 func (g *tableRows) Add(ev *pipeline.Event) {
-	row := make(parquet.Row, 0, len(leaves)+2*len(ev.Properties))
-	for i, l := range leaves {
+	row := make(parquet.Row, 0, len(g.leaves)+2*len(ev.Properties))
+	for i, l := range g.leaves {
 		row = l.add(row, i, l.Column, ev, g.text)
 	}
 	g.rows = append(g.rows, row)
@@ -171,6 +174,7 @@ const rowsAGroup = 100_000
 type parquetWriter struct{ w *parquet.GenericWriter[any] }
 
 func newParquet(w io.Writer) (writer[[]parquet.Row], error) {
+	schema, _ := parquetSchema()
 	return &parquetWriter{parquet.NewGenericWriter[any](w, schema, parquet.MaxRowsPerRowGroup(rowsAGroup),
 		parquet.KeyValueMetadata("hopper.table", strconv.Itoa(pipeline.TableVersion)))}, nil
 }

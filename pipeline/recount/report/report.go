@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -109,15 +110,17 @@ type Count struct {
 //go:embed report.html
 var source string
 
-var page = template.Must(template.New("report").Funcs(template.FuncMap{
-	"count": count, "percent": percent, "signed": signed, "guarantees": guarantees, "holds": holds, "charts": charts, "lines": lines, "day": day, "limit": limit, "names": names, "compared": compared, "width": func(share float64) string { return fmt.Sprintf("%.2f", 100*share) },
-	"made": func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 MST") },
-}).Parse(source))
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("report").Funcs(template.FuncMap{
+		"count": count, "percent": percent, "signed": signed, "guarantees": guarantees, "holds": holds, "charts": charts, "lines": lines, "day": day, "limit": limit, "names": names, "compared": compared, "width": func(share float64) string { return fmt.Sprintf("%.2f", 100*share) },
+		"made": func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 MST") },
+	}).Parse(source))
+})
 
 // Write writes the page.
 func Write(w io.Writer, p *Page) error {
 	var b bytes.Buffer
-	if err := page.Execute(&b, p); err != nil {
+	if err := page().Execute(&b, p); err != nil {
 		return err
 	}
 	_, err := io.WriteString(w, visible(b.String()))

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // token is a word of SQL.
@@ -21,19 +22,21 @@ const (
 	symbol
 )
 
-var tokenPattern = regexp.MustCompile(`^(?:` +
-	`(?P<space>\s+)|` +
-	`(?P<text>'(?:[^'\\]|''|\\.)*')|` +
-	`(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|` +
-	`(?P<word>[A-Za-z_][A-Za-z0-9_]*)|` +
-	`(?P<symbol><=|>=|<>|!=|==|\|\||[-+*/%(),.<>=\[\]]))`)
+var tokenPattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:` +
+		`(?P<space>\s+)|` +
+		`(?P<text>'(?:[^'\\]|''|\\.)*')|` +
+		`(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|` +
+		`(?P<word>[A-Za-z_][A-Za-z0-9_]*)|` +
+		`(?P<symbol><=|>=|<>|!=|==|\|\||[-+*/%(),.<>=\[\]]))`)
+})
 
 // tokens splits a query. Comments, quoted identifiers, statements after the first
 // and whatever else is no part of a plain query are errors.
 func tokens(query string) ([]token, error) {
 	var all []token
 	for rest := query; rest != ""; {
-		m := tokenPattern.FindStringSubmatch(rest)
+		m := tokenPattern().FindStringSubmatch(rest)
 		if m == nil || strings.HasPrefix(rest, "--") || strings.HasPrefix(rest, "/*") {
 			return nil, refusef("Syntax error: %.20q is not allowed in a query", rest)
 		}

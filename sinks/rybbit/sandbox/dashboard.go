@@ -11,13 +11,16 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
 //go:embed dashboard.html
 var dashboardHTML string
 
-var dashboardPage = template.Must(template.New("dashboard").Parse(dashboardHTML))
+var dashboardPage = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("dashboard").Parse(dashboardHTML))
+})
 
 // dashboardData is what the page shows. All numbers come from the statistics that
 // the API answers.
@@ -55,7 +58,7 @@ func (s *Server) dashboard(w http.ResponseWriter, r *http.Request) {
 		data.Error = err.Error()
 	}
 	var page bytes.Buffer
-	if err := dashboardPage.Execute(&page, data); err != nil {
+	if err := dashboardPage().Execute(&page, data); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}

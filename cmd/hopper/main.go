@@ -58,9 +58,11 @@ const gcPercent = 40
 // it allows some 26 MB more in between, however large the heap is.
 const headroom = 64 << 20
 
-// firstPercent delays the first collection until the heap has some 35 MB, since it has 4 MB
-// when the program begins. Small inputs need none then, and none is needed to count headroom.
-const firstPercent = 800
+// firstPercent delays the first collection until the heap has some 40 MB, ten times what Go
+// begins to collect at. Small inputs need none then, and none is needed to count headroom.
+// What packages allocate before main begins stays below those 4 MB, too: that is why large
+// tables and patterns are made when they are first asked for.
+const firstPercent = 1000
 
 // heapOf is the heap for each processor, two at least, near which memory is
 // collected more often: that much is in use where days of many rows are made visits

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -19,7 +20,8 @@ import (
 // A journal is an append-only file of JSON records, one a line, each behind
 // its checksum. A record is on the disk when add returns. It is plain text so
 // that a user can read what happened, and needs no more than this because one
-// process writes it, from start to end, and reads it once.
+// process writes it, from start to end, and reads it once. The first record can
+// be of any length: it is neither written nor read as a whole.
 //
 // A lock keeps a second process out; the system drops it when the process
 // ends, however it ends.
@@ -54,7 +56,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // openJournal opens or creates the journal at path and calls replay with each
 // record in it, in order.
-func openJournal(path string, replay func(record []byte) error) (_ *journal, err error) {
+func openJournal(path string, replay func(record io.Reader) error) (_ *journal, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
@@ -84,7 +86,7 @@ func openJournal(path string, replay func(record []byte) error) (_ *journal, err
 	if there, err := j.file.Stat(); err != nil || lockName(path) == path && !os.SameFile(mine, there) {
 		return nil, errors.Join(err, fmt.Errorf("%w (ledger %s)", ErrLocked, path))
 	}
-	end, err := readJournal(j.file, replay)
+	end, err := readJournal(f, replay)
 	if err != nil {
 		return nil, fmt.Errorf("ledger %s: %w", path, err)
 	}
@@ -101,18 +103,17 @@ func openJournal(path string, replay func(record []byte) error) (_ *journal, err
 
 // readJournal calls replay with each record and returns where the last whole
 // one ends. Only the last may be torn.
-func readJournal(r io.Reader, replay func([]byte) error) (end int64, err error) {
-	lines := bufio.NewReader(r)
+func readJournal(file io.ReaderAt, replay func(record io.Reader) error) (end int64, err error) {
+	lines := bufio.NewReaderSize(io.NewSectionReader(file, 0, math.MaxInt64), maxHeld)
 	for number := 1; ; number++ {
-		line, err := lines.ReadBytes('\n')
+		record, size, err := nextRecord(lines, file, end)
 		if errors.Is(err, io.EOF) {
 			return end, nil // without its line break, a record is torn
 		}
 		if err != nil {
 			return 0, err
 		}
-		record, ok := checked(line)
-		if !ok {
+		if record == nil {
 			if _, err := lines.Peek(1); errors.Is(err, io.EOF) {
 				return end, nil
 			}
@@ -122,14 +123,38 @@ func readJournal(r io.Reader, replay func([]byte) error) (end int64, err error) 
 		if err := replay(record); err != nil {
 			return 0, fmt.Errorf("line %d: %w", number, err)
 		}
-		end += int64(len(line))
+		end += size
 	}
 }
 
-func checked(line []byte) (record []byte, ok bool) {
-	sum, record, found := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(" "))
-	want, err := strconv.ParseUint(string(sum), 16, 32)
-	return record, found && err == nil && crc32.Checksum(record, castagnoli) == uint32(want)
+// maxHeld is the length of lines that are held in memory. Longer ones are read twice:
+// nothing of a record is believed before its checksum is known.
+const maxHeld = 64 << 10
+
+// nextRecord returns the record of the next of lines, nil where it is damaged, and
+// the length of the line, which begins at start of the file. The record is to be read
+// before the next one is asked for.
+func nextRecord(lines *bufio.Reader, file io.ReaderAt, start int64) (record io.Reader, size int64, err error) {
+	piece, err := lines.ReadSlice('\n')
+	digits, text, sealed := bytes.Cut(piece, []byte(" "))
+	want, wrong := strconv.ParseUint(string(digits), 16, 32)
+	size = int64(len(piece))
+	sum := crc32.Checksum(bytes.TrimSuffix(text, []byte("\n")), castagnoli)
+	record = bytes.NewReader(bytes.TrimSuffix(text, []byte("\n")))
+	for errors.Is(err, bufio.ErrBufferFull) {
+		piece, err = lines.ReadSlice('\n')
+		size += int64(len(piece))
+		sum = crc32.Update(sum, castagnoli, bytes.TrimSuffix(piece, []byte("\n")))
+		seal := int64(len(digits) + len(" "))
+		record = io.NewSectionReader(file, start+seal, size-seal-int64(len("\n")))
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	if !sealed || wrong != nil || sum != uint32(want) {
+		record = nil
+	}
+	return record, size, nil
 }
 
 // add appends a record and returns when it is on the disk.
@@ -149,27 +174,32 @@ func (j *journal) append(record any) error {
 	} else if there, err := os.Stat(j.path); err != nil || !os.SameFile(mine, there) {
 		return fmt.Errorf("%s was taken away while it was in use: bring the state directory back", j.path)
 	}
-	line, err := sealed(record)
-	if err != nil {
+	sum := crc32.New(castagnoli)
+	if err := encode(sum, record); err != nil {
 		return err
 	}
-	if _, err := j.file.Write(line); err != nil {
+	line := bufio.NewWriter(j.file)
+	fmt.Fprintf(line, "%08x ", sum.Sum32()) // an error comes again
+	if err := encode(line, record); err != nil {
+		return err
+	}
+	line.WriteByte('\n')
+	if err := line.Flush(); err != nil {
 		return err
 	}
 	return j.file.Sync()
 }
 
-// sealed returns a record as a line behind its checksum. The first record of hundreds of
-// thousands of files is long: it is not copied.
-func sealed(record any) ([]byte, error) {
-	const sum = "00000000 "
-	line := bytes.NewBufferString(sum)
-	if err := json.NewEncoder(line).Encode(record); err != nil {
-		return nil, err
+// encode writes a record as JSON, as [json.Marshal] does. One that can be long does so itself.
+func encode(w io.Writer, record any) error {
+	if long, ok := record.(interface{ encode(io.Writer) error }); ok {
+		return long.encode(w)
 	}
-	text := line.Bytes()[len(sum) : line.Len()-len("\n")]
-	copy(line.Bytes(), fmt.Sprintf("%08x", crc32.Checksum(text, castagnoli)))
-	return line.Bytes(), nil
+	text, err := json.Marshal(record)
+	if err == nil {
+		_, err = w.Write(text)
+	}
+	return err
 }
 
 func (j *journal) close() error { return j.leave(func() error { return nil }) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 func TestTorn(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		records := rapid.SliceOfN(rapid.StringN(0, 20, 200), 1, 8).Draw(t, "records")
+		records[0] = strings.Repeat("long ", rapid.SampledFrom([]int{0, 1, maxHeld / 5, maxHeld}).Draw(t, "long")) + records[0]
 		dir, err := os.MkdirTemp("", "hopper-journal-")
 		if err != nil {
 			t.Fatal(err)
@@ -50,9 +52,10 @@ func TestTorn(t *testing.T) {
 func write(t *rapid.T, path string, want []string, more ...string) {
 	t.Helper()
 	var got []string
-	j, err := openJournal(path, func(record []byte) error {
-		got = append(got, string(record))
-		return nil
+	j, err := openJournal(path, func(record io.Reader) error {
+		text, err := io.ReadAll(record)
+		got = append(got, string(text))
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +81,7 @@ func TestDamaged(t *testing.T) {
 		}
 		defer os.RemoveAll(dir)
 		path := filepath.Join(dir, "journal")
-		write(t, path, nil, "first", "second", "third")
+		write(t, path, nil, strings.Repeat("first ", rapid.SampledFrom([]int{1, maxHeld}).Draw(t, "long")), "second", "third")
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -89,7 +92,7 @@ func TestDamaged(t *testing.T) {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err = openJournal(path, func([]byte) error { return nil })
+		_, err = openJournal(path, func(io.Reader) error { return nil })
 		if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "damaged") {
 			t.Fatalf("error %v", err)
 		}
@@ -101,7 +104,7 @@ func TestDamaged(t *testing.T) {
 
 func TestLock(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
-	nothing := func([]byte) error { return nil }
+	nothing := func(io.Reader) error { return nil }
 	first, err := openJournal(path, nothing)
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +131,7 @@ func TestLock(t *testing.T) {
 // TestLockDies kills a process that holds the lock.
 func TestLockDies(t *testing.T) {
 	if path := os.Getenv("HOPPER_TEST_HOLD"); path != "" {
-		if _, err := openJournal(path, func([]byte) error { return nil }); err != nil {
+		if _, err := openJournal(path, func(io.Reader) error { return nil }); err != nil {
 			fmt.Println(err)
 		} else {
 			fmt.Println("held")
@@ -149,14 +152,14 @@ func TestLockDies(t *testing.T) {
 	if _, err := out.Read(word); err != nil || string(word) != "held" {
 		t.Fatalf("the holder says %q, %v", word, err)
 	}
-	if _, err := openJournal(path, func([]byte) error { return nil }); !errors.Is(err, ErrLocked) {
+	if _, err := openJournal(path, func(io.Reader) error { return nil }); !errors.Is(err, ErrLocked) {
 		t.Errorf("while it is held: %v", err)
 	}
 	if err := holder.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	holder.Wait()
-	j, err := openJournal(path, func([]byte) error { return nil })
+	j, err := openJournal(path, func(io.Reader) error { return nil })
 	if err != nil {
 		t.Fatalf("after its death: %v", err)
 	}
@@ -177,7 +180,7 @@ func FuzzLedger(f *testing.F) {
 			text = string(lines)
 		}
 		l := new(Ledger)
-		end, err := readJournal(strings.NewReader(text), l.replay)
+		end, err := readJournal(strings.NewReader(text), l.replay(Migration{}))
 		if err == nil && (end > int64(len(text)) || end > 0 && text[end-1] != '\n') {
 			t.Errorf("the last record ends at %d of %d", end, len(text))
 		}

@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -66,12 +67,13 @@ func Open(m Migration, opt Options) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := open(path, opt.Disk)
+	recorded := m.recorded()
+	l, err := open(path, opt.Disk, recorded)
 	if err != nil {
 		return nil, err
 	}
 	if opt.Again && l.end != nil {
-		if l, err = l.replace(files.paths[0], opt); err != nil {
+		if l, err = l.replace(files.paths[0], opt, recorded); err != nil {
 			return nil, err
 		}
 	}
@@ -79,7 +81,7 @@ func Open(m Migration, opt Options) (*Ledger, error) {
 		if l.opened() {
 			return nil, errors.Join(&AgainError{l.started}, l.Close())
 		}
-		if l, err = l.withdraw(files, opt); err != nil {
+		if l, err = l.withdraw(files, opt, recorded); err != nil {
 			return nil, err
 		}
 	}
@@ -92,17 +94,18 @@ func Open(m Migration, opt Options) (*Ledger, error) {
 			return nil, errors.Join(err, l.remove())
 		}
 	}
-	begin := Begin{Migration: m.recorded(), Version: opt.Version, Again: opt.Again}
+	begin := Begin{Migration: recorded, Version: opt.Version, Again: opt.Again}
 	if err := l.add(begin, opt.Now.UTC()); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }
 
-func open(path string, disk func(File) File) (*Ledger, error) {
+// open opens a ledger, perhaps of a migration like that.
+func open(path string, disk func(File) File, like Migration) (*Ledger, error) {
 	l := new(Ledger)
 	var err error
-	if l.journal, err = openJournal(path, l.replay); err != nil {
+	if l.journal, err = openJournal(path, l.replay(like)); err != nil {
 		return nil, err
 	}
 	if disk != nil {
@@ -115,17 +118,17 @@ func open(path string, disk func(File) File) (*Ledger, error) {
 func (l *Ledger) opened() bool { return len(l.imports) > 0 || l.creating != nil }
 
 // replace puts a complete ledger aside and opens an empty one at path.
-func (l *Ledger) replace(path string, opt Options) (*Ledger, error) {
+func (l *Ledger) replace(path string, opt Options, m Migration) (*Ledger, error) {
 	old := strings.TrimSuffix(l.Path(), journalSuffix) + "." + l.started.Format(archiveTime) + journalSuffix
 	if err := l.journal.leave(func() error { return os.Rename(l.Path(), old) }); err != nil {
 		return nil, fmt.Errorf("put the old ledger aside: %w", err)
 	}
-	return open(path, opt.Disk)
+	return open(path, opt.Disk, m)
 }
 
 // withdraw removes a ledger that opened no import and opens the one that it
 // replaced, or an empty one.
-func (l *Ledger) withdraw(files files, opt Options) (*Ledger, error) {
+func (l *Ledger) withdraw(files files, opt Options, m Migration) (*Ledger, error) {
 	if err := l.remove(); err != nil {
 		return nil, fmt.Errorf("take back a ledger of --again that opened no import: %w", err)
 	}
@@ -133,15 +136,32 @@ func (l *Ledger) withdraw(files files, opt Options) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	return open(path, opt.Disk)
+	return open(path, opt.Disk, m)
 }
 
-func (l *Ledger) replay(line []byte) error {
-	step, at, err := decode(line)
-	if err != nil {
-		return err
+// replay applies a record. What the first one names is not held twice where it is what
+// like does.
+func (l *Ledger) replay(like Migration) func(record io.Reader) error {
+	return func(record io.Reader) error {
+		if !l.started.IsZero() {
+			step, at, err := decode(record)
+			if err != nil {
+				return err
+			}
+			return l.apply(step, at)
+		}
+		inputs := shared[InputID]{like: like.Inputs, equal: sameInput}
+		units := shared[Unit]{like: like.Units, equal: sameUnit}
+		step, at, err := decodeFirst(record, inputs.add, units.add)
+		if err != nil {
+			return err
+		}
+		if begin, ok := step.(Begin); ok {
+			begin.Migration.Inputs, begin.Migration.Units = inputs.list(), units.list()
+			step = begin
+		}
+		return l.apply(step, at)
 	}
-	return l.apply(step, at)
 }
 
 // Add records a step and returns when it is on the disk.

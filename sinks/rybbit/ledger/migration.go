@@ -6,6 +6,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"hash"
+	"io"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -173,21 +176,42 @@ func (in *InputID) isPlain() bool {
 // these digests are known. Names and sizes of inputs do not enter: a renamed file is
 // the same input.
 func (m Migration) keys() []string {
-	var digests, older, stored []string
-	for _, in := range m.Inputs {
-		for _, c := range in.contents() {
-			digests, older = append(digests, c.Main()), append(older, c.SHA256)
+	contents := func(digest func(Digest) string) iter.Seq[string] {
+		return func(yield func(string) bool) {
+			for i := range m.Inputs {
+				for _, c := range m.Inputs[i].contents() {
+					if !yield(digest(c.Digest)) {
+						return
+					}
+				}
+			}
 		}
-		stored = append(stored, in.SHA256)
 	}
-	keys := []string{m.hash(digests, m.Options)}
-	if !slices.Contains(older, "") {
+	stored := func(yield func(string) bool) {
+		for i := range m.Inputs {
+			if !yield(m.Inputs[i].SHA256) {
+				return
+			}
+		}
+	}
+	keys := []string{m.hash(contents(Digest.Main), m.Options)}
+	if older := contents(func(d Digest) string { return d.SHA256 }); areKnown(older) {
 		keys = append(keys, m.hash(older, m.Options))
 	}
-	if !slices.Contains(stored, "") {
+	if areKnown(stored) {
 		keys = append(keys, m.oldKey(stored))
 	}
 	return keys
+}
+
+// areKnown reports whether no digest is empty.
+func areKnown(digests iter.Seq[string]) bool {
+	for digest := range digests {
+		if digest == "" {
+			return false
+		}
+	}
+	return true
 }
 
 // options2025 are the options that builds before 2026-11-25 hashed whether or
@@ -196,25 +220,45 @@ var options2025 = map[string]string{"timezone": "", "hostname": "", "website": "
 
 // oldKey is the key that builds before 2026-11-25 gave the same migration: of the
 // bytes as stored, with all options of that time.
-func (m Migration) oldKey(stored []string) string {
+func (m Migration) oldKey(stored iter.Seq[string]) string {
 	options := maps.Clone(options2025)
 	maps.Copy(options, m.Options)
 	return m.hash(stored, options)
 }
 
-func (m Migration) hash(digests []string, options map[string]string) string {
+func (m Migration) hash(digests iter.Seq[string], options map[string]string) string {
 	h := sha256.New()
 	enc := json.NewEncoder(h)
+	encode := func(parts ...any) {
+		for _, part := range parts {
+			if err := enc.Encode(part); err != nil {
+				panic(err) // strings and maps of strings always encode
+			}
+		}
+	}
 	if len(options) == 0 {
 		options = nil
 	}
-	// A string map encodes in the order of its keys.
-	for _, part := range []any{m.Server, m.Site, m.Source, digests, options, m.Since, m.Until} {
-		if err := enc.Encode(part); err != nil {
-			panic(err) // strings and maps of strings always encode
-		}
-	}
+	encode(m.Server, m.Site, m.Source)
+	encodeList(h, digests)
+	encode(options, m.Since, m.Until) // a string map encodes in the order of its keys
 	return hex.EncodeToString(h.Sum(nil)[:12])
+}
+
+// encodeList writes digests as [json.Encoder] does a slice of them, which can have
+// hundreds of thousands; none is null.
+func encodeList(h hash.Hash, digests iter.Seq[string]) {
+	before, after := "[", "null\n"
+	for digest := range digests {
+		text, err := json.Marshal(digest)
+		if err != nil {
+			panic(err) // strings always encode
+		}
+		io.WriteString(h, before)
+		h.Write(text)
+		before, after = ",", "]\n"
+	}
+	io.WriteString(h, after)
 }
 
 // OverlapError says that another migration into the same site has read some

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"hopper/pipeline"
@@ -171,9 +172,13 @@ func (s End) record() record {
 }
 
 // decode returns the step that a line of the journal holds, and its time.
-func decode(line []byte) (Step, time.Time, error) {
+func decode(line io.Reader) (Step, time.Time, error) {
+	text, err := io.ReadAll(line)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
 	var r record
-	if err := json.Unmarshal(line, &r); err != nil {
+	if err := json.Unmarshal(text, &r); err != nil {
 		return nil, time.Time{}, err
 	}
 	step, err := r.step()

@@ -1,8 +1,9 @@
 package ledger
 
 import (
-	"cmp"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 )
 
@@ -22,22 +23,11 @@ func SumsOf(dir, server, site string, plain map[int64]bool) (Sums, error) {
 	var sums Sums
 	paths, err := journals(dir)
 	for _, path := range paths {
-		m, err := begunWith(path)
+		of, err := sumsOf(path, server, site, plain)
 		if err != nil {
 			return Sums{XXH3: true, SHA256: true}, nil
 		}
-		if m == nil || !m.isOf(server, site) {
-			continue
-		}
-		for _, in := range m.Inputs {
-			if in.Grows || plain != nil && in.isPlain() && !plain[in.Size] {
-				continue
-			}
-			for _, c := range in.contents() {
-				sums.XXH3 = sums.XXH3 || c.XXH3 != ""
-				sums.SHA256 = sums.SHA256 || c.SHA256 != ""
-			}
-		}
+		sums.XXH3, sums.SHA256 = sums.XXH3 || of.XXH3, sums.SHA256 || of.SHA256
 	}
 	return sums, err
 }
@@ -45,20 +35,38 @@ func SumsOf(dir, server, site string, plain map[int64]bool) (Sums, error) {
 // errBegun ends the reading of a ledger after its first line.
 var errBegun = errors.New("the ledger has more lines")
 
-// begunWith returns what a ledger was begun with, nil where that is not there.
-func begunWith(path string) (*Migration, error) {
+// sumsOf is SumsOf for one ledger.
+func sumsOf(path, server, site string, plain map[int64]bool) (Sums, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return Sums{}, err
 	}
 	defer f.Close()
-	l := new(Ledger)
-	_, err = readJournal(f, func(line []byte) error { return cmp.Or(l.replay(line), errBegun) })
-	if err != nil && !errors.Is(err, errBegun) {
-		return nil, err
+	var all, sums Sums
+	_, err = readJournal(f, func(line io.Reader) error {
+		first, _, err := decodeFirst(line, func(in InputID) {
+			if in.Grows || plain != nil && in.isPlain() && !plain[in.Size] {
+				return
+			}
+			for _, c := range in.contents() {
+				all.XXH3 = all.XXH3 || c.XXH3 != ""
+				all.SHA256 = all.SHA256 || c.SHA256 != ""
+			}
+		}, func(Unit) {})
+		if err != nil {
+			return err
+		}
+		begin, ok := first.(Begin)
+		if !ok {
+			return fmt.Errorf("unexpected %T", first)
+		}
+		if begin.Migration.isOf(server, site) {
+			sums = all
+		}
+		return errBegun
+	})
+	if errors.Is(err, errBegun) {
+		err = nil
 	}
-	if l.started.IsZero() {
-		return nil, nil
-	}
-	return &l.migration, nil
+	return sums, err
 }

@@ -61,6 +61,7 @@ type Input struct {
 	hashed atomic.Int64 // bytes of the contents read to identify them
 	// summed is what a pass over the content has found that sums it up.
 	summed atomic.Pointer[summed]
+	looked atomic.Pointer[any] // see Keep
 
 	mu      sync.Mutex
 	head    []byte // nil where it is not kept
@@ -104,6 +105,21 @@ func Alike[T any](in *Input, key any, value T) T {
 	}
 	in.shared.alike[key] = value
 	return value
+}
+
+// Keep keeps what a look at the beginning has found, so that not each adapter has to look
+// again. It is the same for all inputs of a command that keep it with the same key, and
+// must not be changed.
+func (in *Input) Keep(key, found any) {
+	in.looked.Store(Alike(in, key, &found))
+}
+
+// Kept returns what was given to Keep, or nil.
+func (in *Input) Kept() any {
+	if found := in.looked.Load(); found != nil {
+		return *found
+	}
+	return nil
 }
 
 // listed is the key of a list, with its elements joined.

@@ -105,14 +105,15 @@ func (Adapter) Match(ctx context.Context, inputs []*input.Input) adapters.Match 
 	log := new(visitsLog)
 	for _, in := range inputs {
 		switch {
-		case isXMLLog(in):
-			m.Fit, m.Err = adapters.Near, errXMLLog(in)
 		case rows.IsSQL(in):
 			if dumped.Match(in.TextHead()) {
 				m.Own = append(m.Own, in)
 			}
 		case rows.IsTable(in):
 			found, err := rows.FindAmong(ctx, in, inputs)
+			if err != nil && isXMLLog(in) {
+				m.Fit, m.Err = adapters.Near, errXMLLog(in)
+			}
 			if err != nil || len(found) != 1 {
 				continue
 			}

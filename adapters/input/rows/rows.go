@@ -52,7 +52,9 @@ type Table struct {
 
 // IsSQL reports by an input's first line whether it is a database's dump,
 // which Find reads through.
-func IsSQL(in *input.Input) bool { return in.Format() == input.Text && text.IsSQL(in) }
+func IsSQL(in *input.Input) bool {
+	return in.Format() == input.Text && in.Kept() == nil && text.IsSQL(in)
+}
 
 // IsTable reports whether Find takes an input's head, or its schema, to be
 // enough: it is of a container of rows and no dump.
@@ -61,7 +63,7 @@ func IsTable(in *input.Input) bool {
 	case input.JSON, input.Avro, input.Parquet, input.Arrow:
 		return true
 	}
-	return in.Format() == input.Text && !text.IsSQL(in)
+	return in.Format() == input.Text && !IsSQL(in)
 }
 
 // Find returns the tables that an input holds, and fails with an
@@ -88,6 +90,9 @@ func FindAmong(ctx context.Context, in *input.Input, inputs []*input.Input) ([]*
 		t := newTable(in, withLearned(in, found))
 		t.Name, t.records, t.late = nameOf(in), found, &late{in: in}
 		return []*Table{t}, t.findTypes(ctx)
+	}
+	if t := kept(in); t != nil {
+		return []*Table{t}, nil
 	}
 	if err := noRows(in); err != nil {
 		return nil, err
@@ -118,7 +123,38 @@ func FindAmong(ctx context.Context, in *input.Input, inputs []*input.Input) ([]*
 		}
 		tables = append(tables, t)
 	}
+	if len(tables) == 1 {
+		tables[0].keep()
+	}
 	return tables, nil
+}
+
+// likeness is what text with a header has in common with others, but for its input.
+type likeness struct {
+	text  *text.Table
+	types int64
+}
+
+// keep lets the table be found again without a look at the input's beginning, where
+// nothing but that says what it is: hundreds of thousands of inputs can be alike.
+func (t *Table) keep() {
+	if !t.headed || slices.ContainsFunc(t.Header, isValue) {
+		return // see schemaBeside
+	}
+	like := *t
+	like.Name, like.Input = "", nil
+	t.Input.Keep(likeness{t.text, t.types}, &like)
+}
+
+// kept returns the table that was kept of an input, or nil.
+func kept(in *input.Input) *Table {
+	like, ok := in.Kept().(*Table)
+	if !ok {
+		return nil
+	}
+	t := *like
+	t.Name, t.Input = nameOf(in), in
+	return &t
 }
 
 // declared returns the table with the columns that one of inputs declares.

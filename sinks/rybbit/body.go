@@ -2,9 +2,12 @@ package rybbit
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
+	"time"
 )
 
 // body is a request body in parts that are not copied together. It reports how
@@ -28,9 +31,9 @@ func newBody(parts ...[]byte) *body {
 	return b
 }
 
-// take calls do with the next parts, at most so many bytes, which count as taken
-// before it can begin to send them.
-func (b *body) take(most int, do func(parts net.Buffers) error) error {
+// take calls do with the next parts, at most so many bytes, and counts what it says that
+// it has taken of them as taken. What it left is none of the body any more.
+func (b *body) take(most int, do func(parts net.Buffers) (int, error)) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
@@ -42,7 +45,7 @@ func (b *body) take(most int, do func(parts net.Buffers) error) error {
 		if n > 0 {
 			next = append(next, b.parts[0][:n])
 		}
-		b.taken, most = b.taken+n, most-n
+		most -= n
 		if b.parts[0] = b.parts[0][n:]; len(b.parts[0]) == 0 {
 			b.parts = b.parts[1:]
 		}
@@ -50,19 +53,52 @@ func (b *body) take(most int, do func(parts net.Buffers) error) error {
 	if len(next) == 0 && len(b.parts) == 0 {
 		return io.EOF
 	}
-	err := do(next)
+	n, err := do(next)
+	b.taken += n
 	b.progress.made()
 	return err
 }
 
 func (b *body) Read(p []byte) (n int, err error) {
-	err = b.take(len(p), func(parts net.Buffers) error {
+	err = b.take(len(p), func(parts net.Buffers) (int, error) {
 		for _, part := range parts {
 			n += copy(p[n:], part)
 		}
-		return nil
+		return n, nil
 	})
 	return n, err
+}
+
+// leastSend is how much must get on its way in the time after which a request counts as
+// stalled, in which it is asked for sendLooks times.
+const (
+	leastSend = 128 << 10
+	sendLooks = 64
+)
+
+// send sends at most so many bytes to conn, at once and from where they are. A
+// connection that takes long is asked from time to time how much it has taken.
+func (b *body) send(conn net.Conn, most int) (sent int, err error) {
+	err = b.take(most, func(parts net.Buffers) (int, error) {
+		for noted := 0; ; {
+			if err := conn.SetWriteDeadline(time.Now().Add(b.progress.limit / sendLooks)); err != nil {
+				return sent, err
+			}
+			n, err := parts.WriteTo(conn)
+			sent += int(n)
+			if err == nil {
+				return sent, conn.SetWriteDeadline(time.Time{})
+			}
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				return sent, err
+			}
+			if sent-noted >= leastSend {
+				noted = sent
+				b.progress.made()
+			}
+		}
+	})
+	return sent, err
 }
 
 // Close returns once nothing is read or sent of the body any more. What sends it must
@@ -80,17 +116,13 @@ func (b *body) written() int {
 	return b.taken
 }
 
-// bodyConn is a connection that sends bodies from where they are, and much at once: a
-// transport copies them, by 32 KiB.
+// bodyConn is a connection that sends bodies from where they are: a transport copies
+// them, by 32 KiB.
 type bodyConn struct{ *net.TCPConn }
-
-// maxSend is how much is sent at once, which must get on its way before a request
-// counts as stalled.
-const maxSend = 256 << 10
 
 // ReadFrom sends what a transport has it read, which is a body up to its announced
 // length.
-func (c bodyConn) ReadFrom(r io.Reader) (sent int64, err error) {
+func (c bodyConn) ReadFrom(r io.Reader) (int64, error) {
 	limited, ok := r.(*io.LimitedReader)
 	if !ok {
 		return c.TCPConn.ReadFrom(r)
@@ -99,17 +131,12 @@ func (c bodyConn) ReadFrom(r io.Reader) (sent int64, err error) {
 	if !ok {
 		return c.TCPConn.ReadFrom(r)
 	}
-	for limited.N > 0 && err == nil {
-		err = b.take(int(min(limited.N, maxSend)), func(parts net.Buffers) error {
-			n, err := parts.WriteTo(c.TCPConn)
-			limited.N, sent = limited.N-n, sent+n
-			return err
-		})
-	}
+	sent, err := b.send(c.TCPConn, int(limited.N))
+	limited.N -= int64(sent)
 	if err == io.EOF {
 		err = nil
 	}
-	return sent, err
+	return int64(sent), err
 }
 
 // dialing returns dial with connections that send bodies so.

@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -63,7 +65,7 @@ func TestBodiesAreSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	for _, size := range []int{1, 10, 5000, maxSend - 1, maxSend, maxSend + 1, 3 << 20} {
+	for _, size := range []int{1, 10, 5000, 1 << 20, 12 << 20} {
 		for _, count := range []int{1, 2, 3000} {
 			var parts [][]byte
 			for i := range count {
@@ -87,11 +89,11 @@ func TestBodyIsLeftAlone(t *testing.T) {
 	defer b.progress.stop()
 	begun, end := make(chan struct{}), make(chan struct{})
 	sending := true
-	go b.take(4, func(parts net.Buffers) error {
+	go b.take(4, func(parts net.Buffers) (int, error) {
 		close(begun)
 		<-end
 		sending = false
-		return nil
+		return 4, nil
 	})
 	<-begun
 	time.AfterFunc(20*time.Millisecond, func() { close(end) })
@@ -100,5 +102,54 @@ func TestBodyIsLeftAlone(t *testing.T) {
 	}
 	if n, err := b.Read(make([]byte, 4)); n > 0 || err != io.ErrClosedPipe || b.written() != 4 {
 		t.Errorf("read %d bytes of a closed body, %v; %d are taken", n, err, b.written())
+	}
+}
+
+// TestSlowSend sends bodies over connections that take little at a time. Such a request
+// has stalled only where next to nothing gets on its way, however long all of it takes.
+func TestSlowSend(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		perRead int // bytes a second
+		most    int // that are read
+		stalls  bool
+	}{
+		{"slow", 1000, 3 << 20, false},
+		{"slow, in bursts", 200_000, 3 << 20, false},
+		{"next to nothing", 300, 3 << 20, true},
+		{"nothing more", 100_000, 1 << 20, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				want := bytes.Repeat([]byte("a body in parts "), 128<<10)
+				client, server := net.Pipe()
+				defer server.Close()
+				b := newBody(slices.Collect(slices.Chunk(want, 300_000))...)
+				ctx, progress := newProgress(t.Context(), 5*time.Minute)
+				b.progress = progress
+				defer progress.stop()
+				context.AfterFunc(ctx, func() { client.Close() }) // as a transport does
+				var got []byte
+				read := make(chan struct{})
+				go func() {
+					defer close(read)
+					for p := make([]byte, tt.perRead); len(got) < tt.most; time.Sleep(time.Second) {
+						n, err := io.ReadFull(server, p)
+						if got = append(got, p[:n]...); err != nil {
+							return
+						}
+					}
+				}()
+				sent, err := b.send(client, b.size)
+				client.Close()
+				<-read
+				if progress.stalled() != tt.stalls || (err != nil) != tt.stalls {
+					t.Errorf("stalled %t after %d of %d bytes, %v", progress.stalled(), sent, b.size, err)
+				}
+				if sent != len(got) || b.written() != sent || (sent == b.size) == tt.stalls || !bytes.HasPrefix(want, got) {
+					t.Errorf("sent %d bytes, counted %d, and %d arrived", sent, b.written(), len(got))
+				}
+			})
+		})
 	}
 }

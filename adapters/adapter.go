@@ -158,10 +158,15 @@ func (o Options) Location() *time.Location {
 	return o.Timezone
 }
 
-// Scratch returns a maker of the sorters that counting needs.
-func (o Options) Scratch() recount.Scratch {
-	return func(memory int) recount.Sorter { return &spill.Sorter{Dir: o.TempDir, Limit: memory} }
-}
+// Scratch returns a maker of what counting puts records aside in.
+func (o Options) Scratch() recount.Scratch { return scratch{o.TempDir} }
+
+// scratch is in a directory.
+type scratch struct{ dir string }
+
+func (s scratch) Sorter(memory int) recount.Sorter { return &spill.Sorter{Dir: s.dir, Limit: memory} }
+
+func (s scratch) Bins(memory int) recount.Bins { return &spill.Bins{Dir: s.dir, Limit: memory} }
 
 // End returns when the day from start to end was over for an export: an export
 // of today's sums does not reach to midnight.

@@ -132,7 +132,7 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*ad
 	if len(src.List) == 0 {
 		return nil, errors.New("the inputs hold no table of events")
 	}
-	facts := func(ctx context.Context, yield func(*recount.Fact) error) error { return tell(ctx, inputs, opt, yield) }
+	facts := recount.InPieces(func(ctx context.Context, yield func(*recount.Fact) error) error { return tell(ctx, inputs, opt, yield) })
 	return &adapters.Reading{
 		Source: src, Shape: "hopper's table of events", Schema: fmt.Sprintf("version %d", pipeline.TableVersion),
 		Notes: notes, Facts: facts, Verify: adapters.VerifyRows(src, opt, facts),

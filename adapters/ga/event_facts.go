@@ -3,7 +3,6 @@ package ga
 import (
 	"context"
 	"errors"
-	"io"
 	"strings"
 
 	"hopper/adapters/input/rows"
@@ -16,45 +15,80 @@ import (
 // underscores between.
 type facts map[string]string
 
+// namedFacts makes facts of records, one after the other. It remembers what their
+// members are called, which are mostly the same.
+type namedFacts struct {
+	facts facts
+	names map[string]factName // by the path and the key
+	path  []byte
+}
+
+// factName is what a member is called as a column, and as a parameter in a column of
+// its own.
+type factName struct{ column, own string }
+
+func factNameOf(name string) factName {
+	n := factName{column: columnOf(name)}
+	n.own = n.column
+	for _, prefix := range []string{"event_params_", "event_param_", "params_", "param_", "ep_"} {
+		n.own = strings.TrimPrefix(n.own, prefix)
+	}
+	return n
+}
+
+// of returns the facts of a record, until the next call.
+func (n *namedFacts) of(root *record.Value) facts {
+	if n.facts == nil {
+		n.facts, n.names = facts{}, map[string]factName{}
+	}
+	clear(n.facts)
+	n.record("", root)
+	return n.facts
+}
+
 // record adds the scalars of a record, and the parameters.
-func (m facts) record(path string, v *record.Value) {
+func (n *namedFacts) record(path string, v *record.Value) {
 	for i := range v.Kids {
 		kid := &v.Kids[i]
-		name := columnOf(path + kid.Key)
+		n.path = append(append(n.path[:0], path...), kid.Key...)
+		name, known := n.names[string(n.path)]
+		if !known {
+			name = factNameOf(string(n.path))
+			n.names[string(n.path)] = name
+		}
 		switch kid.Kind {
 		case record.Object, record.List:
-			if name == "event_params" || name == "params" || name == "parameters" || name == "event_parameters" {
-				m.params(kid)
-			} else if kid.Kind == record.Object {
-				m.record(name+"_", kid)
+			switch {
+			case name.column == "event_params" || name.column == "params" || name.column == "parameters" || name.column == "event_parameters":
+				n.facts.params(kid)
+			case kid.Kind == record.Object:
+				n.record(name.column+"_", kid)
 			}
 		default:
-			m.set(name, kid.Text)
+			n.facts.set(name, kid.Text)
 		}
 	}
 }
 
 // set adds a value of a column; parameters can stand in one as JSON.
-func (m facts) set(name, text string) {
-	switch name {
+func (m facts) set(name factName, text string) {
+	switch name.column {
 	case "event_params", "params", "parameters":
 		if parsed, ok := parseNested(text); ok {
 			m.params(parsed)
 		}
 		return
 	}
-	switch name {
+	switch name.column {
 	case "device", "geo", "app_info", "event_dimensions": // the whole group, as text
 		if parsed, ok := parseNested(text); ok {
-			m.record(name+"_", parsed)
+			n := namedFacts{facts: m, names: map[string]factName{}}
+			n.record(name.column+"_", parsed)
 			return
 		}
 	}
-	for _, prefix := range []string{"event_params_", "event_param_", "params_", "param_", "ep_"} {
-		name = strings.TrimPrefix(name, prefix)
-	}
-	if m[name] == "" {
-		m[name] = text
+	if m[name.own] == "" {
+		m[name.own] = text
 	}
 }
 
@@ -159,17 +193,40 @@ func (m facts) tell(f *recount.Fact, at clock) {
 
 // tellTable tells the rows of a table, and where rows are parameters, the
 // events that rows of the same event make.
-func tellTable(ctx context.Context, flat *flatTable, loc clock, yield func(*recount.Fact) error) error {
-	t := flat.table
-	r, err := t.Open(ctx)
-	if err != nil {
-		return err
+func tellTable(ctx context.Context, flat *flatTable, loc clock, piece func(recount.Piece) error) error {
+	names := make([]factName, len(flat.table.Header))
+	for i, column := range flat.table.Header {
+		names[i] = factNameOf(column)
 	}
-	defer r.Close()
-	names := make([]string, len(t.Header))
-	for i, column := range t.Header {
-		names[i] = columnOf(column)
+	if flat.params != nil {
+		g := recount.Gatherer{Piece: piece}
+		if err := tellParams(ctx, flat, names, loc, g.Add); err != nil {
+			return err
+		}
+		return g.End()
 	}
+	return flat.table.EachChunk(ctx, func(chunk *rows.Chunk) error {
+		return piece(func(yield func(*recount.Fact)) error {
+			own := facts{}
+			for row := range chunk.Rows() {
+				f := recount.Fact{Origin: pipeline.Origin{Input: flat.table.Input.Name, Row: row.Number}}
+				if row.Err == nil {
+					clear(own)
+					for i, cell := range row.Cells {
+						own.set(names[i], cell)
+					}
+					own.tell(&f, loc)
+				}
+				yield(&f)
+			}
+			chunk.Release()
+			return chunk.Err()
+		})
+	})
+}
+
+// tellParams tells the events whose parameters have a row each.
+func tellParams(ctx context.Context, flat *flatTable, names []factName, loc clock, yield func(*recount.Fact) error) error {
 	var (
 		open *recount.Fact // whose rows may not have ended
 		vals facts
@@ -185,22 +242,15 @@ func tellTable(ctx context.Context, flat *flatTable, loc clock, yield func(*reco
 		vals.tell(f, loc)
 		return yield(f)
 	}
-	row := func(rec *rows.Row) error {
-		f := &recount.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: rec.Number}}
-		if rec.Err != nil {
+	err := flat.table.Each(ctx, func(row *rows.Row) error {
+		f := &recount.Fact{Origin: pipeline.Origin{Input: flat.table.Input.Name, Row: row.Number}}
+		if row.Err != nil {
 			return errors.Join(end(), yield(f))
 		}
 		own := facts{}
-		if flat.params == nil {
-			for i, cell := range rec.Cells {
-				own.set(names[i], cell)
-			}
-			own.tell(f, loc)
-			return yield(f)
-		}
 		var key, value string
-		for i, cell := range rec.Cells {
-			switch name := names[i]; {
+		for i, cell := range row.Cells {
+			switch name := names[i].column; {
 			case i == flat.params.key:
 				key = cell
 			case strings.HasSuffix(name, "_value") || strings.HasSuffix(name, "_value_string_value"):
@@ -208,7 +258,7 @@ func tellTable(ctx context.Context, flat *flatTable, loc clock, yield func(*reco
 					value = cell
 				}
 			default:
-				own.set(name, cell)
+				own.set(names[i], cell)
 			}
 		}
 		of := strings.Join([]string{own["user_pseudo_id"], own["user_id"], own["event_timestamp"], own["event_name"], own["event_bundle_sequence_id"]}, "\x00")
@@ -226,22 +276,9 @@ func tellTable(ctx context.Context, flat *flatTable, loc clock, yield func(*reco
 			vals[key] = value
 		}
 		return nil
+	})
+	if err != nil {
+		return err
 	}
-	for {
-		chunk, err := r.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return end()
-		}
-		if err != nil {
-			return err
-		}
-		for rec := range chunk.Rows() {
-			if err := row(rec); err != nil {
-				return err
-			}
-		}
-		if err := chunk.Err(); err != nil {
-			return err
-		}
-	}
+	return end()
 }

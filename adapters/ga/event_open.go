@@ -35,7 +35,9 @@ func openEvents(ctx context.Context, all []recognized, opt adapters.Options) (*a
 		inputs[i] = r.in
 	}
 	reading.Source = src
-	reading.Facts = func(ctx context.Context, yield func(*recount.Fact) error) error { return tell(ctx, inputs, opt, yield) }
+	reading.Facts = func(ctx context.Context, tell func(recount.Pieces) error) error {
+		return tell(func(piece func(recount.Piece) error) error { return tellInputs(ctx, inputs, opt, piece) })
+	}
 	reading.Verify = adapters.VerifyRows(src, opt, reading.Facts)
 	return reading, nil
 }

@@ -18,11 +18,11 @@ import (
 	"hopper/pipeline/recount"
 )
 
-// tell yields what the rows of event-level exports say, for
+// tellInputs hands on what the rows of event-level exports say, for
 // [recount.Compare]. It shares with the translation what the inputs are and
 // how containers are read; the rest it looks up by name. Reports have no rows
 // of events.
-func tell(ctx context.Context, inputs []*input.Input, opt adapters.Options, yield func(*recount.Fact) error) error {
+func tellInputs(ctx context.Context, inputs []*input.Input, opt adapters.Options, piece func(recount.Piece) error) error {
 	var all []recognized
 	for _, in := range inputs {
 		r, err := recognize(ctx, in)
@@ -40,20 +40,24 @@ func tell(ctx context.Context, inputs []*input.Input, opt adapters.Options, yiel
 		return err
 	}
 	for _, r := range all {
-		if err := tellInput(ctx, r, clock{opt.Location(), order}, yield); err != nil {
+		if err := tellInput(ctx, r, clock{opt.Location(), order}, piece); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func tellInput(ctx context.Context, r recognized, loc clock, yield func(*recount.Fact) error) error {
+func tellInput(ctx context.Context, r recognized, loc clock, piece func(recount.Piece) error) error {
 	if r.rooted != nil {
-		return tellRooted(ctx, r, loc, yield)
+		g := recount.Gatherer{Piece: piece}
+		if err := tellRooted(ctx, r, loc, g.Add); err != nil {
+			return err
+		}
+		return g.End()
 	}
 	if r.tables != nil {
 		for _, t := range r.tables {
-			if err := tellTable(ctx, t, loc, yield); err != nil {
+			if err := tellTable(ctx, t, loc, piece); err != nil {
 				return err
 			}
 		}
@@ -80,25 +84,22 @@ func tellInput(ctx context.Context, r recognized, loc clock, yield func(*recount
 		if err != nil {
 			return err
 		}
-		var stopped error
-		err = chunk.Read(func(rec *record.Record) {
-			if stopped != nil {
-				return
-			}
-			f := &recount.Fact{Origin: pipeline.Origin{Input: r.in.Name, Row: rec.Row}}
-			switch {
-			case rec.Err != nil:
-				stopped = yield(f)
-			case r.shape == universal:
-				stopped = tellSession(f, rec.Root, yield)
-			default:
-				named := facts{}
-				named.record("", rec.Root)
-				named.tell(f, loc)
-				stopped = yield(f)
-			}
+		err = piece(func(yield func(*recount.Fact)) error {
+			var named namedFacts
+			return chunk.Read(func(rec *record.Record) {
+				f := recount.Fact{Origin: pipeline.Origin{Input: r.in.Name, Row: rec.Row}}
+				switch {
+				case rec.Err != nil:
+					yield(&f)
+				case r.shape == universal:
+					tellSession(&f, rec.Root, yield)
+				default:
+					named.of(rec.Root).tell(&f, loc)
+					yield(&f)
+				}
+			})
 		})
-		if err = errors.Join(err, stopped); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -108,6 +109,7 @@ func tellInput(ctx context.Context, r recognized, loc clock, yield func(*recount
 // connector as rows without anything.
 func tellRooted(ctx context.Context, r recognized, loc clock, yield func(*recount.Fact) error) error {
 	session, number := "", ""
+	var named namedFacts
 	return r.rooted.Each(ctx, func(row *rows.Row) error {
 		f := &recount.Fact{Origin: pipeline.Origin{Input: r.in.Name, Row: row.Number}}
 		if row.Err != nil {
@@ -118,24 +120,23 @@ func tellRooted(ctx context.Context, r recognized, loc clock, yield func(*recoun
 			return yield(f)
 		}
 		if r.shape != universal {
-			named := facts{}
-			named.record("", root)
-			named.tell(f, loc)
+			named.of(root).tell(f, loc)
 			return yield(f)
 		}
 		root, flat := universalRecord(root)
-		if !flat {
-			return tellSession(f, root, yield)
+		if flat {
+			own, hit := "", root.Get("hits").Elements()[0].Get("hitNumber").String()
+			for _, name := range []string{"fullVisitorId", "clientId", "visitId", "visitStartTime"} {
+				own += root.Get(name).String() + separator
+			}
+			if hit != "" && own == session && hit == number {
+				return yield(f) // a further row of the hit
+			}
+			session, number = own, hit
 		}
-		own, hit := "", root.Get("hits").Elements()[0].Get("hitNumber").String()
-		for _, name := range []string{"fullVisitorId", "clientId", "visitId", "visitStartTime"} {
-			own += root.Get(name).String() + separator
-		}
-		if hit != "" && own == session && hit == number {
-			return yield(f) // a further row of the hit
-		}
-		session, number = own, hit
-		return tellSession(f, root, yield)
+		var err error
+		tellSession(f, root, func(hit *recount.Fact) { err = errors.Join(err, yield(hit)) })
+		return err
 	})
 }
 

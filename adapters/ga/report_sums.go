@@ -55,7 +55,7 @@ func verifyReports(src pipeline.Source, inputs []*input.Input, zone *time.Locati
 		}
 		count := recount.NewCount(told.layout(), opt.Scratch())
 		defer func() { err = errors.Join(err, count.Close()) }()
-		stats, err := pipeline.Translate(ctx, &t, src, pipeline.Mark{}, count.Hits, func(_ context.Context, chunk *pipeline.Collected[[]recount.Hit]) error {
+		stats, err := pipeline.Translate(ctx, &t, src, pipeline.Mark{}, count.Hits, func(_ context.Context, chunk *pipeline.Collected[*recount.Hits]) error {
 			if progress != nil {
 				progress(chunk.Before.Stats.Events + chunk.Stats.Events)
 			}
@@ -64,7 +64,7 @@ func verifyReports(src pipeline.Source, inputs []*input.Input, zone *time.Locati
 		if err != nil {
 			return nil, err
 		}
-		if err := errors.Join(told.into(count.Sums), count.Finish(ctx)); err != nil {
+		if err := errors.Join(told.into(count.Sums), count.Finish(ctx, t.Jobs)); err != nil {
 			return nil, err
 		}
 		c, err := count.Sums.Compare(ctx, recount.Kept, recount.Sent)

@@ -12,7 +12,7 @@ import (
 // tellSession tells the hits of a session of Universal Analytics. Where the
 // session came from is told where its first hit has a referrer: else the
 // traffic source may have it.
-func tellSession(f *recount.Fact, root *record.Value, yield func(*recount.Fact) error) error {
+func tellSession(f *recount.Fact, root *record.Value, yield func(*recount.Fact)) {
 	unfold(root)
 	at := func(v *record.Value, path ...string) string {
 		for _, key := range path {
@@ -37,7 +37,8 @@ func tellSession(f *recount.Fact, root *record.Value, yield func(*recount.Fact) 
 	f.Country = at(root, "geoNetwork", "country")
 	hits := root.Get("hits").Elements()
 	if len(hits) == 0 {
-		return yield(f)
+		yield(f)
+		return
 	}
 	referred := at(&hits[0], "referer") != ""
 	for i := range hits {
@@ -67,9 +68,6 @@ func tellSession(f *recount.Fact, root *record.Value, yield func(*recount.Fact) 
 		default:
 			hit.Name = or(strings.ToLower(kind), "(not set)")
 		}
-		if err := yield(&hit); err != nil {
-			return err
-		}
+		yield(&hit)
 	}
-	return nil
 }

@@ -323,9 +323,9 @@ func (l *visitsLog) open(ctx context.Context, opt adapters.Options) (*adapters.R
 	if src.site, err = found.sites.choose(l.inputs[0].Name, opt.Get(adapters.Website)); err != nil {
 		return nil, errors.Join(err, src.Close())
 	}
-	facts := func(ctx context.Context, yield func(*recount.Fact) error) error {
+	facts := recount.InPieces(func(ctx context.Context, yield func(*recount.Fact) error) error {
 		return tellLog(ctx, src.loop.List, src.conversions, yield)
-	}
+	})
 	return &adapters.Reading{
 		Source: src, Shape: "Matomo visits log", Schema: fmt.Sprintf("%d columns", len(l.tables[0].Columns)),
 		Notes: src.notes(), Facts: facts, Verify: adapters.VerifyRows(src, opt, facts),

@@ -301,9 +301,9 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 	if src.repeats, err = findRepeats(ctx, src, opt); err != nil {
 		return nil, err
 	}
-	facts := func(ctx context.Context, yield func(*recount.Fact) error) error {
+	facts := recount.InPieces(func(ctx context.Context, yield func(*recount.Fact) error) error {
 		return tell(ctx, found, src.site, opt, yield)
-	}
+	})
 	return &adapters.Reading{
 		Source: src, Shape: "Matomo database", Schema: fmt.Sprintf("log_link_visit_action with %d columns, log_visit with %d", len(found.actions[0].Columns), len(found.visits[0].Columns)),
 		Notes: src.notes(), Facts: facts, Verify: adapters.VerifyRows(src, opt, facts),

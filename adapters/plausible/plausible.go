@@ -59,9 +59,9 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (*ad
 		if err != nil {
 			return nil, err
 		}
-		reading.Facts = func(ctx context.Context, yield func(*recount.Fact) error) error {
+		reading.Facts = recount.InPieces(func(ctx context.Context, yield func(*recount.Fact) error) error {
 			return tell(ctx, found, opt.TempDir, yield)
-		}
+		})
 		reading.Verify = adapters.VerifyRows(reading.Source, opt, reading.Facts)
 		return reading, nil
 	}

@@ -31,7 +31,7 @@ func verify(ctx context.Context, src *days, t pipeline.Translation, progress fun
 		}
 	}()
 	v := &verifier{days: src, sums: count.Sums, rules: &t.Normalizer, agreed: map[string]agreement{}, totals: map[string]*[kinds]reconstruct.Sums{}}
-	stats, err := pipeline.Translate(ctx, &t, v, pipeline.Mark{}, count.Hits, func(_ context.Context, chunk *pipeline.Collected[[]recount.Hit]) error {
+	stats, err := pipeline.Translate(ctx, &t, v, pipeline.Mark{}, count.Hits, func(_ context.Context, chunk *pipeline.Collected[*recount.Hits]) error {
 		if progress != nil {
 			progress(chunk.Before.Stats.Events + chunk.Stats.Events)
 		}
@@ -43,7 +43,7 @@ func verify(ctx context.Context, src *days, t pipeline.Translation, progress fun
 	if err := v.read(ctx); err != nil {
 		return nil, err
 	}
-	if err := count.Finish(ctx); err != nil {
+	if err := count.Finish(ctx, t.Jobs); err != nil {
 		return nil, err
 	}
 	c, err := count.Sums.Compare(ctx, recount.Kept, recount.Sent)

@@ -209,9 +209,10 @@ func factsOf(t *testing.T, text string) (facts []recount.Fact) {
 		t.Fatal(err)
 	}
 	defer reading.Source.Close()
-	err = reading.Facts(t.Context(), func(f *recount.Fact) error {
-		facts = append(facts, *f)
-		return nil
+	err = reading.Facts(t.Context(), func(pieces recount.Pieces) error {
+		return pieces(func(piece recount.Piece) error {
+			return piece(func(f *recount.Fact) { facts = append(facts, *f) })
+		})
 	})
 	if err != nil {
 		t.Fatal(err)

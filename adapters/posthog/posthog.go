@@ -207,9 +207,9 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 			return nil, err
 		}
 	}
-	facts := func(ctx context.Context, yield func(*recount.Fact) error) error {
+	facts := recount.InPieces(func(ctx context.Context, yield func(*recount.Fact) error) error {
 		return tell(ctx, src.loop.List, persons, src.site, opt, yield)
-	}
+	})
 	return &adapters.Reading{
 		Source: src, Shape: "PostHog events", Schema: fmt.Sprintf("%d columns", len(src.tables[0].Columns)),
 		Notes: src.notes(found), Facts: facts, Verify: adapters.VerifyRows(src, opt, facts),

@@ -141,9 +141,9 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 	if src.visits, err = findVisits(ctx, src, found.repeats); err != nil {
 		return nil, err
 	}
-	facts := func(ctx context.Context, yield func(*recount.Fact) error) error {
+	facts := recount.InPieces(func(ctx context.Context, yield func(*recount.Fact) error) error {
 		return tell(ctx, src.loop.List, opt, yield)
-	}
+	})
 	return &adapters.Reading{
 		Source: src, Shape: "Simple Analytics data points", Schema: fmt.Sprintf("%d columns", len(src.tables[0].Columns)),
 		Notes: src.notes(), Facts: facts, Verify: adapters.VerifyRows(src, opt, facts),

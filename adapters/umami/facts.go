@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,15 +20,15 @@ import (
 	"hopper/pipeline/recount"
 )
 
-// tell yields what the rows of the event tables say, for [recount.Compare]. It
+// tellRows tells what the rows of the event tables say, for [recount.Compare]. It
 // shares with the translation which tables there are, what their columns are
 // called, how text is cut into cells, how a spreadsheet's dates are read and which
 // website is asked for, each of which has tests of its own; the rest it looks up by
 // the columns' names.
 //
 // Where visit_id is missing, as before version 2.11, visits follow from pauses.
-func tell(ctx context.Context, found *tables, website string, opt adapters.Options, yield func(*recount.Fact) error) (err error) {
-	told := &teller{website: strings.ToLower(website), yield: yield}
+func tellRows(ctx context.Context, found *tables, website string, opt adapters.Options, tell func(recount.Pieces) error) (err error) {
+	told := &joins{}
 	defer func() { err = errors.Join(err, told.close()) }()
 	if told.visitors, err = visitorTable(ctx, found.sessions, opt); err != nil {
 		return err
@@ -38,19 +39,43 @@ func tell(ctx context.Context, found *tables, website string, opt adapters.Optio
 	if told.repeats, err = repeatedRows(ctx, found.events, opt); err != nil {
 		return err
 	}
-	for i, e := range found.events {
-		told.table, told.paused, told.times, told.apart = e.Table, e.derive, &e.times, e.kind == v1Pageviews || found.mixed()
-		err := e.Each(ctx, func(row *rows.Row) error { return told.row(ctx, i, row) })
-		if err != nil {
-			return err
+	return tell(func(piece func(recount.Piece) error) error {
+		for i, e := range found.events {
+			t := &teller{joins: told, website: strings.ToLower(website), eventTable: e, apart: e.kind == v1Pageviews || found.mixed(), columns: columnsTold(e.Table)}
+			err := e.EachChunk(ctx, func(chunk *rows.Chunk) error {
+				repeated, err := told.repeats.Take(ctx, i, chunk.EndRow)
+				if err != nil {
+					return err
+				}
+				return piece(func(yield func(*recount.Fact)) error { return t.chunk(chunk, repeated, yield) })
+			})
+			if err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // ofVisitor are the columns of the session table that events of other
 // databases have themselves.
-var ofVisitor = []string{"browser", "os", "device", "country", "hostname", "region", "subdivision1", "city", "language", "screen"}
+var ofVisitor = [...]string{
+	browser: "browser", system: "os", device: "device", country: "country", hostname: "hostname", region: "region", subdivision: "subdivision1", city: "city",
+	language: "language", screen: "screen",
+}
+
+const (
+	browser = iota
+	system
+	device
+	country
+	hostname
+	region
+	subdivision
+	city
+	language
+	screen
+)
 
 // visitorTable sorts the session tables by their ids, on disk.
 func visitorTable(ctx context.Context, sessions []*rows.Table, opt adapters.Options) (*spill.Index, error) {
@@ -105,17 +130,21 @@ func repeatedRows(ctx context.Context, tables []*eventTable, opt adapters.Option
 	finder := adapters.RepeatFinder{Dir: opt.TempDir}
 	defer finder.Close()
 	for i, e := range tables {
+		createdAt, event, session := e.Column("created_at"), e.Column("event_id", "view_id", "id"), e.Column("session_id")
 		err := e.Each(ctx, func(row *rows.Row) error {
-			cell := func(columns ...string) string { return cellOf(e.Table, row, columns...) }
-			if row.Err != nil || timeOf(cell("created_at"), &e.times) == 0 {
+			if row.Err != nil {
 				return nil
 			}
-			id := cell("event_id", "view_id", "id")
-			if strings.Trim(id, "0-") == "" || id == cell("session_id") {
+			at := timeOf(row.Cell(createdAt), &e.times)
+			if at == 0 {
+				return nil
+			}
+			id := row.Cell(event)
+			if strings.Trim(id, "0-") == "" || id == row.Cell(session) {
 				return nil
 			}
 			if strings.Count(id, "-") != 4 || len(id) != 36 {
-				id = strings.Join([]string{fmt.Sprint(e.kind), id, cell("session_id"), fmt.Sprint(timeOf(cell("created_at"), &e.times))}, "\x00")
+				id = strings.Join([]string{fmt.Sprint(e.kind), id, row.Cell(session), fmt.Sprint(at)}, "\x00")
 			}
 			return finder.Add(i, adapters.Identified{ID: adapters.IDOf(id), Row: row.Number})
 		})
@@ -135,20 +164,13 @@ func cellOf(t *rows.Table, row *rows.Row, columns ...string) string {
 	return row.Cells[i]
 }
 
-// teller makes facts of rows.
-type teller struct {
-	website         string // in lower case; empty for all
+// joins are what rows are joined with.
+type joins struct {
 	visitors, names *spill.Index
 	repeats         *adapters.Repeats
-	yield           func(*recount.Fact) error
-
-	table  *rows.Table
-	paused bool
-	apart  bool // properties may be another kind of event's with the same id
-	times  *adapters.Times
 }
 
-func (t *teller) close() (err error) {
+func (t *joins) close() (err error) {
 	for _, ix := range []*spill.Index{t.visitors, t.names} {
 		if ix != nil {
 			err = errors.Join(err, ix.Close())
@@ -160,93 +182,148 @@ func (t *teller) close() (err error) {
 	return err
 }
 
-func (t *teller) row(ctx context.Context, table int, row *rows.Row) error {
-	f := &recount.Fact{Origin: pipeline.Origin{Input: t.table.Input.Name, Row: row.Number}, Paused: t.paused}
-	repeated, err := t.repeats.Take(ctx, table, row.Number+1)
-	if err != nil {
-		return err
+// teller makes facts of the rows of a table. Any number of goroutines may use it.
+type teller struct {
+	*joins
+	website string // in lower case; empty for all
+	*eventTable
+	apart   bool // properties may be another kind of event's with the same id
+	columns *toldColumns
+}
+
+// toldColumns are where a table has the columns that are told; -1 is nowhere.
+type toldColumns struct {
+	createdAt, session, visit, website, event                     int
+	page, path, query, title, referrerDomain, referrer            int
+	eventType, eventName, eventValue, eventData, tag, nameOrValue int
+	ofVisitor                                                     [len(ofVisitor)]int
+	campaign                                                      []int
+}
+
+func columnsTold(t *rows.Table) *toldColumns {
+	c := &toldColumns{
+		createdAt: t.Column("created_at"), session: t.Column("session_id"), visit: t.Column("visit_id"), website: t.Column("website_id"),
+		event: t.Column("event_id", "id"), page: t.Column("url_path", "url"), path: t.Column("url_path"), query: t.Column("url_query"),
+		title: t.Column("page_title"), referrerDomain: t.Column("referrer_domain"), referrer: t.Column("referrer_path", "referrer"),
+		eventType: t.Column("event_type"), eventName: t.Column("event_name"), eventValue: t.Column("event_value"),
+		eventData: t.Column("event_data"), tag: t.Column("tag"), nameOrValue: t.Column("event_name", "event_value"),
 	}
-	if row.Err != nil {
-		return t.yield(f)
+	for i, name := range ofVisitor {
+		c.ofVisitor[i] = t.Column(name)
 	}
-	cell := func(columns ...string) string { return cellOf(t.table, row, columns...) }
-	f.At = timeOf(cell("created_at"), t.times)
-	f.Visitor = cell("session_id")
-	if visit := cell("visit_id"); visit != "00000000-0000-0000-0000-000000000000" && visit != f.Visitor {
+	for _, name := range campaignParameters {
+		c.campaign = append(c.campaign, t.Column(name))
+	}
+	return c
+}
+
+// chunk tells the rows of a chunk, of which some repeat earlier ones.
+func (t *teller) chunk(chunk *rows.Chunk, repeated []int64, yield func(*recount.Fact)) error {
+	for row := range chunk.Rows() {
+		f := recount.Fact{Origin: pipeline.Origin{Input: t.Input.Name, Row: row.Number}, Paused: t.derive}
+		if row.Err == nil {
+			for len(repeated) > 0 && repeated[0] < row.Number {
+				repeated = repeated[1:]
+			}
+			if err := t.row(&f, row, len(repeated) > 0 && repeated[0] == row.Number); err != nil {
+				return err
+			}
+		}
+		yield(&f)
+	}
+	chunk.Release()
+	return chunk.Err()
+}
+
+func (t *teller) row(f *recount.Fact, row *rows.Row, repeated bool) error {
+	f.At = timeOf(row.Cell(t.columns.createdAt), &t.times)
+	f.Visitor = row.Cell(t.columns.session)
+	if visit := row.Cell(t.columns.visit); visit != "00000000-0000-0000-0000-000000000000" && visit != f.Visitor {
 		f.Session = visit
 	}
-	if err := t.client(f, cell); err != nil {
+	if err := t.client(f, row); err != nil {
 		return err
 	}
-	t.page(f, cell)
-	known := t.kind(f, cell)
-	if err := t.properties(f, cell); err != nil {
+	t.page(f, row)
+	known := t.kind(f, row)
+	if err := t.properties(f, row); err != nil {
 		return err
 	}
-	website := strings.ToLower(cell("website_id"))
+	website := strings.ToLower(row.Cell(t.columns.website))
 	switch {
-	case len(repeated) > 0, t.website != "" && website != "" && website != t.website, !known && f.Name == "":
+	case repeated, t.website != "" && website != "" && website != t.website, !known && f.Name == "":
 		f.Fate = recount.LeftOut
 	case f.Kind != pipeline.Vitals: // of which those without a measurement are left out
 		f.Fate = recount.Counts
 	}
-	return t.yield(f)
+	return nil
 }
 
 // client tells the visitor's browser, screen, language and place.
-func (t *teller) client(f *recount.Fact, cell func(...string) string) error {
-	own := map[string]string{}
-	for _, column := range ofVisitor {
-		own[column] = cell(column)
+func (t *teller) client(f *recount.Fact, row *rows.Row) error {
+	var own [len(ofVisitor)]string
+	for i, column := range t.columns.ofVisitor {
+		own[i] = row.Cell(column)
 	}
-	placed := own["country"]+own["region"]+own["subdivision1"]+own["city"] != ""
 	if t.visitors != nil {
+		placed := own[country]+own[region]+own[subdivision]+own[city] != ""
 		var cells []string
 		if err := t.visitors.Lookup([]byte(strings.ToLower(f.Visitor)), func(value []byte) { cells = strings.Split(string(value), "\x00") }); err != nil {
 			return err
 		}
 		for i, value := range cells {
-			place := slices.Contains([]string{"country", "region", "subdivision1", "city"}, ofVisitor[i])
-			if column := ofVisitor[i]; own[column] == "" && !(place && placed) {
-				own[column] = value
+			place := i == country || i == region || i == subdivision || i == city
+			if own[i] == "" && !(place && placed) {
+				own[i] = value
 			}
 		}
 	}
-	f.Browser, f.OS, f.Device, f.Country, f.Host = own["browser"], own["os"], own["device"], own["country"], own["hostname"]
-	f.Region, f.City, f.Language = cmp.Or(own["region"], own["subdivision1"]), own["city"], own["language"]
-	var width, height uint16
-	if n, _ := fmt.Sscanf(own["screen"], "%dx%d", &width, &height); n == 2 && own["screen"] == fmt.Sprintf("%dx%d", width, height) && width > 0 && height > 0 {
-		f.Screen = own["screen"]
+	f.Browser, f.OS, f.Device, f.Country, f.Host = own[browser], own[system], own[device], own[country], own[hostname]
+	f.Region, f.City, f.Language = cmp.Or(own[region], own[subdivision]), own[city], own[language]
+	if width, height, _ := strings.Cut(own[screen], "x"); isPixels(width) && isPixels(height) {
+		f.Screen = own[screen]
 	}
 	return nil
 }
 
+// isPixels reports whether a text is a number from 1 to 65535, written plainly.
+func isPixels(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0 && s[0] != '0'
+}
+
 // page tells the page, its query and title, and the referrer.
-func (t *teller) page(f *recount.Fact, cell func(...string) string) {
-	f.Page = cell("url_path", "url")
-	if address, err := url.Parse(f.Page); err == nil && address.Host != "" && strings.HasPrefix(address.Scheme, "http") {
-		f.Page = cmp.Or(address.EscapedPath(), "/")
-		if address.RawQuery != "" {
-			f.Page += "?" + address.RawQuery
+func (t *teller) page(f *recount.Fact, row *rows.Row) {
+	f.Page = row.Cell(t.columns.page)
+	if strings.Contains(f.Page, "://") {
+		if address, err := url.Parse(f.Page); err == nil && address.Host != "" && strings.HasPrefix(address.Scheme, "http") {
+			f.Page = cmp.Or(address.EscapedPath(), "/")
+			if address.RawQuery != "" {
+				f.Page += "?" + address.RawQuery
+			}
+			f.Host = cmp.Or(f.Host, address.Host)
 		}
-		f.Host = cmp.Or(f.Host, address.Host)
 	}
 	var inPage string
 	if _, inPage, _ = strings.Cut(f.Page, "?"); inPage != "" {
 		inPage = strings.TrimLeft(inPage, "?") + "&"
 	}
-	query := strings.TrimSuffix(inPage+strings.TrimLeft(cell("url_query"), "?"), "&")
-	for _, name := range campaignParameters {
+	query := strings.TrimSuffix(inPage+strings.TrimLeft(row.Cell(t.columns.query), "?"), "&")
+	for i, name := range campaignParameters {
+		value := row.Cell(t.columns.campaign[i])
+		if value == "" {
+			continue
+		}
 		has := "&" + strings.ToLower(query) + "&"
-		if value := cell(name); value != "" && !strings.Contains(has, "&"+name+"=") && !strings.Contains(has, "&"+name+"&") {
+		if !strings.Contains(has, "&"+name+"=") && !strings.Contains(has, "&"+name+"&") {
 			query = strings.TrimPrefix(query+"&"+name+"="+url.QueryEscape(value), "&")
 		}
 	}
 	f.Query = cmp.Or(query, recount.None)
-	f.Title = cmp.Or(cell("page_title"), recount.None)
+	f.Title = cmp.Or(row.Cell(t.columns.title), recount.None)
 
 	f.Referrer = recount.None
-	switch domain, path := cell("referrer_domain"), cell("referrer_path", "referrer"); {
+	switch domain, path := row.Cell(t.columns.referrerDomain), row.Cell(t.columns.referrer); {
 	case strings.Contains(domain, "://"):
 		f.Referrer = domain
 	case domain != "":
@@ -257,18 +334,19 @@ func (t *teller) page(f *recount.Fact, cell func(...string) string) {
 }
 
 // kind tells what happened, and reports whether the row says so.
-func (t *teller) kind(f *recount.Fact, cell func(...string) string) (known bool) {
-	f.Name = cell("event_name")
-	kind := strings.TrimSuffix(strings.Trim(cell("event_type"), "'\""), ".0")
+func (t *teller) kind(f *recount.Fact, row *rows.Row) (known bool) {
+	c := t.columns
+	f.Name = row.Cell(c.eventName)
+	kind := strings.TrimSuffix(strings.Trim(row.Cell(c.eventType), "'\""), ".0")
 	switch {
-	case t.table.Column("url_path") >= 0, t.table.Column("event_type") >= 0 && t.table.Column("event_name") >= 0: // since version 2
+	case c.path >= 0, c.eventType >= 0 && c.eventName >= 0: // since version 2
 		if f.Kind, known = kinds[strings.ToLower(kind)]; !known && f.Name != "" {
 			f.Kind = pipeline.Custom
 		}
 		return known || kind == ""
-	case t.table.Column("event_name", "event_value") >= 0: // version 1
+	case c.nameOrValue >= 0: // version 1
 		f.Kind = pipeline.Custom
-		for _, name := range []string{cell("event_value"), kind} {
+		for _, name := range []string{row.Cell(c.eventValue), kind} {
 			if f.Name == "" {
 				f.Name = name
 			}
@@ -278,12 +356,13 @@ func (t *teller) kind(f *recount.Fact, cell func(...string) string) (known bool)
 }
 
 // properties tells the names of the event's properties.
-func (t *teller) properties(f *recount.Fact, cell func(...string) string) error {
+func (t *teller) properties(f *recount.Fact, row *rows.Row) error {
 	if t.apart {
 		return nil
 	}
+	c := t.columns
 	var names []string
-	if data := cell("event_data"); t.table.Column("url_path") >= 0 && data != "" {
+	if data := row.Cell(c.eventData); c.path >= 0 && data != "" {
 		var members map[string]any
 		var list []map[string]any
 		if json.Unmarshal([]byte(data), &members) == nil {
@@ -298,15 +377,15 @@ func (t *teller) properties(f *recount.Fact, cell func(...string) string) error 
 			}
 		}
 	}
-	if id := strings.ToLower(cell("event_id", "id")); t.names != nil && id != "" {
-		if err := t.names.Lookup([]byte(id), func(value []byte) { names = append(names, string(value)) }); err != nil {
+	if id := row.Cell(c.event); t.names != nil && id != "" {
+		if err := t.names.Lookup([]byte(strings.ToLower(id)), func(value []byte) { names = append(names, string(value)) }); err != nil {
 			return err
 		}
 	}
-	if cell("tag") != "" {
+	if row.Cell(c.tag) != "" {
 		names = append(names, "tag")
 	}
-	if t.table.Column("url_path") < 0 && cell("event_value") != "" && cell("event_name") == "" && cell("event_type") != "" {
+	if c.path < 0 && row.Cell(c.eventValue) != "" && row.Cell(c.eventName) == "" && row.Cell(c.eventType) != "" {
 		names = append(names, "event_type")
 	}
 	const few = 20 // of more, not all may be sent

@@ -150,8 +150,8 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 			return nil, err
 		}
 	}
-	facts := func(ctx context.Context, yield func(*recount.Fact) error) error {
-		return tell(ctx, found, src.website, opt, yield)
+	facts := func(ctx context.Context, tell func(recount.Pieces) error) error {
+		return tellRows(ctx, found, src.website, opt, tell)
 	}
 	return &adapters.Reading{
 		Source: src, Shape: found.shape(), Schema: found.schema(), Notes: found.notes(), Advice: found.advice(), Remarks: found.remarks, Facts: facts, Verify: adapters.VerifyRows(src, opt, facts),

@@ -205,11 +205,11 @@ func CompareShown(ctx context.Context, e Export, t pipeline.Translation, server 
 		return nil, err
 	}
 	if e.Facts != nil {
-		if err := e.Facts(ctx, r.source); err != nil {
+		if err := e.Facts(ctx, func(pieces Pieces) error { return r.tell(ctx, pieces, t.Jobs) }); err != nil {
 			return nil, err
 		}
 	}
-	if err := r.Finish(ctx); err != nil {
+	if err := r.Finish(ctx, t.Jobs); err != nil {
 		return nil, err
 	}
 	if stats.Events > 0 {
@@ -218,11 +218,11 @@ func CompareShown(ctx context.Context, e Export, t pipeline.Translation, server 
 		}
 	}
 	notes := changed.unpromise(layout)
-	if n := max(r.entriesTied[Sent], r.exitsTied[Sent]); n > 0 {
-		notes = append(notes, fmt.Sprintf("%d of %d sessions have two pages in their first or last second; which of them Rybbit shows as entry or exit page depends on how it stored them.", n, r.sessions[Sent]))
+	if n := max(r.ties.entries[Sent], r.ties.exits[Sent]); n > 0 {
+		notes = append(notes, fmt.Sprintf("%d of %d sessions have two pages in their first or last second; which of them Rybbit shows as entry or exit page depends on how it stored them.", n, r.ties.sessions[Sent]))
 	}
-	allow(&layout.Tables[DashboardEntries], r.entriesTied[Sent], r.sessions[Sent])
-	allow(&layout.Tables[DashboardExits], r.exitsTied[Sent], r.sessions[Sent])
+	allow(&layout.Tables[DashboardEntries], r.ties.entries[Sent], r.ties.sessions[Sent])
+	allow(&layout.Tables[DashboardExits], r.ties.exits[Sent], r.ties.sessions[Sent])
 	out, err := r.Sums.Compare(ctx, Sent, Shown)
 	if err != nil {
 		return nil, err

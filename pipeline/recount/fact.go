@@ -72,9 +72,63 @@ const Pause = 30 * time.Minute
 // None is a Fact's referrer where the row says that there is none.
 const None = "(none)"
 
-// Facts streams the facts of all rows that a translation of the same inputs
-// and options reads, in the same order, and returns the first error of yield.
-type Facts func(ctx context.Context, yield func(*Fact) error) error
+// Facts has the facts of all rows told that a translation of the same inputs and
+// options reads. It calls tell once, which returns when all pieces have been told, and
+// returns its error.
+type Facts func(ctx context.Context, tell func(Pieces) error) error
+
+// Pieces hands on all pieces, in the order of the rows, and returns the first error of
+// piece.
+type Pieces func(piece func(Piece) error) error
+
+// A Piece tells the facts of some rows that follow each other, once. Any goroutine may
+// call it, while others tell other pieces. What yield gets may be used again.
+type Piece func(yield func(*Fact)) error
+
+// InPieces makes pieces of facts that are told one after the other. They keep what is
+// told, whose texts must stay as they are.
+func InPieces(each func(ctx context.Context, yield func(*Fact) error) error) Facts {
+	return func(ctx context.Context, tell func(Pieces) error) error {
+		return tell(func(piece func(Piece) error) error {
+			g := Gatherer{Piece: piece}
+			if err := each(ctx, g.Add); err != nil {
+				return err
+			}
+			return g.End()
+		})
+	}
+}
+
+// A Gatherer makes pieces of facts that are told one after the other. It keeps what is
+// told, whose texts must stay as they are.
+type Gatherer struct {
+	Piece func(Piece) error
+
+	told []Fact
+}
+
+// gathered is how many facts a [Gatherer] makes a piece of.
+const gathered = 512
+
+// Add takes the next fact.
+func (g *Gatherer) Add(f *Fact) error {
+	if g.told = append(g.told, *f); len(g.told) < gathered {
+		return nil
+	}
+	return g.End()
+}
+
+// End hands on what is left.
+func (g *Gatherer) End() error {
+	facts := g.told
+	g.told = nil
+	return g.Piece(func(yield func(*Fact)) error {
+		for i := range facts {
+			yield(&facts[i])
+		}
+		return nil
+	})
+}
 
 // hit brings a fact into the form in which it is counted.
 func (f *Fact) hit() *Hit {

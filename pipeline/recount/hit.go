@@ -3,6 +3,7 @@ package recount
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"strings"
 
 	"hopper/pipeline"
 )
@@ -22,17 +23,99 @@ type Hit struct {
 	Properties              []string
 }
 
-// record is a hit as it is sorted: by group (that of the source or that of the
-// events), session and time.
+// Hits are those of a chunk. Their texts are held once each, so that the numbers
+// that a [Count] gives them are looked up once a chunk.
+type Hits struct {
+	inputs  []string
+	texts   []string // in the order in which the hits have them
+	numbers map[string]word
+	list    []record // whose inputs and words are indices of inputs and texts
+}
+
+// begin forgets the chunk before.
+func (h *Hits) begin() {
+	if h.numbers == nil {
+		h.numbers = map[string]word{}
+	}
+	clear(h.numbers)
+	h.inputs, h.texts, h.list = h.inputs[:0], h.texts[:0], h.list[:0]
+}
+
+// input returns the index of an input's name.
+func (h *Hits) input(name string) uint32 {
+	for i := len(h.inputs) - 1; i >= 0; i-- {
+		if h.inputs[i] == name {
+			return uint32(i)
+		}
+	}
+	h.inputs = append(h.inputs, strings.Clone(name))
+	return uint32(len(h.inputs) - 1)
+}
+
+// word returns the index of a text.
+func (h *Hits) word(text string) word {
+	if text == "" {
+		return untold
+	}
+	n, known := h.numbers[text]
+	if !known {
+		n = word(len(h.texts))
+		text = strings.Clone(text)
+		h.numbers[text] = n
+		h.texts = append(h.texts, text)
+	}
+	return n
+}
+
+// add takes a hit and keeps nothing of it.
+func (h *Hits) add(hit *Hit) {
+	r := record{
+		session: idOf(hit.Session), at: hit.At, paused: hit.Paused, kind: hit.Kind, input: h.input(hit.Origin.Input), row: hit.Origin.Row,
+		visitor: idOf(hit.Visitor), page: h.word(hit.Page), name: h.word(hit.Name), link: h.word(hit.Link), title: h.word(hit.Title),
+	}
+	words := make([]word, 0, len(hit.Rows)+len(hit.Properties))
+	for _, list := range [...][]string{hit.Rows, hit.Properties} {
+		for _, text := range list {
+			words = append(words, h.word(text))
+		}
+	}
+	r.rows, r.properties = words[:len(hit.Rows)], words[len(hit.Rows):]
+	h.list = append(h.list, r)
+}
+
+// collector collects the hits of one chunk's events.
+type collector struct {
+	layout *Layout
+	hits   Hits
+	hit    Hit
+}
+
+func (c *collector) Begin() { c.hits.begin() }
+
+func (c *collector) Add(ev *pipeline.Event) {
+	h := &c.hit
+	rows := h.Rows[:0]
+	for range c.layout.Dimensions {
+		rows = append(rows, "")
+	}
+	*h = Hit{Origin: ev.Origin, At: ev.Time, Kind: ev.Kind, Visitor: ev.Visitor, Session: ev.Session, Rows: rows, Properties: h.Properties[:0]}
+	c.layout.Hit(ev, h)
+	c.hits.add(h)
+}
+
+func (c *collector) Done() *Hits { return &c.hits }
+
+// record is a hit as it is put aside.
 type record struct {
-	group   byte
+	// session is of the source or of the events by its last bit: the two do not
+	// meet in a session.
 	session [idSize]byte
 	at      pipeline.Micros
 
 	sides                   sides // on which it is counted
 	paused                  bool
 	kind                    pipeline.Kind
-	input                   uint16
+	input                   uint32
 	row                     int64
 	visitor                 [idSize]byte // zero is none
 	page, name, link, title word
@@ -41,53 +124,57 @@ type record struct {
 }
 
 const (
-	idSize     = 16
-	sessionKey = 1 + idSize
-	hitKey     = sessionKey + 8
-	// hitFixed is the size of a value without rows and properties.
-	hitFixed = 1 + 1 + 1 + 2 + 8 + idSize + 4 + 4 + 4 + 4
+	idSize = 16
+	// recordKey is the size of a session and a time, by which records are sorted. They
+	// stand first, as they sort.
+	recordKey = idSize + 8
+	// recordFixed is the size of a record without rows and properties.
+	recordFixed = recordKey + 1 + 1 + 1 + 4 + 8 + idSize + 4 + 4 + 4 + 4
 )
 
-// append appends the record's key and value.
-func (r *record) append(key, value []byte) (_, _ []byte) {
-	key = append(append(key, r.group), r.session[:]...)
-	key = binary.BigEndian.AppendUint64(key, uint64(r.at)^1<<63) // so that earlier than 1970 sorts first
+// append appends the record's bytes.
+func (r *record) append(b []byte) []byte {
+	b = append(b, r.session[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(r.at)^1<<63) // so that earlier than 1970 sorts first
 	var paused byte
 	if r.paused {
 		paused = 1
 	}
-	value = append(value, byte(r.sides), paused, byte(r.kind))
-	value = binary.BigEndian.AppendUint16(value, r.input)
-	value = binary.BigEndian.AppendUint64(value, uint64(r.row))
-	value = append(value, r.visitor[:]...)
+	b = append(b, byte(r.sides), paused, byte(r.kind))
+	b = binary.LittleEndian.AppendUint32(b, r.input)
+	b = binary.LittleEndian.AppendUint64(b, uint64(r.row))
+	b = append(b, r.visitor[:]...)
 	for _, w := range [...]word{r.page, r.name, r.link, r.title} {
-		value = binary.BigEndian.AppendUint32(value, uint32(w))
+		b = binary.LittleEndian.AppendUint32(b, uint32(w))
 	}
 	for _, list := range [...][]word{r.rows, r.properties} {
 		for _, w := range list {
-			value = binary.BigEndian.AppendUint32(value, uint32(w))
+			b = binary.LittleEndian.AppendUint32(b, uint32(w))
 		}
 	}
-	return key, value
+	return b
 }
+
+// timeIn returns the time in a record's bytes, as it sorts.
+func timeIn(b []byte) uint64 { return binary.BigEndian.Uint64(b[idSize:]) }
 
 // parse reads a record with so many rows; the rest are properties. It reuses
 // the record's memory.
-func (r *record) parse(key, value []byte, rows int) {
-	r.group = key[0]
-	copy(r.session[:], key[1:])
-	r.at = pipeline.Micros(binary.BigEndian.Uint64(key[sessionKey:]) ^ 1<<63)
-	r.sides, r.paused, r.kind = sides(value[0]), value[1] != 0, pipeline.Kind(value[2])
-	r.input = binary.BigEndian.Uint16(value[3:])
-	r.row = int64(binary.BigEndian.Uint64(value[5:]))
-	copy(r.visitor[:], value[13:])
-	r.page = word(binary.BigEndian.Uint32(value[29:]))
-	r.name = word(binary.BigEndian.Uint32(value[33:]))
-	r.link = word(binary.BigEndian.Uint32(value[37:]))
-	r.title = word(binary.BigEndian.Uint32(value[41:]))
+func (r *record) parse(b []byte, rows int) {
+	r.session = [idSize]byte(b)
+	r.at = pipeline.Micros(timeIn(b) ^ 1<<63)
+	b = b[recordKey:]
+	r.sides, r.paused, r.kind = sides(b[0]), b[1] != 0, pipeline.Kind(b[2])
+	r.input = binary.LittleEndian.Uint32(b[3:])
+	r.row = int64(binary.LittleEndian.Uint64(b[7:]))
+	r.visitor = [idSize]byte(b[15:])
+	r.page = word(binary.LittleEndian.Uint32(b[31:]))
+	r.name = word(binary.LittleEndian.Uint32(b[35:]))
+	r.link = word(binary.LittleEndian.Uint32(b[39:]))
+	r.title = word(binary.LittleEndian.Uint32(b[43:]))
 	r.rows, r.properties = r.rows[:0], r.properties[:0]
-	for rest := value[hitFixed:]; len(rest) > 0; rest = rest[4:] {
-		w := word(binary.BigEndian.Uint32(rest))
+	for b = b[recordFixed-recordKey:]; len(b) > 0; b = b[4:] {
+		w := word(binary.LittleEndian.Uint32(b))
 		if len(r.rows) < rows {
 			r.rows = append(r.rows, w)
 		} else {

@@ -91,6 +91,8 @@ const (
 	// Entries and Exits count sessions in the row of their first and last page.
 	Entries
 	Exits
+
+	numMeasures = iota
 )
 
 var kindMeasures = [...]Measure{

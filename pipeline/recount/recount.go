@@ -33,9 +33,11 @@
 //
 // # Memory
 //
-// Sessions, users and sums are sorted on disk beyond some megabytes, of about
-// 90 bytes an event and side. In memory are four bytes for each row, and each
-// distinct page, referrer, word and event name once (some 100 bytes beside its
-// text, of which the first [keyUnits] count), and some 100 bytes a measure and
-// day.
+// Hits are put aside on disk beyond some megabytes, of about 150 bytes an event and
+// side, divided by session into [numBins] bins. These are counted by several goroutines,
+// each in memory, or sorted on disk where a bin is too large for that. Users and sums
+// follow, alike. What is counted does not depend on how that is divided. In memory are
+// four bytes for each row, and each distinct page, referrer, word and event name once
+// (some 100 bytes beside its text, of which the first [keyUnits] count), and some 100
+// bytes a measure and day.
 package recount

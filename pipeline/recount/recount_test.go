@@ -2,6 +2,7 @@ package recount_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,7 +16,11 @@ import (
 	"hopper/pipeline/recount"
 )
 
-func scratch(memory int) recount.Sorter { return &spill.Sorter{Limit: memory} }
+// scratch is on disk beyond some memory.
+type scratch struct{}
+
+func (scratch) Sorter(memory int) recount.Sorter { return &spill.Sorter{Limit: memory} }
+func (scratch) Bins(memory int) recount.Bins     { return &spill.Bins{Limit: memory} }
 
 // told are facts that are known.
 type told []recount.Fact
@@ -76,7 +81,7 @@ func compare(t tester, facts told, events []pipeline.Event, rules pipeline.Norma
 
 func compareFor(t tester, facts told, events []pipeline.Event, translation pipeline.Translation) *recount.Comparison {
 	t.Helper()
-	c, err := recount.Compare(context.Background(), recount.Export{Facts: facts.facts, Source: pipeline.Replay(events), Scratch: scratch}, translation)
+	c, err := recount.Compare(context.Background(), recount.Export{Facts: recount.InPieces(facts.facts), Source: pipeline.Replay(events), Scratch: scratch{}}, translation)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -307,7 +312,7 @@ func TestSpills(t *testing.T) {
 		events = append(events, pipeline.Event{Origin: f.Origin, Time: f.At, Visitor: f.Visitor, Session: f.Session, Path: f.Page})
 	}
 	events[rows/2].Path = "/wrong"
-	c, err := recount.CompareWithin(t.Context(), recount.Export{Facts: facts.facts, Source: pipeline.Replay(events), Scratch: scratch},
+	c, err := recount.CompareWithin(t.Context(), recount.Export{Facts: recount.InPieces(facts.facts), Source: pipeline.Replay(events), Scratch: scratch{}},
 		pipeline.Translation{}, 64<<10)
 	if err != nil {
 		t.Fatal(err)
@@ -324,16 +329,52 @@ func TestSpills(t *testing.T) {
 	}
 }
 
-// TestAsPlainMaps compares with a count that holds everything in maps.
-func TestAsPlainMaps(t *testing.T) {
+// TestAnyMemory counts the same in little memory as in much, and on several
+// goroutines as on one.
+func TestAnyMemory(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var facts told
 		var events []pipeline.Event
-		type visit struct {
-			first, last pipeline.Micros
-			views       int64
+		text := func(name string, texts ...string) string { return rapid.SampledFrom(texts).Draw(rt, name) }
+		for i := range rapid.IntRange(1, 60).Draw(rt, "rows") {
+			f := recount.Fact{
+				Origin: pipeline.Origin{Input: text("input", "a", "b"), Row: int64(i)}, At: noon + minute*pipeline.Micros(rapid.IntRange(-90, 90).Draw(rt, "at")),
+				Kind: pipeline.Kind(rapid.IntRange(0, 1).Draw(rt, "kind")), Name: "name", Visitor: text("visitor", "", "1", "2"), Session: text("session", "", "1", "2", "3"),
+				Paused: rapid.Bool().Draw(rt, "paused"), Page: text("page", "/", "/a", "/b"), Country: text("country", "", "DE", "FR"), OS: text("os", "", "Linux", "Windows"),
+			}
+			facts = append(facts, f)
+			ev := pipeline.Event{Origin: f.Origin, Time: f.At, Kind: f.Kind, Name: f.Name, Visitor: "v" + f.Visitor, Session: "s" + f.Session, Path: f.Page, Country: f.Country, OS: f.OS}
+			for range rapid.SampledFrom([]int{0, 1, 1, 1, 2}).Draw(rt, "times") {
+				events = append(events, ev)
+			}
 		}
-		visits, users, daily := map[string]*visit{}, map[string]bool{}, map[string]bool{}
+		var first string
+		for _, how := range []struct{ memory, jobs int }{{16 << 20, 1}, {1, 3}} {
+			c, err := recount.CompareWithin(t.Context(), recount.Export{Facts: recount.InPieces(facts.facts), Source: pipeline.Replay(events), Scratch: scratch{}},
+				pipeline.Translation{Jobs: how.jobs}, how.memory)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			b, err := json.Marshal(c)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			if first == "" {
+				first = string(b)
+			}
+			if first != string(b) {
+				rt.Fatalf("in %d bytes on %d goroutines:\n%s\nand not\n%s", how.memory, how.jobs, b, first)
+			}
+		}
+	})
+}
+
+// TestAsPlainMaps compares with a count that holds everything in maps, of all rows
+// and of those that became events.
+func TestAsPlainMaps(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		var facts, kept told
+		var events []pipeline.Event
 		for i := range rapid.IntRange(1, 40).Draw(rt, "rows") {
 			visitor := fmt.Sprint(rapid.IntRange(1, 4).Draw(rt, "visitor"))
 			session := visitor + "." + fmt.Sprint(rapid.IntRange(1, 3).Draw(rt, "session"))
@@ -342,34 +383,51 @@ func TestAsPlainMaps(t *testing.T) {
 				Visitor: visitor, Session: session, Page: rapid.SampledFrom([]string{"/", "/a", "/b"}).Draw(rt, "page"),
 			}
 			facts = append(facts, f)
-			events = append(events, pipeline.Event{Origin: f.Origin, Time: f.At, Visitor: visitor, Session: session, Path: f.Page})
-			v := visits[session]
-			if v == nil {
-				v = &visit{first: f.At, last: f.At}
-				visits[session] = v
+			if rapid.IntRange(0, 9).Draw(rt, "lost") > 0 {
+				kept = append(kept, f)
+				events = append(events, pipeline.Event{Origin: f.Origin, Time: f.At, Visitor: visitor, Session: session, Path: f.Page})
 			}
-			v.first, v.last = min(v.first, f.At), max(v.last, f.At)
-			v.views++
-			users[visitor], daily[visitor+f.At.Time().Format(time.DateOnly)] = true, true
-		}
-		var bounces, seconds int64
-		for _, v := range visits {
-			if v.views == 1 {
-				bounces++
-			}
-			seconds += int64((v.last - v.first) / 1e6)
 		}
 		c := compare(rt, facts, events, pipeline.Normalizer{})
-		if !c.Holds() {
+		if len(c.Worst) > 0 {
 			rt.Fatalf("got %+v", c.Worst)
 		}
-		for measure, want := range map[string]int64{
-			"sessions": int64(len(visits)), "users": int64(len(users)), "users per day": int64(len(daily)), "bounces": bounces, "seconds": seconds,
-			"pageviews": int64(len(facts)),
-		} {
-			if l := line(c, "days", measure); l.Source != want || l.Sent != want {
-				rt.Fatalf("%s: got %+v, want %d", measure, l, want)
+		all, left := facts.plainly(), kept.plainly()
+		for measure, want := range all {
+			if l := line(c, "days", measure); l.Source != want || l.Source-l.LeftOut != left[measure] || l.Sent != left[measure] {
+				rt.Fatalf("%s: got %+v, want %d and %d", measure, l, want, left[measure])
 			}
 		}
 	})
+}
+
+// plainly counts measures of days.
+func (t told) plainly() map[string]int64 {
+	type visit struct {
+		first, last pipeline.Micros
+		views       int64
+	}
+	visits, users, daily := map[string]*visit{}, map[string]bool{}, map[string]bool{}
+	for i := range t {
+		f := &t[i]
+		v := visits[f.Session]
+		if v == nil {
+			v = &visit{first: f.At, last: f.At}
+			visits[f.Session] = v
+		}
+		v.first, v.last = min(v.first, f.At), max(v.last, f.At)
+		v.views++
+		users[f.Visitor], daily[f.Visitor+f.At.Time().Format(time.DateOnly)] = true, true
+	}
+	var bounces, seconds int64
+	for _, v := range visits {
+		if v.views == 1 {
+			bounces++
+		}
+		seconds += int64((v.last - v.first) / 1e6)
+	}
+	return map[string]int64{
+		"sessions": int64(len(visits)), "users": int64(len(users)), "users per day": int64(len(daily)), "bounces": bounces, "seconds": seconds,
+		"pageviews": int64(len(t)),
+	}
 }

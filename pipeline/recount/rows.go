@@ -3,6 +3,8 @@ package recount
 import (
 	"context"
 	"errors"
+	"io"
+	"iter"
 
 	"hopper/pipeline"
 )
@@ -23,19 +25,19 @@ func Compare(ctx context.Context, e Export, t pipeline.Translation) (*Comparison
 	return compareWithin(ctx, e, t, memory)
 }
 
-// compareWithin is Compare with sorters that take this much memory.
+// compareWithin is Compare where each sorter and the like takes this much memory.
 func compareWithin(ctx context.Context, e Export, t pipeline.Translation, memory int) (_ *Comparison, err error) {
 	r := &rows{Count: newCount(&events, e.Scratch, memory), rules: &t.Normalizer, hitOf: (*Fact).hit}
-	r.untoldBy = func(input uint16, row int64) untoldSet { return untoldSet(r.flags[input][row]) & allUntold }
+	r.untoldBy = func(input uint32, row int64) untoldSet { return untoldSet(r.flags[input][row]) & allUntold }
 	defer func() { err = errors.Join(err, r.Close()) }()
 	stats, err := translate(ctx, t, e.Source, r.Hits, e.Progress, r.sent)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.Facts(ctx, r.source); err != nil {
+	if err := e.Facts(ctx, func(pieces Pieces) error { return r.tell(ctx, pieces, t.Jobs) }); err != nil {
 		return nil, err
 	}
-	if err := r.Finish(ctx); err != nil {
+	if err := r.Finish(ctx, t.Jobs); err != nil {
 		return nil, err
 	}
 	out, err := r.Sums.Compare(ctx, Kept, Sent)
@@ -48,10 +50,10 @@ func compareWithin(ctx context.Context, e Export, t pipeline.Translation, memory
 
 // translate hands the hits and rejects of each chunk on.
 func translate(
-	ctx context.Context, t pipeline.Translation, src pipeline.Source, hits func() pipeline.Collector[[]Hit], progress func(int64),
-	each func(*pipeline.Collected[[]Hit]) error,
+	ctx context.Context, t pipeline.Translation, src pipeline.Source, hits func() pipeline.Collector[*Hits], progress func(int64),
+	each func(*pipeline.Collected[*Hits]) error,
 ) (pipeline.Stats, error) {
-	return pipeline.Translate(ctx, &t, src, pipeline.Mark{}, hits, func(_ context.Context, chunk *pipeline.Collected[[]Hit]) error {
+	return pipeline.Translate(ctx, &t, src, pipeline.Mark{}, hits, func(_ context.Context, chunk *pipeline.Collected[*Hits]) error {
 		if progress != nil {
 			progress(chunk.Before.Stats.Events + chunk.Stats.Events)
 		}
@@ -107,76 +109,155 @@ const (
 )
 
 // row returns the flags of a row, until the next call.
-func (r *rows) row(at pipeline.Origin) *rowFlags {
-	in := r.input(at.Input)
-	for len(r.flags) <= int(in) {
+func (r *rows) row(input uint32, row int64) *rowFlags {
+	for len(r.flags) <= int(input) {
 		r.flags = append(r.flags, nil)
 	}
-	of := &r.flags[in]
-	if need := at.Row + 1 - int64(len(*of)); need > 0 {
+	of := &r.flags[input]
+	if need := row + 1 - int64(len(*of)); need > 0 {
 		*of = append(*of, make([]rowFlags, need)...)
 	}
-	return &(*of)[at.Row]
+	return &(*of)[row]
 }
 
 // sent counts what came of a chunk.
-func (r *rows) sent(chunk *pipeline.Collected[[]Hit]) error {
-	for i := range chunk.Value {
-		*r.row(chunk.Value[i].Origin) |= anEvent
-		r.times[1] += secondsOf(chunk.Value[i].At)
+func (r *rows) sent(chunk *pipeline.Collected[*Hits]) error {
+	if err := r.Sent(chunk.Value); err != nil {
+		return err
+	}
+	for i := range chunk.Value.list {
+		hit := &chunk.Value.list[i]
+		*r.row(hit.input, hit.row) |= anEvent
+		r.times[1] += secondsOf(hit.at)
 	}
 	for _, rejected := range chunk.Rejects {
-		*r.row(pipeline.Origin{Input: rejected.Input, Row: rejected.Row}) |= aReject
+		*r.row(r.input(rejected.Input), rejected.Row) |= aReject
 	}
-	return r.Sent(chunk.Value)
+	return nil
 }
 
-// source counts a row of the export.
-func (r *rows) source(f *Fact) error {
-	r.facts++
-	r.joined += f.Joined
+// toldRows are what a piece of an export's facts tells.
+type toldRows struct {
+	hits Hits // of those that have a time that is asked for
+	rows []toldRow
+}
+
+// toldRow is what decides what became of a row.
+type toldRow struct {
+	input    uint32 // as in hits
+	row      int64
+	joined   int64
+	at       pipeline.Micros
+	fate     Fate
+	shown    bool
+	asked    bool
+	hit      bool // it is the next of the hits
+	untoldBy untoldSet
+}
+
+// tell counts the rows of the export.
+func (r *rows) tell(ctx context.Context, pieces Pieces, jobs int) error {
+	type told struct {
+		piece Piece
+		err   error
+	}
+	next, stop := iter.Pull(func(yield func(told) bool) {
+		stopped := false
+		err := pieces(func(p Piece) error {
+			if stopped = !yield(told{piece: p}); stopped {
+				return context.Canceled
+			}
+			return nil
+		})
+		if err != nil && !stopped {
+			yield(told{err: err})
+		}
+	})
+	defer stop()
+	return pipeline.Ordered(ctx, jobs,
+		func(context.Context) (Piece, error) {
+			t, any := next()
+			if !any {
+				return nil, io.EOF
+			}
+			return t.piece, t.err
+		},
+		func(p Piece) (*toldRows, error) {
+			out := &toldRows{}
+			out.hits.begin()
+			return out, p(func(f *Fact) { r.read(out, f) })
+		},
+		func(_ context.Context, out *toldRows) error { return r.source(out) },
+	)
+}
+
+// read reads a row of the export. Several goroutines may call it.
+func (r *rows) read(out *toldRows, f *Fact) {
 	if len(r.rules.Privacy.QueryKeys) > 0 {
 		f.Source, f.Query = "", "" // The parameter may have been dropped on purpose.
 	}
 	if len(r.rules.Privacy.Properties) > 0 {
 		f.Properties = ""
 	}
-	flags := r.row(f.Origin)
-	shown := f.At != 0 && (f.Kind != pipeline.Custom || f.Name != "") && (f.Kind != pipeline.Pageview || f.Page != "" || f.Host != "" || r.rules.Hostname != "")
-	asked := f.At >= r.rules.Since && (r.rules.Until == 0 || f.At < r.rules.Until)
-	kept := shown && asked && *flags&anEvent != 0
-	if shown && asked && *flags&aReject == 0 {
-		r.left.count(f.Fate, *flags&anEvent != 0)
+	t := toldRow{input: out.hits.input(f.Origin.Input), row: f.Origin.Row, joined: f.Joined, at: f.At, fate: f.Fate}
+	t.shown = f.At != 0 && (f.Kind != pipeline.Custom || f.Name != "") && (f.Kind != pipeline.Pageview || f.Page != "" || f.Host != "" || r.rules.Hostname != "")
+	t.asked = f.At >= r.rules.Since && (r.rules.Until == 0 || f.At < r.rules.Until)
+	if t.hit = f.At != 0 && t.asked; t.hit {
+		for i, s := range [...]string{f.Session, f.Visitor} {
+			if s == "" && !(i == 0 && f.Paused && f.Visitor != "") {
+				t.untoldBy |= noSession << i
+			}
+		}
+		h := r.hitOf(f)
+		for i, text := range h.Rows {
+			if text == "" {
+				t.untoldBy |= noDimension << i
+			}
+		}
+		out.hits.add(h)
 	}
-	switch {
-	case kept:
-		r.kept++
-		r.times[0] += secondsOf(f.At)
-	case *flags&aReject != 0 && (asked || f.At == 0):
-		r.rejected++
-	default:
-		r.omitted++
-	}
-	if f.At == 0 || !asked {
-		return nil
-	}
-	for i, s := range [...]string{f.Session, f.Visitor} {
-		if s == "" && !(i == 0 && f.Paused && f.Visitor != "") {
-			*flags |= rowFlags(noSession << i)
-			if kept {
+	out.rows = append(out.rows, t)
+}
+
+// source counts rows of the export.
+func (r *rows) source(told *toldRows) error {
+	inputs := r.number(&told.hits)
+	hits := told.hits.list
+	for i := range told.rows {
+		t := &told.rows[i]
+		r.facts++
+		r.joined += t.joined
+		flags := r.row(inputs[t.input], t.row)
+		kept := t.shown && t.asked && *flags&anEvent != 0
+		if t.shown && t.asked && *flags&aReject == 0 {
+			r.left.count(t.fate, *flags&anEvent != 0)
+		}
+		switch {
+		case kept:
+			r.kept++
+			r.times[0] += secondsOf(t.at)
+		case *flags&aReject != 0 && (t.asked || t.at == 0):
+			r.rejected++
+		default:
+			r.omitted++
+		}
+		if !t.hit {
+			continue
+		}
+		for i := range r.untold {
+			if kept && t.untoldBy&(noSession<<i) != 0 {
 				r.untold[i]++
 			}
 		}
-	}
-	h := r.hitOf(f)
-	for i, text := range h.Rows {
-		if text == "" && r.untoldBy != nil {
-			*flags |= rowFlags(noDimension << i)
+		*flags |= rowFlags(t.untoldBy)
+		on := only(Source)
+		if kept {
+			on |= only(Kept)
 		}
+		if err := r.add(on, &hits[0]); err != nil {
+			return err
+		}
+		hits = hits[1:]
 	}
-	on := only(Source)
-	if kept {
-		on |= only(Kept)
-	}
-	return r.add(on, h)
+	return nil
 }

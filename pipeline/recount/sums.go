@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"strings"
+	"sync"
 	"time"
 )
 
@@ -17,6 +17,27 @@ type Sorter interface {
 	// until it returns. It returns the first error of yield.
 	Each(ctx context.Context, yield func(key, value []byte) error) error
 	Close() error
+}
+
+// Bins hold any number of records in bins, each in the order in which they were added,
+// on disk where they are many. Once nothing is added any more, several goroutines may
+// read.
+type Bins interface {
+	// New returns the number of a further bin.
+	New() int
+	// Add copies a record into a bin.
+	Add(bin int, record []byte) error
+	// Each calls yield with the records of a bin, which are valid until it returns.
+	// It returns the first error of yield.
+	Each(bin int, yield func(record []byte) error) error
+	Close() error
+}
+
+// A Scratch makes what a count puts records aside in. Each takes about so many bytes of
+// memory before it spills.
+type Scratch interface {
+	Sorter(memory int) Sorter
+	Bins(memory int) Bins
 }
 
 // Side is one of the givers of sums that are compared.
@@ -48,12 +69,14 @@ type Sums struct {
 	layout  *Layout
 	words   []string // of rows, by number
 	numbers map[string]word
-	recent  map[cell]*amounts
-	most    int // cells in recent
-	cells   Sorter
-	has     [numSides]uint64 // the tables with an amount, as bits
+	recent  grid
+	most    int // bytes in recent
 	told    map[tableDay]*telling
 	known   map[Day]bool
+
+	mutex sync.Mutex // of what follows, to which several goroutines add
+	cells Sorter
+	has   [numSides]uint64 // the tables with an amount, as bits
 }
 
 // NoValue is the row of what has no value. So are several of it: rows can be
@@ -105,16 +128,13 @@ func (d Day) String() string {
 	return time.Unix(int64(d)*24*60*60, 0).UTC().Format(time.DateOnly)
 }
 
-// recentSize is what a cell takes in memory, at most.
-const recentSize = 256
-
 func newSums(layout *Layout, sorter Sorter, memory int) *Sums {
-	return &Sums{layout: layout, numbers: map[string]word{}, recent: map[cell]*amounts{}, most: max(1, memory/recentSize), cells: sorter}
+	return &Sums{layout: layout, numbers: map[string]word{}, recent: newGrid(layout), most: memory, cells: sorter}
 }
 
 func (s *Sums) close() error { return s.cells.Close() }
 
-// word numbers a text; empty is untold.
+// word numbers a text, which it keeps; empty is untold.
 func (s *Sums) word(text string) word {
 	if text == "" {
 		return untold
@@ -122,7 +142,6 @@ func (s *Sums) word(text string) word {
 	n, known := s.numbers[text]
 	if !known {
 		n = word(len(s.words))
-		text = strings.Clone(text)
 		s.numbers[text] = n
 		s.words = append(s.words, text)
 	}
@@ -134,50 +153,42 @@ func (s *Sums) word(text string) word {
 // by day has one row, ""; in others that is no row, and [NoValue] is the row of
 // what has no value.
 func (s *Sums) Add(side Side, day Day, table, column int, row string, n int64) error {
-	var a amounts
-	a[side] = n
+	on := only(side)
 	if side == Source {
-		a[Kept] = n
+		on |= only(Kept)
 	}
-	return s.addRow(day, table, column, row, &a)
+	return s.addRow(on, day, table, column, row, n)
 }
 
 // AddLeftOut is Add for what the source tells and is left out with a reason.
 func (s *Sums) AddLeftOut(day Day, table, column int, row string, n int64) error {
-	return s.addRow(day, table, column, row, &amounts{Source: n})
+	return s.addRow(only(Source), day, table, column, row, n)
 }
 
-func (s *Sums) addRow(day Day, table, column int, row string, n *amounts) error {
+func (s *Sums) addRow(on sides, day Day, table, column int, row string, n int64) error {
 	w := theDay
 	if s.layout.Tables[table].By != ByDay {
 		if w = s.word(row); w == untold {
 			return nil
 		}
 	}
-	return s.add(cell{day, w, uint8(table), uint8(column)}, n)
+	s.recent.add(rowKey{day, w, uint8(table), on}, column, n)
+	s.had(on, uint8(table), n)
+	if s.recent.size() < s.most {
+		return nil
+	}
+	return s.take(&s.recent)
 }
 
 // Has reports whether a side has any amount in a table.
 func (s *Sums) Has(of Side, table int) bool { return s.has[of]&(1<<table) != 0 }
 
-func (s *Sums) add(c cell, n *amounts) error {
-	for side, amount := range n {
-		if amount != 0 {
-			s.has[side] |= 1 << c.table
+func (s *Sums) had(on sides, table uint8, n int64) {
+	for side := range s.has {
+		if n != 0 && on.has(Side(side)) {
+			s.has[side] |= 1 << table
 		}
 	}
-	if have := s.recent[c]; have != nil {
-		have.add(n)
-		return nil
-	}
-	if len(s.recent) >= s.most {
-		if err := s.flush(); err != nil {
-			return err
-		}
-	}
-	kept := *n
-	s.recent[c] = &kept
-	return nil
 }
 
 // A cell is sorted by table, column, row and day.
@@ -195,24 +206,26 @@ func parseCell(key []byte) cell {
 	}
 }
 
-func (s *Sums) flush() error {
+// take moves what is in a grid to the cells. Several goroutines may call it.
+func (s *Sums) take(g *grid) error {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
 	var key [cellKey]byte
-	var value [8 * numSides]byte
-	for c, n := range s.recent {
-		for i, v := range n {
-			binary.BigEndian.PutUint64(value[8*i:], uint64(v))
+	return g.each(func(c cell, on sides, n int64) error {
+		s.had(on, c.table, n)
+		var value [8 * numSides]byte
+		for side := range Side(numSides) {
+			if on.has(side) {
+				binary.BigEndian.PutUint64(value[8*side:], uint64(n))
+			}
 		}
-		if err := s.cells.Add(c.append(key[:0]), value[:]); err != nil {
-			return err
-		}
-	}
-	clear(s.recent)
-	return nil
+		return s.cells.Add(c.append(key[:0]), value[:])
+	})
 }
 
 // each yields the cells in order.
 func (s *Sums) each(ctx context.Context, yield func(cell, *amounts)) error {
-	if err := s.flush(); err != nil {
+	if err := s.take(&s.recent); err != nil {
 		return err
 	}
 	var (

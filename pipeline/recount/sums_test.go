@@ -26,7 +26,7 @@ var layout = recount.Layout{
 // with what a source of sums says.
 func compareSums(t *testing.T, sent []string, tell func(s *recount.Sums, day recount.Day)) *recount.Comparison {
 	t.Helper()
-	c := recount.NewCount(&layout, scratch)
+	c := recount.NewCount(&layout, scratch{})
 	defer func() {
 		if err := c.Close(); err != nil {
 			t.Error(err)
@@ -46,7 +46,7 @@ func compareSums(t *testing.T, sent []string, tell func(s *recount.Sums, day rec
 		t.Fatal(err)
 	}
 	tell(c.Sums, day)
-	if err := c.Finish(t.Context()); err != nil {
+	if err := c.Finish(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}
 	out, err := c.Sums.Compare(t.Context(), recount.Kept, recount.Sent)

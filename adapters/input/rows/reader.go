@@ -117,6 +117,19 @@ func (t *Table) sampleOf(c record.Chunk, err error) (*Chunk, error) {
 // Each reads the table through and calls do for each row, in order, until it
 // returns an error. Rows that cannot be read are among them.
 func (t *Table) Each(ctx context.Context, do func(*Row) error) error {
+	return t.EachChunk(ctx, func(chunk *Chunk) error {
+		for row := range chunk.Rows() {
+			if err := do(row); err != nil {
+				return err
+			}
+		}
+		return chunk.Err()
+	})
+}
+
+// EachChunk cuts the table into chunks and calls do for each, in order, until it
+// returns an error.
+func (t *Table) EachChunk(ctx context.Context, do func(*Chunk) error) error {
 	r, err := t.Open(ctx)
 	if err != nil {
 		return err
@@ -127,15 +140,10 @@ func (t *Table) Each(ctx context.Context, do func(*Row) error) error {
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
+		if err == nil {
+			err = do(chunk)
+		}
 		if err != nil {
-			return err
-		}
-		for row := range chunk.Rows() {
-			if err := do(row); err != nil {
-				return err
-			}
-		}
-		if err := chunk.Err(); err != nil {
 			return err
 		}
 	}

@@ -53,10 +53,16 @@ func (f *fake) Post(_ context.Context, _ string, path []string, question, answer
 	return json.Unmarshal([]byte(`{"data":[]}`), answer)
 }
 
+// scratch is on disk beyond some memory.
+type scratch struct{}
+
+func (scratch) Sorter(memory int) recount.Sorter { return &spill.Sorter{Limit: memory} }
+func (scratch) Bins(memory int) recount.Bins     { return &spill.Bins{Limit: memory} }
+
 // ask shows what f answers.
 func ask(t *testing.T, s *Server) error {
 	t.Helper()
-	c := recount.NewCount(recount.Dashboard(nil), func(memory int) recount.Sorter { return &spill.Sorter{Limit: memory} })
+	c := recount.NewCount(recount.Dashboard(nil), scratch{})
 	defer c.Close()
 	first, err := recount.ParseDay("2024-05-01")
 	if err != nil {

@@ -171,6 +171,10 @@ type fitter struct {
 	members int      // how many visits of a row seek another to trade with
 	kinds   []int32  // of a visit, see setKinds
 	lengths []uint64 // see lengthOf; of the visits, sorted
+	place   []int32  // of a visit in the scale
+
+	alone, together lots // of visits that trade alone, and with all of their visitor
+	scale           scale
 
 	heft           [2][]int32 // of a row, see weighRows
 	worth          []worth    // of a row

@@ -1,5 +1,10 @@
 package reconstruct
 
+import (
+	"math/bits"
+	"slices"
+)
+
 // trades has each row that is off trade visits for other rows', at most so many, by
 // which the table comes nearest to its sums. It returns how many it made. Visits
 // keep their pageviews and seconds, so that tables do not depend on each other.
@@ -9,6 +14,7 @@ func (f *fitter) trades(round, most int) (made int) {
 		if d.off[views] == nil && d.off[seconds] == nil {
 			continue
 		}
+		f.setScale(d)
 		for r := range int32(len(d.engaged)) {
 			for k := range min(1+d.size(r)/8, most) {
 				if !f.tradeRow(d, r, (round+k)*f.members) {
@@ -38,39 +44,104 @@ func lengthOf(views, seconds, visit int) uint64 {
 // visitOf returns the visit of a length.
 func visitOf(length uint64) int32 { return int32(length & (1<<visitBits - 1)) }
 
-// sortLengths lists the visits by length.
+// sortLengths lists the visits by length, with what they take along in a trade.
 func (f *fitter) sortLengths() {
+	n := f.b.paged
 	f.lengths = f.lengths[:0]
-	for v := range f.b.paged {
+	for v := range n {
 		f.lengths = append(f.lengths, lengthOf(int(f.extra[views][v]), int(f.extra[seconds][v]), v))
 	}
 	f.sorter.sort(f.lengths, visitBits)
+	if f.place == nil {
+		f.place, f.alone, f.together, f.scale.rows = make([]int32, n), newLots(n), newLots(n), make([]int32, reach+n+lanes)
+	}
+	for k, l := range f.lengths {
+		v, at := visitOf(l), reach+k
+		f.place[v] = int32(at)
+		f.alone.views[at], f.alone.seconds[at] = float64(f.extra[views][v]), float64(f.extra[seconds][v])
+		f.together.kinds[at], f.together.views[at], f.together.seconds[at] = f.kinds[v], f.alone.views[at], f.alone.seconds[at]
+		if f.kinds[v] > single {
+			f.together.views[at], f.together.seconds[at] = float64(f.ofVisitor(views, v)), float64(f.ofVisitor(seconds, v))
+		}
+	}
 }
 
-// A bestTrade is the best trade of a row found so far.
-type bestTrade struct {
-	i, j int32
-	gain float64
+// ofVisitor returns what the visits that trade a visitor's traits together with v have
+// of a measure.
+func (f *fitter) ofVisitor(m int, v int32) (sum int) {
+	g := f.whose(v)
+	for _, k := range f.extra[m][g.other-f.b.bounces:][:g.others] {
+		sum += int(k)
+	}
+	return sum
 }
+
+// setScale prepares to weigh trades of a table.
+func (f *fitter) setScale(d *fitDim) {
+	s := &f.scale
+	if s.lots, s.kind = f.alone, single; d.perVisitor {
+		s.lots = f.together
+	}
+	for v := range d.row {
+		f.setRow(d, int32(v))
+	}
+	s.offs = slices.Grow(s.offs[:0], len(d.engaged))[:len(d.engaged)]
+	for r := range s.offs {
+		f.setOff(d, int32(r))
+	}
+	s.viewWeight, s.secondWeight = 0, 0
+	if d.off[views] != nil {
+		s.viewWeight = f.weight[views]
+	}
+	if d.off[seconds] != nil {
+		s.secondWeight = f.weight[seconds]
+	}
+}
+
+// setRow tells the scale of which row a visit is.
+func (f *fitter) setRow(d *fitDim, v int32) { f.scale.rows[f.place[v]] = d.row[v] }
+
+// setOff tells the scale by how much a row is off.
+func (f *fitter) setOff(d *fitDim, r int32) {
+	at := d.first + int(r)
+	o := off{views: float64(f.off[views][at]), seconds: float64(f.off[seconds][at])}
+	if d.countsRepeats() {
+		o.repeats = float64(min(abs(d.again[r]), 1)) * f.weight[visitors]
+	}
+	f.scale.offs[r] = o
+}
+
+// countsRepeats reports whether a trade changes the table's repeats.
+func (d *fitDim) countsRepeats() bool { return d.again != nil && !d.perVisitor }
+
+// A bestTrade is the best trade of a row found so far; see scale for what it gains.
+type bestTrade struct{ i, j int32 }
 
 // tradeRow makes the best trade of a row's visits, some of them from the given one
 // on, with visits that are longer or shorter by what the row is off.
 func (f *fitter) tradeRow(d *fitDim, r int32, from int) bool {
-	var e [2]int
-	for m := range e {
-		if d.off[m] != nil {
-			e[m] = d.off[m][r]
-		}
-	}
+	s := &f.scale
+	e := [2]int{f.off[views][d.first+int(r)], f.off[seconds][d.first+int(r)]}
+	again := s.offs[r].repeats != 0
 	size := d.size(r)
-	again := d.again != nil && !d.perVisitor && d.again[r] != 0
 	if e == [2]int{} && !again || size == 0 {
 		return false
 	}
 	const least = 1e-12
-	best := bestTrade{gain: least - f.loss}
-	for q := range min(size, f.members) {
-		i := d.slot[int(d.start[r])+(from+q)%size]
+	s.row, s.own, s.best = r, s.offs[r], least-f.loss
+	best := bestTrade{}
+	slots := d.slot[d.start[r]:d.start[r+1]]
+	next := from % size
+	for range min(size, f.members) {
+		i := slots[next]
+		if next++; next == size {
+			next = 0
+		}
+		if d.perVisitor {
+			if s.kind = f.kinds[i]; s.kind == apart {
+				continue
+			}
+		}
 		x, y := int(f.extra[views][i]), int(f.extra[seconds][i])
 		f.seek(d, i, x-e[views], y-e[seconds], &best)
 		if e[views] != 0 && e[seconds] != 0 {
@@ -83,73 +154,42 @@ func (f *fitter) tradeRow(d *fitDim, r int32, from int) bool {
 	if best.i == best.j {
 		return false
 	}
+	other := d.row[best.j]
 	f.trade(d, best.i, best.j)
+	f.setOff(d, r)
+	f.setOff(d, other)
+	for _, v := range [2]int32{best.i, best.j} {
+		f.setRow(d, v)
+		if d.perVisitor {
+			g := f.whose(v)
+			for k := range g.others {
+				f.setRow(d, int32(g.other+k-f.b.bounces))
+			}
+		}
+	}
 	return true
 }
 
 // seek looks among the visits of about so many pageviews and seconds for one that i
-// best trades with.
+// best trades with. Mostly none gains enough, which the scale tells of all at once.
 func (f *fitter) seek(d *fitDim, i int32, x, y int, best *bestTrade) {
 	if x < 0 {
 		return
 	}
-	const reach = 3
-	at := f.placeOf(lengthOf(x, max(y, 0), 0))
-	near := f.lengths[max(0, at-reach):min(len(f.lengths), at+reach)]
-	switch kind := f.kinds[i]; {
-	case !d.perVisitor && d.again != nil:
-		f.seekRepeat(d, i, near, best)
-	case !d.perVisitor || kind == single:
-		f.seekAlone(d, i, near, best)
-	case kind != apart:
-		f.seekAlike(d, i, near, best)
-	}
-}
-
-// seekAlone seeks where no other visits trade with the two. Whether these are of one
-// row, or both alone, is not easy to foretell: what they gain, which is mostly too
-// little, is asked first.
-func (f *fitter) seekAlone(d *fitDim, i int32, near []uint64, best *bestTrade) {
-	r := d.row[i]
-	for _, l := range near {
-		j := visitOf(l)
-		gain := f.lengthGain(d, i, j)
-		if gain > best.gain && d.row[j] != r && (!d.perVisitor || f.kinds[j] == single) && !f.estranges(d, i, j) {
-			*best = bestTrade{i, j, gain}
-		}
-	}
-}
-
-// seekRepeat seeks in a table that is no trait of visitors and tells of their repeats.
-func (f *fitter) seekRepeat(d *fitDim, i int32, near []uint64, best *bestTrade) {
-	r := d.row[i]
-	most := float64(min(abs(d.again[r]), 1)) // of the repeats, that the row can gain
-	for _, l := range near {
-		j := visitOf(l)
-		s := d.row[j]
-		gain := f.lengthGain(d, i, j)
-		if gain+(most+float64(min(abs(d.again[s]), 1)))*f.weight[visitors] <= best.gain || s == r {
+	at, place, s := f.placeOf(lengthOf(x, max(y, 0), 0)), f.place[i], &f.scale
+	var gains [lanes]float64
+	for may := s.weigh(at, s.views[place], s.seconds[place], &gains); may != 0; may &= may - 1 {
+		k := bits.TrailingZeros32(may)
+		r, gain := s.rows[at+k], gains[k]
+		j := visitOf(f.lengths[at-reach+k])
+		if gain+(s.own.repeats+s.offs[r].repeats) <= s.best {
 			continue
 		}
-		if f.kinds[i]|f.kinds[j] != single {
+		if f.kinds[i]|f.kinds[j] != single && d.countsRepeats() {
 			gain += f.repeatGain(d, i, j)
 		}
-		if gain > best.gain {
-			*best = bestTrade{i, j, gain}
-		}
-	}
-}
-
-// seekAlike seeks among the visits of visitors with as many of each class, in a table
-// of visitors' traits.
-func (f *fitter) seekAlike(d *fitDim, i int32, near []uint64, best *bestTrade) {
-	for _, l := range near {
-		j := visitOf(l)
-		if f.kinds[j] != f.kinds[i] || d.row[j] == d.row[i] {
-			continue
-		}
-		if gain := f.tradeGain(d, i, j, best.gain); gain > best.gain && !f.estranges(d, i, j) {
-			*best = bestTrade{i, j, gain}
+		if gain > s.best && !f.estranges(d, i, j) {
+			*best, s.best = bestTrade{i, j}, gain
 		}
 	}
 }
@@ -159,13 +199,11 @@ func (f *fitter) seekAlike(d *fitDim, i int32, near []uint64, best *bestTrade) {
 func (f *fitter) placeOf(l uint64) int {
 	list := f.lengths
 	at := 0
-	for n := len(list); n > 0; {
+	for n := uint(len(list)); n > 0; {
 		half := (n + 1) / 2
-		next := at
-		if list[at+half-1] < l {
-			next = at + half
-		}
-		at, n = next, n-half
+		_, less := bits.Sub64(list[at+int(half)-1], l, 0)
+		at += int(half) & -int(less)
+		n -= half
 	}
 	return at
 }
@@ -195,19 +233,6 @@ func (f *fitter) setKinds() {
 			f.kinds[v-f.b.bounces] = kind
 		}
 	}
-}
-
-// lengthGain returns what a trade of i's and j's rows in d gains in the sums of
-// pageviews and seconds, where no other visits trade with them.
-func (f *fitter) lengthGain(d *fitDim, i, j int32) (gain float64) {
-	r, s := d.row[i], d.row[j]
-	if off, extra := d.off[views], f.extra[views]; off != nil {
-		gain = float64(nearer(off[r], off[s], int(extra[i]-extra[j]))) * f.weight[views]
-	}
-	if off, extra := d.off[seconds], f.extra[seconds]; off != nil {
-		gain += float64(nearer(off[r], off[s], int(extra[i]-extra[j]))) * f.weight[seconds]
-	}
-	return gain
 }
 
 // nearer returns by how much rows that have so much too much come nearer to their sums
@@ -247,8 +272,8 @@ func (f *fitter) whose(v int32) group {
 	return group{other: int(v) + f.b.bounces, others: 1}
 }
 
-// excess returns by how much a trade of i's and j's rows in d moves a measure.
-func (f *fitter) excess(d *fitDim, m int, i, j int32) int {
+// moved returns by how much a trade of i's and j's rows in d moves a measure.
+func (f *fitter) moved(d *fitDim, m int, i, j int32) int {
 	extra := f.extra[m]
 	if !d.perVisitor || f.groupOf(i) < 0 { // j is of as many visits
 		return int(extra[i] - extra[j])
@@ -273,7 +298,7 @@ func (f *fitter) tradeGain(d *fitDim, i, j int32, enough float64) float64 {
 		if off == nil {
 			continue
 		}
-		gain += float64(nearer(off[r], off[s], f.excess(d, m, i, j))) * f.weight[m]
+		gain += float64(nearer(off[r], off[s], f.moved(d, m, i, j))) * f.weight[m]
 	}
 	if d.again == nil || d.perVisitor {
 		return gain
@@ -339,7 +364,7 @@ func (f *fitter) trade(d *fitDim, i, j int32) {
 	}
 	for m := range 2 {
 		if d.off[m] != nil {
-			k := f.excess(d, m, i, j)
+			k := f.moved(d, m, i, j)
 			d.off[m][r] -= k
 			d.off[m][s] += k
 		}

@@ -21,7 +21,7 @@ type columnar struct {
 }
 
 // A columnStep sets what a column says of each row.
-type columnStep func(c record.Columns, rows []row) error
+type columnStep func(part *record.Part, rows []row) error
 
 // A columnPlan is what is done with all columns.
 type columnPlan struct {
@@ -60,7 +60,7 @@ func (p *columnar) decode(c record.Columns, input string, read func(out sink, se
 		// Which site an event is of can stand in its parameters.
 		brief := plan.keepsNames && !p.ga4.allEvents && p.ga4.website == "" && p.ga4.sites == nil
 		var ev pipeline.Event
-		return c.Parts(rowsAtOnce, func(part record.Columns) error {
+		return c.Parts(rowsAtOnce, func(part *record.Part) error {
 			first, end := part.Span()
 			rows := space[:end-first]
 			for i := range rows {
@@ -91,9 +91,9 @@ func (p *columnar) steps(schema []*record.Column) columnPlan {
 		at := root.place(c.Name)
 		one, ok := stepsOf(c, at)
 		if !ok {
-			one = []columnStep{func(chunk record.Columns, rows []row) error {
+			one = []columnStep{func(part *record.Part, rows []row) error {
 				at := root.place(c.Name) // which remembers, and so is for one goroutine
-				return chunk.Values(c, func(i int, v *record.Value) { rows[i].field(at, v) })
+				return part.Values(c, func(i int, v *record.Value) { rows[i].field(at, v) })
 			}}
 		}
 		isLeaf := ok && !isNoLeaf(c)
@@ -139,8 +139,8 @@ func leafStep(c *record.Column, at *place) columnStep {
 	if !found {
 		f.set = at.set
 	}
-	return func(chunk record.Columns, rows []row) error {
-		for _, cell := range chunk.Texts(c, f.of) {
+	return func(part *record.Part, rows []row) error {
+		for _, cell := range part.Texts(c, f.of) {
 			f.set(&rows[cell.Record], cell.Text)
 		}
 		return nil
@@ -191,8 +191,8 @@ func paramSteps(c *record.Column, of func(key string) paramUse, set func(r *row,
 		}
 		return int(of(key))
 	}
-	return []columnStep{func(chunk record.Columns, rows []row) error {
-		return chunk.EachNamed(c, key, leaves, choose, func(e *record.Element) {
+	return []columnStep{func(part *record.Part, rows []row) error {
+		return part.EachNamed(c, key, leaves, choose, func(e *record.Element) {
 			r, use := &rows[e.Record], paramUse(e.Choice)
 			if r.isBrief && r.automatic != "" && use != sessionParam {
 				return
@@ -230,12 +230,12 @@ func itemSteps(c *record.Column) ([]columnStep, bool) {
 	if leaves == nil {
 		return nil, false
 	}
-	isEmpty := func(chunk record.Columns) bool {
-		return !slices.ContainsFunc(params, func(p *record.Column) bool { return !chunk.IsEmpty(p) })
+	isEmpty := func(part *record.Part) bool {
+		return !slices.ContainsFunc(params, func(p *record.Column) bool { return !part.IsEmpty(p) })
 	}
-	return []columnStep{func(chunk record.Columns, rows []row) error {
-		if !isEmpty(chunk) {
-			return chunk.Values(c, func(i int, v *record.Value) { rows[i].setItems(v) })
+	return []columnStep{func(part *record.Part, rows []row) error {
+		if !isEmpty(part) {
+			return part.Values(c, func(i int, v *record.Value) { rows[i].setItems(v) })
 		}
 		var l list
 		last := -1
@@ -244,7 +244,7 @@ func itemSteps(c *record.Column) ([]columnStep, bool) {
 				rows[last].itemsText = l.String()
 			}
 		}
-		err := chunk.EachElement(c, leaves, func(i int, words []*record.Word) {
+		err := part.EachElement(c, leaves, func(i int, words []*record.Word) {
 			if i != last {
 				end()
 				l.b, last = l.b[:0], i

@@ -12,8 +12,10 @@ import (
 	"io"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unsafe"
 
@@ -225,6 +227,8 @@ type avroReader struct {
 	codec  string
 	sync   [16]byte
 	row    int64
+	plan   *avroPlan // nil where records have no columns
+	spare  sync.Pool // of blocks that have been released, *[]byte
 }
 
 func openAvro(ctx context.Context, in *input.Input, wanted func(string) bool) (Reader, error) {
@@ -237,6 +241,7 @@ func openAvro(ctx context.Context, in *input.Input, wanted func(string) bool) (R
 		r.Close()
 		return nil, damagedAvro(in.Name, 0, err)
 	}
+	a.plan = newAvroPlan(in.Name, a.schema)
 	return a, nil
 }
 
@@ -338,40 +343,95 @@ func (a *avroReader) Next(ctx context.Context) (Chunk, error) {
 	if c.count, err = binary.ReadVarint(a.b); err != nil {
 		return nil, damagedAvro(a.in, a.row+1, err)
 	}
-	if c.block, err = a.bytes(4 * MaxRecord); err != nil {
+	if c.block, err = a.block(); err != nil {
 		return nil, damagedAvro(a.in, a.row+1, err)
 	}
-	var sync [16]byte
-	if _, err := io.ReadFull(a.b, sync[:]); err != nil {
+	var marker [16]byte
+	if _, err := io.ReadFull(a.b, marker[:]); err != nil {
 		return nil, damagedAvro(a.in, a.row+1, err)
 	}
-	if c.count < 0 || sync != a.sync {
+	if c.count < 0 || marker != a.sync {
 		return nil, damaged(a.in, input.Avro, a.row+1, errors.New("a block does not end where it should"))
 	}
 	a.row += c.count
+	if a.plan != nil {
+		return &avroColumns{c}, nil
+	}
 	return c, nil
+}
+
+// block reads a length and a block of that many bytes, without trusting the length.
+func (a *avroReader) block() ([]byte, error) {
+	n, err := binary.ReadVarint(a.b)
+	if err != nil {
+		return nil, err
+	}
+	if n < 0 || n > 4*MaxRecord {
+		return nil, fmt.Errorf("it claims a length of %d bytes", n)
+	}
+	b := a.space()
+	for len(b) < int(n) {
+		const most = 1 << 20 // that is reserved beyond what has been read, or is there
+		had := len(b)
+		b = slices.Grow(b, min(int(n)-had, max(most, cap(b)-had)))
+		b = b[:min(int(n), cap(b))]
+		if _, err := io.ReadFull(a.b, b[had:]); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// space returns memory for a block, without bytes.
+func (a *avroReader) space() []byte {
+	if b, ok := a.spare.Get().(*[]byte); ok {
+		return (*b)[:0]
+	}
+	return nil
+}
+
+// reuse takes a block back whose bytes nobody uses any more.
+func (a *avroReader) reuse(b []byte) {
+	const most = 4 << 20
+	if cap(b) > 0 && cap(b) <= most {
+		a.spare.Put(&b)
+	}
 }
 
 // Span returns the records' numbers, see [Chunk].
 func (c *avroChunk) Span() (first, end int64) { return c.row + 1, c.row + 1 + c.count }
 
 type avroChunk struct {
-	reader *avroReader // read-only: name, schema and codec
+	reader *avroReader // read-only: name, schema, codec and spare blocks
 	row    int64
 	count  int64
 	block  []byte
+
+	once     sync.Once
+	unpacked []byte // block, or what it was packed from
+	err      error  // why it cannot be unpacked
+}
+
+// text returns the records, of which there are c.count, as they are encoded.
+func (c *avroChunk) text() (string, error) {
+	c.once.Do(func() {
+		c.unpacked, c.err = unpackAvro(c.reader.codec, c.block, c.reader.space)
+		if c.err == nil && c.count > int64(len(c.unpacked)) {
+			c.err = errors.New("a block claims more records than bytes")
+		}
+		if c.err != nil {
+			c.err = damaged(c.reader.in, input.Avro, c.row+1, c.err)
+		}
+	})
+	return unsafe.String(unsafe.SliceData(c.unpacked), len(c.unpacked)), c.err // which nobody writes to until it is released
 }
 
 func (c *avroChunk) Read(yield func(*Record)) error {
-	rec := Record{Row: c.row}
-	block, err := unpackAvro(c.reader.codec, c.block)
+	block, err := c.text()
 	if err != nil {
-		return damaged(c.reader.in, input.Avro, c.row+1, err)
+		return err
 	}
-	if c.count > int64(len(block)) {
-		return damaged(c.reader.in, input.Avro, c.row+1, errors.New("a block claims more records than bytes"))
-	}
-	d := avroDecoder{s: unsafe.String(unsafe.SliceData(block), len(block))} // which nobody writes to any more
+	d, rec := avroDecoder{s: block}, Record{Row: c.row}
 	for range c.count {
 		rec.Row++
 		var root Value
@@ -383,26 +443,41 @@ func (c *avroChunk) Read(yield func(*Record)) error {
 		rec.Root = &root
 		yield(&rec)
 	}
-	if d.s != "" {
-		return damaged(c.reader.in, input.Avro, rec.Row, errors.New("a block holds more than its records"))
+	return c.ended(&d)
+}
+
+// ended returns an error where the records are not all that the block holds.
+func (c *avroChunk) ended(d *avroDecoder) error {
+	if d.at < len(d.s) {
+		return damaged(c.reader.in, input.Avro, c.row+c.count, errors.New("a block holds more than its records"))
 	}
 	return nil
+}
+
+// Release gives the memory of the block back, see [Columns].
+func (c *avroChunk) Release() {
+	if unsafe.SliceData(c.unpacked) != unsafe.SliceData(c.block) {
+		c.reader.reuse(c.unpacked)
+	}
+	c.reader.reuse(c.block)
+	c.block, c.unpacked = nil, nil
 }
 
 // maxUnpacked bounds what a compressed block can become.
 const maxUnpacked = 8 * MaxRecord
 
-func unpackAvro(codec string, block []byte) ([]byte, error) {
+// unpackAvro returns what a block was packed from, in memory that space returns.
+func unpackAvro(codec string, block []byte, space func() []byte) ([]byte, error) {
 	switch codec {
 	case "deflate":
-		return readLimited(flate.NewReader(bytes.NewReader(block)))
+		return readLimited(flate.NewReader(bytes.NewReader(block)), space())
 	case "zstandard":
 		z, err := zstd.NewReader(bytes.NewReader(block), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxUnpacked))
 		if err != nil {
 			return nil, err
 		}
 		defer z.Close()
-		return readLimited(z)
+		return readLimited(z, space())
 	case "snappy":
 		if len(block) < 4 {
 			return nil, errors.New("a block lacks its checksum")
@@ -413,7 +488,8 @@ func unpackAvro(codec string, block []byte) ([]byte, error) {
 		if err != nil || n > 32*len(packed)+64 {
 			return nil, errors.New("a block claims to be longer than it can be")
 		}
-		b, err := snappy.Decode(nil, packed)
+		b := space()
+		b, err = snappy.Decode(b[:cap(b)], packed)
 		if err == nil && crc32.ChecksumIEEE(b) != sum {
 			err = errors.New("a block's checksum is wrong")
 		}
@@ -422,17 +498,20 @@ func unpackAvro(codec string, block []byte) ([]byte, error) {
 	return block, nil
 }
 
-func readLimited(r io.Reader) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(r, maxUnpacked+1))
-	if err == nil && len(b) > maxUnpacked {
+// readLimited reads all of r into the memory of b, or into more.
+func readLimited(r io.Reader, b []byte) ([]byte, error) {
+	to := bytes.NewBuffer(b)
+	n, err := to.ReadFrom(io.LimitReader(r, maxUnpacked+1))
+	if err == nil && n > maxUnpacked {
 		err = errors.New("a block unpacks to more than 512 MiB")
 	}
-	return b, err
+	return to.Bytes(), err
 }
 
-// avroDecoder reads values from the front of s.
+// avroDecoder reads values of s.
 type avroDecoder struct {
 	s     string
+	at    int     // what has been read of s
 	nodes int     // made for the current record
 	stack []Value // elements of lists that are still open
 	slab  slab
@@ -444,15 +523,26 @@ type avroDecoder struct {
 var errShort = errors.New("a block ends amid a record")
 
 func (d *avroDecoder) long() (int64, error) {
+	if d.at < len(d.s) && d.s[d.at] < 0x80 { // as most are
+		u := d.s[d.at]
+		d.at++
+		return int64(u>>1) ^ -int64(u&1), nil
+	}
+	return d.longer()
+}
+
+// longer is long of a number of several bytes.
+func (d *avroDecoder) longer() (int64, error) {
 	var u uint64
-	for i := range len(d.s) {
-		c := d.s[i]
+	rest := d.s[d.at:]
+	for i := range min(len(rest), binary.MaxVarintLen64) {
+		c := rest[i]
 		if i == binary.MaxVarintLen64-1 && c > 1 {
 			break
 		}
 		u |= uint64(c&0x7f) << (7 * i)
 		if c < 0x80 {
-			d.s = d.s[i+1:]
+			d.at += i + 1
 			return int64(u>>1) ^ -int64(u&1), nil
 		}
 	}
@@ -460,11 +550,11 @@ func (d *avroDecoder) long() (int64, error) {
 }
 
 func (d *avroDecoder) take(n int64) (string, error) {
-	if n < 0 || n > int64(len(d.s)) {
+	if n < 0 || n > int64(len(d.s)-d.at) {
 		return "", errShort
 	}
-	s := d.s[:n]
-	d.s = d.s[n:]
+	s := d.s[d.at : d.at+int(n)]
+	d.at += int(n)
 	return s, nil
 }
 
@@ -476,10 +566,13 @@ func (d *avroDecoder) sized() (string, error) {
 	return d.take(n)
 }
 
+// maxAvroNodes is how many values a record has at most.
+const maxAvroNodes = MaxRecord / 16
+
 // node counts a value. Elements can take no bytes at all (null, empty records), so
 // that the block's length alone bounds nothing.
 func (d *avroDecoder) node(depth int) error {
-	if d.nodes++; d.nodes > MaxRecord/16 || depth > maxDepth {
+	if d.nodes++; d.nodes > maxAvroNodes || depth > maxDepth {
 		return errTooLong
 	}
 	return nil

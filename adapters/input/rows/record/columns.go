@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"slices"
+	"sync"
 
 	"hopper/adapters/input"
 )
@@ -16,31 +17,37 @@ type Columns interface {
 	// a [Reader].
 	Schema() []*Column
 	// Parts calls do with the chunk's records, at most so many at a time, in order. A
-	// part is valid until do returns. Parts returns the first error of do.
-	Parts(most int, do func(part Columns) error) error
+	// part is valid until do returns. Parts returns the first error of do. Where a
+	// record cannot be decoded, it returns the error of [Chunk.Read] behind those before.
+	Parts(most int, do func(part *Part) error) error
 	// ValidUTF8 reports whether all texts are known to be valid UTF-8.
 	ValidUTF8() bool
-	// Texts returns what of, unless it is nil, makes of the texts of a leaf that stands
-	// in no list. Records are counted from 0; those without text are left out. A leaf's
-	// of must be the same in all chunks: it is asked once for a text that many records
-	// share. What a part returns is valid until it is asked for the next.
-	Texts(leaf *Column, of func(string) string) []Cell
-	// IsEmpty reports whether no leaf of c has a value.
-	IsEmpty(c *Column) bool
-	// EachElement calls do with the elements of a list that stands in no other,
-	// and with what each has of the leaves of an element, nil where it has none.
-	EachElement(list *Column, leaves []*Column, do func(record int, words []*Word)) error
-	// EachNamed calls do with the elements of a list that stands in no other by the
-	// name that each has: choose returns what is to be done with those of a name, and
-	// less than 0 where they are left out. A list's choose must be the same in all
-	// chunks: it is asked once for a name that many elements share.
-	EachNamed(list, name *Column, values []*Column, choose func(name string) int, do func(e *Element)) error
-	// Values calls do with each record's value of a column of the schema; empty
-	// lists are left out.
-	Values(c *Column, do func(record int, v *Value)) error
 	// Release says that the chunk will not be read again, and that nothing of it
 	// is kept: its memory may be used again. It need not be called.
 	Release()
+}
+
+var (
+	_ Columns = (*parquetChunk)(nil)
+	_ Columns = (*avroColumns)(nil)
+)
+
+// A columned is what all chunks of a reader whose values lie by column have in common.
+type columned struct {
+	in     string
+	format input.Format
+	root   *Column
+	parts  sync.Pool // of *partSpace
+}
+
+// A Part is some records of a [Columns], by column.
+type Part struct {
+	of     *columned
+	row    int64
+	count  int
+	leaves []cells
+	valid  bool       // all texts are valid UTF-8
+	space  *partSpace // nil of a whole chunk
 }
 
 // A Cell is a record's text of a leaf.
@@ -49,31 +56,36 @@ type Cell struct {
 	Text   string
 }
 
-var _ Columns = (*parquetChunk)(nil)
-
 func (c *parquetChunk) Schema() []*Column { return c.reader.root.Kids }
+
+// Span returns the records' numbers, see [Chunk].
+func (p *Part) Span() (first, end int64) { return p.row + 1, p.row + 1 + int64(p.count) }
+
+// ValidUTF8 reports whether all texts are known to be valid UTF-8.
+func (p *Part) ValidUTF8() bool { return p.valid }
 
 // partSpace is what a goroutine needs to take a chunk apart.
 type partSpace struct {
-	part    parquetChunk
+	part    Part
 	ends    [][]int
 	values  []int
 	cells   []Cell
 	numbers numberTexts // of the part
 }
 
-func (r *parquetReader) newPartSpace() *partSpace {
-	n := len(r.leaves)
-	space := &partSpace{part: parquetChunk{reader: r, leaves: make([]cells, n)}, ends: make([][]int, n), values: make([]int, n)}
+// newPart returns space for a part of so many leaves, which whoever asked gives back
+// to c.parts.
+func (c *columned) newPart(leaves int) *partSpace {
+	if space, ok := c.parts.Get().(*partSpace); ok {
+		return space
+	}
+	space := &partSpace{part: Part{of: c, leaves: make([]cells, leaves)}, ends: make([][]int, leaves), values: make([]int, leaves)}
 	space.part.space = space
 	return space
 }
 
-func (c *parquetChunk) Parts(most int, do func(part Columns) error) error {
-	space, ok := c.reader.parts.Get().(*partSpace)
-	if !ok {
-		space = c.reader.newPartSpace()
-	}
+func (c *parquetChunk) Parts(most int, do func(part *Part) error) error {
+	space := c.reader.newPart(len(c.leaves))
 	defer c.reader.parts.Put(space)
 	part, ends, values := &space.part, space.ends, space.values
 	part.valid = c.valid
@@ -139,16 +151,18 @@ func (c *cells) slice(from, to, value int) cells {
 	return part
 }
 
-func (c *parquetChunk) ValidUTF8() bool { return c.valid }
-
-func (c *parquetChunk) Texts(leaf *Column, of func(string) string) []Cell {
-	l := &c.leaves[leaf.first]
+// Texts returns what of, unless it is nil, makes of the texts of a leaf that stands
+// in no list. Records are counted from 0; those without text are left out. A leaf's
+// of must be the same in all chunks: it is asked once for a text that many records
+// share. What is returned is valid until texts are asked for again.
+func (p *Part) Texts(leaf *Column, of func(string) string) []Cell {
+	l := &p.leaves[leaf.first]
 	if l.values == 0 {
 		return nil
 	}
 	var texts []Cell
-	if c.space != nil {
-		texts = c.space.cells
+	if p.space != nil {
+		texts = p.space.cells
 	}
 	texts = slices.Grow(texts[:0], l.values)
 	switch {
@@ -160,7 +174,7 @@ func (c *parquetChunk) Texts(leaf *Column, of func(string) string) []Cell {
 			}
 		})
 	case l.ints != nil:
-		numbers := c.numbers()
+		numbers := p.numbers()
 		l.each(func(record, value int) {
 			texts = append(texts, Cell{record, madeOf(numbers.text(l.ints[value]), of)})
 		})
@@ -171,18 +185,18 @@ func (c *parquetChunk) Texts(leaf *Column, of func(string) string) []Cell {
 			}
 		})
 	}
-	if c.space != nil {
-		c.space.cells = texts
+	if p.space != nil {
+		p.space.cells = texts
 	}
 	return texts
 }
 
 // numbers returns what writes the chunk's numbers.
-func (c *parquetChunk) numbers() *numberTexts {
-	if c.space == nil {
+func (p *Part) numbers() *numberTexts {
+	if p.space == nil {
 		return new(numberTexts)
 	}
-	return &c.space.numbers
+	return &p.space.numbers
 }
 
 // each calls do with the cells that are values, and which of the values they are.
@@ -209,16 +223,19 @@ func madeOf(text string, of func(string) string) string {
 	return of(text)
 }
 
-func (c *parquetChunk) IsEmpty(column *Column) bool {
-	return !slices.ContainsFunc(c.leaves[column.first:column.last+1], func(l cells) bool { return l.values > 0 })
+// IsEmpty reports whether no leaf of a column has a value.
+func (p *Part) IsEmpty(column *Column) bool {
+	return !slices.ContainsFunc(p.leaves[column.first:column.last+1], func(l cells) bool { return l.values > 0 })
 }
 
-func (c *parquetChunk) EachElement(list *Column, leaves []*Column, do func(record int, words []*Word)) error {
+// EachElement calls do with the elements of a list that stands in no other,
+// and with what each has of the leaves of an element, nil where it has none.
+func (p *Part) EachElement(list *Column, leaves []*Column, do func(record int, words []*Word)) error {
 	all := make([]reading, len(leaves))
 	for i, leaf := range leaves {
-		all[i] = newReading(&c.leaves[leaf.first])
+		all[i] = newReading(&p.leaves[leaf.first])
 		if !all[i].fits(all[0].cells) {
-			return damaged(c.reader.in, input.Parquet, c.row+1, errTorn)
+			return damaged(p.of.in, p.of.format, p.row+1, errTorn)
 		}
 	}
 	if all[0].count == 0 {
@@ -246,7 +263,7 @@ func (c *parquetChunk) EachElement(list *Column, leaves []*Column, do func(recor
 	}
 	for _, i := range filled {
 		if all[i].value < all[i].values {
-			return damaged(c.reader.in, input.Parquet, c.row+1, errTorn)
+			return damaged(p.of.in, p.of.format, p.row+1, errTorn)
 		}
 	}
 	return nil
@@ -278,14 +295,18 @@ func (e *Element) Value(leaf int) *Word {
 	return &e.number
 }
 
-func (c *parquetChunk) EachNamed(list, name *Column, values []*Column, choose func(name string) int, do func(e *Element)) error {
-	names := newReading(&c.leaves[name.first])
-	e := Element{Record: -1, leaves: make([]*reading, len(values)), texts: c.numbers()}
+// EachNamed calls do with the elements of a list that stands in no other by the
+// name that each has: choose returns what is to be done with those of a name, and
+// less than 0 where they are left out. A list's choose must be the same in all
+// chunks: it is asked once for a name that many elements share.
+func (p *Part) EachNamed(list, name *Column, values []*Column, choose func(name string) int, do func(e *Element)) error {
+	names := newReading(&p.leaves[name.first])
+	e := Element{Record: -1, leaves: make([]*reading, len(values)), texts: p.numbers()}
 	filled := make([]reading, 0, len(values))
 	for i, leaf := range values {
-		l := &c.leaves[leaf.first]
+		l := &p.leaves[leaf.first]
 		if !l.fits(names.cells) {
-			return damaged(c.reader.in, input.Parquet, c.row+1, errTorn)
+			return damaged(p.of.in, p.of.format, p.row+1, errTorn)
 		}
 		if l.values > 0 {
 			filled = append(filled, reading{cells: l})
@@ -347,18 +368,20 @@ func (r *reading) take(at int) *Word {
 	return r.word(r.value - 1)
 }
 
-func (c *parquetChunk) Values(column *Column, do func(record int, v *Value)) error {
-	a := newAssembler(c.leaves)
-	for i := 0; i < c.count; i++ {
+// Values calls do with each record's value of a column of the schema; empty
+// lists are left out.
+func (p *Part) Values(column *Column, do func(record int, v *Value)) error {
+	a := newAssembler(p.leaves)
+	for i := 0; i < p.count; i++ {
 		if column.Element != nil {
-			if i += a.skipEmpty(column); i == c.count {
+			if i += a.skipEmpty(column); i == p.count {
 				break
 			}
 		}
 		var v Value
 		a.value(column, &v)
 		if a.torn {
-			return damaged(c.reader.in, input.Parquet, c.row+int64(i)+1, errTorn)
+			return damaged(p.of.in, p.of.format, p.row+int64(i)+1, errTorn)
 		}
 		do(i, &v)
 	}

@@ -41,11 +41,10 @@ type Column struct {
 // parquetReader reads the wanted columns of one row group after the other,
 // page by page, and cuts them into chunks of whole rows.
 type parquetReader struct {
-	in     string
+	columned
 	file   *input.File
 	groups []parquet.RowGroup
 	meta   *format.FileMetaData
-	root   *Column
 	leaves []leaf
 	row    int64
 	left   int64 // rows of the current row group that are still to be read
@@ -56,7 +55,6 @@ type parquetReader struct {
 
 	spilled pageFile  // what large pages hold
 	spare   sync.Pool // of *parquetChunk
-	parts   sync.Pool // of *partSpace
 }
 
 // errContradiction stands for what the library says when it panics, which is
@@ -98,7 +96,7 @@ func openParquet(ctx context.Context, in *input.Input, wanted func(string) bool)
 	if err != nil {
 		return nil, err
 	}
-	r := &parquetReader{in: in.Name, file: f, groups: p.RowGroups(), meta: p.Metadata(), spilled: pageFile{pageLimits: usualPages, in: f}}
+	r := &parquetReader{columned: columned{in: in.Name, format: input.Parquet}, file: f, groups: p.RowGroups(), meta: p.Metadata(), spilled: pageFile{pageLimits: usualPages, in: f}}
 	r.root = r.tree(p.Root(), "", wanted, 0)
 	for i := range r.leaves {
 		r.leaves[i].spilled = &r.spilled

@@ -4,25 +4,19 @@ import (
 	"errors"
 
 	"github.com/parquet-go/parquet-go"
-
-	"hopper/adapters/input"
 )
 
 type parquetChunk struct {
-	reader *parquetReader // read-only: name and tree
-	row    int64
-	count  int
-	leaves []cells
-	valid  bool           // all texts are valid UTF-8
+	Part                  // all of it
+	reader *parquetReader // read-only: tree and pools
 	pages  []parquet.Page // whose memory cells share
-	space  *partSpace     // of a part, else nil
 }
 
 // newChunk returns a chunk that begins with the next row and has no rows yet.
 func (r *parquetReader) newChunk() *parquetChunk {
 	c, ok := r.spare.Get().(*parquetChunk)
 	if !ok {
-		c = &parquetChunk{reader: r, leaves: make([]cells, len(r.leaves))}
+		c = &parquetChunk{Part: Part{of: &r.columned, leaves: make([]cells, len(r.leaves))}, reader: r}
 	}
 	c.row, c.count = r.row, 0
 	return c
@@ -47,23 +41,21 @@ func (c *parquetChunk) Release() {
 	c.reader.spare.Put(c)
 }
 
-// Span returns the records' numbers, see [Chunk].
-func (c *parquetChunk) Span() (first, end int64) { return c.row + 1, c.row + 1 + int64(c.count) }
-
 var errTorn = errors.New("its columns do not fit together")
 
-func (c *parquetChunk) Read(yield func(*Record)) error {
-	a := newAssembler(c.leaves)
-	rec := Record{Row: c.row}
-	for range c.count {
+// Read puts the records together, see [Chunk].
+func (p *Part) Read(yield func(*Record)) error {
+	a := newAssembler(p.leaves)
+	rec := Record{Row: p.row}
+	for range p.count {
 		rec.Row++
 		a.reset()
-		root := Value{Kind: Object, Kids: a.take(len(c.reader.root.Kids))}
-		for i, kid := range c.reader.root.Kids {
+		root := Value{Kind: Object, Kids: a.take(len(p.of.root.Kids))}
+		for i, kid := range p.of.root.Kids {
 			a.value(kid, &root.Kids[i])
 		}
 		if a.torn {
-			return damaged(c.reader.in, input.Parquet, rec.Row, errTorn)
+			return damaged(p.of.in, p.of.format, rec.Row, errTorn)
 		}
 		rec.Root = &root
 		yield(&rec)

@@ -248,25 +248,62 @@ func asciiSpelling(dst []byte, s string) ([]byte, bool) {
 		return dst, false
 	}
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c >= utf8.RuneSelf:
+		if s[i] >= utf8.RuneSelf {
 			return dst, false
-		case 'A' <= c && c <= 'Z':
-			dst = append(dst, c|0x20)
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '%':
-			dst = append(dst, c)
 		}
+		dst = appendASCII(dst, s[i])
 	}
 	return dst, true
 }
 
-// fieldNames are the fields by the spelling of their names.
+// appendASCII appends the spelling of a letter of ASCII.
+func appendASCII(dst []byte, c byte) []byte {
+	switch {
+	case 'A' <= c && c <= 'Z':
+		return append(dst, c|0x20)
+	case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '%':
+		return append(dst, c)
+	}
+	return dst
+}
+
+// A speller spells many titles, letter by letter: that of a title is made of those of its
+// letters. The zero speller is ready.
+type speller struct {
+	spelled []byte
+	letters map[rune]string // spellings of those beyond ASCII
+}
+
+// spelling returns what [spelling] does, until it is called again.
+func (s *speller) spelling(title string) []byte {
+	s.spelled = s.spelled[:0]
+	for at, r := range title {
+		if r < utf8.RuneSelf {
+			s.spelled = appendASCII(s.spelled, title[at])
+			continue
+		}
+		letter, known := s.letters[r]
+		if !known {
+			if s.letters == nil {
+				s.letters = make(map[rune]string)
+			}
+			letter = spelling(string(r))
+			s.letters[r] = letter
+		}
+		s.spelled = append(s.spelled, letter...)
+	}
+	return s.spelled
+}
+
+// fieldNames are the fields by the spelling of their names. Any table of text makes them,
+// since it may be a report.
 var fieldNames = sync.OnceValue(func() map[string]field {
-	names := make(map[string]field)
+	names := make(map[string]field, 2048)
+	var spell speller
 	add := func(titles string, f field) {
 		for title := range strings.SplitSeq(titles, "|") {
-			if s := spelling(title); s != "" {
-				names[s] = f
+			if s := spell.spelling(title); len(s) > 0 {
+				names[string(s)] = f
 			}
 		}
 	}

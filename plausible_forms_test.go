@@ -3,6 +3,7 @@ package hopper
 import (
 	"archive/zip"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -126,7 +127,7 @@ func inserted(rows []plausibleRow, layout string) string {
 }
 
 // packed writes a file in a packing.
-func packed(t *rapid.T, dir, name, content, packing string) {
+func packed(t rapid.TB, dir, name, content, packing string) {
 	var err error
 	write := func(w io.Writer) { _, err = io.WriteString(w, content) }
 	f, created := os.Create(filepath.Join(dir, name+packing))
@@ -152,14 +153,14 @@ func packed(t *rapid.T, dir, name, content, packing string) {
 }
 
 // arrived returns the events of an export, in no order.
-func arrived(t *rapid.T, dir string) []string {
-	e, err := Open(t.Context(), []string{dir}, Options{Jobs: 2})
+func arrived(t rapid.TB, dir string) []string {
+	e, err := Open(context.Background(), []string{dir}, Options{Jobs: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer e.Close()
 	out := filepath.Join(filepath.Dir(dir), "out.ndjson")
-	if _, err := e.Translate(t.Context(), Translation{Format: file.NDJSON, Site: "1", Out: out}); err != nil {
+	if _, err := e.Translate(context.Background(), Translation{Format: file.NDJSON, Site: "1", Out: out}); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(out)

@@ -222,6 +222,44 @@ func (u umamiTable) arrow() string {
 	return b.String()
 }
 
+// TestUmamiNullWords has tables in which tools have written a word where nothing is.
+func TestUmamiNullWords(t *testing.T) {
+	events := umamiTable{"website_event", umamiEvents, [][]string{
+		{umamiID(1, 0), umamiID(0, 0), umamiID(2, 0), umamiID(3, 0), "2024-05-13 08:00:00", "/", "a=1", "google.com", "Home", "1", "", "mill.example"},
+		{umamiID(1, 1), umamiID(0, 0), umamiID(2, 0), umamiID(3, 0), "2024-05-13 08:01:00", "/menu", "", "", "", "1", "", ""},
+		{umamiID(1, 2), umamiID(0, 0), umamiID(2, 0), umamiID(3, 0), "2024-05-13 08:02:00", "/menu", "", "", "null and void", "2", "order", "mill.example"},
+	}}
+	sessions := umamiTable{"session", umamiSessions, [][]string{
+		{umamiID(2, 0), umamiID(0, 0), "chrome", "", "", "", "", "", "", "", "2024-05-13 08:00:00"},
+	}}
+	in := func(word string) []string {
+		dir := filepath.Join(t.TempDir(), "in")
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for _, table := range []umamiTable{events, sessions} {
+			said := umamiTable{name: table.name, columns: table.columns}
+			for _, row := range table.rows {
+				row = slices.Clone(row)
+				for i, cell := range row {
+					if cell == "" {
+						row[i] = word
+					}
+				}
+				said.rows = append(said.rows, row)
+			}
+			packed(t, dir, table.name+".csv", said.delimited(','), "")
+		}
+		return arrived(t, dir)
+	}
+	want := in("")
+	for _, word := range []string{"NULL", `\N`, "null", "None", "NaN", "nan", "<NA>", "(null)", "<null>", "[NULL]"} {
+		if diff := cmp.Diff(want, in(word)); diff != "" {
+			t.Errorf("%s: the events are other ones: %s", word, diff)
+		}
+	}
+}
+
 // TestUmamiInAnyForm holds the events of an export to be the same however its tables
 // are written, joined, split, repeated and packed.
 func TestUmamiInAnyForm(t *testing.T) {

@@ -205,7 +205,7 @@ func find(ctx context.Context, inputs []*input.Input) (*tables, error) {
 			return nil, err
 		}
 		for _, t := range all {
-			t.NullWord = true
+			t.NullWord = "NULL"
 			switch roleOf(t) {
 			case actionsRole:
 				f.actions = append(f.actions, t)

@@ -166,7 +166,7 @@ func open(ctx context.Context, inputs []*input.Input, opt adapters.Options) (_ *
 			return nil, err
 		}
 		for _, t := range found {
-			t.NullWord = true
+			t.NullWord = "NULL"
 			switch roleOf(t) {
 			case eventsRole:
 				if err := t.Twice("uuid", "event", "timestamp", "distinct_id", "person_id", "properties", "team_id"); err != nil {

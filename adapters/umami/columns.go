@@ -16,7 +16,7 @@ import (
 func tablesOf(ctx context.Context, in *input.Input, inputs []*input.Input) ([]*rows.Table, error) {
 	all, err := rows.FindAmong(ctx, in, inputs)
 	for i, t := range all {
-		t.NullWord = true
+		t.NullWord = "NULL"
 		if columns := orderOf(ctx, t); columns != nil {
 			t = t.Headless(columns)
 			all[i] = t
@@ -26,8 +26,44 @@ func tablesOf(ctx context.Context, in *input.Input, inputs []*input.Input) ([]*r
 		}
 		t.Unqualify(slices.Concat(columnsRead, []string{"subdivision1"})...)
 		resolve(t)
+		if word, found := nullWordOf(ctx, t); found {
+			t.NullWord = word
+		}
 	}
 	return all, err
+}
+
+// nullWords are what tools write for a value that is not there, beside NULL.
+var nullWords = []string{"null", "None", "NaN", "nan", "<NA>", "(null)", "<null>", "[NULL]"}
+
+// nullWordOf returns the word that text has for values that are not there, if it is
+// none of those that are always known. It stands where no value is such a word: for a
+// domain, a country, or the name of a pageview.
+func nullWordOf(ctx context.Context, t *rows.Table) (word string, found bool) {
+	places := []int{t.Column("referrer_domain"), t.Column("country")}
+	kind, name := t.Column("event_type"), t.Column("event_name")
+	if t.Input.Format() != input.Text || max(places[0], places[1], min(kind, name)) < 0 {
+		return "", false
+	}
+	sample, err := t.Sample(ctx)
+	if err != nil {
+		return "", false // whoever reads the table says why
+	}
+	for row := range sample.Rows() {
+		if row.Err != nil {
+			continue
+		}
+		get := cells(row.Cells)
+		for _, column := range places {
+			if word = get.at(column); slices.Contains(nullWords, word) {
+				return strings.Clone(word), true
+			}
+		}
+		if word = get.at(name); strings.TrimSuffix(get.at(kind), ".0") == "1" && slices.Contains(nullWords, word) {
+			return strings.Clone(word), true
+		}
+	}
+	return "", false
 }
 
 // ofBoth are columns that the table of events shares with those that people

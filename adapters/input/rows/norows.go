@@ -42,8 +42,12 @@ var phpMyAdmin = regexp.MustCompile(`^\s*\[\s*\{\s*"type"\s*:\s*"header"`)
 // drawn matches the first line of what databases draw on a screen and no table says.
 var drawn = regexp.MustCompile(`^(-\[ record 1 \]|\*{10,} 1\. row \*|row 1:\r?\n[─-]+|[┌┏╭╔])`)
 
-// markup recognizes a web page, the parts of a spreadsheet's workbook, and what is
-// drawn for a screen.
+// singleQuoted matches a header and the beginning of a row whose cells stand in single
+// quotes, which belong to the cells of all tables that are read.
+var singleQuoted = regexp.MustCompile(`^'[a-z_][^'\n]*'[,;|\t]'[^\n]*'\r?\n'`)
+
+// markup recognizes a web page, the parts of a spreadsheet's workbook, what is drawn
+// for a screen, and text in quotes that are not taken off.
 func markup(in *input.Input) error {
 	head := bytes.ToLower(bytes.TrimLeft(in.TextHead()[:min(len(in.TextHead()), 1024)], " \t\r\n"))
 	switch {
@@ -53,6 +57,8 @@ func markup(in *input.Input) error {
 		return input.Errorf(in.Name, "is part of a spreadsheet's workbook (XLSX); save the sheet as CSV UTF-8 and give that")
 	case bytes.HasPrefix(head, []byte("('")):
 		return input.Errorf(in.Name, "holds rows as ClickHouse's FORMAT Values writes them, without the columns' names; export it with FORMAT CSVWithNames or FORMAT SQLInsert")
+	case singleQuoted.Match(head):
+		return input.Errorf(in.Name, "has its cells in single quotes, as sqlite3 writes them in the mode quote; export it with double quotes or none (.mode csv)")
 	case drawn.Match(head):
 		return input.Errorf(in.Name, "is drawn for a screen, a record over several lines or in frames (\\x of psql, \\G of mysql, FORMAT Vertical and Pretty of ClickHouse); export the table as CSV with a header")
 	case bytes.HasPrefix(head, []byte("<?xml")):

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"hopper/adapters/input"
 	"hopper/adapters/input/rows/record"
 	"hopper/adapters/input/rows/text"
 )
@@ -90,7 +91,7 @@ func (t *Table) Sample(ctx context.Context) (*Chunk, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &Chunk{Table: t, FirstRow: c.FirstRow, EndRow: c.EndRow, text: c}, nil
+		return &Chunk{Table: t, FirstRow: c.FirstRow, EndRow: c.EndRow, text: c, sample: true}, nil
 	}
 	return t.sampleOf(t.records.Sample(ctx))
 }
@@ -158,6 +159,7 @@ type Chunk struct {
 
 	text    *text.Chunk // or
 	records record.Chunk
+	sample  bool // is for a look alone
 	err     error
 }
 
@@ -178,7 +180,8 @@ func (c *Chunk) Repeatable() bool { return c.text != nil }
 
 // Rows yields the chunk's rows. Blank lines and psql's "(12 rows)" are none,
 // nor is a row of types under the header, nor the header once more where files
-// were put one behind the other.
+// were put one behind the other. Where its columns stand in another order then, the
+// input cannot be read on.
 func (c *Chunk) Rows() iter.Seq[*Row] {
 	switch {
 	case c.text != nil:
@@ -194,8 +197,19 @@ func (c *Chunk) textRows(yield func(*Row) bool) {
 	types, header := c.Table.types, c.Table.header()
 	var cells []string // of rows with members
 	for r := range c.text.Rows() {
-		if r.Number == types && types > 0 || header.mayBe(r) && c.Table.isHeader(r) {
+		if r.Number == types && types > 0 {
 			continue
+		}
+		if header.mayBe(r) {
+			if c.Table.isHeader(r) {
+				continue
+			}
+			if c.Table.isMoved(r, header.column) {
+				if !c.sample {
+					c.err = (&input.Error{Input: c.Table.Input.Name, Row: r.Number, Err: errMoved}).Advise("make a file of its own of what begins there")
+				}
+				return
+			}
 		}
 		row.Number, row.Cells, row.Raw, row.Err, row.Replaced, row.text = r.Number, r.Cells, r.Raw, r.Err, r.Replaced, r
 		if len(c.Table.members) > 0 {
@@ -209,29 +223,33 @@ func (c *Chunk) textRows(yield func(*Row) bool) {
 	}
 }
 
-// header is what tells most rows from the header: the first cell of it that is read.
+var errMoved = errors.New("is a header again, with the columns in another order than in the first")
+
+// header is what tells most rows from the header: the first cell of it that is read,
+// which has the length of a column's name.
 type header struct {
-	column int // -1 is none
-	size   int // of the column's name
+	column int    // -1 is none
+	sizes  uint64 // a bit for each length that there is
 }
 
 func (t *Table) header() header {
 	own := t.own()
 	for i := range own {
-		if t.headed && (t.only == nil || t.only[i]) {
-			return header{i, len(own[i])}
+		if !t.headed || t.only != nil && !t.only[i] {
+			continue
 		}
+		h := header{column: i}
+		for _, name := range own {
+			h.sizes |= 1<<min(len(name), 63) | 1<<min(len("\ufeff"+name), 63)
+		}
+		return h
 	}
 	return header{column: -1}
 }
 
 // mayBe reports whether a row may be the header once more.
 func (h header) mayBe(r *text.Row) bool {
-	if uint(h.column) >= uint(len(r.Cells)) {
-		return false
-	}
-	more := len(r.Cells[h.column]) - h.size
-	return more == 0 || more == len("\ufeff")
+	return uint(h.column) < uint(len(r.Cells)) && h.sizes>>min(len(r.Cells[h.column]), 63)&1 != 0
 }
 
 // isHeader reports whether a row that may be the header is.
@@ -250,6 +268,21 @@ func (t *Table) isHeader(r *text.Row) bool {
 	}
 	cells := t.asText().Cells(r.Raw)
 	return strings.TrimPrefix(cells[0], "\ufeff") == own[0] && slices.Equal(cells[1:], own[1:])
+}
+
+// isMoved reports whether a row is the header with its columns in another order, by a
+// column that is read, and then by all.
+func (t *Table) isMoved(r *text.Row, column int) bool {
+	own := t.own()
+	if r.Err != nil || len(own) < 3 || !slices.Contains(own, strings.TrimPrefix(r.Cells[column], "\ufeff")) {
+		return false
+	}
+	cells := slices.Clone(t.asText().Cells(r.Raw))
+	cells[0] = strings.TrimPrefix(cells[0], "\ufeff")
+	names := slices.Clone(own)
+	slices.Sort(cells)
+	slices.Sort(names)
+	return slices.Equal(cells, names)
 }
 
 func (c *Chunk) recordRows(yield func(*Row) bool) {

@@ -37,9 +37,10 @@ type Table struct {
 	// header, these are the cells of its first row.
 	Header []string
 	Input  *input.Input
-	// NullWord says that a cell NULL of text is empty too, quoted or not, as
-	// \N always is. It must be set before Open; it is ignored in COPY blocks.
-	NullWord bool
+	// NullWord is what else is written for NULL in text, as "NULL": such a cell is
+	// empty, quoted or not, as \N always is. Empty is no word. It must be set before
+	// Open; it is ignored in COPY blocks.
+	NullWord string
 
 	text    *text.Table   // or
 	records *record.Table // is set

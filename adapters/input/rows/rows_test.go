@@ -545,6 +545,30 @@ func TestHeaderAgainOfFewColumns(t *testing.T) {
 	}
 }
 
+// Where its columns stand in another order then, what follows is not read as if they
+// did not.
+func TestHeaderAgainInAnotherOrder(t *testing.T) {
+	for _, text := range []string{"a,b,c\n1,x,y\na,c,b\n2,y,x\n", "a,b,c\n1,x,y\n\ufeffc,b,a\n2,y,x\n", "a,b,c\n1,x,y\nb,a,\"c\"\n2,y,x\n"} {
+		for _, only := range []bool{false, true} {
+			table := find(t, []byte(text))
+			if only {
+				table.Only(1)
+			}
+			n := 0
+			err := table.Each(t.Context(), func(*rows.Row) error { n++; return nil })
+			var positioned *input.Error
+			if !errors.As(err, &positioned) || positioned.Row != 3 || n != 1 || !strings.Contains(err.Error(), "another order") {
+				t.Errorf("%q: %d rows, %v", text, n, err)
+			}
+		}
+	}
+	for _, text := range []string{"a,b,c\n1,x,y\na,a,b\n", "a,b,c\n1,x,y\na,b,d\n", "a,b\n1,x\nb,a\n"} {
+		if got := read(t, find(t, []byte(text))); len(got) != 2 {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
+
 func FuzzFind(f *testing.F) {
 	written := []fact{{ID: "a", Tags: []string{"x"}}, {ID: "b"}}
 	for _, write := range containers {
@@ -644,6 +668,7 @@ func TestNoRows(t *testing.T) {
 		"an error":    {`{"error":{"code":401,"message":"Unauthorized"}}`, "Unauthorized"},
 		"Native":      {"\x02\x03\x04time\x08DateTime\x00\x01\x02\xff\xfe\x80\x02id\x06UInt64\x00\x00\x00", "FORMAT CSVWithNames"},
 		"Values":      {"('2024-05-01 10:00:00','pageview',1),('2024-05-01 10:00:01','pageview',1)", "FORMAT Values"},
+		"quote":       {"'event_id','url_path','event_name'\n'1','/a, b',NULL\n", "double quotes or none"},
 		"a binary":    {"\x00\x01\x02\x03\x99\xfe\x80\x00\x00\x07", "binary data"},
 	} {
 		t.Run(name, func(t *testing.T) {

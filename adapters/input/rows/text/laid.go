@@ -21,7 +21,7 @@ type laid struct {
 
 func newLaid(c *Chunk) laid {
 	l := laid{
-		splitter: splitter{Dialect: c.Table.Dialect, nullWord: c.nullWord()},
+		splitter: splitter{Dialect: c.Table.Dialect, nullWord: c.Table.nullWord()},
 		text:     c.text, layout: c.layout, columns: len(c.Table.Columns), only: c.Table.Only,
 	}
 	if l.Aligned || l.Boxed {
@@ -88,7 +88,7 @@ func (l *laid) cell(text *byte, begin, end int) string {
 		first, size = (*byte)(unsafe.Add(unsafe.Pointer(first), 1)), size-2
 	}
 	cell := unsafe.String(first, size)
-	if (size == 2 || size == 4) && l.null(cell) {
+	if (size == 2 || size == len(l.nullWord)) && l.null(cell) {
 		return ""
 	}
 	return cell
@@ -132,7 +132,7 @@ func (l *laid) unquoted(cells []string, ends []uint32, last int) {
 		}
 		if l.only == nil || l.only[i] {
 			cell := l.text[begin:end]
-			if escaped || l.nullWord || !l.Escaped {
+			if escaped || l.nullWord != "" || !l.Escaped {
 				cell = l.meaning(cell)
 			}
 			cells[i] = cell

@@ -14,7 +14,7 @@ import (
 // cut in all places.
 var cellsWritten = []string{
 	"", `""`, "plain", "a longer plain cell, no", `"quoted"`, `"a ""b"" c"`, `""""`, `"""x"""`, "\"line\nline\"", "\"crlf\r\n\"", `"a,b;c"`,
-	`"0123456789012345678901234567890123456789012345678901234567890123"`, "é", `"日本"`, `\N`, "NULL",
+	`"0123456789012345678901234567890123456789012345678901234567890123"`, "é", `"日本"`, `\N`, "NULL", "nan",
 	`a"b`, `"a"b`, `"a" `, ` "a"`, `"open`, "a\rb", "\"a\"\rb", `\"`, "a\\\nb", "\xff",
 	`\\`, `a\\\`, "\\\t", "a\\\\\tb", `x\`, "\\\r", `\tb`, strings.Repeat(`\`, 63), strings.Repeat(`\`, 64), strings.Repeat(`\`, 129),
 }
@@ -40,7 +40,7 @@ func drawText(rt *rapid.T) string {
 func TestLayoutIsWhatSplitFinds(t *testing.T) {
 	laid := 0
 	rapid.Check(t, func(rt *rapid.T) {
-		table := &Table{Dialect: rapid.SampledFrom(dialects).Draw(rt, "dialect"), Columns: []string{"a", "b"}, NullWord: rapid.Bool().Draw(rt, "null word")}
+		table := &Table{Dialect: rapid.SampledFrom(dialects).Draw(rt, "dialect"), Columns: []string{"a", "b"}, NullWord: rapid.SampledFrom([]string{"", "NULL", "nan"}).Draw(rt, "null word")}
 		table.Dialect.Aligned, table.Dialect.Boxed = rapid.Bool().Draw(rt, "aligned"), rapid.Bool().Draw(rt, "boxed")
 		text, atEnd := drawText(rt), rapid.Bool().Draw(rt, "at end")
 		layout, end, records := table.Dialect.lay(text, atEnd, new(layout))
@@ -93,11 +93,11 @@ func TestOnly(t *testing.T) {
 func TestBetween(t *testing.T) {
 	known := 0
 	rapid.Check(t, func(rt *rapid.T) {
-		table := &Table{Dialect: rapid.SampledFrom(dialects).Draw(rt, "dialect"), Columns: []string{"a", "b", "c", "d"}, NullWord: rapid.Bool().Draw(rt, "null word")}
+		table := &Table{Dialect: rapid.SampledFrom(dialects).Draw(rt, "dialect"), Columns: []string{"a", "b", "c", "d"}, NullWord: rapid.SampledFrom([]string{"", "NULL", "nan"}).Draw(rt, "null word")}
 		var text strings.Builder
 		for range rapid.IntRange(1, 10).Draw(rt, "rows") {
 			for i := range table.Columns {
-				text.WriteString(rapid.SampledFrom(append(slices.Clone(wellFormed), "NULL", `\N`)).Draw(rt, "cell"))
+				text.WriteString(rapid.SampledFrom(append(slices.Clone(wellFormed), "NULL", "nan", `\N`)).Draw(rt, "cell"))
 				text.WriteByte([]byte{table.Dialect.Delimiter, '\n'}[i/3])
 			}
 		}

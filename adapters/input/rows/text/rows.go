@@ -72,7 +72,7 @@ var (
 // Cells takes a record apart, which stands alone.
 func (t *Table) Cells(record string) []string {
 	var row Row
-	s := splitter{Dialect: t.Dialect, nullWord: t.NullWord && !t.block}
+	s := splitter{Dialect: t.Dialect, nullWord: t.nullWord()}
 	s.split(&row, record)
 	return row.Cells
 }
@@ -90,7 +90,7 @@ func (c *Chunk) Rows() iter.Seq[*Row] {
 			return
 		}
 		columns := len(c.Table.Columns)
-		s := splitter{Dialect: c.Table.Dialect, nullWord: c.nullWord()}
+		s := splitter{Dialect: c.Table.Dialect, nullWord: c.Table.nullWord()}
 		valid := utf8.ValidString(text)
 		row := Row{Number: c.FirstRow - 1, Cells: make([]string, 0, columns+1)}
 		for at := 0; at < len(text); {
@@ -109,7 +109,12 @@ func (c *Chunk) Rows() iter.Seq[*Row] {
 	}
 }
 
-func (c *Chunk) nullWord() bool { return c.Table.NullWord && !c.Table.block }
+func (t *Table) nullWord() string {
+	if t.block {
+		return ""
+	}
+	return t.NullWord
+}
 
 // laidRows is Rows where there is a layout.
 func (c *Chunk) laidRows(yield func(*Row) bool) {
@@ -185,7 +190,7 @@ func isNone(raw string) bool {
 // splitter takes records apart.
 type splitter struct {
 	Dialect
-	nullWord bool
+	nullWord string // see Table.NullWord
 }
 
 // split sets row's Cells and Err to what text's first record holds, and
@@ -269,7 +274,7 @@ func (s *splitter) quoted(content string, quotes bool) string {
 }
 
 func (s *splitter) null(cell string) bool {
-	return len(cell) == 2 && cell == `\N` || len(cell) == 4 && s.nullWord && cell == "NULL"
+	return len(cell) == 2 && cell == `\N` || len(cell) == len(s.nullWord) && cell == s.nullWord
 }
 
 // escapes are what PostgreSQL, ClickHouse and MySQL write. A backslash before

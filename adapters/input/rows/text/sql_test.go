@@ -145,7 +145,7 @@ func TestDumpIsReadThroughOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first[0].NullWord = true
+	first[0].NullWord = "NULL"
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestDumpIsReadThroughOnce(t *testing.T) {
 	if err != nil || len(again) != 2 {
 		t.Fatalf("%d tables, %v", len(again), err)
 	}
-	if again[0].NullWord || again[0].Name != "t" || !slices.Equal(again[0].Columns, []string{"a", "b"}) || again[1].Name != "u" {
+	if again[0].NullWord != "" || again[0].Name != "t" || !slices.Equal(again[0].Columns, []string{"a", "b"}) || again[1].Name != "u" {
 		t.Errorf("got %+v, %+v", again[0], again[1])
 	}
 }

@@ -51,9 +51,10 @@ type Table struct {
 	Columns []string
 	Dialect Dialect
 	Input   *input.Input
-	// NullWord says that a cell NULL is empty too, quoted or not, as \N
-	// always is. It must be set before Open; it is ignored in COPY blocks.
-	NullWord bool
+	// NullWord is what else is written for NULL, as "NULL": such a cell is empty,
+	// quoted or not, as \N always is. Empty is no word. It must be set before Open; it
+	// is ignored in COPY blocks.
+	NullWord string
 	// Only, if set, says of each column whether it is read. The cells of others
 	// are empty where passing them over is quicker. It must be set before Open.
 	Only []bool

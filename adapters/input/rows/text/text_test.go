@@ -133,9 +133,15 @@ func TestDialects(t *testing.T) {
 
 func TestNullWord(t *testing.T) {
 	tab := find(t, "a,b\nNULL,\"NULL\"\nNULLS,null\n")[0]
-	tab.NullWord = true
+	tab.NullWord = "NULL"
 	got, err := read(t, tab)
 	if want := []record{{2, []string{"", ""}, ""}, {3, []string{"NULLS", "null"}, ""}}; err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	tab = find(t, "a,b\n(null),\"(null)\"\nNULL,\\N\n")[0]
+	tab.NullWord = "(null)"
+	got, err = read(t, tab)
+	if want := []record{{2, []string{"", ""}, ""}, {3, []string{"NULL", ""}, ""}}; err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 }
@@ -177,7 +183,7 @@ func TestDump(t *testing.T) {
 		{"website_event", []string{"event_id", "page_title"}, []record{{16, []string{"e1", "NULL"}, ""}, {17, []string{"e2", "two\nlines"}, ""}}},
 		{"empty", []string{"a"}, nil},
 	} {
-		tables[i].NullWord = true
+		tables[i].NullWord = "NULL"
 		got, err := read(t, tables[i])
 		if err != nil || tables[i].Name != want.name || !reflect.DeepEqual(tables[i].Columns, want.columns) || !reflect.DeepEqual(got, want.records) {
 			t.Errorf("table %d: got %s %q %+v, %v, want %+v", i, tables[i].Name, tables[i].Columns, got, err, want)

@@ -45,6 +45,10 @@ func nullWordOf(ctx context.Context, t *rows.Table) (word string, found bool) {
 	if t.Input.Format() != input.Text || max(places[0], places[1], min(kind, name)) < 0 {
 		return "", false
 	}
+	head := string(t.Input.TextHead())
+	if !slices.ContainsFunc(nullWords, func(word string) bool { return strings.Contains(head, word) }) {
+		return "", false // which is found sooner
+	}
 	sample, err := t.Sample(ctx)
 	if err != nil {
 		return "", false // whoever reads the table says why

@@ -33,21 +33,14 @@ func tablesOf(ctx context.Context, in *input.Input, inputs []*input.Input) ([]*r
 	return all, err
 }
 
-// nullWords are what tools write for a value that is not there, beside NULL.
-var nullWords = []string{"null", "None", "NaN", "nan", "<NA>", "(null)", "<null>", "[NULL]"}
-
 // nullWordOf returns the word that text has for values that are not there, if it is
 // none of those that are always known. It stands where no value is such a word: for a
 // domain, a country, or the name of a pageview.
 func nullWordOf(ctx context.Context, t *rows.Table) (word string, found bool) {
 	places := []int{t.Column("referrer_domain"), t.Column("country")}
 	kind, name := t.Column("event_type"), t.Column("event_name")
-	if t.Input.Format() != input.Text || max(places[0], places[1], min(kind, name)) < 0 {
+	if !t.MayHaveNullWord() || max(places[0], places[1], min(kind, name)) < 0 {
 		return "", false
-	}
-	head := string(t.Input.TextHead())
-	if !slices.ContainsFunc(nullWords, func(word string) bool { return strings.Contains(head, word) }) {
-		return "", false // which is found sooner
 	}
 	sample, err := t.Sample(ctx)
 	if err != nil {
@@ -59,11 +52,11 @@ func nullWordOf(ctx context.Context, t *rows.Table) (word string, found bool) {
 		}
 		get := cells(row.Cells)
 		for _, column := range places {
-			if word = get.at(column); slices.Contains(nullWords, word) {
+			if word = get.at(column); rows.IsNullWord(word) {
 				return strings.Clone(word), true
 			}
 		}
-		if word = get.at(name); strings.TrimSuffix(get.at(kind), ".0") == "1" && slices.Contains(nullWords, word) {
+		if word = get.at(name); strings.TrimSuffix(get.at(kind), ".0") == "1" && rows.IsNullWord(word) {
 			return strings.Clone(word), true
 		}
 	}

@@ -46,6 +46,7 @@ type Table struct {
 	records *record.Table // is set
 	types   int64         // number of the row that holds the columns' types, or 0
 	headed  bool          // Header is a line of text
+	nulls   bool          // see MayHaveNullWord
 	members []member      // columns behind the container's own
 	only    []bool        // columns to read; nil is all
 	late    *late         // of records
@@ -121,6 +122,8 @@ func FindAmong(ctx context.Context, in *input.Input, inputs []*input.Input) ([]*
 			if err := t.findTypes(ctx); err != nil {
 				return nil, err
 			}
+			head := string(in.TextHead())
+			t.nulls = slices.ContainsFunc(nullWords, func(word string) bool { return strings.Contains(head, word) })
 		}
 		tables = append(tables, t)
 	}
@@ -202,6 +205,17 @@ func schemaBeside(ctx context.Context, t *Table, inputs []*input.Input) ([]strin
 	}
 	return nil, nil
 }
+
+// nullWords are what tools write for a value that is not there, beside NULL.
+var nullWords = []string{"null", "None", "NaN", "nan", "<NA>", "(null)", "<null>", "[NULL]"}
+
+// IsNullWord reports whether a cell is what tools write for a value that is not
+// there, other than NULL and \N. It may also be a value: a title is "None".
+func IsNullWord(cell string) bool { return slices.Contains(nullWords, cell) }
+
+// MayHaveNullWord reports whether a cell can be such a word, by the beginning of
+// text with a header.
+func (t *Table) MayHaveNullWord() bool { return t.nulls }
 
 // withLearned returns a table's columns and those that came up in rows behind the
 // beginning when it was read before.

@@ -137,6 +137,7 @@ func FindAmong(ctx context.Context, in *input.Input, inputs []*input.Input) ([]*
 type likeness struct {
 	text  *text.Table
 	types int64
+	nulls bool
 }
 
 // keep lets the table be found again without a look at the input's beginning, where
@@ -147,7 +148,7 @@ func (t *Table) keep() {
 	}
 	like := *t
 	like.Name, like.Input = "", nil
-	t.Input.Keep(likeness{t.text, t.types}, &like)
+	t.Input.Keep(likeness{t.text, t.types, t.nulls}, &like)
 }
 
 // kept returns the table that was kept of an input, or nil.

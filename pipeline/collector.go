@@ -1,6 +1,9 @@
 package pipeline
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // A Collector makes a T of a chunk's events: bytes in a wire format, a count
 // of fields, hits to sum up, a record batch.
@@ -83,9 +86,16 @@ type encoder struct {
 	records Records
 }
 
+// roomToAdd is more than most events take.
+const roomToAdd = 4 << 10
+
 func (e *encoder) Begin() { e.records = Records{Body: e.records.Body[:0], Ends: e.records.Ends[:0]} }
 
 func (e *encoder) Add(ev *Event) {
+	if body := e.records.Body; cap(body)-len(body) < roomToAdd {
+		// By append it would grow by quarters, and copy five times as much as it holds.
+		e.records.Body = slices.Grow(body, max(cap(body), roomToAdd))
+	}
 	e.records.Body = e.add(e.records.Body, ev)
 	e.records.Ends = append(e.records.Ends, len(e.records.Body))
 	e.records.Body = append(e.records.Body, ',')

@@ -13,13 +13,14 @@ const (
 // the first visit are reach places that no visit has, and behind the last one lanes: with
 // infinitely many pageviews, so that none of them gains.
 type lots struct {
+	visits         []int32
 	kinds          []int32 // visits of one kind can trade
 	views, seconds []float64
 }
 
 func newLots(visits int) lots {
 	places := reach + visits + lanes
-	l := lots{make([]int32, places), make([]float64, places), make([]float64, places)}
+	l := lots{make([]int32, places), make([]int32, places), make([]float64, places), make([]float64, places)}
 	for at := range places {
 		if at < reach || at >= reach+visits {
 			l.views[at], l.seconds[at] = math.Inf(1), math.Inf(1)
@@ -32,20 +33,20 @@ func newLots(visits int) lots {
 // other visits.
 type scale struct {
 	lots
-	rows []int32 // of the visits in the lots
+	rows []int32 // of visits
 	offs []off   // of rows
 
 	viewWeight, secondWeight float64 // 0 where the table does not have the measure
 
 	// Of the visit that seeks a trade.
-	row, kind int32
-	own       off
-	best      float64 // gain
+	kind int32
+	own  off     // of its row
+	best float64 // gain
 }
 
 // An off is by how much a row has too much, and what the repeats weigh, at most, that it
-// can gain by a trade.
-type off struct{ views, seconds, repeats, _ float64 }
+// can gain by a trade. The row is its number.
+type off struct{ views, seconds, repeats, row float64 }
 
 // weighPortable sets what a visit that takes so many pageviews and seconds along gains, in
 // the sums of these, by trading with each visit around the place of a length. It reports
@@ -53,14 +54,14 @@ type off struct{ views, seconds, repeats, _ float64 }
 // rows, with all that repeats can gain.
 func (s *scale) weighPortable(at int, views, seconds float64, gains *[lanes]float64) (may uint32) {
 	const window = 2 * reach
-	rows, kinds := s.rows[at:at+window], s.kinds[at:at+window]
+	visits, kinds := s.visits[at:at+window], s.kinds[at:at+window]
 	theirViews, theirSeconds := s.views[at:at+window], s.seconds[at:at+window]
-	for k, row := range rows {
-		o := &s.offs[row]
+	for k, visit := range visits {
+		o := &s.offs[s.rows[visit]]
 		gain := float64(gained(s.own.views, o.views, views-theirViews[k]) * s.viewWeight)
 		gain += gained(s.own.seconds, o.seconds, seconds-theirSeconds[k]) * s.secondWeight
 		gains[k] = gain
-		if row != s.row && kinds[k] == s.kind && gain+(s.own.repeats+o.repeats) > s.best {
+		if o.row != s.own.row && kinds[k] == s.kind && gain+(s.own.repeats+o.repeats) > s.best {
 			may |= 1 << k
 		}
 	}

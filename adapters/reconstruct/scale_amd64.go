@@ -13,7 +13,7 @@ func (s *scale) weigh(at int, views, seconds float64, gains *[lanes]float64) (ma
 }
 
 // weighAVX2 is weighPortable for four visits at a time. There must be lanes places from
-// this one on, each of a row that there is.
+// this one on, and the visits' rows.
 //
 //go:noescape
 func weighAVX2(s *scale, at int, views, seconds float64, gains *[lanes]float64) (may uint32)

@@ -6,21 +6,24 @@
 // OFF loads into four by how much the row of the visit at a place is off.
 #define OFF(place, four) \
 	MOVLQSX place*4(SI)(BX*4), R15 \
+	MOVLQSX (R13)(R15*4), R15 \
 	SHLQ    $5, R15 \
 	VMOVUPD (R8)(R15*1), four
 
-// OFFS sets Y4, Y5 and Y6 to the pageviews, seconds and repeats of the rows at four places.
+// OFFS sets Y4 to Y6 to the pageviews, seconds and repeats of the rows at four places, and
+// Y14 to which rows these are.
 #define OFFS(p, q, r, s) \
 	OFF(p, Y2) \
 	OFF(q, Y3) \
 	OFF(r, Y7) \
 	OFF(s, Y8) \
-	VUNPCKLPD  Y3, Y2, Y4  \
-	VUNPCKHPD  Y3, Y2, Y5  \
-	VUNPCKLPD  Y8, Y7, Y9  \
-	VUNPCKHPD  Y8, Y7, Y10 \
-	VPERM2F128 $0x31, Y9, Y4, Y6 \
-	VINSERTF128 $1, X9, Y4, Y4 \
+	VUNPCKLPD   Y3, Y2, Y4  \
+	VUNPCKHPD   Y3, Y2, Y5  \
+	VUNPCKLPD   Y8, Y7, Y9  \
+	VUNPCKHPD   Y8, Y7, Y10 \
+	VPERM2F128  $0x31, Y9, Y4, Y6   \
+	VPERM2F128  $0x31, Y10, Y5, Y14 \
+	VINSERTF128 $1, X9, Y4, Y4  \
 	VINSERTF128 $1, X10, Y5, Y5
 
 // NEARER sets off, by which the rows of four visits have too much of a measure, to what
@@ -53,11 +56,11 @@
 	VADDPD       Y6, Y4, Y4        \
 	VBROADCASTSD scale_best(AX), Y7 \
 	VCMPPD       $0x1e, Y7, Y4, Y4 \ // greater, which no number is not
+	VBROADCASTSD (scale_own+off_row)(AX), Y7 \
+	VCMPPD       $0x04, Y7, Y14, Y14 \ // another row
+	VANDPD       Y14, Y4, Y4       \
 	VMOVMSKPD    Y4, may           \
-	VMOVDQU      place*4(SI)(BX*4), X2 \
-	VPCMPEQD     X2, X13, X2       \
-	VPCMPEQD     place*4(R13)(BX*4), X14, X3 \
-	VPANDN       X3, X2, X2        \ // of another row, and of a kind
+	VPCMPEQD     place*4(R10)(BX*4), X13, X2 \ // of a kind
 	VMOVMSKPS    X2, R15           \
 	ANDL         R15, may
 
@@ -68,13 +71,13 @@ TEXT ·weighAVX2(SB), NOSPLIT, $0-44
 	VBROADCASTSD views+16(FP), Y0
 	VBROADCASTSD seconds+24(FP), Y1
 	MOVQ         gains+32(FP), DI
-	MOVQ         scale_rows(AX), SI
+	MOVQ         (scale_lots+lots_visits)(AX), SI
 	MOVQ         scale_offs(AX), R8
+	MOVQ         (scale_lots+lots_kinds)(AX), R10
 	MOVQ         (scale_lots+lots_views)(AX), R11
 	MOVQ         (scale_lots+lots_seconds)(AX), R12
-	MOVQ         (scale_lots+lots_kinds)(AX), R13
-	VPBROADCASTD scale_row(AX), X13
-	VPBROADCASTD scale_kind(AX), X14
+	MOVQ         scale_rows(AX), R13
+	VPBROADCASTD scale_kind(AX), X13
 
 	// All bits but the sign's.
 	VPCMPEQD Y15, Y15, Y15

@@ -53,37 +53,35 @@ func (f *fitter) sortLengths() {
 	}
 	f.sorter.sort(f.lengths, visitBits)
 	if f.place == nil {
-		f.place, f.alone, f.together, f.scale.rows = make([]int32, n), newLots(n), newLots(n), make([]int32, reach+n+lanes)
+		f.place, f.alone, f.together = make([]int32, n), newLots(n), newLots(n)
 	}
 	for k, l := range f.lengths {
 		v, at := visitOf(l), reach+k
-		f.place[v] = int32(at)
-		f.alone.views[at], f.alone.seconds[at] = float64(f.extra[views][v]), float64(f.extra[seconds][v])
-		f.together.kinds[at], f.together.views[at], f.together.seconds[at] = f.kinds[v], f.alone.views[at], f.alone.seconds[at]
-		if f.kinds[v] > single {
-			f.together.views[at], f.together.seconds[at] = float64(f.ofVisitor(views, v)), float64(f.ofVisitor(seconds, v))
+		f.place[v], f.alone.visits[at], f.together.visits[at] = int32(at), v, v
+		x, y := float64(f.extra[views][v]), float64(f.extra[seconds][v])
+		f.alone.views[at], f.alone.seconds[at] = x, y
+		f.together.kinds[at], f.together.views[at], f.together.seconds[at] = f.kinds[v], x, y
+	}
+	for _, g := range f.b.groups {
+		first := g.other - f.b.bounces
+		if g.others < 2 || first+g.others > n { // its visits trade alone, or are apart
+			continue
+		}
+		x, y := 0, 0
+		for v := first; v < first+g.others; v++ {
+			x, y = x+int(f.extra[views][v]), y+int(f.extra[seconds][v])
+		}
+		for _, at := range f.place[first:][:g.others] {
+			f.together.views[at], f.together.seconds[at] = float64(x), float64(y)
 		}
 	}
-}
-
-// ofVisitor returns what the visits that trade a visitor's traits together with v have
-// of a measure.
-func (f *fitter) ofVisitor(m int, v int32) (sum int) {
-	g := f.whose(v)
-	for _, k := range f.extra[m][g.other-f.b.bounces:][:g.others] {
-		sum += int(k)
-	}
-	return sum
 }
 
 // setScale prepares to weigh trades of a table.
 func (f *fitter) setScale(d *fitDim) {
 	s := &f.scale
-	if s.lots, s.kind = f.alone, single; d.perVisitor {
+	if s.lots, s.rows, s.kind = f.alone, d.row, single; d.perVisitor {
 		s.lots = f.together
-	}
-	for v := range d.row {
-		f.setRow(d, int32(v))
 	}
 	s.offs = slices.Grow(s.offs[:0], len(d.engaged))[:len(d.engaged)]
 	for r := range s.offs {
@@ -98,13 +96,10 @@ func (f *fitter) setScale(d *fitDim) {
 	}
 }
 
-// setRow tells the scale of which row a visit is.
-func (f *fitter) setRow(d *fitDim, v int32) { f.scale.rows[f.place[v]] = d.row[v] }
-
 // setOff tells the scale by how much a row is off.
 func (f *fitter) setOff(d *fitDim, r int32) {
 	at := d.first + int(r)
-	o := off{views: float64(f.off[views][at]), seconds: float64(f.off[seconds][at])}
+	o := off{views: float64(f.off[views][at]), seconds: float64(f.off[seconds][at]), row: float64(r)}
 	if d.countsRepeats() {
 		o.repeats = float64(min(abs(d.again[r]), 1)) * f.weight[visitors]
 	}
@@ -128,7 +123,7 @@ func (f *fitter) tradeRow(d *fitDim, r int32, from int) bool {
 		return false
 	}
 	const least = 1e-12
-	s.row, s.own, s.best = r, s.offs[r], least-f.loss
+	s.own, s.best = s.offs[r], least-f.loss
 	best := bestTrade{}
 	slots := d.slot[d.start[r]:d.start[r+1]]
 	next := from % size
@@ -158,15 +153,6 @@ func (f *fitter) tradeRow(d *fitDim, r int32, from int) bool {
 	f.trade(d, best.i, best.j)
 	f.setOff(d, r)
 	f.setOff(d, other)
-	for _, v := range [2]int32{best.i, best.j} {
-		f.setRow(d, v)
-		if d.perVisitor {
-			g := f.whose(v)
-			for k := range g.others {
-				f.setRow(d, int32(g.other+k-f.b.bounces))
-			}
-		}
-	}
 	return true
 }
 
@@ -180,9 +166,8 @@ func (f *fitter) seek(d *fitDim, i int32, x, y int, best *bestTrade) {
 	var gains [lanes]float64
 	for may := s.weigh(at, s.views[place], s.seconds[place], &gains); may != 0; may &= may - 1 {
 		k := bits.TrailingZeros32(may)
-		r, gain := s.rows[at+k], gains[k]
-		j := visitOf(f.lengths[at-reach+k])
-		if gain+(s.own.repeats+s.offs[r].repeats) <= s.best {
+		j, gain := s.visits[at+k], gains[k]
+		if gain+(s.own.repeats+s.offs[d.row[j]].repeats) <= s.best {
 			continue
 		}
 		if f.kinds[i]|f.kinds[j] != single && d.countsRepeats() {

@@ -182,7 +182,7 @@ type fitter struct {
 	givers, takers []uint64   // visits by rank
 	sorter         sorter
 	giving         []given // the rows of the visit that gives, see slope
-	gives          yield   // of all of them
+	gives          worth   // of all of them
 	takings        []taking
 	made           int32   // shifts since takings were cleared
 	settled        [2]bool // measures of which no shift helps until rows trade

@@ -136,8 +136,20 @@ func (f *fitter) evenRows() {
 }
 
 // A worth is what one less of a measure in a row, or in all rows of a visit, gains,
-// and what one more does.
-type worth struct{ less, more int32 }
+// and what one more does: in the upper and the lower half, so that both are added up
+// at once.
+type worth int64
+
+func worthOf(less, more int32) worth { return worth(less)<<32 + worth(more) }
+
+func (w worth) more() int32 { return int32(w) }
+
+// less takes off what a more below zero has taken from the upper half.
+func (w worth) less() int32 { return int32((w - worth(w.more())) >> 32) }
+
+// even returns what is lost by one less and one more: in rows that are not off, for in
+// others the one gains what the other loses.
+func (w worth) even() int32 { return -(w.less() + w.more()) }
 
 // value returns the worth of a row. What rows are off is not easy to foretell: hence
 // no branches.
@@ -145,7 +157,15 @@ func (f *fitter) value(m int, row int32) worth {
 	const top = bits.UintSize - 1
 	heft, e := f.heft[m][row], f.off[m][row]
 	less, more := int32(-e>>top)<<1|1, int32(e>>top)<<1|1 // -1 where there is too much, or too little, else 1
-	return worth{-heft * less, -heft * more}
+	return worthOf(-heft*less, -heft*more)
+}
+
+// total returns the worth of all rows of a visit.
+func (f *fitter) total(v int32) (sum worth) {
+	for _, r := range f.rows(v) {
+		sum += f.worth[r]
+	}
+	return sum
 }
 
 // shifts moves amounts of a measure between visits, from those whose rows have too
@@ -206,27 +226,27 @@ func (f *fitter) rankVisits(m int) {
 	}
 	mostLess, mostMore := int32(math.MinInt32/2), int32(math.MinInt32/2)
 	for v := range f.ranks {
-		var sum worth
-		for _, r := range f.rows(int32(v)) {
-			w := f.worth[r]
-			sum.less += w.less
-			sum.more += w.more
-		}
+		sum := f.total(int32(v))
 		f.ranks[v] = sum
-		mostLess, mostMore = max(mostLess, sum.less), max(mostMore, sum.more)
+		mostLess, mostMore = max(mostLess, sum.less()), max(mostMore, sum.more())
 	}
-	f.givers, f.takers = f.givers[:0], f.takers[:0]
+	n := len(f.ranks)
+	f.givers, f.takers = slices.Grow(f.givers[:0], n)[:n], slices.Grow(f.takers[:0], n)[:n]
+	givers, takers := 0, 0
 	for v, sum := range f.ranks {
-		if sum.less+mostMore > 0 && f.spare(m, int32(v)) > 0 {
-			f.givers = append(f.givers, f.rank(sum.less, v))
-		}
-		if sum.more+mostLess > 0 {
-			f.takers = append(f.takers, f.rank(sum.more, v))
-		}
+		// Who is listed is not easy to foretell: the next one overwrites who is not.
+		f.givers[givers] = f.rank(sum.less(), v)
+		givers += positive(sum.less()+mostMore) & positive(f.spare(m, int32(v)))
+		f.takers[takers] = f.rank(sum.more(), v)
+		takers += positive(sum.more() + mostLess)
 	}
+	f.givers, f.takers = f.givers[:givers], f.takers[:takers]
 	f.sorter.sort(f.givers, rankBits)
 	f.sorter.sort(f.takers, rankBits)
 }
+
+// positive returns 1 for a number above zero, else 0.
+func positive(x int32) int { return int(uint32(-x) >> 31) }
 
 const rankBits = 32
 
@@ -265,30 +285,20 @@ func (f *fitter) room(m int, i, j int32) int {
 // give sets the visit that slope is about.
 func (f *fitter) give(i int32) {
 	f.giving = f.giving[:0]
-	f.gives = yield{}
+	f.gives = 0
 	for _, r := range f.rows(i) {
 		w := f.worth[r]
-		f.giving = append(f.giving, given{r, w.less})
-		f.gives.gain += w.less
-		f.gives.even += w.even()
+		f.giving = append(f.giving, given{r, w.less()})
+		f.gives += w
 	}
 }
 
 // given is a row of the visit that gives, and what one less in it gains.
 type given struct{ row, less int32 }
 
-// A yield is what one less of a measure, or one more, gains in a visit's rows, and what
-// of that is not lost where the other visit has the same rows: what rows that are not
-// off lose on both sides.
-type yield struct{ gain, even int32 }
-
-// even returns what a row that is not off loses by one less and one more, 0 where it
-// is off: then it gains by the one what it loses by the other.
-func (w worth) even() int32 { return -(w.less + w.more) }
-
-// taking is the yield of a taker, as of the time when so many shifts were made.
+// taking is the worth of a taker's rows, as of the time when so many shifts were made.
 type taking struct {
-	yield
+	worth
 	made int32
 }
 
@@ -299,19 +309,15 @@ func (f *fitter) clearTakings() {
 	f.made = 1
 }
 
-// mostGain returns the most that slope can return for visit j, a taker at a place. That
-// is mostly nothing, and takes one look where no shift was made since the last giver.
+// mostGain returns the most that slope can return for visit j, a taker at a place: where
+// both have the same rows, these gain nothing, but those that are not off lose nothing.
+// That takes one look where no shift was made since the last giver.
 func (f *fitter) mostGain(at int, j int32) int32 {
 	t := &f.takings[at]
 	if t.made != f.made {
-		*t = taking{made: f.made}
-		for _, r := range f.rows(j) {
-			w := f.worth[r]
-			t.gain += w.more
-			t.even += w.even()
-		}
+		*t = taking{f.total(j), f.made}
 	}
-	return f.gives.gain + t.gain + min(f.gives.even, t.even)
+	return f.gives.less() + t.more() + min(f.gives.even(), t.even())
 }
 
 // slope returns what the first of a measure that visit j gets gains. In which tables
@@ -321,7 +327,7 @@ func (f *fitter) slope(j int32) (gain int32) {
 	for t, from := range f.giving {
 		s := to[t]
 		differ := ((from.row - s) | (s - from.row)) >> 31 // all ones, or 0 where they are one
-		gain += (from.less + f.worth[s].more) & differ
+		gain += (from.less + f.worth[s].more()) & differ
 	}
 	return gain
 }

@@ -406,6 +406,9 @@ var kinds = map[string]pipeline.Kind{
 // of other tools to the parser that all sources share; 0 is none.
 func timeOf(s string, times *adapters.Times) pipeline.Micros {
 	zone := times.Zone
+	if at, ok := plainTime(s); ok && zone == time.UTC {
+		return at
+	}
 	plain := s
 	if utc, found := strings.CutSuffix(plain, " UTC"); found {
 		plain, zone = utc, time.UTC
@@ -421,4 +424,27 @@ func timeOf(s string, times *adapters.Times) pipeline.Micros {
 	}
 	at, _ := times.Parse(s)
 	return at
+}
+
+// plainTime reads 2024-05-01 08:20:00 in UTC, and leaves what is not quite that.
+func plainTime(s string) (pipeline.Micros, bool) {
+	const form = "0000-00-00 00:00:00"
+	if len(s) != len(form) {
+		return 0, false
+	}
+	var numbers [6]int
+	n := 0
+	for i := range len(form) {
+		switch digit := s[i] - '0'; {
+		case form[i] == '0' && digit <= 9:
+			numbers[n] = 10*numbers[n] + int(digit)
+		case form[i] != '0' && s[i] == form[i]:
+			n++
+		default:
+			return 0, false
+		}
+	}
+	at := time.Date(numbers[0], time.Month(numbers[1]), numbers[2], numbers[3], numbers[4], numbers[5], 0, time.UTC)
+	// What is out of range comes out as another time.
+	return pipeline.MicrosOf(at), at.Month() == time.Month(numbers[1]) && at.Day() == numbers[2] && at.Hour() == numbers[3] && at.Minute() == numbers[4]
 }

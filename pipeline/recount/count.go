@@ -31,6 +31,7 @@ type Count struct {
 	memory  int
 
 	inputs map[string]uint32
+	ids    ids
 
 	hits   bins // by session
 	record []byte
@@ -71,7 +72,7 @@ func NewCount(layout *Layout, scratch Scratch) *Count { return newCount(layout, 
 func newCount(layout *Layout, scratch Scratch, memory int) *Count {
 	c := &Count{
 		Sums: newSums(layout, scratch.Sorter(memory), memory), layout: layout, zone: layout.Zone, scratch: scratch, memory: memory,
-		inputs: map[string]uint32{}, hits: newBins(scratch.Bins(memory)), users: newBins(scratch.Bins(memory)),
+		inputs: map[string]uint32{}, ids: newIDs(), hits: newBins(scratch.Bins(memory)), users: newBins(scratch.Bins(memory)),
 	}
 	if c.zone == nil {
 		c.zone = time.UTC
@@ -104,7 +105,9 @@ func (b *bins) add(record []byte) error {
 }
 
 // Hits makes collectors of what is counted of events.
-func (c *Count) Hits() pipeline.Collector[*Hits] { return &collector{layout: c.layout} }
+func (c *Count) Hits() pipeline.Collector[*Hits] {
+	return &collector{layout: c.layout, hits: newHits(c.ids)}
+}
 
 // Sent adds the hits of events that are sent. They must be of a chunk that was not
 // added before.

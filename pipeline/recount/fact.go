@@ -271,6 +271,9 @@ func namesRow(names []string) string {
 
 // sourceOf returns what utm_source says in a query.
 func sourceOf(query string) string {
+	if !strings.Contains(query, "utm_source") && !strings.Contains(query, "%") {
+		return ""
+	}
 	values, _ := url.ParseQuery(query)
 	return Clip(values.Get("utm_source"))
 }

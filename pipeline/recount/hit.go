@@ -1,8 +1,8 @@
 package recount
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
+	"hash/maphash"
 	"strings"
 
 	"hopper/pipeline"
@@ -30,15 +30,18 @@ type Hits struct {
 	texts   []string // in the order in which the hits have them
 	numbers map[string]word
 	list    []record // whose inputs and words are indices of inputs and texts
+	ids     ids
+
+	before []word // those of the hit before, which often come again
+	room   []word // for words of records
 }
+
+func newHits(ids ids) Hits { return Hits{numbers: map[string]word{}, ids: ids} }
 
 // begin forgets the chunk before.
 func (h *Hits) begin() {
-	if h.numbers == nil {
-		h.numbers = map[string]word{}
-	}
 	clear(h.numbers)
-	h.inputs, h.texts, h.list = h.inputs[:0], h.texts[:0], h.list[:0]
+	h.inputs, h.texts, h.list, h.before = h.inputs[:0], h.texts[:0], h.list[:0], h.before[:0]
 }
 
 // input returns the index of an input's name.
@@ -52,10 +55,17 @@ func (h *Hits) input(name string) uint32 {
 	return uint32(len(h.inputs) - 1)
 }
 
-// word returns the index of a text.
-func (h *Hits) word(text string) word {
+// word returns the index of a text that stands at a place of its hit.
+func (h *Hits) word(place int, text string) word {
 	if text == "" {
 		return untold
+	}
+	for len(h.before) <= place {
+		h.before = append(h.before, untold)
+	}
+	before := &h.before[place]
+	if *before != untold && h.texts[*before] == text {
+		return *before
 	}
 	n, known := h.numbers[text]
 	if !known {
@@ -64,24 +74,34 @@ func (h *Hits) word(text string) word {
 		h.numbers[text] = n
 		h.texts = append(h.texts, text)
 	}
+	*before = n
 	return n
 }
 
 // add takes a hit and keeps nothing of it.
 func (h *Hits) add(hit *Hit) {
 	r := record{
-		session: idOf(hit.Session), at: hit.At, paused: hit.Paused, kind: hit.Kind, input: h.input(hit.Origin.Input), row: hit.Origin.Row,
-		visitor: idOf(hit.Visitor), page: h.word(hit.Page), name: h.word(hit.Name), link: h.word(hit.Link), title: h.word(hit.Title),
+		session: h.ids.of(hit.Session), at: hit.At, paused: hit.Paused, kind: hit.Kind, input: h.input(hit.Origin.Input), row: hit.Origin.Row,
+		visitor: h.ids.of(hit.Visitor), page: h.word(0, hit.Page), name: h.word(1, hit.Name), link: h.word(2, hit.Link), title: h.word(3, hit.Title),
 	}
-	words := make([]word, 0, len(hit.Rows)+len(hit.Properties))
+	size, place := len(hit.Rows)+len(hit.Properties), 4
+	if cap(h.room)-len(h.room) < size {
+		h.room = make([]word, 0, max(size, roomOfWords))
+	}
+	begin := len(h.room)
 	for _, list := range [...][]string{hit.Rows, hit.Properties} {
 		for _, text := range list {
-			words = append(words, h.word(text))
+			h.room = append(h.room, h.word(place, text))
+			place++
 		}
 	}
-	r.rows, r.properties = words[:len(hit.Rows)], words[len(hit.Rows):]
+	words := h.room[begin:]
+	r.rows, r.properties = words[:len(hit.Rows):len(hit.Rows)], words[len(hit.Rows):]
 	h.list = append(h.list, r)
 }
+
+// roomOfWords is how many words are made room for at once.
+const roomOfWords = 4 << 10
 
 // collector collects the hits of one chunk's events.
 type collector struct {
@@ -183,11 +203,16 @@ func (r *record) parse(b []byte, rows int) {
 	}
 }
 
-// idOf returns a short form of an identifier; that of none is zero.
-func idOf(s string) (id [idSize]byte) {
+// ids make short forms of identifiers, the same in one count.
+type ids [2]maphash.Seed
+
+func newIDs() ids { return ids{maphash.MakeSeed(), maphash.MakeSeed()} }
+
+// of returns the short form of an identifier; that of none is zero.
+func (i *ids) of(s string) (id [idSize]byte) {
 	if s != "" {
-		sum := sha256.Sum256([]byte(s))
-		copy(id[:], sum[:])
+		binary.LittleEndian.PutUint64(id[:], maphash.String(i[0], s))
+		binary.LittleEndian.PutUint64(id[8:], maphash.String(i[1], s))
 	}
 	return id
 }

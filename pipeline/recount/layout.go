@@ -1,7 +1,7 @@
 package recount
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -176,7 +176,7 @@ func screenOf(ev *pipeline.Event) string {
 	if ev.ScreenWidth == 0 {
 		return None
 	}
-	return fmt.Sprintf("%dx%d", ev.ScreenWidth, ev.ScreenHeight)
+	return strconv.Itoa(ev.ScreenWidth) + "x" + strconv.Itoa(ev.ScreenHeight)
 }
 
 // propertiesOf returns the names of an event's properties.

@@ -183,8 +183,7 @@ func (r *rows) tell(ctx context.Context, pieces Pieces, jobs int) error {
 			return t.piece, t.err
 		},
 		func(p Piece) (*toldRows, error) {
-			out := &toldRows{}
-			out.hits.begin()
+			out := &toldRows{hits: newHits(r.ids)}
 			return out, p(func(f *Fact) { r.read(out, f) })
 		},
 		func(_ context.Context, out *toldRows) error { return r.source(out) },

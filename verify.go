@@ -132,6 +132,14 @@ func (e *Export) verify(
 	if err != nil {
 		return nil, err
 	}
+	left, have, err := e.inputs.Selected(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if left+have > 0 {
+		// Both have counted what the database left of the rows.
+		comparison.Exactly(recount.Line{Table: "rows", Measure: "of the website, as the database chose them", Source: have, Sent: left})
+	}
 	stats := &comparison.Stats
 	return &Verification{
 		Source: e.Source(), Shape: reading.Shape, Schema: reading.Schema, Wire: format.Platform(), Inputs: e.Inputs(),

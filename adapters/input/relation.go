@@ -42,6 +42,9 @@ type Growing interface {
 type Selective interface {
 	// Select leaves only the rows of which a column has a value, if it can.
 	Select(column, value string)
+	// Selected returns how many rows that leaves, and how many have the value by a look
+	// at the column of all rows; nothing where there is no choice.
+	Selected(ctx context.Context) (left, have int64, err error)
 }
 
 // Select leaves out, from now on, the rows of which a column has another value,
@@ -50,6 +53,23 @@ func (in *Input) Select(column, value string) {
 	if s, ok := in.contents.(Selective); ok {
 		s.Select(column, value)
 	}
+}
+
+// Selected counts the rows that Select leaves of the inputs, and those that have the
+// values which were asked for by a look at all. No rows are where nothing is left out.
+func (ins *Inputs) Selected(ctx context.Context) (left, have int64, err error) {
+	for _, in := range ins.Files {
+		s, ok := in.contents.(Selective)
+		if !ok {
+			continue
+		}
+		l, h, err := s.Selected(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		left, have = left+l, have+h
+	}
+	return left, have, nil
 }
 
 // Previewer are [Contents] whose beginning costs less than Open, which prepares

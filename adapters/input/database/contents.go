@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -35,7 +36,13 @@ type contents struct {
 	input    string // the table's name for messages
 	table    table
 	relation input.Relation
-	only     string // a condition; empty is all rows
+	only     selection
+}
+
+// selection is of the rows of which a column has a value; the zero one is of all.
+type selection struct {
+	column column
+	value  string
 }
 
 // identifier matches values that need no quoting in any database.
@@ -49,7 +56,45 @@ func (c *contents) Select(column, value string) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.only = "t." + c.quote(c.table.columns[i].name) + " = '" + value + "'"
+	c.only = selection{c.table.columns[i], value}
+}
+
+// Selected counts rows twice, see [input.Selective]: those that the database gives,
+// and those of all with the value in any case, in which it may be written.
+func (c *contents) Selected(ctx context.Context) (left, have int64, err error) {
+	only := c.selected()
+	if only.value == "" {
+		return 0, 0, nil
+	}
+	read := "SELECT " + c.cell(only.column) + " AS " + c.quote(only.column.name)
+	if left, err = c.count(ctx, read+c.from(only), func(string) bool { return true }); err != nil {
+		return 0, 0, err
+	}
+	have, err = c.count(ctx, read+c.from(selection{}), func(cell string) bool { return strings.EqualFold(cell, only.value) })
+	return left, have, err
+}
+
+// count reads one column and returns how many of its cells are meant.
+func (c *contents) count(ctx context.Context, query string, isMeant func(cell string) bool) (n int64, err error) {
+	s := c.read(ctx, query)
+	defer func() { err = errors.Join(err, s.Close()) }()
+	cells := csv.NewReader(s)
+	cells.ReuseRecord = true
+	if _, err := cells.Read(); err != nil { // the header
+		return 0, err
+	}
+	for {
+		row, err := cells.Read()
+		if err == io.EOF {
+			return n, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		if isMeant(row[0]) {
+			n++
+		}
+	}
 }
 
 // AsOf leaves out rows that were added later than [Lag] before t.
@@ -75,18 +120,24 @@ func (c *contents) Preview(ctx context.Context) ([]byte, error) {
 
 // Open returns all rows.
 func (c *contents) Open(ctx context.Context, offset, _ int64) (io.ReadCloser, error) {
+	s := c.read(ctx, c.query())
+	if _, err := io.CopyN(io.Discard, s, offset); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// read begins to read what a query returns.
+func (c *contents) read(ctx context.Context, query string) *stream {
 	ctx, cancel := context.WithCancelCause(ctx)
 	r, w := io.Pipe()
 	s := &stream{PipeReader: r, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(s.done)
-		err := c.copyTo(ctx, c.query(), w)
+		err := c.copyTo(ctx, query, w)
 		w.CloseWithError(c.explain(ctx, c.input, err))
 	}()
-	if _, err := io.CopyN(io.Discard, s, offset); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return s, nil
+	return s
 }
 
 func (c *contents) copyTo(ctx context.Context, query string, w io.Writer) error {
@@ -117,29 +168,35 @@ func (c *contents) query() string {
 	for _, col := range key {
 		by(col)
 	}
-	name := c.quote(c.table.name)
-	if c.table.schema != "" {
-		name = c.quote(c.table.schema) + "." + name
-	}
-	q := "SELECT " + strings.Join(cells, ", ") + " FROM " + name + " AS t"
-	var where []string
-	if only := c.selected(); only != "" {
-		where = append(where, only)
-	}
-	if at >= 0 {
-		col := c.table.columns[at]
-		where = append(where, "(t."+c.quote(col.name)+" IS NULL OR "+c.before(col, c.bound().UTC().Truncate(time.Second))+")")
-	}
-	if len(where) > 0 {
-		q += " WHERE " + strings.Join(where, " AND ")
-	}
+	q := "SELECT " + strings.Join(cells, ", ") + c.from(c.selected())
 	if len(order) > 0 {
 		q += " ORDER BY " + strings.Join(order, ", ")
 	}
 	return q
 }
 
-func (c *contents) selected() string {
+// from returns of which table and rows a statement is.
+func (c *contents) from(only selection) string {
+	name := c.quote(c.table.name)
+	if c.table.schema != "" {
+		name = c.quote(c.table.schema) + "." + name
+	}
+	q := " FROM " + name + " AS t"
+	var where []string
+	if only.value != "" {
+		where = append(where, "t."+c.quote(only.column.name)+" = '"+only.value+"'")
+	}
+	if at := c.table.column(c.relation.Time); at >= 0 {
+		col := c.table.columns[at]
+		where = append(where, "(t."+c.quote(col.name)+" IS NULL OR "+c.before(col, c.bound().UTC().Truncate(time.Second))+")")
+	}
+	if len(where) > 0 {
+		q += " WHERE " + strings.Join(where, " AND ")
+	}
+	return q
+}
+
+func (c *contents) selected() selection {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.only

@@ -20,11 +20,9 @@ const (
 // several lines, or letters between letters, are not, it is Windows-1252.
 // A single byte that is no UTF-8 is damage.
 func encodingOf(text string) encoding {
-	if ascii(text) {
-		return unsure
-	}
+	i := asciiPrefix(text)
 	found, lines, last, between := false, 0, -1, false
-	for i := 0; i < len(text); {
+	for i < len(text) {
 		if text[i] < utf8.RuneSelf {
 			i++
 			continue
@@ -55,20 +53,23 @@ func encodingOf(text string) encoding {
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
-func ascii(text string) bool {
-	for ; len(text) >= 8; text = text[8:] { // eight bytes at once
-		word := uint64(text[0]) | uint64(text[1])<<8 | uint64(text[2])<<16 | uint64(text[3])<<24 |
-			uint64(text[4])<<32 | uint64(text[5])<<40 | uint64(text[6])<<48 | uint64(text[7])<<56
+func ascii(text string) bool { return asciiPrefix(text) == len(text) }
+
+// asciiPrefix returns how many bytes of text come before the first that is not in ASCII.
+func asciiPrefix(text string) int {
+	i := 0
+	for ; len(text)-i >= 8; i += 8 { // eight bytes at once
+		b := text[i : i+8]
+		word := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
 		if word&0x8080808080808080 != 0 {
-			return false
+			break
 		}
 	}
-	for i := range len(text) {
-		if text[i] >= utf8.RuneSelf {
-			return false
-		}
+	for i < len(text) && text[i] < utf8.RuneSelf {
+		i++
 	}
-	return true
+	return i
 }
 
 // decode returns text as UTF-8.

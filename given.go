@@ -116,7 +116,7 @@ func (r *importRun) checkGiven(ctx context.Context, in *reader, book *ledger.Led
 	}
 	whole := periodOf(stats.Earliest, stats.Latest, r.match.Sums, r.reading(book.Started()).Location())
 	for _, g := range others {
-		if allDated(book.Migration().Units) && allDated(g.Migration.Units) && g.Migration.Source == r.Source() {
+		if book.Dated() && g.Migration.Dated() && g.Migration.Source == r.Source() {
 			continue // their names tell their days apart
 		}
 		other := given(g)

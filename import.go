@@ -121,6 +121,10 @@ func (r *importRun) bring(ctx context.Context, in *reader, sums ledger.Sums) (er
 		return err
 	}
 	defer func() { err = errors.Join(err, book.Close()) }()
+	migration.Inputs, migration.Units = nil, nil // the disk has them, and there can be hundreds of thousands
+	if !sums.SHA256 && r.inputs.Identified() {
+		r.identity = nil // it is there again at once
+	}
 	if summary, done := book.Complete(); done {
 		r.result.summarize(summary, AlreadyComplete)
 		if len(r.inputs.Growing()) > 0 && summary.Stats.Events > 0 {

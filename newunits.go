@@ -199,25 +199,32 @@ func (e *Export) eachUnit(ctx context.Context, sums ledger.Sums, yield func(one 
 	return nil
 }
 
-func byName(all []input.Fingerprint) map[string]ledger.Digest {
-	digests := make(map[string]ledger.Digest, len(all))
-	for _, f := range all {
-		digests[f.Name] = digestOf(f)
+// byName returns what finds the digest of a name.
+func byName(all []input.Fingerprint) func(name string) (ledger.Digest, bool) {
+	places := make(map[string]int32, len(all)) // there can be hundreds of thousands
+	for i, f := range all {
+		places[f.Name] = int32(i)
 	}
-	return digests
+	return func(name string) (ledger.Digest, bool) {
+		i, known := places[name]
+		if !known {
+			return ledger.Digest{}, false
+		}
+		return digestOf(all[i]), true
+	}
 }
 
 // identified returns a unit with its digests, and the archive that is identified in
 // place of what lies in it, if one is.
-func identified(u adapters.Unit, contents, stored map[string]ledger.Digest) (one unit, archive string) {
+func identified(u adapters.Unit, contents, stored func(name string) (ledger.Digest, bool)) (one unit, archive string) {
 	one.Unit = u
 	for _, in := range u.Inputs {
 		for name := in.Name; name != ""; name = above(name) {
 			one.names = append(one.names, name)
-			if digest, known := stored[name]; known {
+			if digest, known := stored(name); known {
 				one.stored = append(one.stored, digest)
 			}
-			digest, known := contents[name]
+			digest, known := contents(name)
 			if known && !slices.Contains(one.digests, digest) {
 				one.digests = append(one.digests, digest)
 			}
@@ -674,9 +681,4 @@ func (r *importRun) checkUnknown(ctx context.Context, periods pipeline.Periods) 
 		return &rybbit.StrangerError{Imports: strange}
 	}
 	return nil
-}
-
-// allDated reports whether there are units, and all are days'.
-func allDated(units []ledger.Unit) bool {
-	return len(units) > 0 && !slices.ContainsFunc(units, func(u ledger.Unit) bool { return !u.Dated })
 }

@@ -72,6 +72,15 @@ func (ins *Inputs) Identify(ctx context.Context, sha bool) (*Identity, error) {
 	return whole, nil
 }
 
+// Identified reports whether Identify, without SHA-256, needs to read nothing, since all
+// inputs have been summed up, or are identified by what a store says.
+func (ins *Inputs) Identified() bool {
+	return !slices.ContainsFunc(ins.Files, func(in *Input) bool {
+		versioned := in.version != "" || in.member != nil && in.member.archive.version != ""
+		return !versioned && in.summed.Load() == nil
+	})
+}
+
 // BytesIdentified returns how many bytes, as stored, Identify has read of all inputs.
 // It may be called at any time, to show progress.
 func (ins *Inputs) BytesIdentified() int64 {

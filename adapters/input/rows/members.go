@@ -44,6 +44,7 @@ func (t *Table) Unfold(ctx context.Context, names []string, except ...string) er
 	if err := sample.Err(); err != nil || len(found) == 0 {
 		return err
 	}
+	t.reform()
 	t.Header, t.Columns = slices.Clone(t.Header), slices.Clone(t.Columns)
 	for _, m := range found {
 		t.Header = append(t.Header, t.Header[m.of]+"."+m.key)

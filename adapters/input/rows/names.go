@@ -91,14 +91,19 @@ func commonTable(header []string) string {
 // joins by hand and nested records have it: e.url_path, public.website_event.url_path,
 // session.browser. A column that has the name by itself keeps it alone.
 func (t *Table) Unqualify(names ...string) {
-	plain := slices.Clone(t.Columns)
+	var plain []string // nil where all are
 	for i, name := range t.Columns {
 		last := name[strings.LastIndexByte(name, '.')+1:]
 		if last != name && slices.Contains(names, last) && !slices.Contains(t.Columns, last) {
+			if plain == nil {
+				plain = slices.Clone(t.Columns)
+			}
 			plain[i] = last
 		}
 	}
-	t.Columns = t.Input.Share(plain)
+	if plain != nil {
+		t.reform().Columns = t.Input.Share(plain)
+	}
 }
 
 // Column returns the index of the first of names that is a column, or -1. Of
@@ -169,11 +174,12 @@ func (t *Table) Twice(names ...string) error {
 // Resolve makes the column at index the only one of that name. The others
 // keep their cells and lose their names.
 func (t *Table) Resolve(name string, index int) {
-	t.Columns = slices.Clone(t.Columns)
+	columns := slices.Clone(t.Columns)
 	for _, i := range t.Positions(name) {
-		t.Columns[i] = ""
+		columns[i] = ""
 	}
-	t.Columns[index] = name
+	columns[index] = name
+	t.reform().Columns = columns
 }
 
 // late are members of JSON records that none at the beginning had. The input

@@ -31,16 +31,23 @@ type Table struct {
 	// Name is the file's name without extension, or the table's in a dump
 	// without its schema; in lower case: "website_event".
 	Name string
+	*Form
+	Input *input.Input
+	// NullWord is what else is written for NULL in text, as "NULL": such a cell is
+	// empty, quoted or not, as \N always is. Empty is no word. It must be set before
+	// Open; it is ignored in COPY blocks.
+	NullWord string
+
+	only []bool // columns to read; nil is all
+}
+
+// A Form is what many tables can have in common. It must not be changed.
+type Form struct {
 	// Columns are the columns' names as [Name] forms them.
 	Columns []string
 	// Header are the columns' names as they are written. Where text has no
 	// header, these are the cells of its first row.
 	Header []string
-	Input  *input.Input
-	// NullWord is what else is written for NULL in text, as "NULL": such a cell is
-	// empty, quoted or not, as \N always is. Empty is no word. It must be set before
-	// Open; it is ignored in COPY blocks.
-	NullWord string
 
 	text    *text.Table   // or
 	records *record.Table // is set
@@ -48,8 +55,14 @@ type Table struct {
 	headed  bool          // Header is a line of text
 	nulls   bool          // see MayHaveNullWord
 	members []member      // columns behind the container's own
-	only    []bool        // columns to read; nil is all
 	late    *late         // of records
+}
+
+// reform gives the table a form of its own, to be changed.
+func (t *Table) reform() *Form {
+	own := *t.Form
+	t.Form = &own
+	return t.Form
 }
 
 // IsSQL reports by an input's first line whether it is a database's dump,
@@ -146,20 +159,16 @@ func (t *Table) keep() {
 	if !t.headed || slices.ContainsFunc(t.Header, isValue) {
 		return // see schemaBeside
 	}
-	like := *t
-	like.Name, like.Input = "", nil
-	t.Input.Keep(likeness{t.text, t.types, t.nulls}, &like)
+	t.Input.Keep(likeness{t.text, t.types, t.nulls}, t.Form)
 }
 
 // kept returns the table that was kept of an input, or nil.
 func kept(in *input.Input) *Table {
-	like, ok := in.Kept().(*Table)
+	form, ok := in.Kept().(*Form)
 	if !ok {
 		return nil
 	}
-	t := *like
-	t.Name, t.Input = nameOf(in), in
-	return &t
+	return &Table{Name: nameOf(in), Form: form, Input: in}
 }
 
 // declared returns the table with the columns that one of inputs declares.
@@ -242,7 +251,7 @@ func newTable(in *input.Input, header []string) *Table {
 	for i, name := range header {
 		columns[i] = Name(unquoted(name[len(table):]))
 	}
-	return &Table{Input: in, Header: header, Columns: in.Share(columns)}
+	return &Table{Input: in, Form: &Form{Header: header, Columns: in.Share(columns)}}
 }
 
 func nameOf(in *input.Input) string { return strings.TrimSuffix(in.Base, path.Ext(in.Base)) }
@@ -304,6 +313,7 @@ func isNoType(cell string) bool {
 // row and no header, with columns in its place.
 func (t *Table) Headless(columns []string) *Table {
 	h := *t
+	h.reform()
 	h.Columns, h.types, h.headed = columns, 0, false
 	switch {
 	case t.text != nil:

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 )
 
@@ -151,39 +150,4 @@ func expect(d *json.Decoder, delim json.Delim) error {
 		err = fmt.Errorf("%v where %v was expected", token, delim)
 	}
 	return err
-}
-
-// shared is a list that is read and is probably like one that is there already, which
-// then stands for it.
-type shared[T any] struct {
-	like  []T
-	equal func(a, b *T) bool
-	same  int // how many of like have been read
-	own   []T // nil as long as all are
-}
-
-func (s *shared[T]) add(element T) {
-	if s.own == nil {
-		if s.same < len(s.like) && s.equal(&element, &s.like[s.same]) {
-			s.same++
-			return
-		}
-		s.own = slices.Clone(s.like[:s.same])
-	}
-	s.own = append(s.own, element)
-}
-
-func (s *shared[T]) list() []T {
-	if s.own != nil {
-		return s.own
-	}
-	return slices.Clip(s.like[:s.same])
-}
-
-func sameInput(a, b *InputID) bool {
-	return a.Name == b.Name && a.Size == b.Size && a.Digest == b.Digest && a.Joined == b.Joined && a.Grows == b.Grows && slices.Equal(a.Contents, b.Contents)
-}
-
-func sameUnit(a, b *Unit) bool {
-	return a.Name == b.Name && a.Dated == b.Dated && slices.Equal(a.XXH3, b.XXH3) && slices.Equal(a.SHA256, b.SHA256)
 }

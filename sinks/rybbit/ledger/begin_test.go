@@ -7,7 +7,6 @@ import (
 	"os"
 	"reflect"
 	"runtime"
-	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -120,7 +119,7 @@ func TestTornBeginning(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer l.Close()
-		if got := l.Migration(); l.Resumed() != (cut == len(line)) || !reflect.DeepEqual(got.Inputs, m.Inputs) || !reflect.DeepEqual(got.Units, m.Units) {
+		if l.Resumed() != (cut == len(line)) {
 			t.Fatalf("cut at %d of %d: resumed %v", cut, len(line), l.Resumed())
 		}
 		if again, err := os.ReadFile(whole.Path()); err != nil || !bytes.Equal(again, line) {
@@ -129,55 +128,44 @@ func TestTornBeginning(t *testing.T) {
 	})
 }
 
-// TestResumedWithOthers goes on with a ledger whose inputs have other names: what it was begun
-// with is what it tells.
-func TestResumedWithOthers(t *testing.T) {
-	const inputs = 3
-	opt := Options{Dir: t.TempDir(), Now: started}
-	begun, err := Open(many(inputs), opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	begun.Close()
-	for renamed := range inputs {
-		m := many(inputs)
-		m.Inputs[renamed].Name, m.Units[renamed].Name = "renamed.csv", "renamed.csv"
-		l, err := Open(m, opt)
-		if err != nil || !l.Resumed() {
-			t.Fatalf("%+v, %v", l, err)
-		}
-		if got := l.Migration(); !reflect.DeepEqual(got, many(inputs)) {
-			t.Errorf("it was begun with %+v", got)
-		}
-		if strings.Contains(fmt.Sprint(l.Migration()), m.Inputs[renamed].Name) {
-			t.Error("it takes on the name of today")
-		}
-		l.Close()
-	}
-}
-
-// TestMemoryOfManyInputs bounds what a resumed ledger keeps of its inputs, which the run
-// knows.
+// TestMemoryOfManyInputs bounds what a ledger that is open keeps of its inputs.
 func TestMemoryOfManyInputs(t *testing.T) {
 	const inputs, most = 20_000, 16 // bytes an input
 	opt := Options{Dir: t.TempDir(), Now: started}
-	begun, err := Open(many(inputs), opt)
-	if err != nil {
-		t.Fatal(err)
+	for _, resumed := range []bool{false, true} {
+		before := heapInUse()
+		l, err := Open(many(inputs), opt)
+		if err != nil || l.Resumed() != resumed {
+			t.Fatalf("%+v, %v", l, err)
+		}
+		if held := heapInUse() - before; held > inputs*most {
+			t.Errorf("resumed %v: %d bytes are kept of %d inputs, want at most %d of each", resumed, held, inputs, most)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	begun.Close()
-	m := many(inputs)
-	before := heapInUse()
-	l, err := Open(m, opt)
-	if err != nil || !l.Resumed() {
-		t.Fatalf("%+v, %v", l, err)
+}
+
+// TestDated remembers of a ledger that is open whether its units are days.
+func TestDated(t *testing.T) {
+	for name, c := range map[string]struct {
+		days []bool
+		want bool
+	}{"none": {nil, false}, "all": {[]bool{true, true}, true}, "one": {[]bool{false, true}, false}} {
+		m := moving(input("a", "a"))
+		for _, day := range c.days {
+			m.Units = append(m.Units, Unit{Name: "2026-01-01", Dated: day})
+		}
+		opt := Options{Dir: t.TempDir(), Now: started}
+		for range 2 { // begun and resumed
+			l, err := Open(m, opt)
+			if err != nil || l.Dated() != c.want {
+				t.Errorf("%s: %v, %v", name, l.Dated(), err)
+			}
+			l.Close()
+		}
 	}
-	held := heapInUse() - before
-	if held > inputs*most {
-		t.Errorf("%d bytes are kept of %d inputs, want at most %d of each", held, inputs, most)
-	}
-	runtime.KeepAlive(m)
-	l.Close()
 }
 
 func heapInUse() int64 {

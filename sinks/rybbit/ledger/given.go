@@ -20,7 +20,7 @@ type Given struct {
 // as the ledgers in its state directory know.
 func (l *Ledger) Given(dir string) ([]Given, error) {
 	var all []Given
-	err := each(dir, func(path string, other *Ledger) error {
+	err := eachBeside(dir, l, func(path string, other *Ledger) error {
 		m := other.migration
 		if l.files.has(path) || m.Server != l.migration.Server || m.Site != l.migration.Site || !other.holds() {
 			return nil

@@ -101,7 +101,7 @@ func (m Migration) isWithin(digests map[string]bool) bool {
 
 // Open opens the ledger.
 func (h *Held) Open() (*Ledger, error) {
-	l, err := open(h.path, nil, h.Migration)
+	l, err := open(h.path, nil)
 	if err == nil {
 		l.resumed = true
 	}

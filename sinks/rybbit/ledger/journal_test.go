@@ -180,7 +180,7 @@ func FuzzLedger(f *testing.F) {
 			text = string(lines)
 		}
 		l := new(Ledger)
-		end, err := readJournal(strings.NewReader(text), l.replay(Migration{}))
+		end, err := readJournal(strings.NewReader(text), l.replay)
 		if err == nil && (end > int64(len(text)) || end > 0 && text[end-1] != '\n') {
 			t.Errorf("the last record ends at %d of %d", end, len(text))
 		}

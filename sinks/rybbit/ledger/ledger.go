@@ -13,12 +13,14 @@ import (
 )
 
 // A Ledger remembers what of one migration is in Rybbit. Each step is on the
-// disk before the next one is taken.
+// disk before the next one is taken. Its [Migration] is without inputs and units:
+// there can be hundreds of thousands, which the disk alone remembers.
 type Ledger struct {
 	State
 	journal *journal
 	files   files // of the migration, where that is known
 	resumed bool
+	dated   bool // see Dated
 	asked   bool // for events that may be in Rybbit already
 }
 
@@ -67,13 +69,12 @@ func Open(m Migration, opt Options) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	recorded := m.recorded()
-	l, err := open(path, opt.Disk, recorded)
+	l, err := open(path, opt.Disk)
 	if err != nil {
 		return nil, err
 	}
 	if opt.Again && l.end != nil {
-		if l, err = l.replace(files.paths[0], opt, recorded); err != nil {
+		if l, err = l.replace(files.paths[0], opt); err != nil {
 			return nil, err
 		}
 	}
@@ -81,7 +82,7 @@ func Open(m Migration, opt Options) (*Ledger, error) {
 		if l.opened() {
 			return nil, errors.Join(&AgainError{l.started}, l.Close())
 		}
-		if l, err = l.withdraw(files, opt, recorded); err != nil {
+		if l, err = l.withdraw(files, opt); err != nil {
 			return nil, err
 		}
 	}
@@ -94,18 +95,19 @@ func Open(m Migration, opt Options) (*Ledger, error) {
 			return nil, errors.Join(err, l.remove())
 		}
 	}
-	begin := Begin{Migration: recorded, Version: opt.Version, Again: opt.Again}
+	begin := Begin{Migration: m.recorded(), Version: opt.Version, Again: opt.Again}
 	if err := l.add(begin, opt.Now.UTC()); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
+	l.dated = m.Dated()
+	l.migration.Inputs, l.migration.Units = nil, nil // which may be hundreds of thousands
 	return l, nil
 }
 
-// open opens a ledger, perhaps of a migration like that.
-func open(path string, disk func(File) File, like Migration) (*Ledger, error) {
+func open(path string, disk func(File) File) (*Ledger, error) {
 	l := new(Ledger)
 	var err error
-	if l.journal, err = openJournal(path, l.replay(like)); err != nil {
+	if l.journal, err = openJournal(path, l.resume); err != nil {
 		return nil, err
 	}
 	if disk != nil {
@@ -118,17 +120,17 @@ func open(path string, disk func(File) File, like Migration) (*Ledger, error) {
 func (l *Ledger) opened() bool { return len(l.imports) > 0 || l.creating != nil }
 
 // replace puts a complete ledger aside and opens an empty one at path.
-func (l *Ledger) replace(path string, opt Options, m Migration) (*Ledger, error) {
+func (l *Ledger) replace(path string, opt Options) (*Ledger, error) {
 	old := strings.TrimSuffix(l.Path(), journalSuffix) + "." + l.started.Format(archiveTime) + journalSuffix
 	if err := l.journal.leave(func() error { return os.Rename(l.Path(), old) }); err != nil {
 		return nil, fmt.Errorf("put the old ledger aside: %w", err)
 	}
-	return open(path, opt.Disk, m)
+	return open(path, opt.Disk)
 }
 
 // withdraw removes a ledger that opened no import and opens the one that it
 // replaced, or an empty one.
-func (l *Ledger) withdraw(files files, opt Options, m Migration) (*Ledger, error) {
+func (l *Ledger) withdraw(files files, opt Options) (*Ledger, error) {
 	if err := l.remove(); err != nil {
 		return nil, fmt.Errorf("take back a ledger of --again that opened no import: %w", err)
 	}
@@ -136,32 +138,45 @@ func (l *Ledger) withdraw(files files, opt Options, m Migration) (*Ledger, error
 	if err != nil {
 		return nil, err
 	}
-	return open(path, opt.Disk, m)
+	return open(path, opt.Disk)
 }
 
-// replay applies a record. What the first one names is not held twice where it is what
-// like does.
-func (l *Ledger) replay(like Migration) func(record io.Reader) error {
-	return func(record io.Reader) error {
-		if !l.started.IsZero() {
-			step, at, err := decode(record)
-			if err != nil {
-				return err
-			}
-			return l.apply(step, at)
-		}
-		inputs := shared[InputID]{like: like.Inputs, equal: sameInput}
-		units := shared[Unit]{like: like.Units, equal: sameUnit}
-		step, at, err := decodeFirst(record, inputs.add, units.add)
-		if err != nil {
-			return err
-		}
-		if begin, ok := step.(Begin); ok {
-			begin.Migration.Inputs, begin.Migration.Units = inputs.list(), units.list()
-			step = begin
-		}
-		return l.apply(step, at)
+// replay applies a record of a ledger whose inputs and units are kept.
+func (l *Ledger) replay(record io.Reader) error {
+	var m Migration
+	step, at, err := l.decode(record, func(in InputID) { m.Inputs = append(m.Inputs, in) }, func(u Unit) { m.Units = append(m.Units, u) })
+	if begin, ok := step.(Begin); ok {
+		begin.Migration.Inputs, begin.Migration.Units = m.Inputs, m.Units
+		step = begin
 	}
+	if err != nil {
+		return err
+	}
+	return l.apply(step, at)
+}
+
+// resume applies a record of a ledger that is gone on with.
+func (l *Ledger) resume(record io.Reader) error {
+	var units, dated int
+	step, at, err := l.decode(record, func(InputID) {}, func(u Unit) {
+		if units++; u.Dated {
+			dated++
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if _, begins := step.(Begin); begins {
+		l.dated = units > 0 && dated == units
+	}
+	return l.apply(step, at)
+}
+
+func (l *Ledger) decode(record io.Reader, input func(InputID), unit func(Unit)) (Step, time.Time, error) {
+	if l.started.IsZero() {
+		return decodeFirst(record, input, unit)
+	}
+	return decode(record)
 }
 
 // Add records a step and returns when it is on the disk.
@@ -196,8 +211,11 @@ func (l *Ledger) Rejects() string {
 // when the migration was begun or now.
 func (l *Ledger) Again() bool { return l.again || l.asked }
 
+// Dated reports [Migration.Dated] of the migration as it was begun.
+func (l *Ledger) Dated() bool { return l.dated }
+
 // Siblings returns what the ledgers of the same state directory, this one
-// included, know of the imports of the site.
+// included, know of the imports of the site. This one's are without inputs.
 func (l *Ledger) Siblings() ([]Record, error) {
 	return records(filepath.Dir(filepath.Dir(l.Path())), l, l.migration.Server, l.migration.Site)
 }

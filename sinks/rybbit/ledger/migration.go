@@ -96,6 +96,11 @@ func (m Migration) Digests() []string {
 	return all
 }
 
+// Dated reports whether there are units, and the names of all stand for days.
+func (m Migration) Dated() bool {
+	return len(m.Units) > 0 && !slices.ContainsFunc(m.Units, func(u Unit) bool { return !u.Dated })
+}
+
 // Same reports whether o is the same migration: one whose ledger goes on with
 // m's.
 func (m Migration) Same(o Migration) bool {

@@ -74,7 +74,7 @@ func note(dir, server, site, id string, step Step) error {
 		if l.migration.Server != server || l.migration.Site != site || l.find(id) == nil {
 			return nil
 		}
-		l, err := open(path, nil, Migration{})
+		l, err := open(path, nil)
 		if err != nil {
 			return err
 		}
@@ -91,7 +91,7 @@ func Clean(dir string, before time.Time, try bool) (removed []string, bytes int6
 		if l.end == nil || !l.end.At.Before(before) {
 			return nil
 		}
-		l, err := open(path, nil, Migration{}) // nobody else has it open
+		l, err := open(path, nil) // nobody else has it open
 		if err != nil {
 			return err
 		}
@@ -167,6 +167,6 @@ func read(path string) (*Ledger, error) {
 		return nil, err
 	}
 	defer f.Close()
-	_, err = readJournal(f, l.replay(Migration{}))
+	_, err = readJournal(f, l.replay)
 	return l, err
 }

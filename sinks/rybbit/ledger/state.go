@@ -62,9 +62,6 @@ type Timing struct {
 	Took  time.Duration
 }
 
-// Migration returns what the ledger is about.
-func (s *State) Migration() Migration { return s.migration }
-
 // Version returns the version of hopper that began the migration.
 func (s *State) Version() string { return s.version }
 

@@ -31,10 +31,11 @@ func TestOlderDigests(t *testing.T) {
 	fill(t, older, "a", 0, 3)
 	older.Close()
 	m := moving(both("c.csv", "xxh-a", "sha-a"), packed("d.zip", Digest{"xxh-b", "sha-b"}))
-	if !m.Same(older.migration) {
+	path := older.Path()
+	if older, err = read(path); err != nil || !m.Same(older.migration) {
 		t.Error("the older migration is another")
 	}
-	if of := HeldOf([]Held{older.summed(older.Path())}, m); len(of) != 1 {
+	if of := HeldOf([]Held{older.summed(path)}, m); len(of) != 1 {
 		t.Errorf("the older ledger is not found: %v", of)
 	}
 	again, err := Open(m, opt)

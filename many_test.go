@@ -12,7 +12,7 @@ import (
 // TestMemoryOfManyFiles bounds what is kept of each of many small files, beside the
 // beginning of some of them.
 func TestMemoryOfManyFiles(t *testing.T) {
-	const most = 850 // bytes a file
+	const most = 600 // bytes a file
 	few, many := 200, 1200
 	of := func(files int) (held, heads int64) {
 		dir := t.TempDir()

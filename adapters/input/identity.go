@@ -76,7 +76,7 @@ func (ins *Inputs) Identify(ctx context.Context, sha bool) (*Identity, error) {
 // inputs have been summed up, or are identified by what a store says.
 func (ins *Inputs) Identified() bool {
 	return !slices.ContainsFunc(ins.Files, func(in *Input) bool {
-		versioned := in.version != "" || in.member != nil && in.member.archive.version != ""
+		versioned := in.version() != "" || in.member != nil && in.member.archive.version != ""
 		return !versioned && in.summed.Load() == nil
 	})
 }
@@ -84,12 +84,9 @@ func (ins *Inputs) Identified() bool {
 // BytesIdentified returns how many bytes, as stored, Identify has read of all inputs.
 // It may be called at any time, to show progress.
 func (ins *Inputs) BytesIdentified() int64 {
-	var n int64
-	for _, in := range ins.Files {
-		if in.contents == nil {
-			n += in.read.Load()
-		}
-		n += in.hashed.Load()
+	n := ins.shared.hashed.Load() - ins.hashedBefore
+	for _, in := range ins.streams {
+		n += in.read.Load()
 	}
 	return n
 }
@@ -171,8 +168,8 @@ func identify(ctx context.Context, files []*Input, contents []Fingerprint, sha b
 		contents[0] = versioned(m.archive.name, m.archive.size, m.archive.version)
 		return contents[0], nil
 	}
-	if first.version != "" {
-		contents[0] = versioned(first.Name, first.size, first.version)
+	if version := first.version(); version != "" {
+		contents[0] = versioned(first.Name, first.size, version)
 		return contents[0], nil
 	}
 	for i, in := range files {
@@ -219,7 +216,7 @@ func (in *Input) identify(ctx context.Context, sha bool) (content, stored Finger
 	if sha {
 		packed.sum = sha256.New()
 	}
-	r, err := in.unpack(&readCloser{packed, raw.Close}, &in.hashed)
+	r, err := in.unpack(&readCloser{packed, raw.Close}, in.hashing())
 	if err != nil {
 		return content, stored, err
 	}
@@ -253,15 +250,16 @@ func (in *Input) storedAs(content Fingerprint, plain bool) Fingerprint {
 
 // identifyStream identifies what is copied to a temporary file.
 func (in *Input) identifyStream(ctx context.Context, sha bool) (Fingerprint, error) {
-	if err := in.Spool(ctx); err != nil {
+	spooled, err := in.spool(ctx)
+	if err != nil {
 		return Fingerprint{}, err
 	}
-	f := Fingerprint{Name: in.Name, Size: in.spooled.size, XXH3: in.spooled.digest}
+	f := Fingerprint{Name: in.Name, Size: spooled.size, XXH3: spooled.digest}
 	if !sha {
 		return f, nil
 	}
-	older := &summedReader{r: &contextReader{ctx, io.NopCloser(io.NewSectionReader(in.spooled, 0, in.spooled.size))}, sum: sha256.New()}
-	_, err := drain(older)
+	older := &summedReader{r: &contextReader{ctx, io.NopCloser(io.NewSectionReader(spooled, 0, spooled.size))}, sum: sha256.New()}
+	_, err = drain(older)
 	f.SHA256 = older.hex()
 	return f, err
 }

@@ -52,7 +52,6 @@ type Input struct {
 	packing  packing
 	contents Contents        // as stored; nil for a stream
 	size     int64           // of the contents; -1 is unknown
-	version  string          // what the store says identifies the contents
 	member   *memberContents // what contents is, of a member of an archive
 	format   Format
 	shared   *shared
@@ -63,16 +62,17 @@ type Input struct {
 	summed atomic.Pointer[summed]
 	looked atomic.Pointer[any] // see Keep
 
-	mu      sync.Mutex
-	head    []byte // nil where it is not kept
-	stream  *stream
-	spooled *spooled
-	learned *learned
+	mu   sync.Mutex
+	head *keptHead // nil where it is not kept
+	more *more     // nil where there is none
 }
 
-// learned is what reading an input has taught.
-type learned struct {
-	members []string // see Learn; guarded by the input
+// more is what few of many inputs have. It is guarded by the input.
+type more struct {
+	version string // what the store says identifies the contents
+	stream  *stream
+	spooled *spooled
+	members []string // see Learn
 
 	finding sync.Mutex
 	found   any // see Remember
@@ -84,6 +84,9 @@ type shared struct {
 	tempDir string
 	heads   atomic.Int64 // bytes of heads that are kept
 	summing atomic.Bool  // see SumUp
+	// read and hashed are those of all inputs: to sum up hundreds of thousands for
+	// each line of progress takes a twentieth of the time.
+	read, hashed atomic.Int64
 	// latest is the head that was read again last: whoever looks at an input
 	// asks for its head several times.
 	latest atomic.Pointer[keptHead]
@@ -138,7 +141,7 @@ const maxMembers = 1000
 func (in *Input) Learn(names ...string) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	l := in.learn()
+	l := in.extend()
 	all := slices.Clone(l.members)
 	for _, name := range names {
 		if at, known := slices.BinarySearch(all, name); !known && len(all) < maxMembers {
@@ -150,22 +153,40 @@ func (in *Input) Learn(names ...string) {
 	}
 }
 
-// learn returns where to put what is learned. The input is locked.
-func (in *Input) learn() *learned {
-	if in.learned == nil {
-		in.learned = new(learned)
+// extend returns where to put what few inputs have. The input is locked.
+func (in *Input) extend() *more {
+	if in.more == nil {
+		in.more = new(more)
 	}
-	return in.learned
+	return in.more
+}
+
+// version is what the store says identifies the contents, or empty.
+func (in *Input) version() string {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.more == nil {
+		return ""
+	}
+	return in.more.version
+}
+
+// copied is the copy of the content on the disk, or nil. The input is locked.
+func (in *Input) copied() *spooled {
+	if in.more == nil {
+		return nil
+	}
+	return in.more.spooled
 }
 
 // Learned returns what was given to Learn, sorted.
 func (in *Input) Learned() []string {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.learned == nil {
+	if in.more == nil {
 		return nil
 	}
-	return in.learned.members
+	return in.more.members
 }
 
 // Remember returns what find returned when it succeeded first, without calling it
@@ -173,7 +194,7 @@ func (in *Input) Learned() []string {
 // returns is shared and must not be changed.
 func (in *Input) Remember(find func() (any, error)) (any, error) {
 	in.mu.Lock()
-	l := in.learn()
+	l := in.extend()
 	in.mu.Unlock()
 	l.finding.Lock()
 	defer l.finding.Unlock()
@@ -209,11 +230,11 @@ type spooled struct {
 func (in *Input) Open(ctx context.Context) (io.ReadCloser, error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.spooled != nil {
-		return &contextReader{ctx, io.NopCloser(io.NewSectionReader(in.spooled, 0, in.spooled.size))}, nil
+	if s := in.copied(); s != nil {
+		return &contextReader{ctx, io.NopCloser(io.NewSectionReader(s, 0, s.size))}, nil
 	}
 	if in.contents == nil {
-		r, err := in.stream.take(ctx)
+		r, err := in.more.stream.take(ctx)
 		if err != nil {
 			return nil, &Error{Input: in.Name, Err: err, Hint: "save it to a file and give that"}
 		}
@@ -223,7 +244,7 @@ func (in *Input) Open(ctx context.Context) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, in.explain(err)
 	}
-	r, err := in.unpack(raw, &in.read)
+	r, err := in.unpack(raw, in.reading())
 	if err != nil {
 		return nil, err
 	}
@@ -235,8 +256,8 @@ func (in *Input) Open(ctx context.Context) (io.ReadCloser, error) {
 
 // unpack takes the compression off raw, the contents from their beginning, and counts
 // what is read of them.
-func (in *Input) unpack(raw io.ReadCloser, read *atomic.Int64) (io.ReadCloser, error) {
-	read.Store(0)
+func (in *Input) unpack(raw io.ReadCloser, read tally) (io.ReadCloser, error) {
+	read.set(0)
 	r := io.ReadCloser(&countingReader{raw, read})
 	var err error
 	if in.member != nil {
@@ -252,14 +273,18 @@ func (in *Input) unpack(raw io.ReadCloser, read *atomic.Int64) (io.ReadCloser, e
 	}
 	if err == nil {
 		compressed := in.packing != unpacked || in.member != nil && in.member.file.Method != zip.Store
-		r, err = in.packing.unpack(r, &checkedReader{name: in.Name, read: read, packed: compressed})
+		r, err = in.packing.unpack(r, &checkedReader{name: in.Name, read: read.one, packed: compressed})
 	}
 	if err != nil {
 		raw.Close()
-		return nil, explain(in.Name, read.Load(), err)
+		return nil, explain(in.Name, read.one.Load(), err)
 	}
 	return r, nil
 }
+
+// reading counts what is read in the latest pass, hashing what is read to identify the input.
+func (in *Input) reading() tally { return tally{&in.read, &in.shared.read} }
+func (in *Input) hashing() tally { return tally{&in.hashed, &in.shared.hashed} }
 
 // Size returns how many bytes are stored; -1 is unknown.
 func (in *Input) Size() int64 { return in.size }
@@ -287,8 +312,11 @@ func (in *Input) Head() []byte {
 	if in.shared.ctx.Err() != nil {
 		return nil
 	}
-	if in.head != nil || in.contents == nil {
-		return in.head
+	if in.head != nil {
+		return in.head.head
+	}
+	if in.contents == nil {
+		return nil
 	}
 	if latest := in.shared.latest.Load(); latest != nil && latest.of == in {
 		return latest.head
@@ -313,13 +341,13 @@ func (in *Input) Format() Format { return in.format }
 // readHead reads the beginning of the content into head, and no more of the
 // contents than that takes.
 func (in *Input) readHead(ctx context.Context, head []byte) (int, error) {
-	read := in.read.Load()
-	defer func() { in.read.Store(read) }()
+	read := in.reading()
+	defer read.set(in.read.Load())
 	raw, err := openHead(ctx, in.contents, in.size)
 	if err != nil {
 		return 0, in.explain(err)
 	}
-	r, err := in.unpack(raw, &in.read)
+	r, err := in.unpack(raw, in.reading())
 	if err != nil {
 		return 0, err
 	}
@@ -335,7 +363,7 @@ func (in *Input) readHead(ctx context.Context, head []byte) (int, error) {
 func (in *Input) recognize(head []byte) {
 	in.format = formatOf(head)
 	if in.shared.heads.Add(int64(len(head))) <= headsKept || in.contents == nil {
-		in.head = append(make([]byte, 0, len(head)), head...)
+		in.head = &keptHead{in, append(make([]byte, 0, len(head)), head...)}
 		return
 	}
 	in.shared.heads.Add(-int64(len(head)))
@@ -367,7 +395,7 @@ func (in *Input) File(ctx context.Context) (*File, error) {
 	if in.contents != nil && in.member == nil && in.packing == unpacked && in.size >= 0 {
 		f, err := in.contents.OpenAt(ctx)
 		if err == nil {
-			in.read.Store(in.size)
+			in.reading().set(in.size)
 			_, local := in.contents.(*localFile)
 			return &File{f, in.size, f.Close, !local, in.shared.tempDir}, nil
 		}
@@ -375,10 +403,11 @@ func (in *Input) File(ctx context.Context) (*File, error) {
 			return nil, in.explain(err)
 		}
 	}
-	if err := in.spool(ctx); err != nil {
+	s, err := in.spool(ctx)
+	if err != nil {
 		return nil, err
 	}
-	return &File{ReaderAt: in.spooled, size: in.spooled.size, close: func() error { return nil }, tempDir: in.shared.tempDir}, nil
+	return &File{ReaderAt: s, size: s.size, close: func() error { return nil }, tempDir: in.shared.tempDir}, nil
 }
 
 // Spool makes sure that the input can be opened more than once. It does
@@ -388,32 +417,34 @@ func (in *Input) Spool(ctx context.Context) error {
 	if in.contents != nil {
 		return nil
 	}
-	return in.spool(ctx)
+	_, err := in.spool(ctx)
+	return err
 }
 
-func (in *Input) spool(ctx context.Context) error {
+// spool returns the copy of the content on the disk, which it makes once.
+func (in *Input) spool(ctx context.Context) (*spooled, error) {
 	in.mu.Lock()
-	done := in.spooled != nil
+	done := in.copied()
 	in.mu.Unlock()
-	if done {
-		return nil
+	if done != nil {
+		return done, nil
 	}
 	r, err := in.Open(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer r.Close()
 	s, err := copyToDisk(in.Name, in.shared.tempDir, r, spoolLimit)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.spooled != nil { // another goroutine was faster
-		return s.Close()
+	if faster := in.copied(); faster != nil { // another goroutine
+		return faster, s.Close()
 	}
-	in.spooled = s
-	return nil
+	in.extend().spooled = s
+	return s, nil
 }
 
 func (in *Input) close() error {
@@ -423,12 +454,12 @@ func (in *Input) close() error {
 	if c, ok := in.contents.(io.Closer); ok { // a connection
 		errs = append(errs, c.Close())
 	}
-	if in.stream != nil {
-		errs = append(errs, in.stream.Close())
+	if m := in.more; m != nil && m.stream != nil {
+		errs = append(errs, m.stream.Close())
 	}
-	if in.spooled != nil {
-		errs = append(errs, in.spooled.Close())
-		in.spooled = nil
+	if s := in.copied(); s != nil {
+		errs = append(errs, s.Close())
+		in.more.spooled = nil
 	}
 	return errors.Join(errs...)
 }

@@ -22,6 +22,11 @@ type Inputs struct {
 	// is no input, or an empty one, which is among Files too.
 	PassedOver []PassedOver
 
+	size    int64    // of all; -1 is unknown
+	streams []*Input // those of Files that are
+	// readBefore and hashedBefore is what was counted of what is not among Files.
+	readBefore, hashedBefore int64
+
 	shared  *shared
 	stores  []Store
 	seen    map[string]bool // ids of objects, while they are found
@@ -46,6 +51,7 @@ func Open(ctx context.Context, args []string, stdin io.Reader, tempDir string, s
 		}
 	}
 	ins.seen = nil
+	ins.countOwn() // archives have been read to open them
 	if len(ins.Files) == 0 {
 		return nil, errors.New("no inputs; give files, directories, or - for standard input")
 	}
@@ -185,10 +191,25 @@ type opened struct {
 
 // collect takes over what was opened.
 func (ins *Inputs) collect(o opened) error {
-	ins.Files = append(ins.Files, o.inputs...)
+	for _, in := range o.inputs {
+		ins.take(in)
+	}
 	ins.PassedOver = append(ins.PassedOver, o.passed...)
 	ins.closers = append(ins.closers, o.closers...)
 	return o.err
+}
+
+// take adds an input to Files.
+func (ins *Inputs) take(in *Input) {
+	ins.Files = append(ins.Files, in)
+	if in.contents == nil {
+		ins.streams = append(ins.streams, in)
+	}
+	if in.size < 0 || ins.size < 0 {
+		ins.size = -1
+	} else {
+		ins.size += in.size
+	}
 }
 
 // open returns the inputs of an object: one, or the members of an archive.
@@ -259,10 +280,14 @@ func passedEmpty(in *Input) []PassedOver {
 }
 
 func (ins *Inputs) newInput(o Object) *Input {
-	return &Input{
+	in := &Input{
 		Name: o.Name, Base: base(o.Name), Named: o.Named,
-		contents: o.Contents, size: o.Size, version: o.Version, shared: ins.shared,
+		contents: o.Contents, size: o.Size, shared: ins.shared,
 	}
+	if o.Version != "" {
+		in.more = &more{version: o.Version}
+	}
+	return in
 }
 
 // heads are buffers for the heads of inputs.
@@ -294,25 +319,15 @@ func base(name string) string {
 // BytesRead returns how many bytes, as stored, were read of all inputs in
 // each one's latest pass. It may be called at any time, to show progress.
 func (ins *Inputs) BytesRead() int64 {
-	var n int64
-	for _, in := range ins.Files {
-		n += in.read.Load()
+	if ins.shared == nil { // there are none
+		return 0
 	}
-	return n
+	return ins.shared.read.Load() - ins.readBefore
 }
 
 // Size returns how many bytes, as stored, there are to read in a pass over
 // all inputs, or -1 where that is unknown.
-func (ins *Inputs) Size() int64 {
-	var n int64
-	for _, in := range ins.Files {
-		if in.size < 0 {
-			return -1
-		}
-		n += in.size
-	}
-	return n
-}
+func (ins *Inputs) Size() int64 { return ins.size }
 
 // Spool makes sure that all inputs can be opened more than once, see [Input.Spool].
 func (ins *Inputs) Spool(ctx context.Context) error {
@@ -325,7 +340,8 @@ func (ins *Inputs) Spool(ctx context.Context) error {
 }
 
 // Only returns some of the files as inputs of their own, in the order of Files.
-// They are read through ins, which is the one to close.
+// They are read through ins, which is the one to close. Others must not be read while
+// progress is asked for.
 func (ins *Inputs) Only(files []*Input) *Inputs {
 	chosen := make(map[*Input]bool, len(files))
 	for _, in := range files {
@@ -334,10 +350,20 @@ func (ins *Inputs) Only(files []*Input) *Inputs {
 	part := &Inputs{shared: ins.shared, stores: ins.stores}
 	for _, in := range ins.Files {
 		if chosen[in] {
-			part.Files = append(part.Files, in)
+			part.take(in)
 		}
 	}
+	part.countOwn()
 	return part
+}
+
+// countOwn leaves what others have counted so far out of what is read and hashed.
+func (ins *Inputs) countOwn() {
+	ins.readBefore, ins.hashedBefore = ins.shared.read.Load(), ins.shared.hashed.Load()
+	for _, in := range ins.Files {
+		ins.readBefore -= in.read.Load()
+		ins.hashedBefore -= in.hashed.Load()
+	}
 }
 
 // Close removes temporary files and closes what is open. Readers of the

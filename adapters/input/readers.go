@@ -32,14 +32,24 @@ func (r *contextReader) Read(p []byte) (int, error) {
 	return r.ReadCloser.Read(p)
 }
 
+// A tally counts bytes of one input, and with them those of all.
+type tally struct{ one, all *atomic.Int64 }
+
+func (t tally) set(n int64) { t.all.Add(n - t.one.Swap(n)) }
+
+func (t tally) add(n int64) {
+	t.one.Add(n)
+	t.all.Add(n)
+}
+
 type countingReader struct {
 	io.ReadCloser
-	read *atomic.Int64
+	read tally
 }
 
 func (r *countingReader) Read(p []byte) (int, error) {
 	n, err := r.ReadCloser.Read(p)
-	r.read.Add(int64(n))
+	r.read.add(int64(n))
 	return n, err
 }
 

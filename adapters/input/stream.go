@@ -66,7 +66,7 @@ func (ins *Inputs) openStream(ctx context.Context, name string, r io.ReadCloser)
 		archive.closers = append(archive.closers, s, r)
 		return archive
 	}
-	content, err := in.unpack(&readCloser{buffered, r.Close}, &in.read)
+	content, err := in.unpack(&readCloser{buffered, r.Close}, in.reading())
 	if err != nil {
 		return opened{err: err}
 	}
@@ -77,7 +77,7 @@ func (ins *Inputs) openStream(ctx context.Context, name string, r io.ReadCloser)
 		return opened{err: err}
 	}
 	in.recognize(head[:n])
-	in.stream = &stream{Reader: io.MultiReader(bytes.NewReader(in.head), content), waiting: waiting, close: content.Close}
+	in.more = &more{stream: &stream{Reader: io.MultiReader(bytes.NewReader(in.head.head), content), waiting: waiting, close: content.Close}}
 	return opened{inputs: []*Input{in}}
 }
 

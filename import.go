@@ -111,6 +111,9 @@ func (r *importRun) bring(ctx context.Context, in *reader, sums ledger.Sums) (er
 	if err != nil {
 		return err
 	}
+	if !sums.SHA256 && r.inputs.Identified() {
+		r.identity = nil // it is there again at once
+	}
 	migration.Server, migration.Site = r.server(), r.Client.Site()
 	open := ledger.Options{Dir: r.State, Version: r.Version, Again: r.Again, Chosen: r.chosen, Now: r.began}
 	if err := r.untilLive(ctx, &migration, open); err != nil {
@@ -122,9 +125,6 @@ func (r *importRun) bring(ctx context.Context, in *reader, sums ledger.Sums) (er
 	}
 	defer func() { err = errors.Join(err, book.Close()) }()
 	migration.Inputs, migration.Units = nil, nil // the disk has them, and there can be hundreds of thousands
-	if !sums.SHA256 && r.inputs.Identified() {
-		r.identity = nil // it is there again at once
-	}
 	if summary, done := book.Complete(); done {
 		r.result.summarize(summary, AlreadyComplete)
 		if len(r.inputs.Growing()) > 0 && summary.Stats.Events > 0 {

@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"hopper/adapters"
 	"hopper/adapters/input"
@@ -32,16 +35,45 @@ func (p *propertyReader) read(comment string) {
 	p.inside, p.last = !p.inside, ""
 }
 
-// readReportsOf reads the tables of all inputs, but for those of properties that
-// are not chosen.
-func readReportsOf(ctx context.Context, store *rowStore, inputs []*input.Input, opt adapters.Options) ([]*reportTable, error) {
+// prepareReports returns the tables of reports, ready to be read row by row. They are
+// looked at on all processors, once all are written down. Of several errors it returns
+// that of the first input.
+func prepareReports(ctx context.Context, store *rowStore, inputs []*input.Input, order adapters.DateOrder) ([]*reportTable, error) {
 	var tables []*reportTable
+	var unread error // of an input, which those before are looked at for
 	for _, in := range inputs {
-		read, err := readReport(ctx, store, in, adapters.OrderOf(opt))
+		read, err := readReportTables(ctx, store, in)
+		if err != nil {
+			unread = err
+			break
+		}
+		tables = append(tables, read...)
+	}
+	failed := make([]error, len(tables))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, t := range tables {
+		group.Go(func() error {
+			t.dateOrder = order
+			failed[i] = t.prepare(ctx)
+			return nil
+		})
+	}
+	group.Wait()
+	for _, err := range append(failed, unread) {
 		if err != nil {
 			return nil, err
 		}
-		tables = append(tables, read...)
+	}
+	return tables, nil
+}
+
+// readReportsOf reads the tables of all inputs, but for those of properties that
+// are not chosen.
+func readReportsOf(ctx context.Context, store *rowStore, inputs []*input.Input, opt adapters.Options) ([]*reportTable, error) {
+	tables, err := prepareReports(ctx, store, inputs, adapters.OrderOf(opt))
+	if err != nil {
+		return nil, err
 	}
 	inHeads, inColumns := make(map[string]int), make(map[string]int)
 	for _, t := range tables {

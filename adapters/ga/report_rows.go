@@ -8,6 +8,7 @@ import (
 	"iter"
 	mathbits "math/bits"
 	"slices"
+	"strings"
 
 	"github.com/zeebo/xxh3"
 
@@ -61,6 +62,7 @@ type reportRow struct {
 	cells  []string
 	span   span
 	fate
+	texts strings.Builder // where those of cells lie
 }
 
 // stays reports whether the row is not left out.
@@ -102,7 +104,7 @@ func (row *reportRow) read(record []byte) {
 	}
 	row.number, row.span, row.fate = int64(number), span{}, fate{reject: reject}
 	row.cells = row.cells[:0]
-	text := string(record)
+	text := row.own(record)
 	for range n {
 		var length uint64
 		length, lengths = cutNumber(lengths)
@@ -110,11 +112,27 @@ func (row *reportRow) read(record []byte) {
 	}
 }
 
+// own returns a copy of a row's text, in memory that some rows share.
+func (row *reportRow) own(text []byte) string {
+	const most = 4 << 10 // that whoever keeps a cell keeps with it
+	b := &row.texts
+	if b.Cap()-b.Len() < len(text) {
+		b.Reset()
+		b.Grow(max(most, len(text)))
+	}
+	begin := b.Len()
+	b.Write(text)
+	return b.String()[begin:]
+}
+
 func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
 func cutNumber(b []byte) (uint64, []byte) {
+	if len(b) > 0 && b[0] < 0x80 { // as most are
+		return uint64(b[0]), b[1:]
+	}
 	n, size := binary.Uvarint(b)
 	return n, b[size:]
 }
@@ -194,6 +212,25 @@ func (t *reportTable) completed(row *reportRow, above []string) {
 	if t.find != nil && row.stays() {
 		row.span, _ = t.find(row)
 	}
+}
+
+// mayRepeat reports whether two of the rows that stay may have the same key, which
+// appends it to what it is given. Of so many rows that their sums would take too much
+// memory, it is not found out.
+func (t *reportTable) mayRepeat(key func(b []byte, row *reportRow) []byte) bool {
+	if t.rows.n > maxSorted/8 {
+		return true
+	}
+	sums, b := make([]uint64, 0, t.rows.n), []byte(nil)
+	for _, row := range t.all() {
+		if row.stays() {
+			b = key(b[:0], row)
+			sums = append(sums, xxh3.Hash(b))
+		}
+	}
+	n := len(sums)
+	slices.Sort(sums)
+	return len(slices.Compact(sums)) < n
 }
 
 // sameRows finds the rows that have the same key.

@@ -129,21 +129,6 @@ func (t *reportTable) name() string {
 	return fmt.Sprintf("%s (table %s)", t.in.Name, strings.Join(t.titles[:min(len(t.titles), 4)], ", "))
 }
 
-// readReport returns the tables of a report, ready to be read row by row.
-func readReport(ctx context.Context, store *rowStore, in *input.Input, order adapters.DateOrder) ([]*reportTable, error) {
-	tables, err := readReportTables(ctx, store, in)
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range tables {
-		t.dateOrder = order
-		if err := t.prepare(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return tables, nil
-}
-
 func readReportTables(ctx context.Context, store *rowStore, in *input.Input) ([]*reportTable, error) {
 	head := in.TextHead()
 	isAPI := in.Format() == input.JSON && isAPI(head)
@@ -566,6 +551,9 @@ func (t *reportTable) leaveRepeats(ctx context.Context) error {
 			dims, onlyTime = append(dims, i), onlyTime && (f == "" || f.ofTime())
 		}
 	}
+	if !t.mayRepeat(func(b []byte, row *reportRow) []byte { return appendCells(b, row, dims) }) {
+		return nil
+	}
 	same := t.same()
 	defer same.close()
 	if loaded >= 0 {
@@ -727,6 +715,9 @@ func (t *reportTable) checkKeys(ctx context.Context) error {
 // repeats reports whether two rows of the same days have the same values of
 // the columns.
 func (t *reportTable) repeats(ctx context.Context, columns []int) (bool, error) {
+	if !t.mayRepeat(func(b []byte, row *reportRow) []byte { return appendKey(b, row, columns) }) {
+		return false, nil
+	}
 	same := t.same()
 	defer same.close()
 	var key []byte

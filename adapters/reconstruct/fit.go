@@ -157,12 +157,13 @@ func sortedRows(places []place) []int32 {
 // fitter distributes the fitted measures over the paged visits, which are
 // numbered from 0 here, and moves visits between rows to bring sums closer.
 type fitter struct {
-	b      *builder
-	dims   []*fitDim
-	extra  [2][]int32 // what each visit has beyond its floor
-	limit  int32      // most seconds beyond the floor
-	most   int32      // of the seconds that hits take to be apart
-	weight [3]float64 // of one pageview, second, visitor in the wrong row
+	b       *builder
+	dims    []*fitDim
+	kindred []*fitDim  // of these, where not all rows belong together
+	extra   [2][]int32 // what each visit has beyond its floor
+	limit   int32      // most seconds beyond the floor
+	most    int32      // of the seconds that hits take to be apart
+	weight  [3]float64 // of one pageview, second, visitor in the wrong row
 
 	budget      int     // of moves that draw still tries
 	over, under []int32 // rows with too much and with too little
@@ -215,7 +216,11 @@ func (b *builder) fit() float64 {
 	f.most = f.limit
 	f.weight = [3]float64{1 / float64(max(1, b.pageviews)), 1 / (2 * float64(max(1, b.duration))), 6 / float64(b.persons)}
 	for i := range b.dims {
-		f.dims = append(f.dims, b.newFitDim(&b.dims[i]))
+		d := b.newFitDim(&b.dims[i])
+		f.dims = append(f.dims, d)
+		if d.kin != nil {
+			f.kindred = append(f.kindred, d)
+		}
 	}
 	f.events = make([]int32, b.paged)
 	for v := range f.events {

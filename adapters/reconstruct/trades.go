@@ -233,20 +233,24 @@ func (f *fitter) alike(d *fitDim, i, j int32) bool {
 // estranges reports whether more rows that do not belong together would meet
 // if two visits traded theirs of a table of visitors' traits.
 func (f *fitter) estranges(d *fitDim, i, j int32) bool {
-	return d.perVisitor && d.kin != nil &&
-		f.strangers(d, i, d.row[j])+f.strangers(d, j, d.row[i]) > f.strangers(d, i, d.row[i])+f.strangers(d, j, d.row[j])
-}
-
-// strangers counts the rows of a visit, those of d apart, with which a row of
-// d does not belong together.
-func (f *fitter) strangers(d *fitDim, v, row int32) int {
-	n := 0
-	for _, o := range f.dims {
-		if o != d && o.kin != nil && !akin(o.kin[o.row[v]], d.kin[row]) {
-			n++
+	if !d.perVisitor || d.kin == nil {
+		return false
+	}
+	of, to, more := d.kin[d.row[i]], d.kin[d.row[j]], 0
+	for _, o := range f.kindred {
+		if o != d {
+			a, b := o.kin[o.row[i]], o.kin[o.row[j]]
+			more += strange(a, to) + strange(b, of) - strange(a, of) - strange(b, to)
 		}
 	}
-	return n
+	return more > 0
+}
+
+// strange returns 0 for sets that are [akin], else 1. Which are is not easy to foretell:
+// hence no branches.
+func strange(a, b uint16) int {
+	empty := func(set uint16) uint32 { return (uint32(set) - 1) >> 31 }
+	return int(empty(a&b) &^ (empty(a) | empty(b)))
 }
 
 // whose returns all visits that trade a visitor's trait together with v.
@@ -326,17 +330,21 @@ func (f *fitter) againChange(d *fitDim, v, w int) (dr, ds int) {
 // another, has a repeat less of the one, and one more of the other.
 func (g group) change(rows []int32, from, to int32) (lost, gained int) {
 	had, has := 0, 0
-	for _, run := range [2][]int32{rows[g.bounce : g.bounce+g.bounces], rows[g.other : g.other+g.others]} {
-		for _, r := range run {
-			if r == from {
-				had++
-			}
-			if r == to {
-				has++
-			}
-		}
+	for _, r := range rows[g.bounce:][:g.bounces] {
+		had, has = had+same(r, from), has+same(r, to)
+	}
+	for _, r := range rows[g.other:][:g.others] {
+		had, has = had+same(r, from), has+same(r, to)
 	}
 	return min(max(had-1, 0), 1), min(has, 1)
+}
+
+// same returns 1 for equal rows, else 0.
+func same(a, b int32) int {
+	if a == b {
+		return 1
+	}
+	return 0
 }
 
 func (f *fitter) trade(d *fitDim, i, j int32) {

@@ -231,7 +231,7 @@ func (d *day) build() *reconstruct.Day {
 	}
 	table := func(k kind) reconstruct.Table {
 		t := &d.tables[k]
-		r := reconstruct.Table{Name: k.String(), Has: t.has, PerVisitor: k >= locationsTable}
+		r := reconstruct.Table{Name: k.String(), Has: t.has, PerVisitor: k >= locationsTable, Rows: make([]reconstruct.Row, 0, len(t.keys))}
 		for i, key := range t.keys {
 			r.Rows = append(r.Rows, reconstruct.Row{Key: key, Sums: t.sums[i], Kin: kinOf(k, key)})
 		}
@@ -241,6 +241,7 @@ func (d *day) build() *reconstruct.Day {
 		out.Tables = append(out.Tables, table(k))
 	}
 	out.Entries, out.Exits = table(entryPagesTable), table(exitPagesTable)
+	out.Pages = make([]reconstruct.Page, 0, len(d.tables[pagesTable].keys))
 	for i, key := range d.tables[pagesTable].keys {
 		s := d.tables[pagesTable].sums[i]
 		out.Pages = append(out.Pages, reconstruct.Page{Key: key, Pageviews: s.Pageviews, Visits: s.Visits, Visitors: s.Visitors})
@@ -438,6 +439,7 @@ func (d *day) describe(pages []string) described {
 	}
 	out.noPage = page{d.mainHost(), notSet}
 	hosts := d.tables[pagesTable].hosts
+	out.pages = make([]page, 0, len(pages))
 	for i, path := range pages { // first those of the table of pages, in its order
 		own := ""
 		if i < len(hosts) {

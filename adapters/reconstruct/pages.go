@@ -24,7 +24,9 @@ func (b *builder) pageMargins() {
 
 // indexPages lists the pages of all tables and returns where each is listed.
 func (b *builder) indexPages() map[string]int {
-	index := map[string]int{}
+	most := max(len(b.day.Pages), len(b.day.Entries.Rows), len(b.day.Exits.Rows)) // mostly of all tables
+	index := make(map[string]int, most)
+	b.pages = make([]string, 0, most)
 	add := func(key string) {
 		if _, ok := index[key]; !ok {
 			index[key] = len(b.pages)

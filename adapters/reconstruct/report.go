@@ -164,7 +164,7 @@ func (c *counts) pageview(i int32, visitor int, h *Hit) int {
 // compare reports how the count differs from the day; pages are what
 // [Hit.Page] indexes.
 func (c *counts) compare(day *Day, pages []string) recount.Report {
-	index := map[string]int{}
+	index := make(map[string]int, len(pages))
 	for i, p := range pages {
 		index[p] = i
 	}

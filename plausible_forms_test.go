@@ -2,8 +2,10 @@ package hopper
 
 import (
 	"archive/zip"
+	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -170,6 +172,44 @@ func arrived(t rapid.TB, dir string) []string {
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	slices.Sort(lines)
 	return lines
+}
+
+// TestPlausibleNullWords has events in which tools have written a word where nothing is.
+func TestPlausibleNullWords(t *testing.T) {
+	text, err := os.ReadFile("fixtures/plausible/events.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := func(word string) []string {
+		dir := filepath.Join(t.TempDir(), "in")
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		w := csv.NewWriter(&b)
+		for _, row := range rows {
+			row = slices.Clone(row)
+			for i, cell := range row {
+				if cell == "" {
+					row[i] = word
+				}
+			}
+			w.Write(row)
+		}
+		w.Flush()
+		packed(t, dir, "events_v2.csv", b.String(), "")
+		return arrived(t, dir)
+	}
+	want := in("")
+	for _, word := range []string{"NULL", `\N`, "null", "None", "nan", "<null>", "[NULL]"} {
+		if got := in(word); !slices.Equal(got, want) {
+			t.Errorf("%s: %s, want %s", word, got[0], want[0])
+		}
+	}
 }
 
 // TestPlausibleInAnyForm holds the events of a dump to be the same however it is

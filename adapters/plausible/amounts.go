@@ -88,7 +88,7 @@ func duration(s string) (seconds float64, ok bool) {
 // isNull recognizes what tools write for a value that is not there.
 func isNull(cell string) bool {
 	switch cell {
-	case "NULL", "null", "NaN", "nan", "<NA>", `\N`, "(null)":
+	case "NULL", "null", "NaN", "nan", "<NA>", `\N`, "(null)", "<null>", "[NULL]":
 		return true
 	}
 	return false

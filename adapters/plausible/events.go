@@ -44,6 +44,7 @@ type eventTable struct {
 	times *adapters.Times
 	only  string // the site whose events are read; empty is all
 	nulls bool   // a word such as NULL stands for what is empty
+	none  bool   // and that is Python's None, which may be a value elsewhere
 	utm   [len(adapters.UTMNames)]int
 }
 
@@ -198,7 +199,7 @@ type survey struct {
 func (s *survey) read(ctx context.Context, table int, e *eventTable, opt adapters.Options) error {
 	var finder adapters.OrderFinder
 	hours := adapters.HourFinder{Times: e.times}
-	var empty, null bool
+	var empty, null, none bool
 	if err := e.findOrder(ctx, opt); err != nil {
 		return err
 	}
@@ -214,6 +215,7 @@ func (s *survey) read(ctx context.Context, table int, e *eventTable, opt adapter
 			if column >= 0 {
 				empty = empty || row.Cells[column] == ""
 				null = null || isNull(row.Cells[column])
+				none = none || row.Cells[column] == "None"
 			}
 		}
 		if row.Cells[e.name] == "engagement" {
@@ -233,7 +235,8 @@ func (s *survey) read(ctx context.Context, table int, e *eventTable, opt adapter
 	if err := hours.Missing(); err != nil {
 		return (&input.Error{Input: e.Input.Name, Field: "timestamp", Err: err}).Advise("export the column as the database has it")
 	}
-	e.nulls = null && !empty // else it is a value of that name
+	e.none = none && !null && !empty
+	e.nulls = null && !empty || e.none // else it is a value of that name
 	if e.times.Order != adapters.AnyOrder {
 		return nil
 	}
@@ -392,6 +395,11 @@ func (c *eventChunk) Decode(out *pipeline.Emitter) error {
 	return c.rows.Err()
 }
 
+// isNull reports whether a cell is what the table has for a value that is not there.
+func (e *eventTable) isNull(cell string) bool {
+	return e.nulls && (isNull(cell) || e.none && cell == "None")
+}
+
 // eventDecoder turns rows into events.
 type eventDecoder struct {
 	*eventTable
@@ -403,7 +411,7 @@ type eventDecoder struct {
 
 func (d *eventDecoder) decode(row *rows.Row) {
 	get := func(column int) string {
-		if cell := row.Cell(column); !d.nulls || !isNull(cell) {
+		if cell := row.Cell(column); !d.isNull(cell) {
 			return cell
 		}
 		return ""
@@ -482,7 +490,7 @@ func (d *eventDecoder) members(row *rows.Row) {
 	}
 	v := row.Value(d.meta)
 	switch {
-	case v == nil || v.Kind == record.Text && d.nulls && isNull(v.Text):
+	case v == nil || v.Kind == record.Text && d.isNull(v.Text):
 	case v.Kind == record.Object:
 		for i := range v.Kids {
 			d.member(v.Kids[i].Key, &v.Kids[i])

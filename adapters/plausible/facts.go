@@ -108,7 +108,7 @@ func tellTable(ctx context.Context, table int, e *eventTable, repeats *adapters.
 		}
 		if row.Err == nil {
 			for i, cell := range row.Cells {
-				if e.nulls && isNull(cell) {
+				if e.isNull(cell) {
 					row.Cells[i] = ""
 				}
 			}

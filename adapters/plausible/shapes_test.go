@@ -148,6 +148,7 @@ func TestSameEventsInAnyForm(t *testing.T) {
 		"1h 2m 3s":         inNumbers(func(column, n string) string { return inUnits(column, n, "%dh %dm %ds") }),
 		"NULL for nothing": inEmpty("NULL"),
 		"NaN for nothing":  inEmpty("NaN"),
+		"[NULL]":           inEmpty("[NULL]"),
 		"every row twice":  func(table *sheet) { table.rows = append(table.rows, table.rows...) },
 		"every row twice a day": func(table *sheet) {
 			table.rows = slices.Repeat(table.rows, 2)

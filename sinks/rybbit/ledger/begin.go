@@ -51,15 +51,15 @@ func writeEach[T any](w io.Writer, text []byte, elements []T) (rest []byte, err 
 		return nil, err
 	}
 	next, rest, _ := bytes.Cut(text, empty)
+	var line bytes.Buffer // one for all, since each would be garbage at the time that takes most memory
+	encoder := json.NewEncoder(&line)
 	for i := range elements {
-		if _, err := w.Write(next); err != nil {
+		line.Reset()
+		line.Write(next)
+		if err := encoder.Encode(&elements[i]); err != nil {
 			return nil, err
 		}
-		element, err := json.Marshal(&elements[i])
-		if err != nil {
-			return nil, err
-		}
-		if _, err := w.Write(element); err != nil {
+		if _, err := w.Write(bytes.TrimSuffix(line.Bytes(), []byte("\n"))); err != nil {
 			return nil, err
 		}
 		next = []byte(",")

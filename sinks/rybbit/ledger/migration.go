@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -254,13 +255,15 @@ func (m Migration) hash(digests iter.Seq[string], options map[string]string) str
 // hundreds of thousands; none is null.
 func encodeList(h hash.Hash, digests iter.Seq[string]) {
 	before, after := "[", "null\n"
+	var line bytes.Buffer // one for all
+	encoder := json.NewEncoder(&line)
 	for digest := range digests {
-		text, err := json.Marshal(digest)
-		if err != nil {
+		line.Reset()
+		line.WriteString(before)
+		if err := encoder.Encode(digest); err != nil {
 			panic(err) // strings always encode
 		}
-		io.WriteString(h, before)
-		h.Write(text)
+		h.Write(bytes.TrimSuffix(line.Bytes(), []byte("\n")))
 		before, after = ",", "]\n"
 	}
 	io.WriteString(h, after)

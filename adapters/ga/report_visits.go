@@ -3,7 +3,6 @@ package ga
 import (
 	"cmp"
 	"context"
-	_ "embed"
 	"fmt"
 	"io"
 	"slices"
@@ -12,6 +11,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"golang.org/x/text/language/display"
 
 	"hopper/adapters/input"
 	"hopper/adapters/reconstruct"
@@ -390,19 +391,15 @@ func describeVisit(ev *pipeline.Event, from *traffic, f field, value string) {
 	}
 }
 
-// languageNames has a line for each language: its English name in lower case, a tab, its
-// code. It is of the Unicode CLDR as golang.org/x/text/language/display has it, whose own
-// tables take most of a millisecond of each start of the program.
-//
-//go:embed languages.txt
-var languageNames string
-
-// languageCodes are the codes of languages by their English names in lower case.
+// languageCodes are the codes of languages by their English names in lower
+// case, of the Unicode CLDR.
 var languageCodes = sync.OnceValue(func() map[string]string {
 	codes := make(map[string]string)
-	for line := range strings.Lines(languageNames) {
-		name, code, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
-		codes[name] = code
+	english := display.English.Tags()
+	for _, tag := range display.Supported.Tags() {
+		if name := strings.ToLower(english.Name(tag)); name != "" && codes[name] == "" {
+			codes[name] = tag.String()
+		}
 	}
 	return codes
 })

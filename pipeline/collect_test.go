@@ -105,3 +105,15 @@ func TestCloneSharesNothing(t *testing.T) {
 		}
 	})
 }
+
+// Of the memory that a long chunk is encoded into little is empty, since a queue holds all
+// of it, and copies what fills less than a half.
+func TestEncoderOfLongChunk(t *testing.T) {
+	e := encoder{add: func(dst []byte, _ *Event) []byte { return append(dst, make([]byte, 500)...) }}
+	for e.Begin(); len(e.records.Body) < 20*mostDoubled; {
+		e.Add(new(Event))
+		if body := e.records.Body; len(body) > 2*mostDoubled && cap(body) > len(body)*3/2 {
+			t.Fatalf("%d bytes take %d", len(body), cap(body))
+		}
+	}
+}

@@ -86,13 +86,19 @@ type encoder struct {
 	records Records
 }
 
-// roomToAdd is more than most events take.
-const roomToAdd = 4 << 10
+const (
+	// roomToAdd is more than most events take.
+	roomToAdd = 4 << 10
+	// mostDoubled is about what chunks of text are encoded into. A [Queue] holds the
+	// memory of whole chunks, so that of long ones, as of a day of many visits, little
+	// may be empty.
+	mostDoubled = 1 << 20
+)
 
 func (e *encoder) Begin() { e.records = Records{Body: e.records.Body[:0], Ends: e.records.Ends[:0]} }
 
 func (e *encoder) Add(ev *Event) {
-	if body := e.records.Body; cap(body)-len(body) < roomToAdd {
+	if body := e.records.Body; cap(body)-len(body) < roomToAdd && cap(body) < mostDoubled {
 		// By append it would grow by quarters, and copy five times as much as it holds.
 		e.records.Body = slices.Grow(body, max(cap(body), roomToAdd))
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"math/bits"
 	"slices"
 	"time"
 
@@ -21,7 +20,7 @@ type tally struct {
 	full  error // of the disk
 	seen  []user
 	users []user
-	once  userSet // the users of a bin
+	once  map[userKey]sides // the users of a bin
 
 	// columns are each table's columns by measure; -1 is none.
 	columns [][numMeasures]int8
@@ -34,7 +33,7 @@ type tally struct {
 }
 
 func newTally(c *Count) *tally {
-	t := &tally{Count: c, grid: newGrid(c.layout), seen: make([]user, seenUsers)}
+	t := &tally{Count: c, grid: newGrid(c.layout), seen: make([]user, seenUsers), once: map[userKey]sides{}}
 	for i := range c.layout.Tables {
 		of := &c.layout.Tables[i]
 		var columns [numMeasures]int8
@@ -403,8 +402,8 @@ const (
 	seenUsers = 1 << 12
 	// manyUsers are put aside at once.
 	manyUsers = 1 << 12
-	// roomOfUser is about what a user takes while those of a bin are counted.
-	roomOfUser = userSize + 2*4
+	// roomOfUser is about what a user takes in a map, while those of a bin are counted.
+	roomOfUser = 2 * userSize
 )
 
 // user notes a visitor of a row, to be counted once.
@@ -461,14 +460,17 @@ func (t *tally) putUsers() error {
 func (t *tally) countUsers(_ context.Context, bin int) error {
 	rounds := min(1+t.Count.users.sizes[bin]/userSize*roomOfUser/(2*t.memory), 1<<8)
 	for round := range rounds {
-		t.once.clear()
+		clear(t.once)
 		err := t.Count.users.Each(bin, func(record []byte) error {
 			if int(record[1])%rounds != round {
 				return nil
 			}
-			if on := t.once.add(user{userKey(record), sides(record[userSize-1])}); on != 0 {
+			u, on := userKey(record), sides(record[userSize-1])
+			known := t.once[u]
+			if fresh := on &^ known; fresh != 0 {
+				t.once[u] = known | on
 				of := parseCell(record[idSize:])
-				t.grid.add(rowKey{of.day, of.row, of.table, on}, int(of.column), 1)
+				t.grid.add(rowKey{of.day, of.row, of.table, fresh}, int(of.column), 1)
 			}
 			return t.settle()
 		})
@@ -477,48 +479,4 @@ func (t *tally) countUsers(_ context.Context, bin int) error {
 		}
 	}
 	return nil
-}
-
-// userSet is a set of users, each once with all of its sides.
-type userSet struct {
-	slots []uint32 // where a user is in users, plus one; 0 is nowhere
-	users []user
-}
-
-func (s *userSet) clear() {
-	clear(s.slots)
-	s.users = s.users[:0]
-}
-
-// add returns the sides that are new.
-func (s *userSet) add(u user) sides {
-	if 2*len(s.users) >= len(s.slots) {
-		s.slots = make([]uint32, max(minSlots, 2*len(s.slots)))
-		for i := range s.users {
-			*s.slot(&s.users[i]) = uint32(i + 1)
-		}
-	}
-	slot := s.slot(&u)
-	if *slot == 0 {
-		s.users = append(s.users, u)
-		*slot = uint32(len(s.users))
-		return u.on
-	}
-	known := &s.users[*slot-1]
-	fresh := u.on &^ known.on
-	known.on |= fresh
-	return fresh
-}
-
-// slot returns where a user is in slots, or is to be.
-func (s *userSet) slot(u *user) *uint32 {
-	row := uint64(binary.BigEndian.Uint32(u.userKey[idSize+2:])) // and below table, column and day
-	rest := uint64(u.userKey[idSize])<<40 | uint64(u.userKey[idSize+1])<<32 | uint64(binary.BigEndian.Uint32(u.userKey[idSize+6:]))
-	high, low := bits.Mul64(binary.LittleEndian.Uint64(u.userKey[2:])^row, rest^0x9e3779b97f4a7c15)
-	mask := uint64(len(s.slots) - 1)
-	for slot := (high ^ low) & mask; ; slot = (slot + 1) & mask {
-		if at := s.slots[slot]; at == 0 || s.users[at-1].userKey == u.userKey {
-			return &s.slots[slot]
-		}
-	}
 }

@@ -3,13 +3,11 @@ package ga
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -17,13 +15,13 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/linkedin/goavro/v2"
 	"github.com/parquet-go/parquet-go"
 	"pgregory.net/rapid"
 
 	"hopper/adapters"
 	"hopper/adapters/input"
 	"hopper/adapters/input/rows/record"
+	"hopper/fixtures/ga/gen/avro"
 	"hopper/pipeline"
 )
 
@@ -195,78 +193,11 @@ func parquetOf[T any](t interface{ Fatal(...any) }, events []T, page int) []byte
 // avroOf writes events as BigQuery does, with the names that they have in Parquet, in
 // blocks of so many.
 func avroOf[T any](t interface{ Fatal(...any) }, events []T, block int) []byte {
-	schema, err := json.Marshal(avroType(reflect.TypeFor[T](), "Root"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var b bytes.Buffer
-	w, err := goavro.NewOCFWriter(goavro.OCFConfig{W: &b, Schema: string(schema), CompressionName: "snappy"})
-	if err != nil {
+	if err := avro.Write(&b, "parquet", "snappy", events, block); err != nil {
 		t.Fatal(err)
-	}
-	for some := range slices.Chunk(events, block) {
-		values := make([]any, len(some))
-		for i := range some {
-			values[i] = avroValue(reflect.ValueOf(some[i]), "Root")
-		}
-		if err := w.Append(values); err != nil {
-			t.Fatal(err)
-		}
 	}
 	return b.Bytes()
-}
-
-// nameIn returns the name that a field has in Parquet.
-func nameIn(f reflect.StructField) string {
-	name, _, _ := strings.Cut(f.Tag.Get("parquet"), ",")
-	return name
-}
-
-func avroType(t reflect.Type, name string) any {
-	switch t.Kind() {
-	case reflect.Pointer:
-		return []any{"null", avroType(t.Elem(), name)}
-	case reflect.Slice:
-		return map[string]any{"type": "array", "items": avroType(t.Elem(), name)}
-	case reflect.Struct:
-		var fields []any
-		for f := range t.Fields() {
-			fields = append(fields, map[string]any{"name": nameIn(f), "type": avroType(f.Type, name+"_"+nameIn(f))})
-		}
-		return map[string]any{"type": "record", "name": name, "fields": fields}
-	case reflect.Int64:
-		return "long"
-	case reflect.Float64:
-		return "double"
-	}
-	return "string"
-}
-
-func avroValue(v reflect.Value, name string) any {
-	switch v.Kind() {
-	case reflect.Pointer:
-		if v.IsNil() {
-			return nil
-		}
-		key, ok := avroType(v.Type().Elem(), name).(string)
-		if !ok {
-			key = name
-		}
-		return map[string]any{key: avroValue(v.Elem(), name)}
-	case reflect.Slice:
-		list := make([]any, v.Len())
-		for i := range list {
-			list[i] = avroValue(v.Index(i), name)
-		}
-		return list
-	case reflect.Struct:
-		fields := make(map[string]any)
-		for f, value := range v.Fields() {
-			fields[nameIn(f)] = avroValue(value, name+"_"+nameIn(f))
-		}
-		return fields
-	}
-	return v.Interface()
 }
 
 // Events that are read by column are those that are read by record.

@@ -85,11 +85,8 @@ func duration(s string) (seconds float64, ok bool) {
 	return seconds, true
 }
 
-// isNull recognizes what tools write for a value that is not there.
+// isNull recognizes what tools write for a value that is not there. Python's None is
+// not told, since a property can have that value.
 func isNull(cell string) bool {
-	switch cell {
-	case "NULL", "null", "NaN", "nan", "<NA>", `\N`, "(null)", "<null>", "[NULL]":
-		return true
-	}
-	return false
+	return cell == "NULL" || cell == `\N` || cell != "None" && rows.IsNullWord(cell)
 }

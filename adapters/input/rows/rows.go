@@ -15,6 +15,7 @@
 package rows
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"path"
@@ -135,8 +136,8 @@ func FindAmong(ctx context.Context, in *input.Input, inputs []*input.Input) ([]*
 			if err := t.findTypes(ctx); err != nil {
 				return nil, err
 			}
-			head := string(in.TextHead())
-			t.nulls = slices.ContainsFunc(nullWords, func(word string) bool { return strings.Contains(head, word) })
+			head := in.TextHead()
+			t.nulls = slices.ContainsFunc(nullWords, func(word string) bool { return bytes.Contains(head, []byte(word)) })
 		}
 		tables = append(tables, t)
 	}
